@@ -1,0 +1,47 @@
+# make demo     the main job on real data that needs no download
+# make test     all tests but the long ones
+# make lint     ruff and mypy
+# make torture  the long tests (kills, again and again)
+# make peers    environments of the libraries that benchmarks/speed_peers.py compares with
+# make pilot    the pilot under results/pilot (needs $SSD_BENCH_DATA)
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# Two test processes of one thread each: two threads each on two cores would be many times slower than one.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test lint torture peers pilot clean
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: $(READY)
+	$(BIN)/ssd-bench run benchmarks/demo.yaml --out demo
+	$(BIN)/ssd-bench compare demo -o demo/leaderboard
+
+test: $(READY)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not torture'
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+torture: $(READY)
+	$(BIN)/python -m pytest -m torture -s
+
+peers:
+	for peer in aeon sktime tsai; do \
+	  $(PYTHON) -m venv build/peers/$$peer && build/peers/$$peer/bin/pip install -q -r benchmarks/peers/$$peer.txt || exit 1; \
+	done
+
+pilot: $(READY)
+	$(BIN)/ssd-bench run benchmarks/pilot.yaml --out results/pilot/cells
+	$(BIN)/ssd-bench compare results/pilot/cells -o results/pilot --missing complete
+
+clean:
+	rm -rf $(VENV) demo build dist *.egg-info

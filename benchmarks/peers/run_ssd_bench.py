@@ -1,0 +1,32 @@
+"""Serve ssd-bench's own training path: `Workbench.member`, as every method calls it.
+
+Its first epoch includes all that happens before it: the network's making and its key.
+"""
+
+import os
+
+from serve import Fitted, Stopwatch, serve
+
+from ssd_cli.backbones.registry import backbones
+from ssd_cli.protocol.containers import TrainingSet
+from ssd_cli.training.recipe import Recipe
+from ssd_cli.training.workbench import Workbench
+
+NETWORKS = ("inception", "resnet", "lite")
+ENGINE = os.environ["SPEED_ENGINE"]
+if ENGINE not in ("auto", "plain"):
+    raise SystemExit(f"ssd-bench has no engine '{ENGINE}'; there are auto and plain")
+
+
+def fit(network: str, X, y, batch_size: int, epochs: int) -> Fitted:
+    """Train one network; see serve.py."""
+    training_set = TrainingSet(X, y, int(y.max()) + 1, "speed")
+    recipe = Recipe(epochs=epochs, batch_size=batch_size, batch_divisor=0).for_backbone(network)
+    watch = Stopwatch()
+    bench = Workbench(training_set, backbones.get(network)(), {"name": network}, recipe, seed=0, on_epoch=watch.lap)
+    watch.start()
+    bench.member()
+    return Fitted({"ssd-bench": watch.laps}, bench.execution)
+
+
+serve(fit, NETWORKS, ("ssd-bench", "torch"))

@@ -1,0 +1,1 @@
+"""Datasets by name: which exist, where they are found, how they are read and prepared."""

@@ -1,0 +1,150 @@
+"""Parsed arrays, kept so that text is parsed once.
+
+An entry is found by the SHA-256 of the dataset's name, published size and files, so it can be absent but never stale; its arrays
+are compared with the digest that it records. It is two files: ``.npy`` holds all values, which are mapped into memory where they
+are many, ``.npz`` the rest. A cache that is damaged or cannot be written costs time and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from ssd_cli.archives import catalog
+from ssd_cli.archives.dataset import Dataset, Part, make_dataset
+from ssd_cli.archives.sources import Source
+
+_FORMAT = 2
+"""Raised whenever reading the same files gives other arrays, or the entries look different."""
+
+MAPPED_BYTES = 2**25
+"""Values of this many bytes (32 MiB) and more are mapped: processes share them, and only what is used enters memory."""
+
+_SETTLED_SECONDS = 2.0
+"""A file that was changed less than this ago can change again without its times showing it; its hash is not remembered."""
+
+
+def cache_root() -> Path:
+    """``$SSD_BENCH_CACHE``, else ``$XDG_CACHE_HOME/ssd-bench``, else ``~/.cache/ssd-bench``."""
+    named = os.environ.get("SSD_BENCH_CACHE")
+    if named:
+        return Path(named)
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser(os.path.join("~", ".cache"))  # noqa: PTH111, PTH118
+    return Path(home) / "ssd-bench"
+
+
+def entry_path(name: str, source: Source) -> Path:
+    """The entry of a dataset; its files are read to find it, unless they are remembered unchanged."""
+    sha = hashlib.sha256(f"{_FORMAT};{name};{source.train.suffix};{catalog.size(name)}".encode())
+    for path in source.files:
+        sha.update(_hash_of(path))
+    return cache_root() / "arrays" / f"{name}-{sha.hexdigest()[:32]}.npz"
+
+
+def read_digest(path: Path) -> str | None:
+    """The digest that an entry records, without its arrays, or None."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return str(stored["digest"])
+    except Exception:  # whatever is wrong with an entry, the text is parsed again
+        return None
+
+
+def read_entry(path: Path, name: str) -> Dataset | None:
+    """The dataset of an entry, or None where there is none, or where its arrays do not have the digest that it records."""
+    values_path = path.with_suffix(".npy")
+    try:
+        mapped = values_path.stat().st_size >= MAPPED_BYTES
+        values = np.asarray(np.load(values_path, mmap_mode="r" if mapped else None, allow_pickle=False))
+        with np.load(path, allow_pickle=False) as stored:
+            n_train = int(stored["n_train_values"])
+            train, test = _unpack(stored, "train", values[:n_train]), _unpack(stored, "test", values[n_train:])
+            dataset = make_dataset(name, train, test)
+            return dataset if dataset.digest == str(stored["digest"]) else None
+    except Exception:  # whatever is wrong with an entry, the text is parsed again
+        return None
+
+
+def write_entry(path: Path, dataset: Dataset) -> None:
+    """Write an entry under temporary names, then rename; nothing happens where that is not possible."""
+    n_train, n_test = (sum(series.size for series in part.X) for part in (dataset.train, dataset.test))
+    small = {
+        "digest": np.array(dataset.digest),
+        "n_train_values": np.array(n_train),
+        **_pack(dataset.train, "train"),
+        **_pack(dataset.test, "test"),
+    }
+
+    def write_values(file: IO[bytes]) -> None:
+        # Series by series: at no time is there a second copy of all values.
+        header = {"descr": "<f8", "fortran_order": False, "shape": (n_train + n_test,)}
+        np.lib.format.write_array_header_1_0(file, header)
+        for series in dataset.train.X + dataset.test.X:
+            file.write(np.ascontiguousarray(series, dtype="<f8").data)
+
+    if _write(path.with_suffix(".npy"), write_values):
+        _write(path, lambda file: np.savez(file, allow_pickle=False, **small))
+
+
+def _pack(part: Part, prefix: str) -> dict[str, np.ndarray]:
+    arrays = {f"{prefix}_lengths": part.lengths, f"{prefix}_n_channels": np.array(part.n_channels), f"{prefix}_y": part.y}
+    return arrays if part.groups is None else {**arrays, f"{prefix}_groups": part.groups}
+
+
+def _unpack(stored: np.lib.npyio.NpzFile, prefix: str, values: np.ndarray) -> Part:
+    n_channels, lengths = int(stored[f"{prefix}_n_channels"]), stored[f"{prefix}_lengths"]
+    if len(np.unique(lengths)) == 1:
+        X = list(values.reshape(len(lengths), n_channels, int(lengths[0])))
+    else:
+        ends = np.cumsum(lengths * n_channels)
+        X = [flat.reshape(n_channels, -1) for flat in np.split(values, ends[:-1])]
+    groups = stored.get(f"{prefix}_groups")
+    return Part(X, stored[f"{prefix}_y"], groups)
+
+
+def _hash_of(path: Path) -> bytes:
+    """SHA-256 of a file; remembered while size, times and inode stay the same, as git does for its index."""
+    memo = cache_root() / "files" / (hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:32] + ".json")
+    before = _state(path)
+    try:
+        remembered = json.loads(memo.read_text(encoding="utf-8"))
+        if remembered["state"] == before:
+            return bytes.fromhex(remembered["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # nothing is remembered, or the note is damaged: the file is read
+    with path.open("rb") as file:
+        sha = hashlib.file_digest(file, "sha256").digest()
+    settled = time.time() - max(before[1:3]) / 1e9 > _SETTLED_SECONDS
+    if settled and _state(path) == before:
+        text = json.dumps({"state": before, "sha256": sha.hex()})
+        _write(memo, lambda file: file.write(text.encode()))
+    return sha
+
+
+def _state(path: Path) -> list[int]:
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev]
+
+
+def _write(path: Path, write: Callable[[IO[bytes]], object]) -> bool:
+    """Write a file in one step; False where the cache cannot be written."""
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".tmp-", delete=False) as file:
+            temporary = Path(file.name)
+            write(file)
+        temporary.replace(path)
+        return True
+    except OSError:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        return False

@@ -1,0 +1,217 @@
+"""Which datasets exist, in which archives, and how large they are; listing them imports neither aeon nor numpy.
+
+``catalog.csv`` holds the names of aeon 1.6's lists (``tsc_datasets.univariate``, ``univariate_equal_length``, ``UEA``, ``redux``,
+``multiverse2026``, ``multiverse_core``, ``eeg2026``, ``rehab_pile``), the human activity problems that aeon can download, and
+``UCIHAR`` (Anguita et al. 2013, nine channels, official split by subjects; another dataset than aeon's ``UCIActivity``).
+``records.csv`` holds the number of every problem's Zenodo record (``tsc_zenodo``).
+
+The sizes of univariate problems are those of the UCR archive's DataSummary (Dau et al. 2019), those of multivariate ones the table
+of Bagnall et al. 2018 where a second source agrees, else two later sources that agree (the metadata of
+timeseriesclassification.com, tables of later papers, the files themselves). A value that could not be confirmed is left empty: the
+split of DuckDuckGeese, the lengths of CharacterTrajectories and InsectWingbeat, the sizes of the HAR problems other than UCIHAR and
+of those that are in neither UCR nor UEA. Types of univariate problems are those of the tsml repository's table. A digest is given
+where two independent sources of the files agree, or where aeon itself ships them.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+
+from ssd_cli.archives.sources import check_name, folders
+from ssd_cli.errors import MisuseError, did_you_mean
+
+ARCHIVES = {
+    "ucr": "all 128 univariate problems of the UCR archive 2018",
+    "ucr112": "the 112 of them with equal lengths, no missing values and more than one case per class",
+    "uea": "the 30 multivariate problems of the UEA archive 2018",
+    "har": "human activity recognition: eight sets from Zenodo, UCIHAR, and the nine HAR problems of UEA",
+    "bundled": "six problems that come with aeon and need no download",
+    "redux": "the 30 problems added by the bake-off redux (Middlehurst et al. 2024)",
+    "multiverse": "the 133 multivariate problems of the Multiverse archive 2026",
+    "multiverse-core": "the 66 of them that its authors recommend for comparisons",
+    "eeg": "28 EEG problems",
+    "rehab-pile": "38 problems of human movement in rehabilitation",
+}
+"""Names of the archives and what they are."""
+
+ZENODO_ZIPS = {
+    "ucr": (11198697, "UCR Archive 2018.zip"),
+    "uea": (11206331, "TSML MV Archive 2018.zip"),
+    "redux": (11206358, "2024 Bakeoff Redux Datasets.zip"),
+    "eeg": (15500801, "EEG2026.zip"),
+}
+"""Record and file name of the archives that are also published as one zip (aeon's ``tsml_archives`` and ``tsml_zip_names``)."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """What an archive publishes about a dataset; None where it could not be confirmed.
+
+    Parameters
+    ----------
+    n_train, n_test : int or None
+        Cases of the archive's own split.
+    n_channels : int or None
+    n_timepoints : int or None
+        Length of the longest series of both parts.
+    n_classes : int or None
+    equal_length : bool or None
+        Whether all series of both parts are equally long.
+    missing : bool or None
+        Whether any value is missing.
+    shortest : int or None
+        Length of the shortest series of both parts.
+    """
+
+    n_train: int | None = None
+    n_test: int | None = None
+    n_channels: int | None = None
+    n_timepoints: int | None = None
+    n_classes: int | None = None
+    equal_length: bool | None = None
+    missing: bool | None = None
+    shortest: int | None = None
+
+
+@dataclass(frozen=True)
+class _Row:
+    archives: tuple[str, ...]
+    size: Size
+    type: str
+    digest: str
+
+
+def archives() -> dict[str, tuple[str, ...]]:
+    """Names of the datasets of every archive, sorted."""
+    return {archive: tuple(name for name, row in _rows().items() if archive in row.archives) for archive in ARCHIVES}
+
+
+def names() -> list[str]:
+    """All names of the catalogue, sorted."""
+    return list(_rows())
+
+
+def size(name: str) -> Size | None:
+    """What is known of a dataset's size, or None where nothing is."""
+    row = _rows().get(name)
+    if row is None or all(value is None for value in astuple(row.size)):
+        return None
+    return row.size
+
+
+def archive_of(name: str) -> str | None:
+    """The archive that a dataset belongs to first ("ucr", "uea", "har", ...), or None for a dataset of the user's own.
+
+    A fold of MONSTER is where its dataset is.
+    """
+    row = _rows().get(monster_name(name) or name)
+    return None if row is None else row.archives[0]
+
+
+def monster_name(name: str) -> str | None:
+    """MONSTER's name of a dataset that is one of its folds (``MONSTER-WISDM-fold0``), else None."""
+    match = re.fullmatch(r"MONSTER-(.+)-fold\d+", name)
+    return match[1] if match else None
+
+
+def type_of(name: str) -> str:
+    """The kind of data ("Image", "ECG", ...), or an empty text where it is not known."""
+    row = _rows().get(name)
+    return "" if row is None else row.type
+
+
+def known_digest(name: str) -> str:
+    """The digest that the dataset had when this release was made, or an empty text where no second source confirms it."""
+    row = _rows().get(name)
+    return "" if row is None else row.digest
+
+
+def record_of(name: str) -> int | None:
+    """The number of the dataset's Zenodo record, or None where it has none."""
+    return _records().get(name)
+
+
+def select(archives_wanted: Sequence[str] = (), patterns: Sequence[str] = (), data_dirs: Sequence[Path] = ()) -> list[str]:
+    """Names of all datasets that belong to one of the archives or match one of the patterns.
+
+    Parameters
+    ----------
+    archives_wanted : sequence of str
+        Names of archives.
+    patterns : sequence of str
+        Names or globs (``Gun*``) of the catalogue and of the folders in `data_dirs`, ``$SSD_BENCH_DATA`` and aeon's cache.
+    data_dirs : sequence of Path
+        Folders of datasets.
+
+    Returns
+    -------
+    list of str
+        Sorted, each name once.
+
+    Raises
+    ------
+    MisuseError
+        An unknown archive, a name that is nowhere, or a glob that matches nothing.
+    """
+    chosen: set[str] = set()
+    for archive in archives_wanted:
+        if archive not in ARCHIVES:
+            raise MisuseError(
+                f"Unknown archive '{archive}'.{did_you_mean(archive, list(ARCHIVES))}",
+                f"Known archives: {', '.join(ARCHIVES)}.",
+                "See: ssd-bench ls archives",
+            )
+        chosen.update(archives()[archive])
+    known = sorted({*names(), *folders(data_dirs)}) if patterns else []
+    for pattern in patterns:
+        matches = [name for name in known if fnmatchcase(name, pattern)]
+        if not matches:
+            is_glob = any(character in pattern for character in "*?[")
+            what = f"No dataset matches '{pattern}'." if is_glob else f"Unknown dataset '{check_name(pattern)}'."
+            raise MisuseError(
+                what + did_you_mean(pattern, known),
+                "Expected a name or glob of the catalogue, or a folder NAME with NAME_TRAIN.ts and NAME_TEST.ts in a data folder.",
+                "See: ssd-bench ls datasets",
+            )
+        chosen.update(matches)
+    return sorted(chosen)
+
+
+@cache
+def _rows() -> dict[str, _Row]:
+    with Path(__file__).with_name("catalog.csv").open(encoding="utf-8", newline="") as file:
+        return {
+            row["name"]: _Row(tuple(row["archives"].split()), _size(row), row["type"], row["digest"])
+            for row in csv.DictReader(file)
+        }
+
+
+@cache
+def _records() -> dict[str, int]:
+    with Path(__file__).with_name("records.csv").open(encoding="utf-8", newline="") as file:
+        return {row["name"]: int(row["record"]) for row in csv.DictReader(file)}
+
+
+def _size(row: dict[str, str]) -> Size:
+    def number(key: str) -> int | None:
+        return int(row[key]) if row[key] else None
+
+    def flag(key: str) -> bool | None:
+        return row[key] == "true" if row[key] else None
+
+    return Size(
+        number("n_train"),
+        number("n_test"),
+        number("n_channels"),
+        number("n_timepoints"),
+        number("n_classes"),
+        flag("equal_length"),
+        flag("missing"),
+        number("shortest"),
+    )

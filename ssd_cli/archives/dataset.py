@@ -1,0 +1,92 @@
+"""A dataset as the archive has it: original values, original labels, unequal lengths and missing values included."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+Series = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.str_]
+Groups = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The training or the test part of a dataset.
+
+    Parameters
+    ----------
+    X : list of ndarray of float64, each of shape (n_channels, n_timepoints)
+        One array a case; lengths may differ, NaN is a missing value.
+    y : ndarray of str, shape (n_cases,)
+        Original labels, lower-cased as aeon's parser does, so that aeon's resamples are the same.
+    groups : ndarray of int64, shape (n_cases,), optional
+        Subject of every case, where known.
+    """
+
+    X: list[Series] = field(repr=False)
+    y: Labels
+    groups: Groups | None = field(default=None, repr=False)
+
+    @property
+    def n_cases(self) -> int:
+        """Number of series."""
+        return len(self.X)
+
+    @property
+    def n_channels(self) -> int:
+        """Number of channels of each series."""
+        return self.X[0].shape[0]
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Number of steps of every series, shape (n_cases,)."""
+        return np.array([series.shape[1] for series in self.X], dtype=np.int64)
+
+    @property
+    def missing(self) -> bool:
+        """Whether any value is missing."""
+        return any(bool(np.isnan(series).any()) for series in self.X)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Both parts of the archive's split.
+
+    Parameters
+    ----------
+    name : str
+    train, test : Part
+    classes : tuple of str
+        The labels that occur in either part, sorted as ``np.unique`` sorts them; a class index is a position in it.
+    digest : str
+        SHA-256 of arrays, labels and groups, before any preparation.
+    """
+
+    name: str
+    train: Part
+    test: Part
+    classes: tuple[str, ...]
+    digest: str
+
+
+def make_dataset(name: str, train: Part, test: Part) -> Dataset:
+    """Join two parts; classes and digest are computed from them."""
+    classes = tuple(str(label) for label in np.unique(np.concatenate([train.y, test.y])))
+    return Dataset(name, train, test, classes, digest_of_parts(train, test))
+
+
+def digest_of_parts(*parts: Part) -> str:
+    """SHA-256 (hex) of the values, shapes, labels and groups of the parts; it depends on no file format and no name."""
+    sha = hashlib.sha256()
+    for part in parts:
+        sha.update(f"{part.n_cases} cases;".encode())
+        for series in part.X:
+            sha.update(f"{series.shape};".encode())
+            sha.update(np.ascontiguousarray(series, dtype="<f8").data)
+        sha.update("\n".join(part.y.tolist()).encode())
+        sha.update(b";" if part.groups is None else np.ascontiguousarray(part.groups, dtype="<i8").tobytes())
+    return sha.hexdigest()

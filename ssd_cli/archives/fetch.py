@@ -1,0 +1,211 @@
+"""Download datasets: one by one or many at once, from Zenodo or a mirror, checked before they appear in the data folder."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Protocol
+from zipfile import ZipInfo
+
+from ssd_cli.archives import catalog
+from ssd_cli.archives.origins import Origin, Zenodo, offline, origin
+from ssd_cli.archives.place import locked, place, workroom
+from ssd_cli.archives.sources import aeon_home, check_name
+from ssd_cli.archives.transport import RemoteFile, TransferError
+from ssd_cli.archives.unpack import extract, members, open_zip
+from ssd_cli.errors import SsdBenchError
+
+
+class Watcher(Protocol):
+    """Is told what happens; the methods are called from several threads."""
+
+    def started(self, name: str, n_bytes: int | None) -> None:
+        """The files of a dataset are on their way."""
+
+    def advanced(self, name: str, n_bytes: int) -> None:
+        """More bytes are there; negative where a transfer starts again."""
+
+    def finished(self, name: str, error: SsdBenchError | None) -> None:
+        """A dataset is in its place, or could not be had."""
+
+
+class Silent:
+    """A watcher that tells nobody."""
+
+    def started(self, name: str, n_bytes: int | None) -> None:
+        """Nothing."""
+
+    def advanced(self, name: str, n_bytes: int) -> None:
+        """Nothing."""
+
+    def finished(self, name: str, error: SsdBenchError | None) -> None:
+        """Nothing."""
+
+
+def fetch(name: str, looked_in: Sequence[Path] = ()) -> Path:
+    """Download a dataset into aeon's cache.
+
+    Parameters
+    ----------
+    name : str
+        A name that has a Zenodo record.
+    looked_in : sequence of Path
+        Folders that were searched before; named in the error.
+
+    Returns
+    -------
+    Path
+        The dataset's folder.
+
+    Raises
+    ------
+    SsdBenchError
+        There is no download for it, there is no network, or the folder cannot be written.
+    """
+    check_name(name)
+    if offline():
+        raise absent(name, looked_in, "and SSD_BENCH_OFFLINE forbids the network")
+    try:
+        fetch_one(name, aeon_home(), origin())
+    except TransferError as error:
+        raise absent(name, looked_in, f"and it could not be downloaded ({error.what})") from error
+    except SsdBenchError as error:
+        if catalog.record_of(name) is None:
+            raise absent(name, looked_in, "and there is no download for it") from error
+        raise
+    return aeon_home() / name
+
+
+def fetch_one(name: str, root: Path, source: Origin, force: bool = False, watcher: Watcher | None = None) -> bool:
+    """Bring one dataset from an origin into a data folder; False where it is there already."""
+    watcher = watcher or Silent()
+    checksummed = True
+
+    def fill(folder: Path) -> str:
+        nonlocal checksummed
+        files = source.files(name)
+        checksummed = all(file.md5 for file in files)
+        sizes = [file.size for file in files if file.size is not None]
+        _check_room(root, sum(sizes) - sum(path.stat().st_size for path in folder.iterdir()))
+        watcher.started(name, sum(sizes) if len(sizes) == len(files) else None)
+        for file in files:
+            source.transport.download(file, folder / file.name, lambda n: watcher.advanced(name, n))
+        return source.page(name)
+
+    return place(name, root, fill, force, lambda: checksummed, source.transport.check)
+
+
+def fetch_many(
+    names: Iterable[str], root: Path, source: Origin, watcher: Watcher, jobs: int = 4, force: bool = False
+) -> dict[str, SsdBenchError]:
+    """Bring datasets from an origin into a data folder, several at once; one that fails does not stop the others.
+
+    Returns
+    -------
+    dict of str to SsdBenchError
+        What could not be had, and why.
+    """
+    failed: dict[str, SsdBenchError] = {}
+
+    def one(name: str) -> None:
+        try:
+            fetch_one(name, root, source, force, watcher)
+        except SsdBenchError as error:
+            failed[name] = error
+        watcher.finished(name, failed.get(name))
+
+    with ThreadPoolExecutor(max_workers=max(1, jobs), thread_name_prefix="download") as pool:
+        waiting: set[Future[None]] = {pool.submit(one, name) for name in names}
+        try:
+            while waiting:  # in short steps, so that Ctrl-C is heard
+                done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+                for future in done:
+                    future.result()
+        except BaseException:
+            source.transport.stop()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return failed
+
+
+def fetch_zip(archive: str, names: Sequence[str], root: Path, source: Zenodo, watcher: Watcher) -> list[str]:
+    """Bring datasets from the zip of a whole archive; what it does not hold in usable form is left to the single records.
+
+    Returns
+    -------
+    list of str
+        The names that are still to be had.
+
+    Raises
+    ------
+    SsdBenchError
+        The zip could not be downloaded, or is not safe to unpack.
+    """
+    record, key = catalog.ZENODO_ZIPS[archive]
+    label = f"{archive} (zip)"
+    path = workroom(root) / f"{archive}.zip"
+    with locked(root, f"{archive}.zip", source.transport.check):
+        file = _zip_of(source, record, key)
+        _check_room(root, file.size or 0)
+        watcher.started(label, file.size)
+        source.transport.download(file, path, lambda n: watcher.advanced(label, n))
+        try:
+            left = _unpack(path, names, root, f"{source.page_of(record)} ({key})", watcher)
+        finally:
+            path.unlink(missing_ok=True)
+        watcher.finished(label, None)
+    return left
+
+
+def _zip_of(source: Zenodo, record: int, key: str) -> RemoteFile:
+    there = source.record(record)
+    if key not in there:
+        raise TransferError(f"Zenodo's record {record} holds no file '{key}'.")
+    return there[key]
+
+
+def _unpack(path: Path, names: Sequence[str], root: Path, page: str, watcher: Watcher) -> list[str]:
+    left = []
+    with open_zip(path) as archive:
+        for name in names:
+            files = members(archive, [f"{name}_TRAIN.ts", f"{name}_TEST.ts"])
+            if len(files) < 2:
+                left.append(name)
+                continue
+
+            def fill(folder: Path, files: dict[str, ZipInfo] = files) -> str:
+                _check_room(root, sum(info.file_size for info in files.values()))
+                for file, info in files.items():
+                    extract(archive, info, folder / file)
+                return page
+
+            try:
+                place(name, root, fill)
+                watcher.finished(name, None)
+            except SsdBenchError:
+                left.append(name)  # its own record may be better
+    return left
+
+
+def _check_room(root: Path, n_bytes: int) -> None:
+    folder = next(folder for folder in (root, *root.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(folder).free
+    if free < n_bytes:
+        raise SsdBenchError(
+            f"The disk of {root} has {free / 1e6:.0f} MB left, the files need {n_bytes / 1e6:.0f} MB.",
+            "",
+            "Free some space, or choose another folder.",
+        )
+
+
+def absent(name: str, looked_in: Sequence[Path], why: str) -> SsdBenchError:
+    """The error for a dataset that cannot be had: where it was looked for, how to get it."""
+    places = "".join(f"\n  {root}" for root in looked_in) or " no folder"
+    return SsdBenchError(
+        f"The dataset '{name}' is not on this machine, {why}.",
+        f"Looked for {name}/{name}_TRAIN.ts and {name}/{name}_TEST.ts in:{places}",
+        f"Try again with a network, or get the files (https://www.timeseriesclassification.com), put them into DIR/{name}/ "
+        "and say --data-dir DIR (or SSD_BENCH_DATA=DIR).",
+    )

@@ -1,0 +1,111 @@
+"""Weka's ``.arff`` as the UEA archive uses it: the class comes last; several channels stand in one relational attribute."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ssd_cli.archives.dataset import Part
+from ssd_cli.archives.formats.common import label, number, shown, without_filling
+from ssd_cli.archives.scan import malformed
+
+_ATTRIBUTE = re.compile(r"@attribute\s+(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\S+)\s+(.+)", re.IGNORECASE)
+_NUMERIC = ("numeric", "real", "integer")
+
+
+@dataclass
+class _Header:
+    n_values: int = 0
+    relational: bool = False
+    labels: frozenset[str] = frozenset()
+
+
+def read(path: Path, equal_length: bool | None = None) -> Part:
+    """Read a part; short series are filled up with ``?`` at the end, as the archive has them.
+
+    Raises
+    ------
+    SsdBenchError
+        The first malformed line, by number.
+    """
+    X, y, n_channels = [], [], 0
+    line = 0
+    with path.open(encoding="utf-8", errors="surrogateescape") as file:
+        lines = enumerate(file, start=1)
+        header = _read_header(path, lines)
+        for line, text in lines:
+            if not text.strip() or text.startswith("%"):
+                continue
+            channels, last = _split(path, line, text.strip(), header)
+            n_channels = n_channels or len(channels)
+            if len(channels) != n_channels:
+                raise malformed(path, line, f"{len(channels)} channels", f"The cases before it have {n_channels}.")
+            series = [[number(path, line, value) for value in channel.split(",")] for channel in channels]
+            for index, values in enumerate(series, start=1):
+                if len(values) != header.n_values:
+                    expected = f"The header declares {header.n_values}."
+                    raise malformed(path, line, f"channel {index} has {len(values)} values", expected)
+            X.append(np.array(series))
+            y.append(label(path, line, _unquoted(last)))
+            if y[-1] not in header.labels:
+                expected = f"The header declares: {' '.join(sorted(header.labels)[:20])}."
+                raise malformed(path, line, f"the label '{shown(y[-1])}' is not declared", expected)
+    if not X:
+        raise malformed(path, line, "no case follows @data")
+    return Part(without_filling(X, equal_length, str(path)), np.array(y))
+
+
+def _read_header(path: Path, lines: Iterator[tuple[int, str]]) -> _Header:
+    header, inside, number_of_line = _Header(), False, 0
+    for number_of_line, line in lines:
+        text = line.strip()
+        word = text.lower().split(None, 1)[0] if text else ""
+        if not text or text.startswith("%") or word == "@relation":
+            continue
+        if word == "@data":
+            if not header.labels or not header.n_values or inside:
+                raise malformed(path, number_of_line, "the header declares no values or no classes")
+            return header
+        if word == "@end" and inside:
+            inside = False
+            continue
+        match = _ATTRIBUTE.fullmatch(text)
+        if match is None:
+            raise malformed(
+                path, number_of_line, f"'{shown(text)}' in the header", "Expected @attribute, a comment (%...) or @data."
+            )
+        kind = match[1].strip()
+        if header.labels:
+            raise malformed(path, number_of_line, "an attribute after the class", "Expected the class as the last attribute.")
+        if kind.lower() == "relational" and not header.n_values:
+            header.relational = inside = True
+        elif kind.lower() in _NUMERIC and header.relational == inside:
+            header.n_values += 1
+        elif kind.startswith("{") and kind.endswith("}") and not inside:
+            header.labels = frozenset(_unquoted(text.strip()).lower() for text in kind[1:-1].split(","))
+        else:
+            raise malformed(path, number_of_line, f"the type '{shown(kind)}'", "Expected numeric values, then one class in braces.")
+    raise malformed(path, number_of_line, "the file ends before @data")
+
+
+def _split(path: Path, line: int, text: str, header: _Header) -> tuple[list[str], str]:
+    """The channels of a case and its label, as they are written."""
+    if not header.relational:
+        values, comma, last = text.rpartition(",")
+        if not comma:
+            raise malformed(path, line, "no label", "Expected the values and the label, with commas between them.")
+        return [values], last
+    quote = text[0]
+    end = text.find(quote, 1)
+    if quote not in "'\"" or end < 0 or not text[end + 1 :].lstrip().startswith(","):
+        raise malformed(path, line, "not a relational value", r"Expected '<channel>\n<channel>...',<label>.")
+    return text[1:end].split("\\n"), text[end + 1 :].lstrip()[1:]
+
+
+def _unquoted(text: str) -> str:
+    text = text.strip()
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text

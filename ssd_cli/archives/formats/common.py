@@ -1,0 +1,79 @@
+"""What the formats that store a table have in common."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ssd_cli.archives.dataset import Labels, Series
+from ssd_cli.archives.scan import malformed
+from ssd_cli.errors import SsdBenchError
+
+_VALUE = re.compile(r"\s*(?:[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|\?|[nN][aA][nN]|)\s*", re.ASCII)
+
+
+def number(path: Path, line: int, text: str, empty: bool = False) -> float:
+    """The number that a text stands for; NaN for ``?``, ``NaN`` and, where `empty` is true, for nothing."""
+    text = text.strip()
+    if not _VALUE.fullmatch(text) or (not text and not empty):
+        raise malformed(path, line, f"a value is '{shown(text)}'", "Expected a number, or ? or NaN where it is missing.")
+    value = math.nan if text in ("", "?") else float(text)
+    if math.isinf(value):
+        raise malformed(path, line, "a value is too large for a 64-bit number")
+    return value
+
+
+def label(path: Path, line: int, text: str) -> str:
+    """A label, without blanks around it and in lower case, as aeon has it."""
+    text = text.strip().lower()
+    if not text or not text.isprintable():
+        raise malformed(path, line, f"the label is '{shown(text)}'", "Expected a printable text.")
+    return text
+
+
+def without_filling(X: Sequence[Series], equal_length: bool | None, where: str) -> list[Series]:
+    """Series (n_channels, n_timepoints) without the steps at their ends at which all channels are missing.
+
+    Where the dataset is known to have equal lengths these are missing values, and stay.
+
+    Raises
+    ------
+    SsdBenchError
+        A series has no value at all.
+    """
+    if equal_length:
+        return list(X)
+    cut = []
+    for case, series in enumerate(X):
+        (there,) = np.nonzero(~np.isnan(series).all(axis=0))
+        if not len(there):
+            raise SsdBenchError(f"{where}, case {case}: the series has no value.", "Expected at least one.")
+        cut.append(np.ascontiguousarray(series[:, : there[-1] + 1]))
+    return cut
+
+
+def as_labels(values: np.ndarray | Sequence[object], where: str) -> Labels:
+    """Labels as text: whole numbers without a decimal point, everything in lower case.
+
+    Raises
+    ------
+    SsdBenchError
+        A label is empty, missing, or a number that is not whole.
+    """
+    labels = []
+    for case, value in enumerate(values.tolist() if isinstance(values, np.ndarray) else values):
+        whole = int(value) if isinstance(value, float) and value.is_integer() else value
+        text = str(whole).strip().lower() if isinstance(whole, str | int) and not isinstance(whole, bool) else ""
+        if not text or not text.isprintable():
+            raise SsdBenchError(f"{where}, case {case}: the label is {shown(repr(value))}.", "Expected a text or a whole number.")
+        labels.append(text)
+    return np.array(labels)
+
+
+def shown(text: str) -> str:
+    """A piece of a file that is safe to print."""
+    return ascii(text[:40])[1:-1]

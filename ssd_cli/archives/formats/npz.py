@@ -1,0 +1,48 @@
+"""numpy's ``.npz``: the arrays ``X`` and ``y``, and where they apply ``lengths`` and ``groups``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ssd_cli.archives.dataset import Part
+from ssd_cli.archives.formats.common import as_labels
+from ssd_cli.errors import SsdBenchError
+
+_EXPECTED = (
+    "Expected X (n_cases, n_channels, n_timepoints) or (n_cases, n_timepoints), y (n_cases,), "
+    "and optionally lengths (n_cases,) and groups (n_cases,), the last two whole numbers."
+)
+
+
+def read(path: Path, equal_length: bool | None = None) -> Part:
+    """Read a part; where there are ``lengths``, what lies behind a series' length is ignored.
+
+    Raises
+    ------
+    SsdBenchError
+        An array is missing, or the arrays do not fit together; pickled objects are never loaded.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {key: stored[key] for key in ("X", "y", "lengths", "groups") if key in stored}
+    except Exception as error:  # zipfile, zlib and numpy each have errors of their own for damaged files
+        raise SsdBenchError(f"{path} cannot be read: {error}.", _EXPECTED) from error
+    X, y = arrays.get("X"), arrays.get("y")
+    if X is None or y is None:
+        raise SsdBenchError(f"{path} has no array {'X' if X is None else 'y'}.", _EXPECTED)
+    if X.ndim == 2:
+        X = X[:, None]
+    if X.ndim != 3 or not X.size or X.dtype.kind not in "fiu" or y.shape != (len(X),):
+        raise SsdBenchError(f"{path}: X is {X.shape} {X.dtype}, y is {y.shape}.", _EXPECTED)
+    for key in ("lengths", "groups"):
+        if key in arrays and (arrays[key].shape != (len(X),) or arrays[key].dtype.kind not in "iu"):
+            raise SsdBenchError(f"{path}: {key} is {arrays[key].shape} {arrays[key].dtype}.", _EXPECTED)
+    lengths = arrays.get("lengths", np.full(len(X), X.shape[2]))
+    if lengths.min() < 1 or lengths.max() > X.shape[2]:
+        raise SsdBenchError(f"{path}: lengths go from {lengths.min()} to {lengths.max()}.", f"Expected 1 to {X.shape[2]}.")
+    X = X.astype(np.float64, copy=False)
+    series = [np.ascontiguousarray(case[:, :length]) for case, length in zip(X, lengths.tolist(), strict=True)]
+    groups = arrays["groups"].astype(np.int64) if "groups" in arrays else None
+    return Part(series, as_labels(y, str(path)), groups)

@@ -1,0 +1,205 @@
+"""``.csv`` and ``.parquet`` with a header, in wide or long form; the names of the columns tell which.
+
+wide        label, [subject], then one column a step: ``0, 1, 2, ...`` or, for several channels, ``x_0, x_1, ..., y_0, y_1, ...``
+long        case, step, label, [subject], then one column a channel; one row a step
+long        case, channel, step, label, value, [subject]; one row a value
+
+Steps count from 0 or from 1. An empty cell is a missing value. Only the wide form fills short series up.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ssd_cli.archives.dataset import Groups, Part, Series
+from ssd_cli.archives.formats.common import as_labels, number, shown, without_filling
+from ssd_cli.archives.scan import malformed
+from ssd_cli.errors import SsdBenchError
+
+_TEXTS = ("label", "subject", "case", "step", "channel")
+_STEP = re.compile(r"(?:(.*)_)?(\d+)", re.ASCII)
+_EXPECTED = (
+    "Expected label and one column a step (0, 1, ... or x_0, x_1, ..., y_0, ...), or case, step, label and one column a channel, "
+    "or case, channel, step, label, value."
+)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table in memory.
+
+    Parameters
+    ----------
+    path : Path
+    first_line : int
+        Line (csv) or row (parquet) of the first record.
+    texts : dict of str to sequence
+        The columns named in `_TEXTS`, one entry a row.
+    columns : list of str
+        Names of all others.
+    values : ndarray of float64, shape (n_rows, n_columns)
+    """
+
+    path: Path
+    first_line: int
+    texts: dict[str, Sequence[object]]
+    columns: list[str]
+    values: np.ndarray
+
+    def wrong(self, row: int, what: str, expected: str = "") -> SsdBenchError:
+        return malformed(self.path, self.first_line + row, what, expected)
+
+
+def read_csv(path: Path, equal_length: bool | None = None) -> Part:
+    """Read a part from comma-separated text.
+
+    Raises
+    ------
+    SsdBenchError
+        The first malformed line, by number.
+    """
+    texts: dict[str, list[object]] = {}
+    values = []
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        reader = csv.reader(file, strict=True)
+        try:
+            header = [name.strip() for name in next(reader, [])]
+            is_text = [name in _TEXTS for name in header]
+            texts = {name: [] for name in header if name in _TEXTS}
+            for row in reader:
+                if len(row) != len(header):
+                    raise malformed(path, reader.line_num, f"{len(row)} cells", f"The header has {len(header)}.")
+                for name, cell in zip(header, row, strict=True):
+                    if name in texts:
+                        texts[name].append(cell.strip())
+                cells = [cell for cell, text in zip(row, is_text, strict=True) if not text]
+                values.append(np.array([number(path, reader.line_num, cell, empty=True) for cell in cells]))
+        except csv.Error as error:
+            raise malformed(path, reader.line_num, f"not comma-separated text ({error})") from error
+    columns = [name for name in header if name not in _TEXTS]
+    return _part(_Table(path, 2, dict(texts), columns, np.array(values).reshape(len(values), len(columns))), header, equal_length)
+
+
+def read_parquet(path: Path, equal_length: bool | None = None) -> Part:
+    """Read a part from a Parquet file.
+
+    Raises
+    ------
+    SsdBenchError
+        pyarrow is not installed, the file is damaged, or a column of values does not hold numbers.
+    """
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError as error:
+        raise SsdBenchError(
+            f"{path}: reading Parquet needs pyarrow, which is not installed.", "", "pip install 'ssd-bench[parquet]'"
+        ) from error
+    try:
+        table = parquet.ParquetFile(path).read()
+        columns = [name for name in table.column_names if name not in _TEXTS]
+        values = np.empty((table.num_rows, len(columns)))
+        for index, name in enumerate(columns):
+            values[:, index] = table.column(name).cast("float64").to_numpy()
+        texts = {name: table.column(name).to_pylist() for name in table.column_names if name in _TEXTS}
+    except (ArrowException, OSError, KeyError) as error:
+        raise SsdBenchError(f"{path} cannot be read: {error}.", _EXPECTED) from error
+    return _part(_Table(path, 0, texts, columns, values), table.column_names, equal_length)
+
+
+def _part(table: _Table, header: list[str], equal_length: bool | None) -> Part:
+    twice = [name for name in header if header.count(name) > 1]
+    if twice:
+        raise table.wrong(-1, f"the column '{shown(twice[0])}' stands twice")
+    if "label" not in header or not table.columns:
+        raise table.wrong(-1, f"the columns are {shown(','.join(header))}", _EXPECTED)
+    if not len(table.values):
+        raise table.wrong(-1, "no case")
+    if "case" not in header:
+        return _wide(table, equal_length)
+    if "step" not in header or ("channel" in header and table.columns != ["value"]):
+        raise table.wrong(-1, f"the columns are {shown(','.join(header))}", _EXPECTED)
+    return _long(table)
+
+
+def _wide(table: _Table, equal_length: bool | None) -> Part:
+    channels: dict[str, list[int]] = {}
+    for name in table.columns:
+        match = _STEP.fullmatch(name)
+        if match is None:
+            raise table.wrong(-1, f"the column '{shown(name)}' names no step", _EXPECTED)
+        channels.setdefault(match[1] or "", []).append(int(match[2]))
+    steps = next(iter(channels.values()))
+    for channel, found in channels.items():
+        if found != list(range(found[0], found[0] + len(found))) or found[0] not in (0, 1) or found != steps:
+            raise table.wrong(-1, f"the steps of the channel '{shown(channel)}' are not 0, 1, 2, ... or 1, 2, 3, ...", _EXPECTED)
+    # The columns of a channel need not stand side by side.
+    order = [table.columns.index(f"{channel}_{step}" if channel else str(step)) for channel in channels for step in steps]
+    cube = table.values[:, order].reshape(len(table.values), len(channels), len(steps))
+    return Part(
+        without_filling(list(cube), equal_length, str(table.path)),
+        as_labels(table.texts["label"], str(table.path)),
+        _groups(table, range(len(cube))),
+    )
+
+
+def _long(table: _Table) -> Part:
+    """Cases, channels and steps in the order in which they first appear; every case has all channels and no gap."""
+    places: dict[object, dict[tuple[str, int], int]] = {}
+    channels = dict.fromkeys(table.columns)
+    if "channel" in table.texts:
+        channels = dict.fromkeys(str(channel) for channel in table.texts["channel"])
+    names = [str(channel) for channel in table.texts.get("channel", [""] * len(table.values))]
+    steps = [_whole(table, row, "step", step) for row, step in enumerate(table.texts["step"])]
+    for row, case in enumerate(table.texts["case"]):
+        cells = places.setdefault(case, {})
+        if (names[row], steps[row]) in cells:
+            raise table.wrong(row, f"step {steps[row]} of case '{shown(str(case))}' stands twice")
+        cells[names[row], steps[row]] = row
+    X, first_rows = [], []
+    for case, cells in places.items():
+        first_rows.append(min(cells.values()))
+        X.append(_series(table, str(case), cells, list(channels)))
+        for text in ("label", "subject"):
+            for row in cells.values() if text in table.texts else ():
+                if table.texts[text][row] != table.texts[text][first_rows[-1]]:
+                    raise table.wrong(row, f"another {text} than in the rows of case '{shown(str(case))}' before it")
+    y = as_labels([table.texts["label"][row] for row in first_rows], str(table.path))
+    return Part(X, y, _groups(table, first_rows))
+
+
+def _series(table: _Table, case: str, cells: dict[tuple[str, int], int], channels: list[str]) -> Series:
+    """One case (n_channels, n_timepoints) from the rows of its steps."""
+    steps = sorted({step for _, step in cells})
+    if steps[0] not in (0, 1) or steps[-1] - steps[0] + 1 != len(steps):
+        raise SsdBenchError(
+            f"{table.path}, case '{shown(case)}': its steps are not 0, 1, 2, ... or 1, 2, 3, ...",
+            "Leave a cell empty where a value is missing.",
+        )
+    if "channel" not in table.texts:
+        return np.ascontiguousarray(table.values[[cells["", step] for step in steps]].T)
+    for channel in channels:
+        for step in steps:
+            if (channel, step) not in cells:
+                raise SsdBenchError(
+                    f"{table.path}, case '{shown(case)}': channel '{shown(channel)}' has no step {step}.",
+                    "Expected all channels at every step; leave the cell empty where a value is missing.",
+                )
+    return np.array([[table.values[cells[channel, step], 0] for step in steps] for channel in channels])
+
+
+def _groups(table: _Table, rows: Sequence[int] | range) -> Groups | None:
+    if "subject" not in table.texts:
+        return None
+    return np.array([_whole(table, row, "subject", table.texts["subject"][row]) for row in rows], dtype=np.int64)
+
+
+def _whole(table: _Table, row: int, column: str, value: object) -> int:
+    if isinstance(value, int) or (isinstance(value, str) and value.isascii() and value.isdecimal()):
+        return int(value)
+    raise table.wrong(row, f"the {column} is '{shown(str(value))}'", "Expected a whole number.")

@@ -1,0 +1,37 @@
+"""The UCR archive's ``.tsv``: one case a line, its label first, then the values of its only channel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ssd_cli.archives.dataset import Part
+from ssd_cli.archives.formats.common import label, number, without_filling
+from ssd_cli.archives.scan import malformed
+
+
+def read(path: Path, equal_length: bool | None = None) -> Part:
+    """Read a part; short series are filled up with NaN at the end, as the archive has them.
+
+    Raises
+    ------
+    SsdBenchError
+        The first malformed line, by number.
+    """
+    X, y, n_values = [], [], 0
+    line = 0
+    with path.open(encoding="utf-8", errors="surrogateescape") as file:
+        for line, text in enumerate(file, start=1):
+            first, *values = text.rstrip("\r\n").split("\t")
+            if not values:
+                raise malformed(path, line, "no values", "Expected a label and values, with tabs between them.")
+            n_values = n_values or len(values)
+            if len(values) != n_values:
+                expected = f"The lines before it have {n_values}; fill shorter series up with NaN."
+                raise malformed(path, line, f"{len(values)} values", expected)
+            y.append(label(path, line, first))
+            X.append(np.array([[number(path, line, value) for value in values]]))
+    if not X:
+        raise malformed(path, line, "no case")
+    return Part(without_filling(X, equal_length, str(path)), np.array(y))

@@ -1,0 +1,63 @@
+"""A dataset by name: found, read or taken from the cache, and compared with what the archive publishes about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ssd_cli.archives.cache import entry_path, read_digest, read_entry, write_entry
+from ssd_cli.archives.check import check_size
+from ssd_cli.archives.dataset import Dataset
+from ssd_cli.archives.fetch import absent, fetch
+from ssd_cli.archives.read import read_source
+from ssd_cli.archives.sources import Source, locate, roots
+
+
+def load(name: str, data_dirs: Sequence[Path] = (), download: bool = True) -> Dataset:
+    """Load a dataset.
+
+    It is looked for in `data_dirs`, ``$SSD_BENCH_DATA``, aeon's bundled problems and aeon's cache (``$AEON_DATA`` or
+    ``~/aeon_data``), in this order, as ``NAME/NAME_TRAIN.ts`` and ``NAME/NAME_TEST.ts``; last, it is downloaded.
+
+    Parameters
+    ----------
+    name : str
+        Name of the dataset and of its folder.
+    data_dirs : sequence of Path
+        Folders of datasets.
+    download : bool
+        Whether the network may be used.
+
+    Raises
+    ------
+    SsdBenchError
+        The dataset is nowhere, a file is malformed, or it has not the size that the archive publishes.
+    MisuseError
+        The name could lead out of a folder.
+    """
+    source = _source(name, data_dirs, download)
+    entry = entry_path(name, source)
+    dataset = read_entry(entry, name)
+    if dataset is None:  # an entry has passed the check when it was written
+        dataset = read_source(name, source)
+        check_size(dataset, source.folder)
+        write_entry(entry, dataset)
+    return dataset
+
+
+def digest_of(name: str, data_dirs: Sequence[Path] = (), download: bool = True) -> str:
+    """The digest of a dataset: cheap where the cache knows its files, else as costly as `load`."""
+    known = read_digest(entry_path(name, _source(name, data_dirs, download)))
+    return known or load(name, data_dirs, download).digest
+
+
+def _source(name: str, data_dirs: Sequence[Path], download: bool) -> Source:
+    source = locate(name, data_dirs)
+    if source is None:
+        if not download:
+            raise absent(name, roots(data_dirs), "and downloading is switched off")
+        fetch(name, roots(data_dirs))
+        source = locate(name, data_dirs)
+    if source is None:
+        raise absent(name, roots(data_dirs), "and its download holds no such files")
+    return source

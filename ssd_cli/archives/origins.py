@@ -1,0 +1,172 @@
+"""Where the files of a dataset come from: Zenodo, or a mirror of it."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote, urlsplit
+
+from ssd_cli.archives import catalog
+from ssd_cli.archives.receipt import Receipt, parse_receipt, receipt_name
+from ssd_cli.archives.sources import check_name, source_in
+from ssd_cli.archives.transport import RemoteFile, TransferError, Transport
+from ssd_cli.errors import MisuseError, SsdBenchError
+
+ZENODO = "https://zenodo.org"
+
+
+class Origin(Protocol):
+    """A place that has datasets."""
+
+    transport: Transport
+
+    def files(self, name: str) -> list[RemoteFile]:
+        """The files of a dataset; an `SsdBenchError` where there are none."""
+
+    def page(self, name: str) -> str:
+        """What to cite as the origin of a dataset."""
+
+
+class Zenodo:
+    """Zenodo's records, by the numbers in aeon's tables.
+
+    Parameters
+    ----------
+    transport : Transport
+    base : str, optional
+        Another host with the same API; by default ``$SSD_BENCH_ZENODO`` or zenodo.org.
+    """
+
+    def __init__(self, transport: Transport, base: str | None = None) -> None:
+        self.transport = transport
+        self._base = (base or os.environ.get("SSD_BENCH_ZENODO") or ZENODO).rstrip("/")
+
+    def files(self, name: str) -> list[RemoteFile]:
+        """``NAME_TRAIN.ts`` and ``NAME_TEST.ts`` of the record, never its ``_eq`` and ``_nmv`` variants."""
+        record = catalog.record_of(check_name(name))
+        if record is None:
+            raise SsdBenchError(
+                f"aeon knows no download for '{name}'.", "", "Put the files into a folder of your own; see --data-dir."
+            )
+        there = self.record(record)
+        wanted = [f"{name}_TRAIN.ts", f"{name}_TEST.ts"]
+        for file in wanted:
+            if file not in there:
+                raise TransferError(f"Zenodo's record {record} of {name} holds no {file}.", f"It holds: {_listed(there)}.")
+        return [there[file] for file in wanted]
+
+    def page(self, name: str) -> str:
+        """Address of the record."""
+        return self.page_of(catalog.record_of(name) or 0)
+
+    def page_of(self, record: int) -> str:
+        """Address of a record."""
+        return f"{self._base}/records/{record}"
+
+    def record(self, number: int) -> dict[str, RemoteFile]:
+        """The files of a record by name; names that are no plain file names are left out."""
+        url = f"{self._base}/api/records/{number}"
+        answer = self.transport.json(url)
+        listed = answer.get("files") if isinstance(answer, dict) else None
+        if not isinstance(listed, list):
+            raise TransferError(f"{url} does not describe a record.", "Expected a list of files.", "Try again later.")
+        files = (_remote_file(item) for item in listed)
+        return {file.name: file for file in files if file is not None}
+
+
+class WebMirror:
+    """A data folder behind a web server: ``URL/NAME/NAME_checksums.json`` and the files that it names."""
+
+    def __init__(self, transport: Transport, base: str) -> None:
+        self.transport = transport
+        self._base = base.rstrip("/")
+
+    def files(self, name: str) -> list[RemoteFile]:
+        """The files that the dataset's receipt names."""
+        receipt = parse_receipt(self.transport.json(f"{self._base}/{check_name(name)}/{receipt_name(name)}"), name, self._base)
+        return [
+            RemoteFile(file, f"{self._base}/{name}/{quote(file)}", check.size, check.md5) for file, check in receipt.files.items()
+        ]
+
+    def page(self, name: str) -> str:
+        """Address of the dataset's folder."""
+        return f"{self._base}/{name}"
+
+
+class FolderMirror:
+    """A data folder on a disk."""
+
+    def __init__(self, transport: Transport, root: Path) -> None:
+        self.transport = transport
+        self._root = root
+
+    def files(self, name: str) -> list[RemoteFile]:
+        """The files of the dataset, with their checksums where the folder has a receipt."""
+        folder = self._root / check_name(name)
+        source = source_in(folder, name)
+        if source is None:
+            raise SsdBenchError(f"The mirror {self._root} has no {name}.", f"Expected {folder}/{name}_TRAIN.ts and {name}_TEST.ts.")
+        receipt = Receipt.read(folder, name)
+        checks = {} if receipt is None else receipt.files
+        found = []
+        for path in source.files:
+            check = checks.get(path.name)
+            url = path.absolute().as_uri()
+            found.append(RemoteFile(path.name, url, check.size, check.md5) if check else RemoteFile(path.name, url))
+        return found
+
+    def page(self, name: str) -> str:
+        """The folder."""
+        return str(self._root / name)
+
+
+def origin(mirror: str | None = None, transport: Transport | None = None) -> Origin:
+    """Where to get datasets: `mirror` (a URL or a folder), else ``$SSD_BENCH_MIRROR``, else Zenodo.
+
+    Raises
+    ------
+    MisuseError
+        The mirror is neither a web address nor a folder.
+    """
+    transport = transport or Transport()
+    mirror = mirror or os.environ.get("SSD_BENCH_MIRROR")
+    if not mirror:
+        return Zenodo(transport)
+    if urlsplit(mirror).scheme in ("http", "https"):
+        return WebMirror(transport, mirror)
+    if Path(mirror).expanduser().is_dir():
+        return FolderMirror(transport, Path(mirror).expanduser())
+    raise MisuseError(
+        f"The mirror {mirror} is neither a web address nor a folder.", "Expected http://..., https://... or a folder."
+    )
+
+
+def offline() -> bool:
+    """Whether ``$SSD_BENCH_OFFLINE`` forbids the network."""
+    return os.environ.get("SSD_BENCH_OFFLINE", "") not in ("", "0")
+
+
+def _remote_file(item: Any) -> RemoteFile | None:
+    """A file of a record, as Zenodo describes it, or None where it cannot be a file of a dataset."""
+    if not isinstance(item, dict):
+        return None
+    links = item.get("links")
+    name, url = (
+        item.get("key") or item.get("filename"),
+        links.get("self") or links.get("download") if isinstance(links, dict) else None,
+    )
+    if not isinstance(name, str) or not isinstance(url, str) or Path(name).name != name or "\\" in name or not name.isprintable():
+        return None
+    if urlsplit(url).scheme not in ("http", "https"):
+        return None
+    size, checksum = item.get("size", item.get("filesize")), str(item.get("checksum", "")).lower()
+    md5 = re.fullmatch(r"(?:md5:)?([0-9a-f]{32})", checksum)
+    if not isinstance(size, int) or size < 0 or md5 is None:
+        raise TransferError(f"The record gives no size or MD5 of {ascii(name)[1:-1]}.", "Expected both, to check what arrives.")
+    return RemoteFile(name, url, size, md5[1])
+
+
+def _listed(names: dict[str, RemoteFile]) -> str:
+    return ", ".join(sorted(names)[:10]) or "no file of a plain name"

@@ -1,0 +1,120 @@
+"""Datasets that do not come from an archive's record: the user's own files, and MONSTER's folds."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from ssd_cli.archives.place import place
+from ssd_cli.archives.sources import EXTENSIONS
+from ssd_cli.errors import MisuseError, SsdBenchError
+
+_GROUP_COLUMNS = ["part", "row", "subject", "label"]
+
+
+def add(name: str, train: Path, test: Path, groups: Path | None, root: Path, force: bool = False) -> Path:
+    """Copy a dataset of the user's own into a data folder, after it has been read and checked.
+
+    Parameters
+    ----------
+    name : str
+    train, test : Path
+        Two files of one format.
+    groups : Path, optional
+        CSV with the columns part ("train" or "test"), row (from 0), subject (a whole number) and label, one row a case.
+    root : Path
+        The data folder.
+    force : bool
+        Replace a dataset of this name.
+
+    Returns
+    -------
+    Path
+        The dataset's folder.
+
+    Raises
+    ------
+    SsdBenchError
+        A file is malformed, or there is a dataset of this name.
+    """
+    for path in (train, test, *([groups] if groups else [])):
+        if not path.is_file():
+            raise MisuseError(f"There is no file {path}.")
+    extension = train.suffix.lower()
+    if extension != test.suffix.lower() or extension not in EXTENSIONS:
+        raise MisuseError(f"{train.name} and {test.name} are not of one known format.", f"Known: {', '.join(EXTENSIONS)}.")
+
+    def fill(folder: Path) -> str:
+        shutil.copyfile(train, folder / f"{name}_TRAIN{extension}")
+        shutil.copyfile(test, folder / f"{name}_TEST{extension}")
+        if groups is not None:
+            _split_groups(name, groups, folder)
+        return f"{train.absolute()} and {test.absolute()}"
+
+    if not place(name, root, fill, force, checksummed=lambda: False):
+        raise SsdBenchError(f"There is a dataset {name} in {root}.", "", "Choose another name, or say --force to replace it.")
+    return root / name
+
+
+def fetch_monster(name: str, fold: int, root: Path, force: bool = False) -> str:
+    """Bring one fold of a MONSTER dataset (Dempster et al. 2025) into a data folder, through aeon's loader.
+
+    Parameters
+    ----------
+    name : str
+        MONSTER's name.
+    fold : int
+        0 to 4: which fifth of the cases is the test part. MONSTER keeps the cases of a subject in one fold where it knows them.
+    root : Path
+    force : bool
+        Replace the dataset that is there.
+
+    Returns
+    -------
+    str
+        Name of the dataset: ``MONSTER-NAME-foldK``.
+
+    Raises
+    ------
+    SsdBenchError
+        huggingface-hub is not installed, or the data could not be downloaded.
+    """
+    from aeon.datasets import load_monster_dataset
+
+    dataset = f"MONSTER-{name}-fold{fold}"
+
+    def fill(folder: Path) -> str:
+        try:
+            X_train, y_train, X_test, y_test = load_monster_dataset(name, fold)
+        except ModuleNotFoundError as error:
+            raise SsdBenchError(
+                "MONSTER needs huggingface-hub, which is not installed.", "", "pip install 'ssd-bench[har]'"
+            ) from error
+        except Exception as error:  # whatever the hub, the network and its loader raise
+            raise SsdBenchError(
+                f"MONSTER's {name}, fold {fold}, could not be downloaded: {type(error).__name__}: {error}.",
+                "Its names: https://huggingface.co/monster-monash.",
+            ) from error
+        np.savez(folder / f"{dataset}_TRAIN.npz", X=X_train, y=y_train)
+        np.savez(folder / f"{dataset}_TEST.npz", X=X_test, y=y_test)
+        return f"https://huggingface.co/datasets/monster-monash/{name}, fold {fold}"
+
+    place(dataset, root, fill, force)
+    return dataset
+
+
+def _split_groups(name: str, groups: Path, folder: Path) -> None:
+    """Write the two files of subjects that a dataset's folder has; their rows are checked when they are read."""
+    with groups.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        header, *rows = [*csv.reader(file)] or [[]]
+    if header != _GROUP_COLUMNS:
+        raise SsdBenchError(f"{groups}, line 1: the columns are {','.join(header)}.", f"Expected {','.join(_GROUP_COLUMNS)}.")
+    for line, row in enumerate(rows, start=2):
+        if len(row) != len(_GROUP_COLUMNS) or row[0] not in ("train", "test"):
+            raise SsdBenchError(f"{groups}, line {line}: '{ascii(','.join(row)[:40])[1:-1]}'.", "Expected train,... or test,...")
+    for part in ("train", "test"):
+        with (folder / f"{name}_subjects_{part}.csv").open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows([_GROUP_COLUMNS[1:], *(row[1:] for row in rows if row[0] == part)])

@@ -1,0 +1,158 @@
+"""Put a dataset's files into a data folder in one step, after they have been checked; one process at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+from ssd_cli.archives import catalog
+from ssd_cli.archives.cache import entry_path, write_entry
+from ssd_cli.archives.check import check_size
+from ssd_cli.archives.read import read_source
+from ssd_cli.archives.receipt import Receipt, check_of, file_names
+from ssd_cli.archives.sources import check_name, source_in
+from ssd_cli.archives.verify import plain_digest
+from ssd_cli.errors import SsdBenchError
+
+
+def workroom(root: Path) -> Path:
+    """Where files wait, inside the data folder, until they are whole; no name of a dataset begins with a dot."""
+    return root / ".ssd-bench"
+
+
+def place(
+    name: str,
+    root: Path,
+    fill: Callable[[Path], str],
+    force: bool = False,
+    checksummed: Callable[[], bool] = lambda: True,
+    pulse: Callable[[], None] = lambda: None,
+) -> bool:
+    """Bring a dataset into a data folder.
+
+    Parameters
+    ----------
+    name : str
+    root : Path
+        Made where it does not exist.
+    fill : callable
+        Puts the files into the folder that it is given, and returns where they came from; what it leaves in that folder when it
+        fails is there again the next time.
+    force : bool
+        Replace a dataset that is there.
+    checksummed : callable
+        Asked after `fill`: whether it has compared the files with checksums of their publisher. If not, the arrays must have the
+        digest that this release knows, where it knows one.
+    pulse : callable
+        Called while another process holds the lock; may raise to give up.
+
+    Returns
+    -------
+    bool
+        False where another process, or an earlier run, had brought it already.
+
+    Raises
+    ------
+    SsdBenchError
+        The files are malformed, of another size than the archive publishes, or cannot be written; nothing is placed.
+    """
+    target, staging = root / check_name(name), workroom(root) / name
+    with _disk(root):
+        with locked(root, name, pulse):
+            if not force and _is_whole(target, name):
+                return False
+            staging.mkdir(parents=True, exist_ok=True)
+            origin = fill(staging)
+            for path in staging.iterdir():
+                if path.name not in file_names(name):
+                    path.unlink()  # partial files, an old receipt
+            with _undone(staging):
+                _check(name, staging, origin, checksummed())
+            _exchange(staging, target, name)
+        return True
+
+
+@contextlib.contextmanager
+def locked(root: Path, name: str, pulse: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold the lock of one dataset in a data folder; `pulse` is called every second that another process has it."""
+    from filelock import FileLock, Timeout
+
+    locks = workroom(root) / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(locks / f"{name}.lock")
+    while True:
+        try:
+            lock.acquire(timeout=1)
+            break
+        except Timeout:
+            pulse()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _check(name: str, folder: Path, origin: str, checksummed: bool) -> None:
+    """Read the files as they will be read, compare them with the table, and write the receipt."""
+    source = source_in(folder, name)
+    if source is None:
+        raise SsdBenchError(f"{origin} has no files of {name}.")
+    dataset = read_source(name, source)
+    check_size(dataset, folder)
+    known = catalog.known_digest(name)
+    if not checksummed and known and plain_digest(dataset) != known:
+        raise SsdBenchError(f"{name} from {origin}: the values are not those that this release knows.", f"Expected digest {known}.")
+    write_entry(entry_path(name, source), dataset)  # found by content, so it serves the final place as well
+    files = {path.name: check_of(path) for path in source.files}
+    Receipt(name, origin, date.today().isoformat(), dataset.digest, files).write(folder)
+    for path in folder.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def _exchange(staging: Path, target: Path, name: str) -> None:
+    """Rename the finished folder to its place; what is there goes, but for files of subjects that the new one lacks."""
+    old = staging.with_name(f"{name}.old-{os.getpid()}")
+    if target.exists():
+        for subjects in target.glob(f"{name}_subjects_t*.csv"):
+            if not (staging / subjects.name).exists():
+                shutil.copy2(subjects, staging)
+        target.rename(old)
+    staging.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _is_whole(folder: Path, name: str) -> bool:
+    try:
+        return source_in(folder, name) is not None
+    except SsdBenchError:  # half of it: aeon's failed downloads leave that
+        return False
+
+
+@contextlib.contextmanager
+def _undone(staging: Path) -> Iterator[None]:
+    """Remove files that arrived whole but cannot be used: the next attempt must not start from them."""
+    try:
+        yield
+    except SsdBenchError:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+
+
+@contextlib.contextmanager
+def _disk(root: Path) -> Iterator[None]:
+    """Turn what the operating system says of a disk into sentences."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            remedy = "Free some space, or choose another folder, and run the same command again: it goes on where it stopped."
+            raise SsdBenchError(f"The disk of {root} is full.", "", remedy) from error
+        raise SsdBenchError(
+            f"Cannot write in {root}: {error.strerror or error}.", "Expected a folder that can be written."
+        ) from error

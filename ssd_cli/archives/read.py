@@ -1,0 +1,120 @@
+"""From the files of a dataset to arrays, in whichever format they are; the arrays do not depend on it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ssd_cli.archives import catalog
+from ssd_cli.archives.dataset import Dataset, Groups, Part, make_dataset
+from ssd_cli.archives.scan import malformed, scan
+from ssd_cli.archives.sources import EXTENSIONS, Source
+from ssd_cli.errors import SsdBenchError
+
+_SUBJECT_COLUMNS = ["row", "subject", "label"]
+
+
+def read_source(name: str, source: Source) -> Dataset:
+    """Read both parts of a dataset.
+
+    Raises
+    ------
+    SsdBenchError
+        A file is malformed (file and line are named), or the parts do not fit together.
+    """
+    size = catalog.size(name)
+    equal_length = None if size is None else size.equal_length
+    train = read_part(source.train, source.train_subjects, equal_length)
+    test = read_part(source.test, source.test_subjects, equal_length)
+    if train.n_channels != test.n_channels:
+        raise SsdBenchError(
+            f"{source.train} has {train.n_channels} channels, {source.test} has {test.n_channels}.",
+            "Both parts of a dataset must have the same channels.",
+        )
+    if (train.groups is None) != (test.groups is None):
+        raise SsdBenchError(f"{source.train} and {source.test}: only one of them tells the subjects.", "Expected both or neither.")
+    return make_dataset(name, train, test)
+
+
+def read_part(path: Path, subjects: Path | None = None, equal_length: bool | None = None) -> Part:
+    """Read one part and, where there is one, its file of subjects.
+
+    Parameters
+    ----------
+    path : Path
+        A file with one of `EXTENSIONS`.
+    subjects : Path, optional
+        CSV with the columns row (from 0), subject (a whole number) and label, one row a case.
+    equal_length : bool, optional
+        Whether all series of the dataset are equally long, where that is known. Formats that store a table (``.tsv``, ``.arff``,
+        wide ``.csv`` and ``.parquet``) fill short series up with missing values at the end; there, values that are missing at the
+        end of a series are taken for filling, unless `equal_length` is true.
+    """
+    part = _reader(path.suffix)(path, equal_length)
+    for case, series in enumerate(part.X):
+        if np.isinf(series).any():
+            raise SsdBenchError(f"{path}, case {case}: a value is infinite or too large for a 64-bit number.")
+    if subjects is None:
+        return part
+    groups = _read_subjects(subjects, part.y)
+    if part.groups is not None and not np.array_equal(part.groups, groups):
+        raise SsdBenchError(f"{path} and {subjects} tell different subjects.", "", "Remove one of them.")
+    return replace(part, groups=groups)
+
+
+def _reader(extension: str) -> Callable[[Path, bool | None], Part]:
+    from ssd_cli.archives.formats import arff, npz, tables, tsv
+
+    readers = {
+        ".ts": _read_ts,
+        ".tsv": tsv.read,
+        ".arff": arff.read,
+        ".npz": npz.read,
+        ".csv": tables.read_csv,
+        ".parquet": tables.read_parquet,
+    }
+    if extension not in readers:
+        raise SsdBenchError(f"Files '*{extension}' are not understood.", f"Known formats: {', '.join(EXTENSIONS)}.")
+    return readers[extension]
+
+
+def _read_ts(path: Path, equal_length: bool | None) -> Part:
+    """The arrays and labels that aeon's ``load_from_ts_file`` gives, from a text that `scan` has checked."""
+    layout = scan(path)
+    X, y = [], []
+    with path.open(encoding="utf-8", errors="surrogateescape") as file:
+        for number, line in enumerate(file, start=1):
+            if number <= layout.data_line:
+                continue
+            *channels, label = line.split(":")
+            series = np.array([list(map(float, channel.replace("?", "nan").split(","))) for channel in channels])
+            if np.isinf(series).any():
+                raise malformed(path, number, "a value is too large for a 64-bit number")
+            X.append(series)
+            y.append(label.strip().lower())
+    return Part(X, np.array(y))
+
+
+def _read_subjects(path: Path, y: np.ndarray) -> Groups:
+    """The subject of every case, checked against the labels of the data."""
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        rows = list(csv.reader(file))
+    if not rows or rows[0] != _SUBJECT_COLUMNS:
+        raise malformed(path, 1, f"the columns are {','.join(rows[0]) if rows else 'missing'}", "Expected row,subject,label.")
+    groups = []
+    for line, row in enumerate(rows[1:], start=2):
+        case = line - 2
+        if case >= len(y):
+            raise malformed(path, line, f"more rows than the {len(y)} cases of the data")
+        if len(row) != 3 or row[0] != str(case) or not (row[1].isascii() and row[1].isdecimal()):
+            raise malformed(path, line, f"'{ascii(','.join(row)[:40])[1:-1]}'", f"Expected {case},<whole number>,{y[case]}.")
+        if row[2].strip().lower() != y[case].lower():
+            raise malformed(path, line, f"label {ascii(row[2])[1:-1]}", f"The case has the label {y[case]} in the data.")
+        groups.append(int(row[1]))
+    if len(groups) != len(y):
+        raise malformed(path, len(rows), f"the file ends after {len(groups)} rows", f"The data have {len(y)} cases.")
+    return np.array(groups, dtype=np.int64)

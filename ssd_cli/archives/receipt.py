@@ -1,0 +1,143 @@
+"""The receipt of a download: ``NAME_checksums.json`` beside the files, by which they can be checked later and elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ssd_cli.archives.sources import EXTENSIONS
+from ssd_cli.errors import SsdBenchError
+
+_FORMAT = 1
+_HEX = re.compile(r"[0-9a-f]+")
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a file must be: size in bytes, MD5 (what archives publish) and SHA-256 (what can be trusted), both hexadecimal."""
+
+    size: int
+    md5: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Which files a dataset has, and where they came from.
+
+    Parameters
+    ----------
+    dataset : str
+    origin : str
+        Address of the record or mirror.
+    date : str
+        Day of the download.
+    digest : str
+        Of the arrays.
+    files : dict of str to Check
+    """
+
+    dataset: str
+    origin: str
+    date: str
+    digest: str
+    files: dict[str, Check] = field(default_factory=dict)
+
+    @staticmethod
+    def read(folder: Path, name: str) -> Receipt | None:
+        """The receipt in a dataset's folder, or None where there is none.
+
+        Raises
+        ------
+        SsdBenchError
+            It is damaged.
+        """
+        path = folder / receipt_name(name)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise SsdBenchError(f"{path} cannot be read: {error}.") from error
+        try:
+            return parse_receipt(json.loads(text), name, str(folder))
+        except ValueError as error:
+            raise SsdBenchError(f"{path} is not a receipt: {error}.", "", f"Remove it, or fetch {name} again.") from error
+
+    def write(self, folder: Path) -> None:
+        """Write the receipt into a dataset's folder."""
+        (folder / receipt_name(self.dataset)).write_text(self.to_json(), encoding="utf-8")
+
+    def to_json(self) -> str:
+        """The receipt as text."""
+        return json.dumps({"format": _FORMAT, **asdict(self)}, indent=1) + "\n"
+
+    def differences(self, folder: Path) -> list[str]:
+        """What is wrong with which file, in sentences."""
+        wrong = []
+        for name, check in self.files.items():
+            path = folder / name
+            if not path.is_file():
+                wrong.append(f"{path} is missing.")
+                continue
+            found = check_of(path)
+            if found != check:
+                what = f"has {found.size} bytes, not {check.size}" if found.size != check.size else "has another checksum"
+                wrong.append(f"{path} {what}: it is not what was downloaded.")
+        return wrong
+
+
+def receipt_name(name: str) -> str:
+    """Name of a dataset's receipt."""
+    return f"{name}_checksums.json"
+
+
+def file_names(name: str) -> set[str]:
+    """All names that a file of a dataset may have."""
+    parts = {f"{name}_{part}{extension}" for part in ("TRAIN", "TEST") for extension in EXTENSIONS}
+    return parts | {f"{name}_subjects_train.csv", f"{name}_subjects_test.csv"}
+
+
+def check_of(path: Path) -> Check:
+    """Size and checksums of a file, read once."""
+    md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(2**20):
+            md5.update(chunk)
+            sha256.update(chunk)
+    return Check(path.stat().st_size, md5.hexdigest(), sha256.hexdigest())
+
+
+def parse_receipt(document: Any, name: str, where: str) -> Receipt:
+    """A receipt from its JSON; it comes from another machine, so nothing in it is taken on trust.
+
+    Raises
+    ------
+    SsdBenchError
+        It is not a receipt of this dataset, or names a file that no dataset has.
+    """
+    try:
+        if document["format"] != _FORMAT or document["dataset"] != name:
+            raise ValueError("it is of another dataset or format")
+        files = {}
+        for file, check in document["files"].items():
+            if file not in file_names(name):
+                raise ValueError(f"'{ascii(file)[1:-1]}' is no file of {name}")
+            size, md5, sha256 = check["size"], check["md5"], check["sha256"]
+            if type(size) is not int or size < 0 or not _is_hex(md5, 32) or not _is_hex(sha256, 64):
+                raise ValueError(f"size or checksum of {file}")
+            files[file] = Check(size, md5, sha256)
+        texts = {key: str(document.get(key, "")) for key in ("origin", "date", "digest")}
+        return Receipt(name, files=files, **texts)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise SsdBenchError(
+            f"The receipt of {name} in {where} cannot be used: {error}.", "Expected one that ssd-bench wrote."
+        ) from error
+
+
+def _is_hex(text: object, length: int) -> bool:
+    return isinstance(text, str) and len(text) == length and bool(_HEX.fullmatch(text))

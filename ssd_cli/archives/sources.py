@@ -1,0 +1,139 @@
+"""Where the files of a dataset are looked for, in which order."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from ssd_cli.errors import MisuseError, SsdBenchError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+
+EXTENSIONS = (".ts", ".tsv", ".arff", ".npz", ".parquet", ".csv")
+"""Formats of a dataset's files; where a folder holds several, the first of them is read."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files of one dataset.
+
+    Parameters
+    ----------
+    train, test : Path
+        ``NAME_TRAIN`` and ``NAME_TEST`` with one of `EXTENSIONS`, the same for both.
+    train_subjects, test_subjects : Path, optional
+        ``NAME_subjects_train.csv`` and ``NAME_subjects_test.csv``; both or neither.
+    """
+
+    train: Path
+    test: Path
+    train_subjects: Path | None = None
+    test_subjects: Path | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The folder that holds the files."""
+        return self.train.parent
+
+    @property
+    def files(self) -> list[Path]:
+        """All files, in a fixed order."""
+        return [path for path in (self.train, self.test, self.train_subjects, self.test_subjects) if path is not None]
+
+
+def check_name(name: str) -> str:
+    """Return `name` if it can safely be the name of a folder; it becomes part of paths here and in the results."""
+    if not _NAME.fullmatch(name) or ".." in name:
+        raise MisuseError(
+            f"{name!a} cannot be the name of a dataset.",
+            "Expected letters, digits and _ . + - only, beginning with a letter or digit.",
+        )
+    return name
+
+
+def bundled_root() -> Path | None:
+    """The folder of the problems that aeon ships; aeon is not imported."""
+    specification = find_spec("aeon")
+    if specification is None or not specification.submodule_search_locations:
+        return None
+    return Path(specification.submodule_search_locations[0]) / "datasets" / "data"
+
+
+def aeon_home() -> Path:
+    """The folder into which aeon downloads: ``$AEON_DATA``, else ``~/aeon_data``."""
+    return Path(os.path.expanduser(os.environ.get("AEON_DATA") or os.path.join("~", "aeon_data")))  # noqa: PTH111, PTH118
+
+
+def own_roots(data_dirs: Sequence[Path] = ()) -> list[Path]:
+    """The folders that the user named: `data_dirs`, then ``$SSD_BENCH_DATA``."""
+    for folder in data_dirs:
+        if not Path(folder).is_dir():
+            raise MisuseError(f"The data folder {folder} does not exist.", "Expected a folder that holds NAME/NAME_TRAIN.ts.")
+    named = [Path(entry) for entry in os.environ.get("SSD_BENCH_DATA", "").split(os.pathsep) if entry]
+    return [*map(Path, data_dirs), *named]
+
+
+def roots(data_dirs: Sequence[Path] = ()) -> list[Path]:
+    """All folders that are searched, first to last: the user's, aeon's bundled problems, aeon's downloads."""
+    bundled = bundled_root()
+    return [*own_roots(data_dirs), *([bundled] if bundled else []), aeon_home()]
+
+
+def folders(data_dirs: Sequence[Path] = ()) -> list[str]:
+    """Names of the complete datasets in the user's folders and among aeon's downloads, sorted."""
+    found: set[str] = set()
+    for root in [*own_roots(data_dirs), aeon_home()]:
+        if root.is_dir():
+            found.update(entry.name for entry in root.iterdir() if _NAME.fullmatch(entry.name) and _is_complete(entry))
+    return sorted(found)
+
+
+def locate(name: str, data_dirs: Sequence[Path] = ()) -> Source | None:
+    """The files of a dataset from the first folder that has them, or None.
+
+    Raises
+    ------
+    SsdBenchError
+        A folder holds only a part of the files: another source is never taken silently in its place.
+    """
+    check_name(name)
+    for root in roots(data_dirs):
+        source = source_in(root / name, name)
+        if source is not None:
+            return source
+    return None
+
+
+def source_in(folder: Path, name: str) -> Source | None:
+    """The files of a dataset in one folder, or None where it holds neither part.
+
+    Raises
+    ------
+    SsdBenchError
+        It holds one part only, or the subjects of one part only.
+    """
+    for extension in EXTENSIONS:
+        train, test = folder / f"{name}_TRAIN{extension}", folder / f"{name}_TEST{extension}"
+        if not train.is_file() and not test.is_file():
+            continue
+        train_subjects, test_subjects = folder / f"{name}_subjects_train.csv", folder / f"{name}_subjects_test.csv"
+        for here, there in ((train, test), (test, train), (train_subjects, test_subjects), (test_subjects, train_subjects)):
+            if here.is_file() and not there.is_file():
+                raise SsdBenchError(
+                    f"{folder} holds {here.name} but no {there.name}.",
+                    f"{name} needs both.",
+                    f"Complete the folder, or remove {folder}.",
+                )
+        return Source(train, test, train_subjects, test_subjects) if train_subjects.is_file() else Source(train, test)
+    return None
+
+
+def _is_complete(folder: Path) -> bool:
+    return any(
+        (folder / f"{folder.name}_TRAIN{extension}").is_file() and (folder / f"{folder.name}_TEST{extension}").is_file()
+        for extension in EXTENSIONS
+    )

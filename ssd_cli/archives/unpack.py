@@ -1,0 +1,87 @@
+"""Take single files out of a zip that may be hostile: no path outside, no link, no more bytes than announced and allowed."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from ssd_cli.errors import SsdBenchError
+
+MOST_BYTES = 2**36
+"""Of one unpacked file (64 GiB); the largest one of the archives has a few GiB."""
+_MOST_RATIO = 200
+"""Bytes out of one byte: text of numbers has 2 to 10, and deflate cannot have more than 1032."""
+_SMALL = 2**20
+_DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
+
+
+@contextmanager
+def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
+    """A zip whose list of files has been checked.
+
+    Raises
+    ------
+    SsdBenchError
+        It is damaged, or holds a path outside, a link, an encrypted file or one that is too large.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for info in archive.infolist():
+                _check(path, info)
+            yield archive
+    except _DAMAGES as error:
+        raise SsdBenchError(f"{path} is damaged: {error}.", "Expected a whole zip file.") from error
+
+
+def members(archive: zipfile.ZipFile, names: Iterable[str]) -> dict[str, zipfile.ZipInfo]:
+    """The members with these plain names, in whichever folders they stand; a name that stands twice is left out."""
+    wanted = set(names)
+    found: dict[str, zipfile.ZipInfo] = {}
+    twice: set[str] = set()
+    for info in archive.infolist():
+        name = PurePosixPath(info.filename).name
+        if name in wanted and not info.is_dir():
+            twice |= {name} & found.keys()
+            found[name] = info
+    return {name: info for name, info in found.items() if name not in twice}
+
+
+def extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> None:
+    """Write one member to `target`, whatever path it has in the zip.
+
+    Raises
+    ------
+    SsdBenchError
+        It is not what it announces.
+    """
+    try:
+        with archive.open(info) as packed, target.open("wb") as out:
+            # The announced size was found reasonable; reading ends there, and the checksum of the zip tells if it was a lie.
+            shutil.copyfileobj(packed, out, 2**20)
+    except _DAMAGES as error:
+        raise SsdBenchError(f"{archive.filename}: the member {_shown(info)} is damaged: {error}.") from error
+
+
+def _check(path: Path, info: zipfile.ZipInfo) -> None:
+    name = PurePosixPath(info.orig_filename.replace("\\", "/"))
+    mode = info.external_attr >> 16
+    if name.is_absolute() or ".." in name.parts or ":" in name.parts[0] or "\0" in info.orig_filename:
+        what = "would be written outside"
+    elif stat.S_ISLNK(mode) or (mode and stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR)):
+        what = "is a link or a device"
+    elif info.flag_bits & 1:
+        what = "is encrypted"
+    elif info.file_size > MOST_BYTES or info.file_size > max(_SMALL, _MOST_RATIO * info.compress_size):
+        what = f"announces {info.file_size} bytes in {info.compress_size}"
+    else:
+        return
+    raise SsdBenchError(f"{path}: the member {_shown(info)} {what}.", "Nothing was unpacked.", "Get the file from elsewhere.")
+
+
+def _shown(info: zipfile.ZipInfo) -> str:
+    return ascii(info.orig_filename[:60])

@@ -1,0 +1,135 @@
+"""The network of InceptionTime (Ismail Fawaz et al. 2020), as in the repository hfawaz/InceptionTime."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
+from ssd_cli.backbones.handmade import HandMadeFilters
+from ssd_cli.backbones.layers import SameConv1d, batch_norm, require
+from ssd_cli.backbones.registry import backbones
+
+GROUP = 3
+"""Modules between two residual additions."""
+
+
+class InceptionModule(nn.Module):
+    """Three parallel convolutions on a 1x1 bottleneck, and a pooled branch; then batch normalisation and ReLU.
+
+    Parameters
+    ----------
+    in_channels, width, kernel : int
+        Channels of the input, filters of each branch, taps of the longest convolution (the others have a half and a quarter).
+    handmade : HandMadeFilters, optional
+        A fifth branch with frozen filters.
+    """
+
+    def __init__(self, in_channels: int, width: int, kernel: int, handmade: HandMadeFilters | None = None) -> None:
+        super().__init__()
+        self.bottleneck = nn.Conv1d(in_channels, width, 1, bias=False) if in_channels > 1 else nn.Identity()
+        inner = width if in_channels > 1 else 1
+        self.convolutions = nn.ModuleList(SameConv1d(inner, width, kernel // divisor) for divisor in (1, 2, 4))
+        self.pooled = nn.Conv1d(in_channels, width, 1, bias=False)
+        self.handmade = handmade
+        self.out_channels = 4 * width + (handmade.out_channels if handmade else 0)
+        self.norm = batch_norm(self.out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x (batch, in_channels, n_timepoints) to (batch, out_channels, n_timepoints)."""
+        narrow = self.bottleneck(x)
+        branches = [convolution(narrow) for convolution in self.convolutions]
+        branches.append(self.pooled(F.max_pool1d(x, 3, stride=1, padding=1)))
+        if self.handmade is not None:
+            branches.append(self.handmade(x))
+        return F.relu(self.norm(torch.cat(branches, 1)))
+
+
+class InceptionGroup(nn.Module):
+    """Three Inception modules bridged by a shortcut (1x1 convolution and batch normalisation), then ReLU."""
+
+    def __init__(self, in_channels: int, width: int, kernel: int, handmade: HandMadeFilters | None = None) -> None:
+        super().__init__()
+        modules = [InceptionModule(in_channels, width, kernel, handmade)]
+        for _ in range(GROUP - 1):
+            modules.append(InceptionModule(modules[-1].out_channels, width, kernel))
+        self.inception_modules = nn.ModuleList(modules)
+        self.shortcut = nn.Conv1d(in_channels, 4 * width, 1, bias=False)
+        self.shortcut_norm = batch_norm(4 * width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x (batch, in_channels, n_timepoints) to (batch, 4 width, n_timepoints)."""
+        maps = x
+        for module in self.inception_modules:
+            maps = module(maps)
+        return F.relu(self.shortcut_norm(self.shortcut(x)) + maps)
+
+
+class InceptionNetwork(Network):
+    """Groups of three Inception modules; the first group is the stem, all others the body.
+
+    Attributes
+    ----------
+    groups : ModuleList of InceptionGroup
+    """
+
+    def __init__(
+        self, n_channels: int, n_classes: int, dropout: Dropout, *, width: int, depth: int, kernel: int, hybrid: bool
+    ) -> None:
+        super().__init__(4 * width, n_classes, dropout)
+        handmade = HandMadeFilters(n_channels) if hybrid else None
+        self.groups = nn.ModuleList([InceptionGroup(n_channels, width, kernel, handmade)])
+        self.groups.extend(InceptionGroup(4 * width, width, kernel) for _ in range(depth // GROUP - 1))
+
+    def stem(self, x: Tensor) -> Tensor:
+        """Modules 1 to 3 and the first residual addition."""
+        return self.groups[0](x)
+
+    def body(self, maps: Tensor) -> Tensor:
+        """All further modules."""
+        for group in self.groups[1:]:
+            maps = group(maps)
+        return maps
+
+
+@backbones.register("inception")
+@dataclass(frozen=True)
+class InceptionBackbone(Backbone):
+    """The network of InceptionTime: six Inception modules, two residual shortcuts; 420 thousand parameters.
+
+    Parameters
+    ----------
+    width : int
+        Filters of each of the four branches, and of the bottleneck; the embedding has 4 width coordinates.
+    depth : int
+        Inception modules, a multiple of three of at least six.
+    kernel : int
+        Taps of the longest convolution; the other two have a half and a quarter of it.
+
+    Notes
+    -----
+    Trainable parameters: 420,192 + 129 K for one channel, 489,472 + 192 C + 129 K for C > 1 channels and K classes. The
+    reference's argument 41 is lessened by one before use, so that kernels are 40, 20 and 10 taps.
+    """
+
+    width: int = 32
+    depth: int = 6
+    kernel: int = 40
+
+    def __post_init__(self) -> None:
+        require(self.width >= 1, f"width must be at least 1, not {self.width}")
+        require(self.depth >= 6 and self.depth % GROUP == 0, f"depth must be 6, 9, 12, ..., not {self.depth}")
+        require(self.kernel >= 4, f"kernel must be at least 4, not {self.kernel}")
+
+    def build(self, n_channels: int, n_classes: int, dropout: Dropout = NO_DROPOUT) -> Network:
+        """Build an untrained network."""
+        return InceptionNetwork(
+            n_channels, n_classes, dropout, width=self.width, depth=self.depth, kernel=self.kernel, hybrid=False
+        )
+
+    def narrow(self) -> Backbone:
+        """Return the same with ten filters a branch: 41,990 parameters for one channel, without the head."""
+        return replace(self, width=10)

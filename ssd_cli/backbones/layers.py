@@ -1,0 +1,57 @@
+"""The layers that the backbones share: a convolution that keeps the length, and batch normalisation as Keras has it."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ssd_cli.backbones.base import BN_EPS
+
+BN_MOMENTUM = 0.01
+"""Keras's momentum of 0.99 in torch's convention; a recipe may set another one."""
+
+
+class SameConv1d(nn.Conv1d):
+    """A convolution (cross-correlation, stride 1) whose output is as long as its input.
+
+    Zeros are padded explicitly: floor((k - 1) d / 2) on the left, the rest on the right, for a kernel of k taps and dilation d.
+    This is Keras's ``padding="same"``. An even kernel is thus off centre by half a step, to the right.
+
+    Parameters
+    ----------
+    in_channels, out_channels, kernel_size : int
+    bias : bool, default False
+    groups, dilation : int, default 1
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, *, bias: bool = False, groups: int = 1, dilation: int = 1
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, bias=bias, groups=groups, dilation=dilation)
+        span = (kernel_size - 1) * dilation
+        self.padding_around = (span // 2, span - span // 2)
+        """Zeros on the left and on the right."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x (batch, in_channels, n_timepoints) to (batch, out_channels, n_timepoints)."""
+        return super().forward(F.pad(x, self.padding_around))
+
+
+class SeparableConv1d(nn.Sequential):
+    """A depthwise convolution (a kernel for each channel) and a pointwise one (1x1); no biases, no activation between."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, *, dilation: int = 1) -> None:
+        super().__init__()
+        self.depthwise = SameConv1d(in_channels, in_channels, kernel_size, groups=in_channels, dilation=dilation)
+        self.pointwise = nn.Conv1d(in_channels, out_channels, 1, bias=False)
+
+
+def batch_norm(channels: int) -> nn.BatchNorm1d:
+    """Batch normalisation with Keras's epsilon and momentum."""
+    return nn.BatchNorm1d(channels, eps=BN_EPS, momentum=BN_MOMENTUM)
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise ValueError with `message` unless the condition holds."""
+    if not condition:
+        raise ValueError(message)

@@ -1,0 +1,105 @@
+"""LITE and LITEMV (Ismail-Fawaz et al. 2023), as in the repository MSD-IRIMAS/LITE."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
+from ssd_cli.backbones.handmade import HandMadeFilters
+from ssd_cli.backbones.layers import SameConv1d, SeparableConv1d, batch_norm, require
+from ssd_cli.backbones.registry import backbones
+
+
+class MultiplexedLayer(nn.Module):
+    """Three parallel convolutions and the hand-made filters on the raw series; then batch normalisation and ReLU."""
+
+    def __init__(self, n_channels: int, width: int, kernel: int, separable: bool) -> None:
+        super().__init__()
+        convolution = SeparableConv1d if separable else SameConv1d
+        self.convolutions = nn.ModuleList(convolution(n_channels, width, kernel // divisor) for divisor in (1, 2, 4))
+        self.handmade = HandMadeFilters(n_channels, depthwise=separable)
+        self.out_channels = 3 * width + self.handmade.out_channels
+        self.norm = batch_norm(self.out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x (batch, n_channels, n_timepoints) to (batch, out_channels, n_timepoints)."""
+        branches = [convolution(x) for convolution in self.convolutions]
+        return F.relu(self.norm(torch.cat([*branches, self.handmade(x)], 1)))
+
+
+class SeparableLayer(nn.Sequential):
+    """A separable, dilated convolution, batch normalisation, ReLU."""
+
+    def __init__(self, in_channels: int, width: int, kernel: int, dilation: int) -> None:
+        super().__init__()
+        self.convolution = SeparableConv1d(in_channels, width, kernel, dilation=dilation)
+        self.norm = batch_norm(width)
+        self.activation = nn.ReLU()
+
+
+class LITENetwork(Network):
+    """A multiplexed layer (the stem) and two separable, dilated ones (the body).
+
+    Attributes
+    ----------
+    first : MultiplexedLayer
+    second, third : SeparableLayer
+    """
+
+    def __init__(self, n_channels: int, n_classes: int, dropout: Dropout, *, width: int, kernel: int, separable: bool) -> None:
+        super().__init__(width, n_classes, dropout)
+        self.first = MultiplexedLayer(n_channels, width, kernel, separable)
+        self.second = SeparableLayer(self.first.out_channels, width, kernel // 2, dilation=2)
+        self.third = SeparableLayer(width, width, kernel // 4, dilation=4)
+
+    def stem(self, x: Tensor) -> Tensor:
+        """Layer 1."""
+        return self.first(x)
+
+    def body(self, maps: Tensor) -> Tensor:
+        """Layers 2 and 3."""
+        return self.third(self.second(maps))
+
+
+@backbones.register("lite")
+@dataclass(frozen=True)
+class LITEBackbone(Backbone):
+    """LITE: hand-made filters and separable, dilated convolutions; 9.8 thousand parameters.
+
+    Parameters
+    ----------
+    width : int
+        Filters of every convolution, and coordinates of the embedding.
+    kernel : int
+        Taps of the longest convolution; the others have a half and a quarter of it.
+    separable : bool
+        LITEMV, the authors' variant for several channels: separable convolutions in layer 1 too, and every channel
+        filtered by itself.
+
+    Notes
+    -----
+    Trainable parameters without the head (33 K for K classes): 2,240 C + 7,574 for C channels; LITEMV: 1,084 C + 6,656.
+    """
+
+    width: int = 32
+    kernel: int = 40
+    separable: bool = False
+
+    def __post_init__(self) -> None:
+        require(self.width >= 1, f"width must be at least 1, not {self.width}")
+        require(self.kernel >= 4, f"kernel must be at least 4, not {self.kernel}")
+
+    def build(self, n_channels: int, n_classes: int, dropout: Dropout = NO_DROPOUT) -> Network:
+        """Build an untrained network."""
+        return LITENetwork(n_channels, n_classes, dropout, width=self.width, kernel=self.kernel, separable=self.separable)
+
+    def narrow(self) -> Backbone:
+        """Return the same with eight filters: a fifth of the parameters (1,966 for one channel, without the head).
+
+        LITE is small already, and half of what is left serves the 17 hand-made filters: a tenth would need another architecture.
+        """
+        return replace(self, width=8)

@@ -1,0 +1,88 @@
+"""The command ``ssd-bench``: its subcommands, and errors as sentences."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from ssd_cli import __version__
+from ssd_cli.cli import data
+from ssd_cli.cli.check import check
+from ssd_cli.cli.compare import compare
+from ssd_cli.cli.console import say, warn
+from ssd_cli.cli.export import export, predict
+from ssd_cli.cli.export_tsml import export_tsml
+from ssd_cli.cli.ls import ls
+from ssd_cli.cli.recount import recount
+from ssd_cli.cli.report import report
+from ssd_cli.cli.run import INTERRUPTED, run
+from ssd_cli.cli.serve import serve
+from ssd_cli.cli.status import status
+from ssd_cli.errors import SsdBenchError
+
+app = typer.Typer(
+    name="ssd-bench",
+    help="Does stochastic self-distillation pay on time-series classification? Train, resume, compare.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(short_help="Train and evaluate; go on where an earlier run ended.")(run)
+app.command(short_help="Rank and test the methods; write tables and a figure.")(compare)
+app.command(short_help="Write the page: one file to explore, send and publish.")(report)
+app.command(short_help="Show the page in a browser while a run goes on.")(serve)
+app.command(short_help="Fail where accuracy fell below a reference; for continuous integration.")(check)
+app.command(short_help="Compute every score and table again from the stored probabilities.")(recount)
+app.command(short_help="Write the predictions in the layout of tsml-eval.")(export_tsml)
+app.add_typer(data.app, name="data", help="Download, verify, show, pack and add datasets.")
+app.command(short_help="Write a trained predictor as a file for other runtimes.")(export)
+app.command(short_help="Classify series with an exported file.")(predict)
+app.command(short_help="List what there is to choose from.")(ls)
+app.command(short_help="Show what of a folder is done, failed, left.")(status)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        say(f"ssd-bench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _global_options(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; may stand anywhere.")] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Entry point: every foreseen error is a few sentences and an exit code."""
+    debug = "--debug" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    try:
+        app(args=arguments, prog_name="ssd-bench")
+    except SsdBenchError as error:
+        if debug:
+            warn(getattr(error, "trace", "") or traceback.format_exc())
+        warn(f"Error: {error}")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # the reader of standard output left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        warn(f"Error: nobody foresaw this: {type(error).__name__}: {error}")
+        warn("Run the same command with --debug, and report what it prints.")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""``ssd-bench check``: does a run reach the accuracy of a stored reference? For continuous integration."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ssd_cli.cli.console import say, table
+
+
+def check(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Output folder of 'ssd-bench run'.", show_default=False)],
+    reference: Annotated[Path, typer.Option("--reference", "-r", help="Folder of the reference.", show_default=False)],
+    alpha: Annotated[float, typer.Option("--false-alarms", help="Probability that an unchanged program fails.")] = 0.01,
+    update: Annotated[bool, typer.Option("--update", help="Write DIR as the reference instead of checking it.")] = False,
+    markdown: Annotated[
+        Path | None, typer.Option("--markdown", help="Write a summary; $GITHUB_STEP_SUMMARY gets it anyway.")
+    ] = None,
+    junit: Annotated[Path | None, typer.Option("--junit", help="Write a JUnit XML report.")] = None,
+) -> None:
+    """Fail (exit code 1) where accuracy or NLL is worse than the reference by more than its seeds explain."""
+    from ssd_cli.leaderboard.collect import collect
+    from ssd_cli.leaderboard.gate import check as compare_with
+    from ssd_cli.leaderboard.gate_report import HEADER, github, rows, summary
+    from ssd_cli.leaderboard.gate_report import junit as as_junit
+    from ssd_cli.leaderboard.gate_report import markdown as as_markdown
+    from ssd_cli.leaderboard.reference import made_with, read_reference, write_reference
+    from ssd_cli.running.provenance import reduce_command
+
+    run = made_with(collect([folder]))
+    if update:
+        written = write_reference(run, reference, reduce_command(sys.argv))
+        say(f"Written as the reference: {', '.join(map(str, written))} ({len(run)} cells).")
+        return
+    report = compare_with(run, read_reference(reference), alpha)
+    for title, moved in (("Better than the reference", report.risen), ("Worse than the reference", report.fallen)):
+        if moved:
+            say(title)
+            table(HEADER, rows(report, moved))
+            say()
+    for line in summary(report):
+        say(line)
+    if markdown is not None:
+        markdown.write_text(as_markdown(report), encoding="utf-8")
+    if junit is not None:
+        junit.write_text(as_junit(report), encoding="utf-8")
+    if "GITHUB_STEP_SUMMARY" in os.environ:
+        with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as file:
+            file.write(as_markdown(report))
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        for line in github(report):
+            say(line)
+    if not report.passed:
+        raise typer.Exit(1)

@@ -1,0 +1,191 @@
+"""``ssd-bench compare``: ranks, tests and figures of what lies in folders of results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ssd_cli.cli.console import say, warn
+from ssd_cli.errors import MisuseError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from ssd_cli.leaderboard.compare import Comparison
+
+_MANY_PAIRS = 10
+"""Up to as many pairs, those of five methods, are shown; more are read in the file."""
+_MANY_MISSING = 20
+_MANY_RECORDS = 2000  # about two seconds
+_CAPTION_WIDTH = 100
+
+
+def compare(
+    folders: Annotated[
+        list[Path] | None, typer.Argument(metavar="[DIR]...", help="Output folders of 'ssd-bench run'.", show_default=False)
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for tables and figures. [default: leaderboard, inside the first DIR]")
+    ] = None,
+    missing: Annotated[
+        str,
+        typer.Option(
+            "--missing",
+            metavar="fail|complete|worst-rank",
+            help="Where a method lacks results on a dataset: refuse, leave the dataset out for all, or rank the method last on it.",
+        ),
+    ] = "fail",
+    alpha: Annotated[float, typer.Option("--alpha", help="Family-wise error rate of all pairwise tests.")] = 0.05,
+    convention: Annotated[
+        str,
+        typer.Option(
+            "--convention",
+            metavar="ssd-bench|nemenyi|aeon|cd-diagram",
+            help="By whose rules pairs are judged and joined; the others reproduce published figures (aeon's own alpha is 0.1).",
+        ),
+    ] = "ssd-bench",
+    rope: Annotated[
+        float | None, typer.Option("--rope", help="Add the Bayesian signed-rank test; differences below this are none.")
+    ] = None,
+    figures: Annotated[
+        bool,
+        typer.Option("--figures", help="Also draw accuracy against cost, scatter against the leader, and boxes of differences."),
+    ] = False,
+    published: Annotated[
+        str | None,
+        typer.Option(
+            "--published", metavar="NAME,...", help="Put published accuracies beside them: inceptiontime, resnet, rocket, …"
+        ),
+    ] = None,
+    others: Annotated[
+        list[Path] | None, typer.Option("--with", help="Results of another tool: a tsml folder, or a CSV 'dataset,method,…'.")
+    ] = None,
+    formats: Annotated[str, typer.Option("--format", metavar="svg,png,pdf", help="Formats of the figures.")] = "svg,png",
+) -> None:
+    """Rank the methods, test every pair, and write tables (CSV, Markdown, LaTeX) and a critical-difference diagram."""
+    from ssd_cli.leaderboard.caption import caption, warning
+    from ssd_cli.leaderboard.compare import compare as compare_folders
+    from ssd_cli.leaderboard.diagram import write_figures
+    from ssd_cli.leaderboard.figures import check_formats, write_all
+    from ssd_cli.leaderboard.foreign import foreign
+    from ssd_cli.leaderboard.publish import write_published
+    from ssd_cli.leaderboard.published import published as load
+    from ssd_cli.leaderboard.table import write_csv
+
+    chosen = tuple(part.strip() for part in formats.split(","))
+    check_formats(chosen)
+    known = [name.strip() for name in (published or "").split(",") if name.strip()]
+    if not folders and not known and not others:
+        raise MisuseError("There is nothing to compare.", "Expected a folder of results, --published names, or --with a file.")
+    externals = None
+    if known or others:
+        externals = lambda resamples: [*load(known), *(one for path in others or [] for one in foreign(path, resamples))]  # noqa: E731
+    comparison = compare_folders(folders or [], missing, alpha, _announce, convention=convention, rope=rope, externals=externals)
+    for text in comparison.warnings:
+        warn(f"Warning: {text}")
+    console = _console()
+    for heading, table in _tables(comparison, console):
+        _print(console, heading, table)
+    for text in [*warning(comparison), *caption(comparison)]:
+        console.print(text, width=min(console.width, _CAPTION_WIDTH))
+    folder = out or (folders[0] / "leaderboard" if folders else Path("leaderboard"))
+    written = [*write_csv(comparison, folder), *write_published(comparison, folder), *write_figures(comparison, folder, chosen)]
+    if figures:
+        written += write_all(comparison, folder, chosen)
+    say(f"\nWritten to {folder}: {', '.join(path.name for path in written)}")
+
+
+def _announce(n_records: int) -> None:
+    if n_records >= _MANY_RECORDS:
+        warn(f"Reading {n_records} new or changed records; the next time it is quick.")
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def _tables(comparison: Comparison, console: Console) -> list[tuple[str, Table]]:
+    """The leaderboard comes last, next to the prompt."""
+    from ssd_cli.leaderboard.caption import effects_note
+    from ssd_cli.leaderboard.publish import columns
+    from ssd_cli.leaderboard.table import PAIRWISE_HEADER, leaderboard_rows, missing_rows, pairwise_rows, per_dataset_rows
+
+    rows = per_dataset_rows(comparison)
+    n_methods = len(comparison.names)
+    fitting = n_methods
+    if console.is_terminal:
+        fitting = max(1, min(n_methods, (console.width - max(len(row[0]) for row in rows)) // 8))
+    rest = f", {n_methods - fitting} more in per_dataset.csv" if fitting < n_methods else ""
+    heading = f"Accuracy by dataset (columns: places in the leaderboard{rest}; * is the best)"
+    places = [str(place + 1) + " " for place in range(fitting)]
+    tables = [(heading, _table(["dataset", *places], [row[: fitting + 1] for row in rows]))]
+    tests = comparison.tests
+    if tests.enough and tests.n_pairs <= _MANY_PAIRS:
+        heading = f"Pairs of methods. {effects_note()}"
+        tables.append((heading, _table(PAIRWISE_HEADER, pairwise_rows(comparison), texts=(0, 1))))
+    lacking = missing_rows(comparison)
+    if lacking:
+        shown = f" (the first {_MANY_MISSING} of {len(lacking)}; all in per_dataset.csv)" if len(lacking) > _MANY_MISSING else ""
+        header = ["dataset", "method", "results", "reason"]
+        tables.append((f"Missing results{shown}", _table(header, lacking[:_MANY_MISSING], texts=(0, 1, 3))))
+    beside = [column for column in columns(comparison) if column[0] not in ("rank", "accuracy")]
+    if beside:
+        header = ["", *(column[0] for column in beside)]
+        numbers = [[str(i + 1), *(_number(column[1][i], column[2]) for column in beside)] for i in range(n_methods)]
+        tables += [(title, _table(*part)) for title, part in _folded(header, numbers, console)]
+    header = ["", "method", "rank", "accuracy", "datasets", "wins/ties/losses", "group"]
+    board = _table(header, leaderboard_rows(comparison), texts=(1, 6))
+    return [*tables, ("Leaderboard (wins, ties and losses against all other methods)", board)]
+
+
+def _folded(header: list[str], rows: list[list[str]], console: Console) -> list[tuple[str, tuple[list[str], list[list[str]]]]]:
+    """As many tables as the terminal needs for all columns; the first column is repeated."""
+    width = console.width if console.is_terminal else 10_000
+    widths = [2 + max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    parts: list[list[int]] = []
+    for column in range(1, len(header)):
+        if not parts or widths[0] + sum(widths[i] for i in parts[-1]) + widths[column] > width:
+            parts.append([])
+        parts[-1].append(column)
+    heading = "Other scores, costs and distillation (rows: places in the leaderboard)"
+    return [
+        (
+            heading if not number else "",
+            ([header[0], *(header[i] for i in part)], [[row[0], *(row[i] for i in part)] for row in rows]),
+        )
+        for number, part in enumerate(parts)
+    ]
+
+
+def _number(value: float, form: str) -> str:
+    return "–" if value != value else format(float(value), form)  # noqa: PLR0124 - NaN
+
+
+def _table(header: list[str], rows: list[list[str]], texts: tuple[int, ...] = (0,)) -> Table:
+    """Numbers to the right, texts to the left and folded where the terminal is narrow."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column, title in enumerate(header):
+        if column in texts:
+            table.add_column(title, overflow="fold")
+        else:
+            table.add_column(title, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _print(console: Console, heading: str, table: Table) -> None:
+    """Print the table; where nobody watches, as wide as it needs, so that a row stays a line."""
+    if not console.is_terminal:
+        console.width = max(console.width, console.measure(table, options=console.options.update(width=10_000)).maximum)
+    if heading:
+        console.print(heading, style="bold")
+    console.print(table)
+    console.print()

@@ -1,0 +1,44 @@
+"""Names for the shell's completion; nothing heavy is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def complete_archive(incomplete: str) -> list[str]:
+    """Names of archives."""
+    from ssd_cli.archives import catalog
+
+    return _matching(catalog.archives(), incomplete)
+
+
+def complete_dataset(incomplete: str) -> list[str]:
+    """Names of datasets: the catalogue's and those in ``$SSD_BENCH_DATA``."""
+    from ssd_cli.archives import catalog, sources
+
+    return _matching({*catalog.names(), *sources.folders()}, incomplete)
+
+
+def complete_method(incomplete: str) -> list[str]:
+    """Names of methods."""
+    from ssd_cli.methods.registry import methods
+
+    return _matching([*methods.names(), *(entry.name for entry in methods.contestants())], incomplete)
+
+
+def complete_backbone(incomplete: str) -> list[str]:
+    """Names of backbones."""
+    from ssd_cli.backbones.registry import backbones
+
+    return _matching(backbones.names(), incomplete)
+
+
+def complete_recipe(incomplete: str) -> list[str]:
+    """Names of recipes."""
+    from ssd_cli.training.registry import recipes
+
+    return _matching(recipes.names(), incomplete)
+
+
+def _matching(names: Iterable[str], incomplete: str) -> list[str]:
+    return sorted(name for name in names if name.startswith(incomplete))

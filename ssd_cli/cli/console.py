@@ -1,0 +1,158 @@
+"""What people see: plain tables on standard output, a live board or plain lines on standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from ssd_cli.running.board import Board
+    from ssd_cli.running.execute import Outcome
+    from ssd_cli.running.plan import PlannedCell
+
+_HEARTBEAT_SECONDS = 30.0
+
+
+def say(text: str = "") -> None:
+    """A line on standard output."""
+    print(text)
+
+
+def warn(text: str) -> None:
+    """A line on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Aligned columns on standard output; numbers to the right. The last column is never padded."""
+    cells = [["" if value is None else str(value) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
+    right = [
+        bool(rows) and all(value is None or isinstance(value, int | float) for value in column)
+        for column in zip(*rows, strict=True)
+    ]
+    right = right or [False] * len(header)
+    for row in [list(header), *cells]:
+        parts = [
+            text.rjust(width) if to_right else text.ljust(width) for text, width, to_right in zip(row, widths, right, strict=True)
+        ]
+        say("  ".join(parts).rstrip())
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the largest fitting unit."""
+    for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+
+
+def plural(number: int, noun: str) -> str:
+    """``1 cell``, ``2 cells``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def describe(progress: Any) -> str:
+    """What a worker says it does."""
+    if isinstance(progress, str):
+        return progress
+    return f"{progress.label}, epoch {progress.epoch}/{progress.epochs}, loss {progress.loss:.4f}"
+
+
+def reporter() -> LineReporter | LiveReporter:
+    """A live board where somebody watches a terminal, plain lines elsewhere."""
+    return LiveReporter() if sys.stderr.isatty() else LineReporter()
+
+
+def _line(planned: PlannedCell, outcome: Outcome, board: Board) -> str:
+    place = f"[{board.done_before + board.finished}/{board.total}]"
+    if outcome.status == "ok":
+        accuracy = "" if outcome.accuracy is None else f"accuracy {outcome.accuracy:.4f}"
+        took = f", {duration(outcome.seconds)}" if outcome.seconds else ", by another run"
+        return f"{place} {planned.cell}: {accuracy}{took}"
+    return f"{place} {planned.cell}: {outcome.status.upper()}: {outcome.reason}"
+
+
+class LineReporter:
+    """One line for every finished cell, and a sign of life every half minute."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    def update(self, board: Board) -> None:
+        """A line where nothing was printed for half a minute."""
+        if time.monotonic() - self._last < _HEARTBEAT_SECONDS:
+            return
+        now = "; ".join(f"{current.planned.cell}: {describe(current.progress)}" for current in board.current.values())
+        time_left = "" if board.seconds_left is None else f", about {duration(board.seconds_left)}"
+        self.note(f"{plural(board.left, 'cell')} left{time_left}; now: {now or 'waiting for other runs'}")
+
+    def finished(self, planned: PlannedCell, outcome: Outcome, board: Board) -> None:
+        """The line of the cell."""
+        self.note(_line(planned, outcome, board))
+
+    def note(self, text: str) -> None:
+        """A line."""
+        self._last = time.monotonic()
+        warn(text)
+
+
+class LiveReporter:
+    """A board that is drawn again and again: cells done, failed, left; what every worker does; time left."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._console = Console(stderr=True, highlight=False, markup=False)
+        self._live = Live(console=self._console, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._live.stop()
+
+    def update(self, board: Board) -> None:
+        """Draw the board."""
+        self._live.update(self._draw(board))
+
+    def finished(self, planned: PlannedCell, outcome: Outcome, board: Board) -> None:
+        """A line above the board, for what went wrong; the rest is in the numbers."""
+        if outcome.status == "failed":
+            self.note(_line(planned, outcome, board))
+        self.update(board)
+
+    def note(self, text: str) -> None:
+        """A line above the board."""
+        self._console.print(text)
+
+    def _draw(self, board: Board) -> RenderableType:
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        done = board.done_before + board.finished
+        counts = [f"{done} of {plural(board.total, 'cell')} done", f"{board.failed} failed" if board.failed else ""]
+        counts += [f"{board.skipped} skipped" if board.skipped else "", f"{board.left} left"]
+        counts += [f"{board.elsewhere} with other runs" if board.elsewhere else "", duration(board.seconds)]
+        counts += [f"about {duration(board.seconds_left)} left" if board.seconds_left is not None and board.left else ""]
+        workers = Table.grid(padding=(0, 2))
+        for number, current in sorted(board.current.items()):
+            workers.add_row(f"worker {number}", str(current.planned.cell), describe(current.progress))
+        rows = Table.grid()
+        rows.add_row(Text(", ".join(filter(None, counts))))
+        rows.add_row(ProgressBar(total=max(1, board.total), completed=done, width=60))
+        rows.add_row(workers)
+        return rows

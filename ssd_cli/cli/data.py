@@ -1,0 +1,257 @@
+"""``ssd-bench data``: download, verify, describe, pack, unpack and add datasets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ssd_cli.cli import completion
+from ssd_cli.cli.console import plural, say, table, warn
+from ssd_cli.errors import MisuseError, SsdBenchError
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+Archives = Annotated[
+    list[str] | None, typer.Option("--archive", help="Archive of datasets; repeatable.", autocompletion=completion.complete_archive)
+]
+Datasets = Annotated[
+    list[str] | None, typer.Option("--dataset", help="Dataset, or Gun*; repeatable.", autocompletion=completion.complete_dataset)
+]
+DataDirs = Annotated[
+    list[Path] | None, typer.Option("--data-dir", help="Folder of datasets, searched before $SSD_BENCH_DATA; repeatable.")
+]
+To = Annotated[Path | None, typer.Option("--to", help="Data folder; default $AEON_DATA or ~/aeon_data.", show_default=False)]
+Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
+
+
+@app.command(short_help="Fetch datasets, checked, into a data folder.")
+def download(
+    archive: Archives = None,
+    dataset: Datasets = None,
+    to: To = None,
+    mirror: Annotated[str | None, typer.Option(help="URL or folder to fetch from; default $SSD_BENCH_MIRROR or Zenodo.")] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Never touch the network; name what is absent.")] = False,
+    jobs: Annotated[int, typer.Option(help="Downloads at once.", min=1, max=16)] = 4,
+    zip_: Annotated[
+        bool | None, typer.Option("--zip/--no-zip", help="The zip of the whole archive; default where most of it is absent.")
+    ] = None,
+    monster: Annotated[str | None, typer.Option(help="Dataset of MONSTER (needs the extra 'har').")] = None,
+    fold: Annotated[int, typer.Option(help="Fold of MONSTER.", min=0, max=4)] = 0,
+    force: Force = False,
+) -> None:
+    """Download datasets; what is there already is left alone, what was interrupted goes on where it stopped."""
+    from ssd_cli.archives import origins
+    from ssd_cli.archives.sources import aeon_home
+
+    root = to or aeon_home()
+    offline = offline or origins.offline()
+    if monster is not None:
+        _download_monster(monster, fold, root, offline, force)
+        return
+    wanted = _chosen(archive, dataset, [])
+    names = wanted if force else [name for name in wanted if not _is_here(name, to)]
+    if len(names) < len(wanted):
+        say(f"{plural(len(wanted) - len(names), 'dataset')} already here.")
+    origin = origins.origin(mirror)
+    if offline and not isinstance(origin, origins.FolderMirror):
+        if names:
+            raise SsdBenchError(
+                f"{plural(len(names), 'dataset')} not on this machine: {_some(names)}.",
+                "",
+                "Without --offline they are downloaded; --mirror FOLDER and 'data import' need no network.",
+            )
+        return
+    if isinstance(origin, origins.Zenodo):
+        names = _with_records(names, named=bool(dataset))
+    failed = _download(names, archive or [], root, origin, jobs, zip_, force)
+    for name, error in failed.items():
+        warn(f"\n{name}: {error}")
+    say(f"{plural(len(names) - len(failed), 'dataset')} in {root}{f', {len(failed)} failed' if failed else ''}.")
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command(short_help="Compare datasets on this machine with what they should be.")
+def verify(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME...]", help="Default: all that are here.", show_default=False)
+    ] = None,
+    archive: Archives = None,
+    data_dir: DataDirs = None,
+) -> None:
+    """Check checksums, shapes, class counts and digests; name what is wrong with which file."""
+    from ssd_cli.archives import catalog
+    from ssd_cli.archives.sources import folders, locate
+    from ssd_cli.archives.verify import verify as verify_one
+
+    here = [*folders(data_dir or []), *catalog.archives()["bundled"]]
+    wanted = _chosen(archive, names, data_dir or []) if archive or names else sorted(set(here))
+    rows, n_wrong = [], 0
+    for name in wanted:
+        source = locate(name, data_dir or [])
+        if source is None:
+            wrong, checked, note = ["it is not on this machine"], "", ""
+        else:
+            finding = verify_one(name, source)
+            wrong, checked, note = finding.wrong, ", ".join(finding.checked) or "format only", finding.note
+        n_wrong += bool(wrong)
+        rows.append((name, "WRONG" if wrong else "ok", checked))
+        for text in wrong:
+            warn(f"{name}: {text}")
+        if note:
+            warn(f"{name}: note: {note}.")
+    table(["dataset", "", "compared with"], rows)
+    say(f"\n{plural(len(rows), 'dataset')}: {len(rows) - n_wrong} ok, {n_wrong} wrong.")
+    if n_wrong:
+        raise typer.Exit(1)
+
+
+@app.command(short_help="Show size, classes and example series of a dataset.")
+def info(
+    name: Annotated[str, typer.Argument(help="Dataset.", autocompletion=completion.complete_dataset)],
+    data_dir: DataDirs = None,
+) -> None:
+    """Show what the table knows of a dataset, and where it is on this machine its classes and a series of each."""
+    from ssd_cli.archives import catalog
+    from ssd_cli.archives.load import load
+    from ssd_cli.archives.sources import locate
+    from ssd_cli.cli.describe import describe_dataset, describe_table
+
+    catalog.select([], [name], data_dir or [])
+    source = locate(name, data_dir or [])
+    describe_table(name, None if source is None else source.folder)
+    if source is not None:
+        describe_dataset(load(name, data_dir or [], download=False))
+
+
+@app.command(short_help="Write verified datasets into one file.")
+def bundle(
+    out: Annotated[Path, typer.Argument(metavar="OUT.zip", help="File to write.")],
+    archive: Archives = None,
+    dataset: Datasets = None,
+    data_dir: DataDirs = None,
+) -> None:
+    """Write datasets of this machine into one file, for 'data import' on a machine without a network."""
+    from ssd_cli.archives.bundle import bundle as write_bundle
+    from ssd_cli.archives.sources import locate
+
+    wanted = _chosen(archive, dataset, data_dir or [])
+    absent = [name for name in wanted if locate(name, data_dir or []) is None]
+    if absent and (dataset or len(absent) == len(wanted)):
+        raise SsdBenchError(f"Not on this machine: {_some(absent)}.", "", "See: ssd-bench data download")
+    if absent:
+        warn(f"Left out, for they are not on this machine: {_some(absent)}.")
+    names = [name for name in wanted if name not in absent]
+    write_bundle(names, out, data_dir or [], lambda name: warn(f"packed {name}"))
+    say(f"{plural(len(names), 'dataset')} in {out} ({out.stat().st_size / 1e6:.1f} MB).")
+
+
+@app.command("import", short_help="Read a file that 'bundle' wrote.")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE.zip", help="Bundle.")],
+    to: To = None,
+    force: Force = False,
+) -> None:
+    """Bring the datasets of a bundle into a data folder; every byte is checked before it counts."""
+    from ssd_cli.archives.bundle import unbundle
+    from ssd_cli.archives.sources import aeon_home
+
+    if not file.is_file():
+        raise MisuseError(f"There is no file {file}.")
+    root = to or aeon_home()
+    names = unbundle(file, root, force, lambda name, new: warn(f"{name}: {'imported' if new else 'already here'}"))
+    say(f"{plural(len(names), 'dataset')} in {root}.")
+
+
+@app.command(short_help="Add a dataset of your own.")
+def add(
+    name: Annotated[str, typer.Argument(help="Name that it shall have.")],
+    train: Annotated[Path, typer.Option(help="Training part: .ts, .tsv, .arff, .csv, .parquet or .npz.")],
+    test: Annotated[Path, typer.Option(help="Test part, in the same format.")],
+    groups: Annotated[Path | None, typer.Option(help="Subjects: a CSV with part,row,subject,label.")] = None,
+    to: To = None,
+    force: Force = False,
+) -> None:
+    """Check a dataset of your own and copy it into a data folder, where every command finds it."""
+    from ssd_cli.archives.load import load
+    from ssd_cli.archives.own import add as add_own
+    from ssd_cli.archives.sources import aeon_home
+    from ssd_cli.cli.describe import describe_dataset
+
+    folder = add_own(name, train, test, groups, to or aeon_home(), force)
+    describe_dataset(load(name, [folder.parent], download=False))
+    say(f"\n{name} is in {folder}.")
+    if to is not None:
+        say(f"Next: ssd-bench run --dataset {name} --data-dir {to} --method single")
+
+
+def _chosen(archives: list[str] | None, patterns: list[str] | None, data_dirs: list[Path]) -> list[str]:
+    from ssd_cli.archives import catalog
+
+    names = catalog.select(archives or [], patterns or [], data_dirs)
+    if not names:
+        raise MisuseError("No dataset is named.", "Expected --archive NAME or --dataset NAME.", "See: ssd-bench ls archives")
+    return names
+
+
+def _is_here(name: str, to: Path | None) -> bool:
+    """Whether a dataset is in the folder that is asked for, or, where none is, anywhere that `run` looks."""
+    from ssd_cli.archives.sources import locate, source_in
+
+    try:
+        return (locate(name) if to is None else source_in(to / name, name)) is not None
+    except SsdBenchError:  # half of it: to be replaced
+        return False
+
+
+def _with_records(names: list[str], named: bool) -> list[str]:
+    """The datasets that Zenodo has; those that it has not are an error where they were named one by one."""
+    from ssd_cli.archives import catalog
+
+    without = [name for name in names if catalog.record_of(name) is None]
+    if without:
+        what = f"There is no download for {_some(without)}."
+        remedy = "Get the files by hand and use 'ssd-bench data add', or put them into a folder of your own (docs/data.md)."
+        if named:
+            raise SsdBenchError(what, "", remedy)
+        warn(f"{what} {remedy}")
+    return [name for name in names if name not in without]
+
+
+def _download(
+    names: list[str], archives: list[str], root: Path, origin: object, jobs: int, zip_: bool | None, force: bool
+) -> dict[str, SsdBenchError]:
+    from ssd_cli.archives import catalog
+    from ssd_cli.archives.fetch import fetch_many, fetch_zip
+    from ssd_cli.archives.origins import Origin, Zenodo
+    from ssd_cli.cli.transfer import transfers
+
+    with transfers() as watcher:
+        for archive in archives:
+            members = catalog.archives()[archive]
+            absent = [name for name in names if name in members]
+            fits = archive in catalog.ZENODO_ZIPS and isinstance(origin, Zenodo) and not force
+            if fits and absent and (zip_ or (zip_ is None and 2 * len(absent) > len(members))):
+                assert isinstance(origin, Zenodo)
+                try:
+                    left = fetch_zip(archive, absent, root, origin, watcher)
+                    names = [name for name in names if name not in absent or name in left]
+                except SsdBenchError as error:
+                    warn(f"The zip of {archive} cannot be used ({error.what}); fetching its datasets one by one.")
+        source: Origin = origin  # type: ignore[assignment]
+        return fetch_many(names, root, source, watcher, jobs, force)
+
+
+def _download_monster(name: str, fold: int, root: Path, offline: bool, force: bool) -> None:
+    from ssd_cli.archives.own import fetch_monster
+
+    if offline:
+        raise SsdBenchError("MONSTER needs the network, which --offline forbids.")
+    dataset = fetch_monster(name, fold, root, force)
+    say(f"{dataset} is in {root}.")
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

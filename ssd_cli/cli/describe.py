@@ -1,0 +1,90 @@
+"""What a dataset is like, for a terminal: numbers, class balance, a small plot of one series of each class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ssd_cli.cli.console import plural, say, table
+
+if TYPE_CHECKING:
+    from ssd_cli.archives.dataset import Dataset, Series
+
+_BLOCKS = " ▁▂▃▄▅▆▇█"
+_WIDTH = 60
+_MOST_CLASSES = 30
+
+
+def describe_table(name: str, folder: Path | None) -> None:
+    """The row of the shipped table; empty where a value is not confirmed."""
+    from ssd_cli.archives import catalog
+    from ssd_cli.archives.har import is_har, knows_subjects, protocol
+
+    size = catalog.size(name) or catalog.Size()
+    archives = [archive for archive, names in catalog.archives().items() if name in names]
+    record = catalog.record_of(name)
+    rows = [
+        ("archives", " ".join(archives) or "own folder"),
+        ("type", catalog.type_of(name)),
+        ("cases", _both(size.n_train, size.n_test, "training, ", " test")),
+        ("channels", size.n_channels),
+        ("steps", size.n_timepoints if size.equal_length else _both(size.shortest, size.n_timepoints, " to ", "")),
+        ("classes", size.n_classes),
+        ("missing values", {True: "yes", False: "no", None: None}[size.missing]),
+        ("digest", catalog.known_digest(name)),
+        ("record", f"https://zenodo.org/records/{record}" if record else None),
+        ("folder", folder or "not on this machine"),
+    ]
+    if is_har(name):
+        rows.append(("protocol", protocol(name, folder is not None and knows_subjects(name, [folder.parent]))))
+    table([name, ""], [(key, "" if value is None else str(value)) for key, value in rows])
+
+
+def describe_dataset(dataset: Dataset) -> None:
+    """Shape, digest, class balance, and the first training series of every class."""
+    train, test = dataset.train, dataset.test
+    lengths = np.concatenate([train.lengths, test.lengths])
+    steps = str(lengths.min()) if lengths.min() == lengths.max() else f"{lengths.min()} to {lengths.max()}"
+    n_missing = sum(int(np.isnan(series).sum()) for series in train.X + test.X)
+    normalised = all(_is_normalised(series) for series in train.X)
+    say(
+        f"\n{train.n_cases} training and {test.n_cases} test cases, "
+        f"{plural(train.n_channels, 'channel')}, {steps} steps, {n_missing} missing values; "
+        f"{'every' if normalised else 'not every'} training series is z-normalised as it comes."
+    )
+    if train.groups is not None and test.groups is not None:
+        say(f"Subjects: {len(np.unique(train.groups))} in training, {len(np.unique(test.groups))} in test.")
+    say(f"Digest {dataset.digest}\n")
+    rows = []
+    for label in dataset.classes[:_MOST_CLASSES]:
+        (cases,) = np.nonzero(train.y == label)
+        drawn = sparkline(train.X[cases[0]][0]) if len(cases) else ""
+        rows.append((f"{label}", len(cases), int(np.count_nonzero(test.y == label)), drawn))
+    table(["class", "train", "test", "the first training series" + (", channel 1" if train.n_channels > 1 else "")], rows)
+    if len(dataset.classes) > _MOST_CLASSES:
+        say(f"and {len(dataset.classes) - _MOST_CLASSES} classes more")
+
+
+def sparkline(values: np.ndarray, width: int = _WIDTH) -> str:
+    """A line of blocks: the mean of each of `width` parts of the series, from its least (▁) to its largest value (█)."""
+    parts = [part[~np.isnan(part)] for part in np.array_split(values, min(width, len(values)))]
+    means = np.array([part.mean() if len(part) else np.nan for part in parts])
+    low, high = np.nanmin(means), np.nanmax(means)
+    levels = np.full(len(means), 4.0) if high == low else 1 + np.round(7 * (means - low) / (high - low))
+    return "".join(" " if np.isnan(level) else _BLOCKS[int(level)] for level in np.where(np.isnan(means), np.nan, levels))
+
+
+def _is_normalised(series: Series) -> bool:
+    """Mean 0 and standard deviation 1 of every channel, to the digits that archives keep."""
+    mean, spread = np.nanmean(series, axis=1), np.nanstd(series, axis=1)
+    n_timepoints = series.shape[1]
+    sample = spread * np.sqrt(n_timepoints / max(1, n_timepoints - 1))
+    return bool(np.all(np.abs(mean) < 1e-2) and np.all((np.abs(spread - 1) < 1e-2) | (np.abs(sample - 1) < 1e-2)))
+
+
+def _both(first: object, second: object, between: str, after: str) -> str | None:
+    if first is None or second is None:
+        return None
+    return f"{first}{between}{second}{after}" if between.startswith(" ") else f"{first} {between}{second}{after}"

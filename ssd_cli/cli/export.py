@@ -1,0 +1,153 @@
+"""``ssd-bench export`` and ``ssd-bench predict``: a trained predictor as a file, and what it says about new series."""
+
+from __future__ import annotations
+
+import sys
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ssd_cli.cli import completion
+from ssd_cli.cli.console import say, table, warn
+from ssd_cli.errors import MisuseError, SsdBenchError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from ssd_cli.archives.dataset import Series
+    from ssd_cli.deployment.runtime import Model
+
+
+class Format(StrEnum):
+    """What kind of file."""
+
+    onnx = "onnx"
+    torch = "torch"
+
+
+_ENDINGS = {Format.onnx: ".onnx", Format.torch: ".pt2"}
+
+
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Output folder of 'ssd-bench run'.", show_default=False)],
+    dataset: Annotated[str, typer.Option(help="Whose predictor.", autocompletion=completion.complete_dataset, show_default=False)],
+    method: Annotated[
+        str, typer.Option(help="Full label, as the run had it.", autocompletion=completion.complete_method, show_default=False)
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="File to write: .onnx or, with --format torch, .pt2.", show_default=False)
+    ],
+    backbone: Annotated[str | None, typer.Option(help="If there are several.", autocompletion=completion.complete_backbone)] = None,
+    resample: Annotated[int | None, typer.Option(help="Default: the lowest there is.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Default: the lowest there is.")] = None,
+    format_: Annotated[Format, typer.Option("--format", help="ONNX, or torch.export.")] = Format.onnx,
+    int8: Annotated[bool, typer.Option("--int8", help="Quantise to 8 bits, calibrated on training series.")] = False,
+    data_dir: Annotated[list[Path] | None, typer.Option("--data-dir", help="Folder of datasets; repeatable.")] = None,
+) -> None:
+    """Write a trained predictor, with its preparation, as one file; say how far it is from the original, how large and how fast."""
+    if out.suffix != _ENDINGS[format_]:
+        raise MisuseError(
+            f"The file {out} does not end in {_ENDINGS[format_]}.", "", f"Use -o {out.with_suffix(_ENDINGS[format_])}"
+        )
+    if int8 and format_ is Format.torch:
+        raise MisuseError("--int8 goes with --format onnx only.")
+    from ssd_cli.deployment.export import export_onnx, export_torch
+    from ssd_cli.deployment.trained import find, restore
+
+    trained = restore(folder, find(folder, dataset, method, backbone, resample, seed), tuple(data_dir or ()))
+    report = export_onnx(trained, out, int8) if format_ is Format.onnx else export_torch(trained, out)
+    names = {
+        "accuracy": "accuracy",
+        "largest_difference": "largest difference of a probability",
+        "agreement": "agreement of predictions",
+        "size_bytes": "size in bytes",
+        "latency_ms_p50": "latency p50 in ms",
+        "latency_ms_p95": "latency p95 in ms",
+    }
+    kinds = [kind for kind in ("float", "int8") if kind in report]
+    rows = [(text, *(_number(report[kind].get(key)) for kind in kinds)) for key, text in names.items()]
+    table([f"{trained.record.cell.dataset}, {trained.record.cell.method}", *kinds], rows)
+    if "macs" in report:
+        say(f"\n{report['networks']} networks, {report['macs']:,} multiply-accumulates a series; latency: onnxruntime, one thread.")
+    say(f"Written to {out}" + (f" and {out.name}.json" if format_ is Format.onnx else ""))
+
+
+def predict(
+    model: Annotated[str, typer.Argument(metavar="MODEL.onnx", help="A file of 'ssd-bench export'.", show_default=False)],
+    series: Annotated[
+        Path | None, typer.Argument(metavar="[X.npz|ts|csv|parquet]", help="Series to classify; .npz needs X only.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="CSV to write; default standard output.")] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Read windows from standard input, a line each: values by comma, channels by colon.")
+    ] = False,
+) -> None:
+    """Write class and probabilities of every series; needs onnxruntime and numpy, not torch."""
+    from ssd_cli.deployment.runtime import load_model
+
+    if bool(stream) == (series is not None):
+        raise MisuseError("Expected either a file of series or --stream.")
+    loaded = load_model(model)
+    if stream:
+        _stream(loaded)
+        return
+    assert series is not None
+    from ssd_cli.deployment.series import read_series
+
+    X, y = read_series(series)
+    if y is not None and (unknown := sorted(set(y) - set(loaded.classes))):
+        raise SsdBenchError(
+            f"{series} has the class {unknown[0]}, which the model does not know.", f"It knows {', '.join(loaded.classes)}."
+        )
+    probabilities = loaded.predict_proba(X)
+    lines = [_header(loaded), *(f"{case},{_row(loaded, row)}" for case, row in enumerate(probabilities))]
+    if out is None:
+        say("\n".join(lines))
+    else:
+        out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    if y is not None:
+        correct = sum(loaded.classes[row.argmax()] == label for row, label in zip(probabilities, y, strict=True))
+        warn(f"{correct} of {len(y)} as labelled (accuracy {correct / len(y):.4f}).")
+
+
+def _stream(model: Model) -> None:
+    print(_header(model), flush=True)
+    for number, line in enumerate(filter(str.strip, sys.stdin)):
+        window = _window(line, number)
+        start = time.perf_counter()
+        (row,) = model.predict_proba([window])
+        milliseconds = (time.perf_counter() - start) * 1e3
+        print(f"{number},{_row(model, row)}", flush=True)
+        warn(f"{number}: {milliseconds:.3f} ms")
+
+
+def _window(line: str, number: int) -> Series:
+    import numpy as np
+
+    try:
+        channels = [[float(value.replace("?", "nan")) for value in channel.split(",")] for channel in line.split(":")]
+        return np.array(channels, dtype=np.float64)
+    except ValueError as error:
+        raise SsdBenchError(
+            f"Window {number} of standard input cannot be read.", "Expected a line of numbers: values by comma, channels by colon."
+        ) from error
+
+
+def _header(model: Model) -> str:
+    return ",".join(["case", "class", *(f"p_{_quoted(label)}" for label in model.classes)])
+
+
+def _row(model: Model, row: npt.NDArray[np.float64]) -> str:
+    return ",".join([_quoted(model.classes[int(row.argmax())]), *(f"{value:.8g}" for value in row)])
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if any(sign in text for sign in ',"\n') else text
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.4g}"

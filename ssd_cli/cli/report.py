@@ -1,0 +1,56 @@
+"""``ssd-bench report``: one file of HTML to explore, send and publish."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ssd_cli import __version__
+from ssd_cli.cli.console import say, warn
+
+_MANY_RECORDS = 2000  # about two seconds
+
+
+def report(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Output folders of 'ssd-bench run'.", show_default=False)],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The file. [default: report.html, inside the first DIR]")] = None,
+    title: Annotated[str | None, typer.Option("--title", help="Heading of the page. [default: names of the folders]")] = None,
+) -> None:
+    """Write a page that ranks, tests and draws in the browser what is chosen there; it needs no network."""
+    from ssd_cli.leaderboard.page.assemble import assemble, write
+    from ssd_cli.leaderboard.page.data import payload
+
+    path = out or folders[0] / "report.html"
+    content = payload(folders, facts, about=about(), on_reading=_announce)
+    page = assemble(title or heading(folders), content)
+    write(path, page)
+    say(f"Written: {path} ({len(page) / 1e6:.2f} MB)")
+
+
+def facts(name: str) -> dict[str, Any]:
+    """What the catalogue knows of a dataset; what is unknown is left out."""
+    from ssd_cli.archives.catalog import archives, size, type_of
+
+    known: dict[str, Any] = {"archives": [archive for archive, names in archives().items() if name in names], "type": type_of(name)}
+    found = size(name)
+    if found is not None:
+        known |= {key: getattr(found, key) for key in ("n_train", "n_test", "n_channels", "n_timepoints", "n_classes")}
+    return {key: value for key, value in known.items() if value not in (None, "", [])}
+
+
+def about() -> dict[str, Any]:
+    """Who made the page, and when."""
+    return {"version": __version__, "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")}
+
+
+def heading(folders: list[Path]) -> str:
+    """A title from the names of the folders."""
+    return f"ssd-bench: {', '.join(folder.resolve().name for folder in folders)}"
+
+
+def _announce(n_records: int) -> None:
+    if n_records >= _MANY_RECORDS:
+        warn(f"Reading {n_records} new or changed records; the next time it is quick.")

@@ -1,0 +1,249 @@
+"""``ssd-bench run``: plan, compute, report."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import signal
+import sys
+from collections import Counter
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from ssd_cli.cli import completion
+from ssd_cli.cli.console import duration, plural, reporter, say, table, warn
+from ssd_cli.errors import SsdBenchError
+
+if TYPE_CHECKING:
+    from ssd_cli.running.board import Board
+    from ssd_cli.running.plan import Plan
+    from ssd_cli.running.pool import Pool
+    from ssd_cli.running.suite import Suite
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C or SIGTERM: 128 and the number of SIGINT."""
+
+_SHOWN_CELLS = 60
+_SHOWN_FAILURES = 10
+_SHOWN_ABSENT = 10
+_GRAMMAR = "5 means 0 to 4; 0,3,7 these; 3, only 3."
+
+SuiteFile = Annotated[Path | None, typer.Argument(metavar="[SUITE.yaml]", help="Options by name; explicit ones win.")]
+Archives = Annotated[
+    list[str] | None, typer.Option("--archive", help="Archive of datasets; repeatable.", autocompletion=completion.complete_archive)
+]
+Datasets = Annotated[
+    list[str] | None, typer.Option("--dataset", help="Dataset, or Gun*; repeatable.", autocompletion=completion.complete_dataset)
+]
+Methods = Annotated[
+    list[str] | None,
+    typer.Option("--method", help="As ssd[dropout=0.3]; repeatable.", autocompletion=completion.complete_method),
+]
+Backbones = Annotated[
+    list[str] | None,
+    typer.Option("--backbone", help="Default inception; repeatable.", autocompletion=completion.complete_backbone),
+]
+RecipeName = Annotated[str | None, typer.Option(help="Of training; default fast.", autocompletion=completion.complete_recipe)]
+Resamples = Annotated[str | None, typer.Option(help=f"Default 1, the archive's split. {_GRAMMAR}")]
+Seeds = Annotated[str | None, typer.Option(help=f"Default 1, which is seed 0. {_GRAMMAR}")]
+Workers = Annotated[int | None, typer.Option(help="Processes; default as many as there are cores for.")]
+Threads = Annotated[int | None, typer.Option(help="Of each worker; default 1.")]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps; default auto.")]
+Engine = Annotated[str | None, typer.Option(help="Execution of the networks: auto, plain, fast, batched or graph; default auto.")]
+Out = Annotated[Path | None, typer.Option(help="Output folder; default runs.")]
+DataDirs = Annotated[
+    list[Path] | None, typer.Option("--data-dir", help="Folder of datasets, searched before $SSD_BENCH_DATA; repeatable.")
+]
+Plugins = Annotated[list[Path] | None, typer.Option("--plugin", help="File with methods or backbones; repeatable.")]
+Length = Annotated[str | None, typer.Option(help="Unequal lengths: pad, zeros, edge, noise, truncate or resize; default pad.")]
+Impute = Annotated[str | None, typer.Option(help="Missing values: linear, mean, forward or mask; default linear.")]
+Scale = Annotated[str | None, typer.Option(help="series, train or none; default by archive.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the cells, what is done and the cost; compute nothing.")]
+RetryFailed = Annotated[bool | None, typer.Option("--retry-failed", help="Compute failed cells again.")]
+Overwrite = Annotated[bool | None, typer.Option("--overwrite", help="Replace results of another configuration.")]
+Discard = Annotated[bool | None, typer.Option("--discard-networks", help="Keep no trained networks.")]
+OnlyPresent = Annotated[
+    bool | None, typer.Option("--only-present", help="Leave out, and name, datasets that are not on this machine.")
+]
+Download = Annotated[bool | None, typer.Option("--download/--no-download", help="Whether to download absent datasets.")]
+
+
+def run(
+    ctx: typer.Context,
+    suite: SuiteFile = None,
+    archive: Archives = None,
+    dataset: Datasets = None,
+    method: Methods = None,
+    backbone: Backbones = None,
+    recipe: RecipeName = None,
+    resamples: Resamples = None,
+    seeds: Seeds = None,
+    workers: Workers = None,
+    threads: Threads = None,
+    device: Device = None,
+    engine: Engine = None,
+    out: Out = None,
+    data_dir: DataDirs = None,
+    plugin: Plugins = None,
+    length: Length = None,
+    impute: Impute = None,
+    scale: Scale = None,
+    dry_run: DryRun = False,
+    retry_failed: RetryFailed = None,
+    overwrite: Overwrite = None,
+    discard_networks: Discard = None,
+    download: Download = None,
+    only_present: OnlyPresent = None,
+) -> None:
+    """Train and evaluate every dataset × method × backbone × resample × seed; what is finished is never computed again."""
+    from ssd_cli.running.pool import Pool
+    from ssd_cli.running.suite import Suite, parse_suite
+    from ssd_cli.running.worker import Settings
+
+    resolved = parse_suite(suite, {field.name: ctx.params[field.name] for field in fields(Suite)})
+    with Pool(Settings(resolved.threads, resolved.plugin)) as pool:
+        signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            plan = _plan(pool, resolved, dry_run)
+            if dry_run:
+                _show_plan(plan, resolved)
+                return
+            _warn_of_leaks(plan, resolved)
+            board = _compute(pool, plan, resolved)
+        except KeyboardInterrupt:
+            _stop(pool, resolved)
+    _tidy(resolved)
+    _summary(board, plan, resolved)
+    if board.failed or "failed" in plan.done.values():
+        raise typer.Exit(1)
+
+
+def _plan(pool: Pool, suite: Suite, dry_run: bool) -> Plan:
+    from ssd_cli.running.resume import plan_and_look
+    from ssd_cli.store.results import ResultStore
+
+    if not dry_run:
+        ResultStore(suite.out).check_writable()
+        _tidy(suite)
+    plan: Plan = pool.call(plan_and_look, suite, dry_run, tell=_rarely(warn))
+    if plan.left_out:
+        warn(f"left out, not on this machine ({len(plan.left_out)}): {', '.join(plan.left_out)}")
+    return plan
+
+
+def _warn_of_leaks(plan: Plan, suite: Suite) -> None:
+    from ssd_cli.archives.har import leak_warnings
+
+    for text in leak_warnings((planned.cell.dataset for planned in plan.cells), suite.resamples, suite.data_dir):
+        warn(f"Warning: {text}")
+
+
+def _compute(pool: Pool, plan: Plan, suite: Suite) -> Board:
+    from ssd_cli.running.local import LocalRun
+    from ssd_cli.running.plan_file import save_plan
+
+    save_plan(suite.out, plan)
+    with reporter() as shown:
+        command = LocalRun(plan, suite, pool, shown, tuple(sys.argv))
+        shown.update(command.board)
+        return command.run()
+
+
+def _stop(pool: Pool, suite: Suite) -> NoReturn:
+    """End after Ctrl-C: workers give back what they claimed; at a second Ctrl-C they are killed."""
+    warn("Stopping the workers; Ctrl-C again kills them.")
+    with contextlib.suppress(KeyboardInterrupt):
+        pool.stop()
+    pool.kill()
+    _tidy(suite)
+    warn(f"Stopped. What is finished is kept in {suite.out}; the same command goes on from there.")
+    raise typer.Exit(INTERRUPTED)
+
+
+def _tidy(suite: Suite) -> None:
+    """Remove what dead processes left: claims and temporary files."""
+    from ssd_cli.store.claims import Claims
+    from ssd_cli.store.results import ResultStore
+
+    with contextlib.suppress(OSError, SsdBenchError):  # tidying must never hide what really happened
+        Claims(suite.out / ".claims").clean()
+        ResultStore(suite.out).clean()
+
+
+def _interrupt(number: int, frame: Any) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _show_plan(plan: Plan, suite: Suite) -> None:
+    if len(plan.cells) <= _SHOWN_CELLS:
+        header, rows = _every_cell(plan)
+    else:
+        header, rows = _every_method(plan)
+    table(header, rows)
+    pending = plan.pending
+    cost = sum(planned.cost for planned in pending)
+    n_workers = min(suite.n_workers, max(1, len(pending)))
+    say(f"\n{plural(len(plan.cells), 'cell')}: {len(plan.done)} done, {len(pending)} to do on {plan.device}.")
+    say(
+        f"Roughly {duration(cost)} on one core, {duration(cost / n_workers)} with {plural(n_workers, 'worker')}; "
+        "less where methods share networks."
+    )
+    if plan.absent:
+        more = f" and {len(plan.absent) - _SHOWN_ABSENT} more" if len(plan.absent) > _SHOWN_ABSENT else ""
+        say(f"Not on this machine yet: {', '.join(plan.absent[:_SHOWN_ABSENT])}{more}.")
+
+
+def _every_cell(plan: Plan) -> tuple[list[str], list[tuple[Any, ...]]]:
+    header = ["dataset", "method", "backbone", "resample", "seed", "state", "cost"]
+    rows = []
+    for planned in plan.cells:
+        cell, state = planned.cell, plan.done.get(planned.key, "to do")
+        rows.append((cell.dataset, cell.method, cell.backbone, cell.resample, cell.seed, state, duration(planned.cost)))
+    return header, rows
+
+
+def _every_method(plan: Plan) -> tuple[list[str], list[tuple[Any, ...]]]:
+    done, to_do, costs = Counter[tuple[str, str]](), Counter[tuple[str, str]](), dict[tuple[str, str], float]()
+    for planned in plan.cells:
+        column, is_done = (planned.cell.method, planned.cell.backbone), planned.key in plan.done
+        done[column] += is_done
+        to_do[column] += not is_done
+        costs[column] = costs.get(column, 0.0) + (0.0 if is_done else planned.cost)
+    header = ["method", "backbone", "done", "to do", "cost to do"]
+    return header, [(*column, done[column], to_do[column], duration(cost)) for column, cost in costs.items()]
+
+
+def _summary(board: Board, plan: Plan, suite: Suite) -> None:
+    before = Counter(plan.done.values())
+    parts = [f"{board.ok} ok", f"{board.failed} failed", f"{board.skipped} skipped"]
+    say(f"{plural(board.finished, 'cell')} finished in {duration(board.seconds)}: {', '.join(parts)}.")
+    if plan.done:
+        was = ", ".join(f"{number} {status}" for status, number in sorted(before.items()))
+        say(f"{plural(len(plan.done), 'cell')} had been finished before: {was}.")
+    for planned, reason in board.failures[:_SHOWN_FAILURES]:
+        say(f"FAILED {planned.cell}: {reason}")
+    if board.failed or before["failed"]:
+        say(f"See: ssd-bench status {_quoted(suite.out)}; --retry-failed computes failed cells again.")
+    say(f"Next: ssd-bench compare {_quoted(suite.out)}")
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))
+
+
+def _rarely(tell: Any) -> Any:
+    """Pass on a message at most every few seconds, and none in the first ones: planning is usually quick."""
+    import time
+
+    last = time.monotonic()
+
+    def passing(text: str) -> None:
+        nonlocal last
+        if time.monotonic() - last > 3:
+            last = time.monotonic()
+            tell(text)
+
+    return passing

@@ -1,0 +1,52 @@
+"""``ssd-bench status``: what of a folder's plans is done, failed, left, and who works on it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ssd_cli.cli.console import say, table
+from ssd_cli.errors import MisuseError
+
+_SHOWN = 20
+
+
+def status(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Output folder of 'ssd-bench run'.", show_default=False)],
+    show_all: Annotated[bool, typer.Option("--all", help="Name every cell that is left.")] = False,
+) -> None:
+    """Show which cells of a folder are done, failed, left, and claimed by whom."""
+    from ssd_cli.running.plan_file import planned_cells
+    from ssd_cli.running.resume import record_path
+    from ssd_cli.store.claims import Claims
+    from ssd_cli.store.index import load_index
+    from ssd_cli.store.results import ResultStore
+
+    if not folder.is_dir():
+        raise MisuseError(f"There is no folder {folder}.", "Expected the output folder of 'ssd-bench run'.")
+    records = load_index(folder)
+    counts = Counter(records["status"].tolist())
+    there = set(records["path"].tolist())
+    store = ResultStore(folder)
+    left = [cell for cell in planned_cells(folder) if record_path(store, cell) not in there]
+    claims = [owner for key, owner in Claims(folder / ".claims").live() if key.startswith("cell-")]
+    say(f"{counts['ok']} done, {counts['failed']} failed, {counts['skipped']} skipped, {len(left)} left, {len(claims)} claimed")
+    for title, state in (("Failed", "failed"), ("Skipped", "skipped")):
+        rows = records[records["status"] == state]
+        if len(rows):
+            say(f"\n{title}:")
+            columns = ["dataset", "method", "backbone", "resample", "seed", "reason"]
+            table(columns, list(zip(*(rows[column].tolist() for column in columns), strict=True)))
+    if claims:
+        say("\nClaimed:")
+        table(["cell", "by", "on"], [(owner.what, f"process {owner.pid}", owner.host.partition("/")[0]) for owner in claims])
+    if left:
+        shown = left if show_all else left[:_SHOWN]
+        say("\nLeft:" if len(shown) == len(left) else f"\nLeft (the first {len(shown)} of {len(left)}; all with --all):")
+        table(
+            ["dataset", "method", "backbone", "recipe", "resample", "seed"],
+            [(cell.dataset, cell.method, cell.backbone, cell.recipe, cell.resample, cell.seed) for cell in shown],
+        )

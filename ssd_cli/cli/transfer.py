@@ -1,0 +1,81 @@
+"""Progress of downloads: bars where somebody watches a terminal, a line for every dataset elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import TYPE_CHECKING, Self
+
+from ssd_cli.cli.console import warn
+from ssd_cli.errors import SsdBenchError
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+
+def transfers() -> LineTransfers | LiveTransfers:
+    """The watcher that suits standard error."""
+    return LiveTransfers() if sys.stderr.isatty() else LineTransfers()
+
+
+class LineTransfers:
+    """A line for every dataset that is in its place."""
+
+    def __init__(self) -> None:
+        self._bytes: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    def started(self, name: str, n_bytes: int | None) -> None:
+        """Remember it."""
+        with self._lock:
+            self._bytes[name] = 0
+
+    def advanced(self, name: str, n_bytes: int) -> None:
+        """Count the bytes."""
+        with self._lock:
+            self._bytes[name] = self._bytes.get(name, 0) + n_bytes
+
+    def finished(self, name: str, error: SsdBenchError | None) -> None:
+        """The line."""
+        size = f" ({self._bytes[name] / 1e6:.1f} MB)" if self._bytes.get(name) else ""
+        warn(f"{name}: {'FAILED' if error else 'placed'}{size}")
+
+
+class LiveTransfers:
+    """A bar for every download that is under way."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        self._progress = Progress(*columns, console=Console(stderr=True, highlight=False), transient=True)
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._progress.stop()
+
+    def started(self, name: str, n_bytes: int | None) -> None:
+        """Show its bar."""
+        self._tasks[name] = self._progress.add_task(name, total=n_bytes)
+
+    def advanced(self, name: str, n_bytes: int) -> None:
+        """Move it."""
+        self._progress.advance(self._tasks[name], n_bytes)
+
+    def finished(self, name: str, error: SsdBenchError | None) -> None:
+        """Take the bar away; a line for what went wrong."""
+        if name in self._tasks:
+            self._progress.remove_task(self._tasks.pop(name))
+        if error is not None:
+            self._progress.console.print(f"{name}: FAILED", markup=False)

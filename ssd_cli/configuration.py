@@ -1,0 +1,157 @@
+"""Labels such as ``ssd[representations=10,dropout_sites=embed+mid]`` and the frozen dataclasses behind them.
+
+A configuration is a frozen dataclass of plain values. Its label is what a user types and reads; only parameters that differ from
+the defaults stand in it. A value contains no comma; a list is joined with ``+``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import re
+import types
+import typing
+from typing import Any, TypeVar
+
+from ssd_cli.errors import MisuseError, did_you_mean
+
+C = TypeVar("C")
+_LABEL = re.compile(r"^\s*(?P<name>[A-Za-z0-9_.:-]+)\s*(?:\[(?P<parameters>[^\[\]]*)\])?\s*$")
+
+
+def parse_label(label: str) -> tuple[str, dict[str, str]]:
+    """Split ``name[key=value,…]`` into the name and its parameters as text."""
+    match = _LABEL.match(label)
+    if match is None:
+        raise MisuseError(f"Cannot read '{label}'.", "Expected a name, or name[parameter=value,parameter=value].")
+    parameters: dict[str, str] = {}
+    for part in filter(None, (piece.strip() for piece in (match["parameters"] or "").split(","))):
+        key, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals or not key or not value:
+            raise MisuseError(f"Cannot read the parameter '{part}' of '{label}'.", "Expected parameter=value.")
+        if key in parameters:
+            raise MisuseError(f"The parameter '{key}' stands twice in '{label}'.")
+        parameters[key] = value
+    return match["name"], parameters
+
+
+def configure(cls: type[C], name: str, parameters: dict[str, str]) -> C:
+    """Build the dataclass `cls` from parameters given as text.
+
+    Parameters
+    ----------
+    cls : type
+        A frozen dataclass whose fields are bool, int, float, str, a Literal, or one of these or None.
+    name : str
+        The registered name, for messages.
+    parameters : dict of str to str
+        Values as typed by the user.
+
+    Raises
+    ------
+    MisuseError
+        Unknown parameter, ill-typed value, or a value that the dataclass refuses (ValueError in ``__post_init__``).
+    """
+    hints = typing.get_type_hints(cls)
+    fields = {field.name: field for field in dataclasses.fields(cls) if field.init}  # type: ignore[arg-type]
+    values: dict[str, Any] = {}
+    for key, text in parameters.items():
+        if key not in fields:
+            allowed = ", ".join(f"{k}={_text(f.default)}" for k, f in fields.items()) or "none"
+            raise MisuseError(
+                f"'{name}' has no parameter '{key}'.{did_you_mean(key, list(fields))}", f"Its parameters are: {allowed}."
+            )
+        try:
+            values[key] = _convert(text, hints[key])
+        except ValueError:
+            raise MisuseError(f"'{name}': the parameter {key} cannot be '{text}'.", f"Expected {_describe(hints[key])}.") from None
+    try:
+        return cls(**values)
+    except ValueError as error:
+        raise MisuseError(f"'{name}': {error}.") from error
+
+
+def changed(configuration: Any) -> dict[str, Any]:
+    """The parameters whose values differ from the defaults, in the order of declaration."""
+    return {
+        field.name: getattr(configuration, field.name)
+        for field in dataclasses.fields(configuration)
+        if field.init and getattr(configuration, field.name) != field.default
+    }
+
+
+def label(name: str, configuration: Any) -> str:
+    """The label that, when parsed, gives this configuration back."""
+    inside = ",".join(f"{key}={_text(value)}" for key, value in changed(configuration).items())
+    return f"{name}[{inside}]" if inside else name
+
+
+def slug(name: str, configuration: Any) -> str:
+    """A folder name: the bare name, or the readable changes and eight hex digits of the label's SHA-256.
+
+    No name is ever parsed back out of a folder; the full label stands in the record.
+    """
+    full = label(name, configuration)
+    safe = re.sub(r"[^A-Za-z0-9.-]+", "-", full).strip("-.")
+    if full == safe:
+        return full
+    return f"{safe[:60]}-{hashlib.sha256(full.encode()).hexdigest()[:8]}"
+
+
+def as_dict(configuration: Any) -> dict[str, Any]:
+    """All parameters by name, as they go into an identity."""
+    return dataclasses.asdict(configuration)
+
+
+def digest(value: Any) -> str:
+    """SHA-256 (hex) of the canonical JSON of a value made of dicts, lists, text, numbers, booleans and None."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value is None:
+        return "none"
+    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+
+
+def _members(hint: Any) -> tuple[Any, ...]:
+    return typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+
+
+def _convert(text: str, hint: Any) -> Any:
+    for kind in _members(hint):
+        if kind is type(None):
+            if text.lower() == "none":
+                return None
+        elif typing.get_origin(kind) is typing.Literal:
+            if text in typing.get_args(kind):
+                return text
+        elif kind is bool:
+            if text.lower() in ("true", "false", "yes", "no", "1", "0"):
+                return text.lower() in ("true", "yes", "1")
+        elif kind in (int, float):
+            try:
+                number = kind(text)
+            except ValueError:
+                continue
+            if math.isfinite(number):  # an identity is JSON, which has neither infinity nor NaN
+                return number
+        elif kind is str:
+            return text
+    raise ValueError(text)
+
+
+def _describe(hint: Any) -> str:
+    names = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "none"}
+    parts = []
+    for kind in _members(hint):
+        if typing.get_origin(kind) is typing.Literal:
+            parts.append("one of " + ", ".join(map(str, typing.get_args(kind))))
+        else:
+            parts.append(names.get(kind, str(kind)))
+    return " or ".join(parts)

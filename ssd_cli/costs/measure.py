@@ -1,0 +1,132 @@
+"""What a predictor costs whoever deploys it: parameters, multiply-accumulates, bytes, latency."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from ssd_cli.training.engine import fold
+
+if TYPE_CHECKING:
+    from ssd_cli.methods.base import Predictor
+    from ssd_cli.protocol.containers import TrainingSet
+
+MACS_CONVENTION = "multiply-accumulates of convolutions (padding included) and linear layers, one series, plain network"
+WARM_UPS = 3
+TIMED = 20
+
+
+def measure(predictor: Predictor, training_set: TrainingSet) -> dict[str, Any]:
+    """Measure what a predictor costs to store and to run.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        The costs of its networks add up: all of them must be stored, and all of them run.
+    training_set : TrainingSet
+        Gives the shape of a series, and the series that is timed.
+
+    Returns
+    -------
+    dict
+        ``networks_stored``; ``parameters`` (trainable, heads included); ``macs`` of one series in the convention named by
+        ``macs_convention`` (normalisation, activations and pooling count nothing); ``size_bytes`` of the weights and buffers in
+        float32; ``latency_ms_p50``: the median of 20 predictions of one series on one thread, after 3 that are not counted, by
+        the networks as they would be deployed (batch norms folded).
+        A predictor without networks has None for the first measures that only networks have, never 0.
+    """
+    networks = predictor.networks
+    series = training_set.X[:1]
+    example = torch.from_numpy(series)
+    return {
+        "networks_stored": len(networks),
+        "parameters": sum(map(count_parameters, networks)) if networks else None,
+        "macs": sum(count_macs(network, example) for network in networks) if networks else None,
+        "macs_convention": MACS_CONVENTION if networks else None,
+        "size_bytes": sum(map(size_bytes, networks)) if networks else None,
+        "latency_ms_p50": latency_ms_p50(predictor, training_set),
+    }
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Trainable parameters: all of them, also where a frozen network no longer asks for gradients; buffers do not count."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def count_macs(network: nn.Module, example: Tensor) -> int:
+    """Multiply-accumulates of one forward pass of one series (1, n_channels, n_timepoints): half of torch's FLOP count."""
+    with evaluating(network), FlopCounterMode(display=False) as counter:
+        network(_like(network, example))
+    return int(counter.get_total_flops()) // 2
+
+
+def size_bytes(network: nn.Module) -> int:
+    """Bytes of the weights and the floating-point buffers (running statistics, frozen filters) in float32."""
+    tensors = [*network.parameters(), *network.buffers()]
+    return sum(4 * tensor.numel() for tensor in tensors if tensor.is_floating_point())
+
+
+def latency_ms_p50(predictor: Predictor, training_set: TrainingSet) -> float:
+    """Median time in milliseconds of the prediction of one series, batch of one, on one thread, by the networks as deployed."""
+    series = training_set.X[:1]
+    if predictor.networks:
+        deployed = [fold(network) for network in predictor.networks]
+        x = _like(predictor.networks[0], torch.from_numpy(series))
+
+        def predict() -> None:
+            for network in deployed:
+                network(x).logits.softmax(-1).cpu()
+    else:
+
+        def predict() -> None:
+            predictor.predict_proba(series)
+
+    with one_thread():
+        return statistics.median(_times_ms(predict))
+
+
+def _like(network: nn.Module, example: Tensor) -> Tensor:
+    """The example on the network's device, in its precision."""
+    parameter = next(network.parameters())
+    return example.to(parameter.device, parameter.dtype)
+
+
+def _times_ms(call: Any) -> list[float]:
+    times = []
+    for _ in range(WARM_UPS + TIMED):
+        start = time.perf_counter()
+        call()
+        times.append((time.perf_counter() - start) * 1e3)
+    return times[WARM_UPS:]
+
+
+@contextmanager
+def evaluating(*networks: nn.Module) -> Iterator[None]:
+    """Run without gradients and in evaluation mode; the networks' modes are restored afterwards."""
+    modes = [(module, module.training) for network in networks for module in network.modules()]
+    try:
+        for network in networks:
+            network.eval()
+        with torch.no_grad():
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use a single thread; the number is restored afterwards."""
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,235 @@
+"""Write a trained predictor as one file, run it, and say how far it is from the original."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ssd_cli import __version__
+from ssd_cli.archives.dataset import Series
+from ssd_cli.costs.measure import MACS_CONVENTION, count_macs
+from ssd_cli.deployment.fold import fold_batch_norms
+from ssd_cli.deployment.graph import DeployedPredictor
+from ssd_cli.deployment.runtime import INPUT, METADATA_KEY, OUTPUT, Model, load_model
+from ssd_cli.deployment.trained import Trained
+from ssd_cli.errors import SsdBenchError
+from ssd_cli.methods.base import Predictor
+from ssd_cli.methods.ens_vote import VotePredictor
+
+if TYPE_CHECKING:
+    import onnx
+
+TOLERANCE = 1e-4
+"""Largest difference of a probability that a float graph may have; usual ones are below 1e-5."""
+
+CALIBRATION_CASES = 256
+
+
+def export_onnx(trained: Trained, path: Path, int8: bool = False) -> dict[str, Any]:
+    """Write ``path`` and, beside it, ``path`` with ``.json`` added: parity, accuracy, size, multiply-accumulates, latency.
+
+    Parameters
+    ----------
+    trained : Trained
+    path : Path
+        Ends in ``.onnx``.
+    int8 : bool
+        Quantise convolutions and the linear layer, calibrated on training series; the report has the float figures too.
+
+    Returns
+    -------
+    dict
+        The report.
+
+    Raises
+    ------
+    SsdBenchError
+        The extra ``onnx`` is not installed, or the graph does not compute what the predictor computes.
+    """
+    try:
+        import onnx
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise SsdBenchError(
+            "Exporting needs onnx and onnxscript, which are not installed.", "", "pip install 'ssd-bench[onnx]'"
+        ) from error
+    model = _graph(trained)
+    left = fold_batch_norms(model)
+    _describe(model, trained)
+    onnx.checker.check_model(model)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.onnx")
+    try:
+        temporary.write_bytes(model.SerializeToString())
+        report: dict[str, Any] = {"batch_norms_left": left, "float": _figures(trained, temporary)}
+        report |= {
+            "macs": sum(count_macs(network, _example(trained)) for network in trained.networks),
+            "macs_convention": MACS_CONVENTION,
+            "networks": len(trained.networks),
+        }
+        difference = report["float"]["largest_difference"]
+        if difference > TOLERANCE:
+            raise SsdBenchError(
+                f"The exported graph differs from the predictor by {difference:.1g}.",
+                f"Expected at most {TOLERANCE:g}.",
+                "Report this.",
+            )
+        if int8:
+            _quantise(trained, temporary)
+            report["int8"] = _figures(trained, temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    path.with_name(path.name + ".json").write_text(json.dumps({**_about(trained), **report}, indent=1) + "\n", encoding="utf-8")
+    return report
+
+
+def export_torch(trained: Trained, path: Path) -> dict[str, Any]:
+    """Write the same module by ``torch.export``, for ``torch.export.load``; the report as of `export_onnx`, without latency."""
+    module = _module(trained)
+    program = torch.export.export(module, (_raw_example(trained),), dynamic_shapes=_dynamic(trained), strict=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.export.save(program, path, extra_files={METADATA_KEY: json.dumps(_about(trained))})
+    loaded = torch.export.load(path).module()
+    found = np.concatenate([loaded(torch.from_numpy(series[None].astype(np.float32))).numpy() for series in _filled(trained)])
+    return {"float": {**_parity(trained, found), "size_bytes": path.stat().st_size}}
+
+
+def reference(trained: Trained) -> npt.NDArray[np.float64]:
+    """What the predictor says about the test set, as ``ssd-bench run`` computed it."""
+    predictor = (VotePredictor if _votes(trained) else Predictor)(trained.networks)
+    return predictor.predict_proba(trained.preparation.transform(trained.test))
+
+
+def _votes(trained: Trained) -> bool:
+    return bool(trained.record.identity["method"]["name"] == "ens-vote")
+
+
+def _module(trained: Trained) -> DeployedPredictor:
+    return DeployedPredictor(trained.preparation, trained.networks, _votes(trained)).eval()
+
+
+def _graph(trained: Trained) -> onnx.ModelProto:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        program = torch.onnx.export(
+            _module(trained),
+            (_raw_example(trained),),
+            dynamo=True,
+            external_data=False,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_shapes=_dynamic(trained),
+            verbose=False,
+        )
+    assert program is not None
+    return program.model_proto
+
+
+def _dynamic(trained: Trained) -> Any:
+    batch = torch.export.Dim("batch")
+    return ({0: batch, 2: torch.export.Dim("time", min=2)} if trained.preparation.unequal else {0: batch},)
+
+
+def _raw_example(trained: Trained) -> torch.Tensor:
+    """Three series of the common length: a batch of one would be taken for a constant."""
+    shape = (3, trained.train[0].shape[0], trained.preparation.n_timepoints)
+    return torch.from_numpy(np.random.default_rng(0).standard_normal(shape).astype(np.float32))
+
+
+def _example(trained: Trained) -> torch.Tensor:
+    return torch.zeros(1, trained.train[0].shape[0], trained.preparation.n_timepoints)
+
+
+def _about(trained: Trained) -> dict[str, Any]:
+    record = trained.record
+    return {
+        "classes": list(trained.classes),
+        "n_channels": trained.train[0].shape[0],
+        "n_timepoints": trained.preparation.n_timepoints,
+        "equal_length": not trained.preparation.unequal,
+        "fill": trained.preparation.imputer.fill.tolist(),
+        "preparation": record.identity["preparation"],
+        "cell": {name: getattr(record.cell, name) for name in ("dataset", "method", "backbone", "recipe", "resample", "seed")},
+        "identity_sha256": record.identity_hash,
+        "dataset_digest": record.identity["dataset_digest"],
+        "networks_sha256": [entry["sha256"] for entry in record.networks],
+        "trained_with": record.provenance.get("versions", {}),
+        "exported_with": {"ssd-bench": __version__, "torch": torch.__version__},
+    }
+
+
+def _describe(model: onnx.ModelProto, trained: Trained) -> None:
+    entry = model.metadata_props.add()
+    entry.key, entry.value = METADATA_KEY, json.dumps(_about(trained))
+    model.producer_name, model.producer_version = "ssd-bench", __version__
+
+
+def _figures(trained: Trained, path: Path) -> dict[str, Any]:
+    model = load_model(path)
+    return {
+        **_parity(trained, model.predict_proba(trained.test)),
+        "size_bytes": path.stat().st_size,
+        **model.latency_ms(trained.test[0]),
+        "latency_convention": "onnxruntime, CPU, batch 1, one thread",
+    }
+
+
+def _parity(trained: Trained, found: npt.NDArray) -> dict[str, float]:
+    expected = reference(trained)
+    return {
+        "test_cases": len(expected),
+        "largest_difference": float(np.abs(expected - found).max()),
+        "agreement": float((expected.argmax(1) == found.argmax(1)).mean()),
+        "accuracy": float((found.argmax(1) == trained.y_test).mean()),
+        "accuracy_before": float((expected.argmax(1) == trained.y_test).mean()),
+    }
+
+
+def _filled(trained: Trained) -> list[Series]:
+    return [trained.preparation.imputer.filled(series) for series in trained.test]
+
+
+def _quantise(trained: Trained, path: Path) -> None:
+    """Static quantisation, weights per channel, calibrated on up to 256 training series spread over the training set."""
+    from onnxruntime import quantization
+
+    model = load_model(path)
+    step = max(1, len(trained.train) // CALIBRATION_CASES)
+    reader = _Calibration(model, trained.train[::step][:CALIBRATION_CASES])
+    output = path.with_suffix(".int8.onnx")
+    logging.getLogger().setLevel(logging.ERROR)
+    try:
+        quantization.quantize_static(
+            path,
+            output,
+            reader,
+            quant_format=quantization.QuantFormat.QDQ,
+            op_types_to_quantize=["Conv", "Gemm", "MatMul"],
+            per_channel=True,
+            activation_type=quantization.QuantType.QInt8,
+            weight_type=quantization.QuantType.QInt8,
+        )
+        output.replace(path)
+    finally:
+        output.unlink(missing_ok=True)
+
+
+class _Calibration:
+    """Training series, one after the other, as onnxruntime's calibration asks for them."""
+
+    def __init__(self, model: Model, series: list[Series]) -> None:
+        self._inputs = iter([{INPUT: model.prepare(one)} for one in series])
+
+    def get_next(self) -> dict[str, npt.NDArray] | None:
+        """The next input, or None after the last."""
+        return next(self._inputs, None)

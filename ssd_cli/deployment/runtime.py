@@ -1,0 +1,135 @@
+"""Run an exported model with onnxruntime and numpy; torch is never imported."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ssd_cli.archives.dataset import Series
+from ssd_cli.archives.impute import Imputer
+from ssd_cli.errors import MisuseError, SsdBenchError
+
+METADATA_KEY = "ssd_bench"
+INPUT, OUTPUT = "series", "probabilities"
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """An exported model.
+
+    Parameters
+    ----------
+    session : onnxruntime.InferenceSession
+    about : dict
+        Classes, shapes, rules and provenance, as the file's metadata has them.
+    """
+
+    session: Any
+    about: dict[str, Any]
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes in the order of the probabilities."""
+        return list(self.about["classes"])
+
+    def prepare(self, series: npt.NDArray) -> npt.NDArray[np.float32]:
+        """One series as the graph takes it, (1, n_channels, n_timepoints): missing values filled by the rule of the training.
+
+        Raises
+        ------
+        SsdBenchError
+            It has another length, other channels or another type than the model was trained on.
+        """
+        if series.dtype.kind not in "fiu":
+            raise SsdBenchError(f"The series holds {series.dtype}.", "The model expects numbers.")
+        if series.ndim == 1:
+            series = series[None]
+        expected = (self.about["n_channels"], self.about["n_timepoints"])
+        fits = series.ndim == 2 and series.shape[0] == expected[0] and series.shape[1] > 0
+        if not fits or (self.about["equal_length"] and series.shape[1] != expected[1]):
+            length = f"{expected[1]} steps" if self.about["equal_length"] else "any number of steps"
+            raise SsdBenchError(
+                f"The series has the shape {series.shape}.", f"The model expects {expected[0]} channels and {length}."
+            )
+        imputer = Imputer(self.about["preparation"]["impute"], np.array(self.about["fill"]), np.zeros(0, dtype=np.int64))
+        return imputer.filled(series.astype(np.float64)).astype(np.float32)[None]
+
+    def predict_proba(self, X: Sequence[Series]) -> npt.NDArray[np.float64]:
+        """Class probabilities (n_cases, n_classes) of raw series (n_channels, n_timepoints_i); equal lengths in batches."""
+        prepared = [self.prepare(series) for series in X]
+        probabilities = np.empty((len(X), len(self.classes)))
+        lengths = np.array([series.shape[2] for series in prepared])
+        for length in np.unique(lengths):
+            cases = np.flatnonzero(lengths == length)
+            for start in range(0, len(cases), 64):
+                part = cases[start : start + 64]
+                (found,) = self.session.run([OUTPUT], {INPUT: np.concatenate([prepared[case] for case in part])})
+                probabilities[part] = found
+        return probabilities
+
+    def latency_ms(self, series: Series, repeats: int = 200) -> dict[str, float]:
+        """Median and 95th percentile of the time in milliseconds of one series, after 20 runs that are not counted."""
+        x = self.prepare(series)
+        times = []
+        for _ in range(20 + repeats):
+            start = time.perf_counter()
+            self.session.run([OUTPUT], {INPUT: x})
+            times.append((time.perf_counter() - start) * 1e3)
+        p50, p95 = np.percentile(times[20:], [50, 95])
+        return {"latency_ms_p50": float(p50), "latency_ms_p95": float(p95)}
+
+
+def load_model(path: str | Path) -> Model:
+    """Load a model from a local ONNX file, for one thread.
+
+    Raises
+    ------
+    MisuseError
+        A remote or pickled model, or a file that is not there.
+    SsdBenchError
+        onnxruntime is not installed, the file is damaged, needs an operator that the runtime lacks, or is not from ssd-bench.
+    """
+    if "://" in str(path):
+        raise MisuseError(
+            f"{path} is not a local file.", "Remote models are refused.", "Download it, and check where it comes from."
+        )
+    path = Path(path)
+    if path.suffix.lower() != ".onnx":
+        raise MisuseError(
+            f"{path} is not an ONNX file.",
+            "Pickled models are refused: loading one runs its code.",
+            "See: ssd-bench export",
+        )
+    if not path.is_file():
+        raise MisuseError(f"There is no file {path}.")
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise SsdBenchError("onnxruntime is not installed.", "", "pip install 'ssd-bench[onnx]'") from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # errors are raised, and said in sentences
+    try:
+        session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the runtime has errors of its own for each of these, without a common public base
+        raise _cannot_load(path, error) from error
+    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    if text is None:
+        raise SsdBenchError(f"{path} was not exported by ssd-bench: it lacks classes and shapes.", "", "See: ssd-bench export")
+    return Model(session, json.loads(text))
+
+
+def _cannot_load(path: Path, error: Exception) -> SsdBenchError:
+    words = " ".join(str(error).split())
+    if any(
+        sign in words for sign in ("NOT_IMPLEMENTED", "No Op registered", "is not a registered function/op", "opset", "IR version")
+    ):
+        return SsdBenchError(f"This onnxruntime lacks an operator of {path}.", words[:300], "Install a newer onnxruntime.")
+    return SsdBenchError(f"{path} is damaged or cut off: onnxruntime cannot read it.", words[:200], "Copy or export it again.")

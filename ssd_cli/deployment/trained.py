@@ -1,0 +1,129 @@
+"""A finished cell of a results folder, with its networks rebuilt and its data prepared anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ssd_cli.archives.dataset import Dataset, Series
+from ssd_cli.archives.load import load
+from ssd_cli.archives.prepare import FittedPreparation, Preparation
+from ssd_cli.backbones.base import Network
+from ssd_cli.backbones.masked import MaskedNetwork
+from ssd_cli.backbones.registry import backbones
+from ssd_cli.errors import MisuseError, SsdBenchError
+from ssd_cli.protocol.containers import Ints
+from ssd_cli.protocol.resample import resample_indices
+from ssd_cli.store.networks import NetworkStore
+from ssd_cli.store.record import CellRecord
+from ssd_cli.store.results import ResultStore
+from ssd_cli.training.networks import load_arrays
+from ssd_cli.training.predict import freeze
+
+
+@dataclass(eq=False)
+class Trained:
+    """All that an export needs.
+
+    Parameters
+    ----------
+    record : CellRecord
+    networks : list of Network
+        Frozen, on the CPU.
+    preparation : FittedPreparation
+    classes : tuple of str
+    train, test : list of ndarray of float64, each of shape (n_channels, n_timepoints_i)
+        Raw series of the cell's resample.
+    y_test : ndarray of int64, shape (n_cases,)
+    """
+
+    record: CellRecord
+    networks: list[Network]
+    preparation: FittedPreparation
+    classes: tuple[str, ...]
+    train: list[Series]
+    test: list[Series]
+    y_test: Ints
+
+
+def find(folder: Path, dataset: str, method: str, backbone: str | None, resample: int | None, seed: int | None) -> CellRecord:
+    """The record of the one finished cell that is meant.
+
+    Parameters
+    ----------
+    folder : Path
+        Output folder of ``ssd-bench run``.
+    dataset, method : str
+        The method by its full label.
+    backbone, resample, seed : optional
+        Needed only where there are several; resample and seed are the lowest by default.
+
+    Raises
+    ------
+    MisuseError
+        There is no such cell, or there are several.
+    """
+    if not folder.is_dir():
+        raise MisuseError(f"There is no folder {folder}.", "Expected the output folder of 'ssd-bench run'.")
+    finished = [record for record in ResultStore(folder).records() if record.status == "ok"]
+    found = [record for record in finished if (record.cell.dataset, record.cell.method) == (dataset, method)]
+    for name, wanted in (("backbone", backbone), ("resample", resample), ("seed", seed)):
+        found = [record for record in found if wanted is None or getattr(record.cell, name) == wanted]
+    if not found:
+        there = sorted({f"{record.cell.dataset}, {record.cell.method} on {record.cell.backbone}" for record in finished})
+        shown = "; ".join(there[:12]) + (f"; {len(there) - 12} more" if len(there) > 12 else "")
+        raise MisuseError(f"{folder} has no such finished cell of {dataset} with {method}.", f"There are: {shown or 'none'}.")
+    several = sorted({record.cell.backbone for record in found})
+    if len(several) > 1:
+        raise MisuseError(f"{folder} has {method} on {' and '.join(several)}.", "", "Name one with --backbone.")
+    return min(found, key=lambda record: (record.cell.resample, record.cell.seed))
+
+
+def restore(folder: Path, record: CellRecord, data_dirs: Sequence[Path] = ()) -> Trained:
+    """Load the networks of a cell and the data that it was trained on.
+
+    Raises
+    ------
+    SsdBenchError
+        The networks were not kept, a file is damaged, or the dataset is not the one that the cell was trained on.
+    """
+    if not record.networks:
+        raise MisuseError(
+            f"{record.cell.method} has no networks: it cannot be exported.", "Expected a method that deploys networks, such as ssd."
+        )
+    networks = [_rebuild(folder, record, entry) for entry in record.networks]
+    dataset = load(record.cell.dataset, data_dirs, download=False)
+    if dataset.digest != record.identity["dataset_digest"]:
+        raise SsdBenchError(f"The dataset {dataset.name} is not the one that the cell was trained on.", "", "Name its --data-dir.")
+    train, test, y_test = _raw_split(dataset, record.cell.resample)
+    preparation = Preparation(**record.identity["preparation"]).fit(train)
+    return Trained(record, networks, preparation, dataset.classes, train, test, y_test)
+
+
+def _raw_split(dataset: Dataset, resample: int) -> tuple[list[Series], list[Series], Ints]:
+    train_index, test_index = resample_indices(dataset, resample)
+    X, labels = dataset.train.X + dataset.test.X, np.concatenate([dataset.train.y, dataset.test.y])
+    y = np.searchsorted(np.array(dataset.classes), labels[test_index]).astype(np.int64)
+    return [X[case] for case in train_index], [X[case] for case in test_index], y
+
+
+def _rebuild(folder: Path, record: CellRecord, entry: dict) -> Network:
+    if not entry.get("kept"):
+        raise SsdBenchError(
+            f"The networks of {record.cell} were not kept.", "", "Run it again into another folder, without --discard-networks."
+        )
+    if "backbone" not in entry:
+        raise SsdBenchError(
+            f"The record of {record.cell} does not tell how to rebuild its networks.",
+            "It is of an older version, or of a plug-in.",
+            "Run it again into another folder.",
+        )
+    backbone = backbones.get(entry["backbone"]["name"])(**entry["backbone"]["parameters"])
+    network = backbone.build(entry["n_channels"], entry["n_classes"])
+    if entry.get("masked"):
+        network = MaskedNetwork(network)
+    load_arrays(network, NetworkStore(folder).load(entry["sha256"]))
+    return freeze(network)

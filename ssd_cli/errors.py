@@ -1,0 +1,43 @@
+"""The errors a user meets: one sentence each for what happened, what was expected and what to do."""
+
+from __future__ import annotations
+
+
+class SsdBenchError(Exception):
+    """Something went wrong that the user can understand and mend.
+
+    Parameters
+    ----------
+    what : str
+        What happened, in which dataset, method or file.
+    expected : str, optional
+        What was expected instead.
+    remedy : str, optional
+        The command or action that mends it.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, expected: str = "", remedy: str = "") -> None:
+        super().__init__(what, expected, remedy)
+        self.what = what
+        self.expected = expected
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return "\n".join(part for part in (self.what, self.expected, self.remedy) if part)
+
+
+class MisuseError(SsdBenchError):
+    """The command line, a suite or a parameter is wrong: exit code 2, nothing was computed."""
+
+    exit_code = 2
+
+
+def did_you_mean(name: str, known: list[str]) -> str:
+    """Return " Did you mean 'x'?" for the nearest known name, or an empty string."""
+    from difflib import get_close_matches
+
+    lowered = {candidate.lower(): candidate for candidate in known}
+    near = get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.5)
+    return f" Did you mean '{lowered[near[0]]}'?" if near else ""

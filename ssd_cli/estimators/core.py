@@ -1,0 +1,202 @@
+"""The recipe that the estimators of both libraries share: series and class indices in, a fitted predictor out."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.utils import check_random_state
+
+from ssd_cli.archives.dataset import Series
+from ssd_cli.archives.prepare import FittedPreparation, Preparation
+from ssd_cli.backbones.base import Backbone
+from ssd_cli.backbones.registry import backbones
+from ssd_cli.configuration import configure, parse_label
+from ssd_cli.errors import SsdBenchError
+from ssd_cli.methods.base import Method, Predictor
+from ssd_cli.methods.registry import methods
+from ssd_cli.protocol.containers import Ints, TrainingSet
+from ssd_cli.registry import Registry
+from ssd_cli.training.engine import plan
+from ssd_cli.training.predict import freeze
+from ssd_cli.training.recipe import Recipe
+from ssd_cli.training.registry import recipes
+from ssd_cli.training.workbench import Workbench
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every estimator has beside its method; the parameters of the same names explain it.
+
+    Parameters
+    ----------
+    backbone, recipe : str
+        Labels, such as ``lite[width=16]``.
+    epochs : int, optional
+    length, impute, scale : str
+    dataset : str
+    resample : int
+    device : str
+    threads : int
+    """
+
+    backbone: str
+    recipe: str
+    epochs: int | None
+    length: str
+    impute: str
+    scale: str
+    dataset: str
+    resample: int
+    device: str
+    threads: int
+
+
+@dataclass(eq=False)
+class Fitted:
+    """A predictor and the preparation that belongs before it.
+
+    It is pickled with its networks on the CPU, whatever they were trained on.
+
+    Parameters
+    ----------
+    preparation : FittedPreparation
+    predictor : Predictor
+    n_channels : int
+        Channels of a series before the preparation.
+    """
+
+    preparation: FittedPreparation
+    predictor: Predictor
+    n_channels: int
+
+    def predict_proba(self, X: Sequence[Series], threads: int) -> npt.NDArray[np.float64]:
+        """Class probabilities (n_cases, n_classes) of series of shapes (n_channels, n_timepoints_i).
+
+        Raises
+        ------
+        ValueError
+            The series have other channels than those of the training, or hold values that no 32-bit number can.
+        """
+        expected, found = self.n_channels, {series.shape[0] for series in X}
+        if found != {expected}:
+            came = " and ".join(map(str, sorted(found)))
+            raise ValueError(f"The classifier was trained on series of {expected} channels; these have {came}.")
+        with _threads(threads):
+            return self.predictor.predict_proba(_prepared(self.preparation, X))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The state for a pickle; networks on the CPU go in themselves: aeon compares states with the identity of their parts."""
+        networks = self.predictor.networks
+        if all(parameter.device.type == "cpu" for network in networks for parameter in network.parameters()):
+            return self.__dict__
+        predictor = copy.copy(self.predictor)
+        predictor.networks = [copy.deepcopy(network).cpu() for network in networks]
+        return {**self.__dict__, "predictor": predictor}
+
+
+def fit(X: Sequence[Series], y: Ints, n_classes: int, method: Method | str, settings: Settings, random_state: Any) -> Fitted:
+    """Prepare the series and train, exactly as ``ssd-bench run`` does.
+
+    Parameters
+    ----------
+    X : sequence of ndarray of float64, each of shape (n_channels, n_timepoints_i)
+    y : ndarray of int64, shape (n_cases,)
+        Class indices.
+    n_classes : int
+    method : Method or str
+        Configured, or a label.
+    settings : Settings
+    random_state : int, RandomState or None
+        An int is the seed of ``ssd-bench run``.
+
+    Raises
+    ------
+    ValueError
+        A name or parameter is unknown, or the method cannot be used on these data.
+    """
+    try:
+        chosen = _configured(methods, method)[1] if isinstance(method, str) else method
+        name, backbone = _configured(backbones, settings.backbone)
+        preparation = Preparation(settings.length, settings.impute, settings.scale).fit(X)  # type: ignore[arg-type]
+        training_set = TrainingSet(_prepared(preparation, X), y, n_classes, settings.dataset, settings.resample)
+        predictor = _train(chosen, name, backbone, training_set, settings, _seed(random_state))
+    except SsdBenchError as error:
+        raise ValueError(str(error)) from error
+    return Fitted(preparation, predictor, X[0].shape[0])
+
+
+def _train(method: Method, name: str, backbone: Backbone, training_set: TrainingSet, settings: Settings, seed: int) -> Predictor:
+    """Fit a method, in the execution that ``ssd-bench run`` would choose; the global random streams stay as they are."""
+    reason = method.skip(training_set)
+    if reason:
+        raise ValueError(reason)
+    device = _device(settings.device)
+    recipe = _recipe(settings).for_backbone(name)
+    with _threads(settings.threads), torch.random.fork_rng(devices=range(torch.cuda.device_count() if device == "cuda" else 0)):
+        execution = plan(
+            backbone.build(training_set.n_channels, 2),
+            training_set.n_channels,
+            training_set.n_timepoints,
+            recipe.batch(training_set.n_cases),
+            device=device,
+            threads=settings.threads,
+            epochs=recipe.epochs or 1,
+        )
+        identity = {"label": settings.backbone}
+        bench = Workbench(training_set, backbone, identity, recipe, seed, device=device, execution=execution)
+        predictor = method.fit(training_set, bench)
+    for network in predictor.networks:
+        freeze(network)
+    predictor.teacher = None
+    return predictor
+
+
+def _device(wanted: str) -> str:
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    available = [kind for kind, is_there in there.items() if is_there]
+    if wanted == "auto":
+        return available[0]
+    if wanted not in available:
+        raise ValueError(f"device cannot be '{wanted}': auto, {', '.join(available)} are there")
+    return wanted
+
+
+def _configured(registry: Registry[Any], label: str) -> tuple[str, Any]:
+    name, parameters = parse_label(label)
+    return name, configure(registry.get(name), name, parameters)
+
+
+def _recipe(settings: Settings) -> Recipe:
+    recipe: Recipe = _configured(recipes, settings.recipe)[1]
+    return recipe if settings.epochs is None else replace(recipe, epochs=settings.epochs)
+
+
+def _prepared(preparation: FittedPreparation, X: Sequence[Series]) -> npt.NDArray[np.float32]:
+    try:
+        return preparation.transform(X)
+    except SsdBenchError as error:
+        raise ValueError(str(error)) from error
+
+
+def _seed(random_state: Any) -> int:
+    if isinstance(random_state, int | np.integer):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+@contextmanager
+def _threads(threads: int) -> Iterator[None]:
+    """Let torch use as many threads as asked for; the number is restored afterwards."""
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        yield
+    finally:
+        torch.set_num_threads(before)

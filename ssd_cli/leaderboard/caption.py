@@ -1,0 +1,169 @@
+"""What must stand under every table and figure: what was averaged, what is missing, which tests, and what they cannot show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ssd_cli.leaderboard.missing import POLICIES, numbers
+from ssd_cli.statistics.effects import LEVEL, SAMPLES
+from ssd_cli.statistics.variance import POWER, Noise
+
+if TYPE_CHECKING:
+    from ssd_cli.leaderboard.compare import Comparison
+
+_SHOWN = 5
+FEW = 6
+"""Below it no two-sided signed-rank test can reach p <= .05, since 2^(1 - 5) is .0625."""
+
+
+def caption(comparison: Comparison) -> list[str]:
+    """Sentences: the data, the policy for missing results, the tests, the rule of the groups, the recipes."""
+    lines = [_data(comparison), _missing(comparison), _friedman(comparison), comparison.test or _wilcoxon(comparison)]
+    lines.append(comparison.rule)
+    apart = comparison.unjoined
+    if apart:
+        shown = [f"{comparison.names[i]} and {comparison.names[j]}" for i, j in apart[:_SHOWN]]
+        more = f"; {len(apart) - _SHOWN} more in pairwise.csv" if len(apart) > _SHOWN else ""
+        lines.append(f"Not different either, though not joined: {'; '.join(shown)}{more}.")
+    if comparison.rope is not None:
+        lines.append(f"Bayesian signed-rank test with a rope of ±{comparison.rope:g} in accuracy: in pairwise.csv.")
+    return [*lines, *_noise(comparison), *_recipes(comparison), *comparison.sources]
+
+
+def warning(comparison: Comparison) -> list[str]:
+    """A sentence if there are too few datasets for any verdict; it stands before the caption."""
+    n, tests = len(comparison.datasets), comparison.tests
+    datasets = "1 dataset proves" if n == 1 else f"{n} datasets prove"
+    if n < FEW and not tests.enough:
+        return [f"{datasets} nothing: with fewer than {tests.needed} no difference between these methods can be significant."]
+    if not tests.enough:
+        return [
+            f"{n} datasets are too few for {tests.n_pairs} pairs: with fewer than {tests.needed} no difference can be significant "
+            "after the correction."
+        ]
+    return []
+
+
+def _data(comparison: Comparison) -> str:
+    n = len(comparison.datasets)
+    if not comparison.resamples:
+        return f"Accuracy on {n} dataset{'s' * (n != 1)}, as published by others; ranked by dataset, 1 is best."
+    runs = f"resample {numbers(set(comparison.resamples))}, seed {numbers(set(comparison.seeds))}"
+    results = "one result" if comparison.n_results == 1 else f"mean of {comparison.n_results} results"
+    return f"Accuracy on {n} dataset{'s' * (n != 1)}, {results} each ({runs}); averaged first, then ranked, 1 is best."
+
+
+def _missing(comparison: Comparison) -> str:
+    policy = f"Missing results (policy {comparison.policy}: {POLICIES[comparison.policy]}): "
+    if not comparison.missing:
+        return policy + "none."
+    names = [*comparison.left_out[:_SHOWN], *([f"{n} more"] if (n := len(comparison.left_out) - _SHOWN) > 0 else [])]
+    left_out = f"; left out: {', '.join(names)}" if names else ""
+    n_scores = len(comparison.contestants) * (len(comparison.datasets) + len(comparison.left_out))
+    return f"{policy}{len(comparison.missing)} of {n_scores}{left_out}."
+
+
+def _friedman(comparison: Comparison) -> str:
+    result = comparison.friedman
+    if result is None:
+        few = "two methods" if len(comparison.contestants) < 3 else "one dataset"
+        return f"Friedman's test is not computed: there {'is' if few == 'one dataset' else 'are'} only {few}."
+    gate = "" if comparison.convention in ("aeon", "cd-diagram") else "; reported, not a gate for the pairs"
+    return (
+        f"Friedman's test over all methods: chi-squared {result.statistic:.2f}, {result.degrees} degrees of freedom, "
+        f"p {p_text(result.p)}; Iman and Davenport's F {result.f:.2f} ({result.f_degrees[0]}, {result.f_degrees[1]}), "
+        f"p {p_text(result.f_p)}{gate}."
+    )
+
+
+def _wilcoxon(comparison: Comparison) -> str:
+    tests = comparison.tests
+    n_exact = int(np.triu(tests.exact, k=1).sum())
+    if n_exact == tests.n_pairs:
+        distribution = "exact"
+    elif n_exact == 0:
+        distribution = "normal approximation without continuity correction"
+    else:
+        distribution = f"exact for {n_exact} of the pairs, for the others normal approximation without continuity correction"
+    pairs = "1 pair" if tests.n_pairs == 1 else f"{tests.n_pairs} pairs"
+    return (
+        f"Wilcoxon signed-rank test, two-sided, zeros by Pratt, {distribution}; Holm's step-down correction over {pairs}; "
+        f"alpha {comparison.alpha:g}."
+    )
+
+
+def _noise(comparison: Comparison) -> list[str]:
+    """What chance does: the smallest difference this study could see, the split of the variance, the gaps within seed noise."""
+    noise = comparison.noise
+    if noise is None:
+        return []
+    lines = []
+    if np.isfinite(noise.detectable_score):
+        lines.append(
+            f"A typical pair must differ by {noise.detectable_score:.4f} in mean accuracy, or by {noise.detectable_rank:.2f} in "
+            f"average rank, to be found different with a probability of {POWER:.0%}."
+        )
+    lines.append(_split(noise))
+    if not noise.seeds_known:
+        return [
+            *lines,
+            "Whether a gap is within seed noise is unknown: there is one seed only, or not every resample with every seed.",
+        ]
+    pairs = [(i, j) for i, j in zip(*np.triu_indices(len(comparison.names), k=1), strict=True) if noise.within[i, j]]
+    if not pairs:
+        return [*lines, "No gap of two mean accuracies is within seed noise."]
+    shown = [
+        f"{comparison.names[i]} and {comparison.names[j]} "
+        f"(gap {abs(comparison.mean_scores[i] - comparison.mean_scores[j]):.4f}, noise ±{noise.seed_noise[i, j]:.4f})"
+        for i, j in pairs[:_SHOWN]
+    ]
+    more = f"; {len(pairs) - _SHOWN} more in pairwise.csv" if len(pairs) > _SHOWN else ""
+    return [*lines, f"THIS GAP IS WITHIN SEED NOISE: {'; '.join(shown)}{more}."]
+
+
+def _split(noise: Noise) -> str:
+    """Shares of the variance, averaged over the methods."""
+    mean = [_mean([split[axis] for split in noise.splits]) for axis in range(3)]
+    total = float(np.nansum(mean))
+    parts = [
+        f"{what} {'unknown' if np.isnan(value) else f'{value / total:.1%}' if total else '0 %'}"
+        + ("" if np.isnan(value) else f" (standard deviation {np.sqrt(value):.4f})")
+        for what, value in zip(("datasets", "resamples", "seeds"), mean, strict=True)
+    ]
+    return (
+        f"Variance of the single results, mean over the methods: {', '.join(parts)}; what is unknown counts with the larger unit."
+    )
+
+
+def _mean(values: list[float]) -> float:
+    """Over the methods whose single results are known; NaN where none is."""
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.mean(known)) if known else float("nan")
+
+
+def effects_note() -> str:
+    """What the columns of pairwise.csv beside the p-value are."""
+    return (
+        f"Differences are first minus second; intervals are percentile bootstraps over datasets at {LEVEL:.0%} ({SAMPLES} draws); "
+        "the effect is the matched-pairs rank-biserial correlation."
+    )
+
+
+def _recipes(comparison: Comparison) -> list[str]:
+    recipes: dict[str, list[str]] = {}
+    for contestant in comparison.contestants:
+        if contestant.backbone in ("published", "foreign"):
+            continue  # their protocols stand among the sources
+        recipes.setdefault(contestant.recipe, []).append(contestant.name)
+    if not recipes:
+        return []
+    if len(recipes) == 1:
+        return [f"Recipe: {next(iter(recipes))}."]
+    return ["The recipes differ: " + "; ".join(f"{recipe} ({', '.join(names)})" for recipe, names in recipes.items()) + "."]
+
+
+def p_text(p: float) -> str:
+    """``= .012``, or ``< .001``."""
+    return "< .001" if p < 0.001 else f"= {p:.3f}".replace("= 0.", "= .")

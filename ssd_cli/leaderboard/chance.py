@@ -1,0 +1,67 @@
+"""The single results behind the means, and what they say about chance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ssd_cli.statistics.variance import Noise, noise
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ssd_cli.leaderboard.missing import Grid
+
+Floats = npt.NDArray[np.float64]
+
+
+def chance(frame: pd.DataFrame, names: list[str], datasets: list[str], grid: Grid, ranks: Floats, alpha: float) -> Noise | None:
+    """Variance split, seed noise and detectable differences, on the datasets on which no result is missing; None if there is none.
+
+    All of it stands on our own results; of those of others no single ones are known.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Cells, as `collect` gives them.
+    names : list of str
+        In the order of the columns of `ranks`.
+    datasets : list of str
+        In the order of its rows.
+    grid : set of (int, int)
+        Pairs of resample and seed. Where they are not every resample with every seed, each pair counts as a resample of its own,
+        and the noise of seeds is unknown.
+    ranks : ndarray, shape (n_datasets, n_methods)
+    alpha : float
+    """
+    own = np.array([name in set(frame["name"]) for name in names])
+    if own.sum() < 2:
+        return None
+    results = single_results(frame, [name for name, ours in zip(names, own, strict=True) if ours], datasets, grid)
+    complete = np.isfinite(results).all(axis=(1, 2, 3))
+    if not complete.any():
+        return None
+    found = noise(results[complete], ranks[complete][:, own], alpha, len(names) * (len(names) - 1) // 2)
+    return found if own.all() else found.among(own)
+
+
+def single_results(frame: pd.DataFrame, names: list[str], datasets: list[str], grid: Grid) -> Floats:
+    """Accuracies of shape (n_datasets, n_methods, n_resamples, n_seeds), NaN where a result is missing."""
+    import pandas as pd
+
+    resamples, seeds = (sorted({pair[axis] for pair in grid}) for axis in (0, 1))
+    done = frame[(frame["status"] == "ok") & frame["dataset"].isin(datasets)]
+    row = pd.Categorical(done["dataset"], categories=datasets).codes
+    column = pd.Categorical(done["name"], categories=names).codes
+    if len(resamples) * len(seeds) == len(grid):
+        results = np.full((len(datasets), len(names), len(resamples), len(seeds)), np.nan)
+        where = (np.searchsorted(resamples, done["resample"]), np.searchsorted(seeds, done["seed"]))
+    else:
+        places = {pair: place for place, pair in enumerate(sorted(grid))}
+        results = np.full((len(datasets), len(names), len(grid), 1), np.nan)
+        pairs = zip(done["resample"].tolist(), done["seed"].tolist(), strict=True)
+        where = (np.array([places[pair] for pair in pairs], dtype=np.int64), np.zeros(len(done), dtype=np.int64))
+    results[row, column, where[0], where[1]] = done["accuracy"]
+    return results

@@ -1,0 +1,174 @@
+"""From folders of results to one table of cells that may be compared with each other, or an error that says why they may not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ssd_cli.errors import SsdBenchError
+from ssd_cli.store.index import load_index
+from ssd_cli.store.record import CellRecord, difference
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_CELL = ["method", "backbone", "dataset", "resample", "seed"]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """All cells of the folders.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row a cell, as `load_index` gives it, with the columns name (of the contestant) and root.
+    warnings : tuple of str
+    """
+
+    frame: pd.DataFrame
+    warnings: tuple[str, ...]
+
+
+def no_cells() -> Cells:
+    """No results at all, where only those of others are compared."""
+    import pandas as pd
+
+    columns = ["name", "dataset", "method", "backbone", "recipe", "status", "reason", "root", "path"]
+    frame = pd.DataFrame({column: pd.Series(dtype=object) for column in columns})
+    numbers = {column: pd.Series(dtype="int64") for column in ("resample", "seed")}
+    return Cells(frame.assign(**numbers, accuracy=pd.Series(dtype="float64")), ())
+
+
+def collect(folders: list[Path], on_reading: Callable[[int], None] | None = None) -> Cells:
+    """Read the folders, name the contestants, and refuse what cannot stand in one table.
+
+    A contestant is called by its method's label, and by ``<method>@<backbone>`` where several backbones are compared.
+
+    Raises
+    ------
+    SsdBenchError
+        A folder that is not there or holds no results; different recipes, configurations or protocol versions under one name;
+        different data or preparations of one dataset; one cell with different results.
+    """
+    import pandas as pd
+
+    frames = []
+    for folder in {Path(folder).resolve(): Path(folder) for folder in folders}.values():
+        if not folder.is_dir():
+            raise SsdBenchError(f"There is no folder {folder}.", "Expected the output folder of 'ssd-bench run'.")
+        frame = load_index(folder, on_reading)
+        if frame.empty:
+            raise SsdBenchError(
+                f"{folder} holds no results.",
+                "Expected seed<s>/<method>@<backbone>/Predictions/<dataset>/testResample<k>.json below it.",
+                "Fill it with: ssd-bench run --out DIR",
+            )
+        frames.append(_as_text(frame).assign(root=str(folder)))
+    frame = pd.concat(frames, ignore_index=True)
+    _every_result_has_an_accuracy(frame)
+    several = frame["backbone"].nunique() > 1
+    frame["name"] = frame["method"] + "@" + frame["backbone"] if several else frame["method"]
+    warnings = _predictions(frame)
+    _one_configuration_a_name(frame)
+    frame, repeated = _one_record_a_cell(frame)
+    _one_truth_a_dataset(frame)
+    return Cells(frame, tuple(warnings + repeated))
+
+
+def _every_result_has_an_accuracy(frame: pd.DataFrame) -> None:
+    if "accuracy" not in frame:
+        frame["accuracy"] = float("nan")
+    without = frame[(frame["status"] == "ok") & frame["accuracy"].isna()]
+    if len(without):
+        raise SsdBenchError(
+            f"{_path(without.iloc[0])} holds no accuracy.",
+            "Expected the score 'accuracy' in every record of a finished cell.",
+            "Delete the file and run the same command again: only this cell is computed anew.",
+        )
+
+
+def _as_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """Categories as plain text: tables of several folders have different ones."""
+    return frame.astype(dict.fromkeys(frame.select_dtypes("category").columns, "object"))
+
+
+def _predictions(frame: pd.DataFrame) -> list[str]:
+    """Warn of predictions that are not those of the record; cells whose predictions are gone count as failed."""
+    warnings = []
+    for row in frame[frame["predictions"] == "changed"].itertuples():
+        warnings.append(f"{row.root}/{row.path}.csv was changed after it was written; its scores are counted anew from the file.")
+    gone = frame["predictions"] == "missing"
+    frame.loc[gone, "status"] = "failed"
+    frame.loc[gone, "reason"] = "the file of its predictions is gone"
+    return warnings
+
+
+def _one_configuration_a_name(frame: pd.DataFrame) -> None:
+    counts = frame.groupby("name", observed=True)["configuration"].nunique()
+    for name in counts.index[counts > 1]:
+        group = frame[frame["name"] == name].drop_duplicates("configuration")
+        raise SsdBenchError(
+            f"'{name}' stands for different configurations:\n{_difference(group, ('method', 'backbone', 'recipe'))}",
+            "Expected the same recipe and the same parameters in all records of one name.",
+            "Compare the folders one at a time, or run all datasets with one recipe.",
+        )
+
+
+def _one_truth_a_dataset(frame: pd.DataFrame) -> None:
+    """Every contestant must have seen the same arrays, prepared in the same way."""
+    done = frame[frame["status"] == "ok"]
+    for column, what in (("dataset_digest", "different data"), ("preparation", "different preparations")):
+        counts = done.groupby("dataset", observed=True)[column].nunique()
+        for dataset in counts.index[counts > 1]:
+            group = done[done["dataset"] == dataset].drop_duplicates(column)
+            raise SsdBenchError(
+                f"The results on '{dataset}' stand on {what}:\n{_difference(group, (column,))}",
+                "Expected the same arrays and the same preparation for every method.",
+                "Run the methods again on one copy of the dataset, into one folder.",
+            )
+
+
+def _one_record_a_cell(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """The same cell in two folders is counted once if both agree; a result is preferred to a failure."""
+    repeated = frame.duplicated(_CELL, keep=False)
+    if not repeated.any():
+        return frame, []
+    for _, group in frame[repeated].groupby(_CELL, observed=True, sort=False):
+        if group["identity_hash"].nunique() > 1:
+            raise SsdBenchError(
+                f"One cell stands in two folders with different identities:\n{_difference(group.drop_duplicates('identity_hash'))}",
+                "Expected each cell once, or the same one.",
+                "Compare the folders one at a time.",
+            )
+        done = group[group["status"] == "ok"]
+        if done["accuracy"].nunique() > 1:
+            raise SsdBenchError(
+                f"One cell stands in two folders with different results: {_listed(done)}.",
+                "Expected the same cell to have the same accuracy everywhere.",
+                "Leave one of the folders out.",
+            )
+    n_cells = int((~frame[repeated].duplicated(_CELL)).sum())
+    first_ok = frame.sort_values("status", key=lambda status: status != "ok", kind="stable").drop_duplicates(_CELL).sort_index()
+    return first_ok, [f"{n_cells} cells stand in more than one folder with the same identity and result; each is counted once."]
+
+
+def _difference(group: pd.DataFrame, keys: tuple[str, ...] | None = None) -> str:
+    """Where the identities behind the first two rows differ."""
+    files = [_path(group.iloc[position]) for position in (0, 1)]
+    first, second = (CellRecord.from_json(Path(file).read_bytes(), file).identity for file in files)
+    if keys is not None:
+        first, second = ({key: identity.get(key) for key in keys} for identity in (first, second))
+    lines = [line.replace(" before, ", " here, ").replace(" now", " there") for line in difference(first, second)]
+    return "\n".join([f"  here: {files[0]}", f"  there: {files[1]}", *(f"  {line}" for line in lines)])
+
+
+def _path(row: pd.Series) -> str:
+    return f"{row['root']}/{row['path']}.json"
+
+
+def _listed(group: pd.DataFrame) -> str:
+    return ", ".join(f"{json.dumps(row['accuracy'])} in {_path(row)}" for _, row in group.iterrows())

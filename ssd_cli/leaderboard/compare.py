@@ -1,0 +1,315 @@
+"""The comparison itself: average seeds and resamples, apply the policy for missing results, rank, test, group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ssd_cli.errors import MisuseError, SsdBenchError
+from ssd_cli.leaderboard.chance import chance
+from ssd_cli.leaderboard.collect import Cells, collect, no_cells
+from ssd_cli.leaderboard.external import External, matched, protocol_warnings
+from ssd_cli.leaderboard.facts import Facts, facts
+from ssd_cli.leaderboard.missing import POLICIES, Missing, describe_grid, find_missing, refusal, worst_filled
+from ssd_cli.statistics.bayes import Posterior, signed_rank
+from ssd_cli.statistics.cliques import RULE, letters, unjoined
+from ssd_cli.statistics.conventions import CONVENTIONS, DEFAULT, judge
+from ssd_cli.statistics.effects import Effects, effects
+from ssd_cli.statistics.ranks import Contests, contests, rank_scores
+from ssd_cli.statistics.tests import Friedman, PairwiseTests, friedman
+from ssd_cli.statistics.variance import Noise
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A row of the leaderboard: its name there, and the full labels behind it."""
+
+    name: str
+    method: str
+    backbone: str
+    recipe: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything that tables and figures show. Methods stand in the order of their average ranks, best first.
+
+    Parameters
+    ----------
+    contestants : tuple of Contestant
+    datasets : tuple of str
+        Those that are ranked, sorted.
+    scores : ndarray, shape (n_datasets, n_methods)
+        Mean accuracy over resamples and seeds; NaN where it is missing under the policy worst-rank.
+    ranks : ndarray, shape (n_datasets, n_methods)
+    contests : Contests
+    friedman : Friedman or None
+    tests : PairwiseTests
+    alpha : float
+    resamples, seeds : tuple of int
+    n_results : int
+        Results behind each score: the pairs of resample and seed.
+    policy : str
+    missing : tuple of Missing
+    left_out : tuple of str
+        Datasets that the policy left out.
+    warnings : tuple of str
+    sources : tuple of str
+        Of the results that are not our own: name, protocol, where they stand.
+    convention : str
+        By whose rules the pairs were judged; see `CONVENTIONS`.
+    cliques : tuple of (int, int)
+        First and last method of each group that the tests cannot tell apart.
+    test, rule : str
+        Sentences of a convention that is not ours, and what a bar means.
+    effects : Effects
+    facts : Facts
+        Other scores, costs, distillation.
+    noise : Noise or None
+        None where no dataset is complete.
+    rope : float or None
+    posteriors : dict of (int, int) to Posterior
+        Of every pair, where a rope was given.
+    """
+
+    contestants: tuple[Contestant, ...]
+    datasets: tuple[str, ...]
+    scores: Floats = field(repr=False)
+    ranks: Floats = field(repr=False)
+    contests: Contests = field(repr=False)
+    friedman: Friedman | None
+    tests: PairwiseTests = field(repr=False)
+    alpha: float
+    resamples: tuple[int, ...]
+    seeds: tuple[int, ...]
+    n_results: int
+    policy: str
+    missing: tuple[Missing, ...] = ()
+    left_out: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    convention: str = DEFAULT
+    cliques: tuple[tuple[int, int], ...] = field(default=(), repr=False)
+    test: str = ""
+    rule: str = RULE
+    effects: Effects = field(kw_only=True, repr=False)
+    facts: Facts = field(kw_only=True, repr=False)
+    noise: Noise | None = field(default=None, repr=False)
+    rope: float | None = None
+    posteriors: dict[tuple[int, int], Posterior] = field(default_factory=dict, repr=False)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the methods, best first."""
+        return [contestant.name for contestant in self.contestants]
+
+    @property
+    def average_ranks(self) -> Floats:
+        """Shape (n_methods,)."""
+        return self.ranks.mean(axis=0)
+
+    @property
+    def mean_scores(self) -> Floats:
+        """Mean over the datasets on which the method has a score; NaN if there is none. Shape (n_methods,)."""
+        total = np.nansum(self.scores, axis=0)
+        return np.divide(total, self.n_scores, out=np.full(len(total), np.nan), where=self.n_scores > 0)
+
+    @property
+    def n_scores(self) -> npt.NDArray[np.int64]:
+        """Number of datasets each mean stands on, shape (n_methods,)."""
+        return np.isfinite(self.scores).sum(axis=0)
+
+    @property
+    def letters(self) -> list[str]:
+        """The cliques of each method as letters."""
+        return letters(list(self.cliques), len(self.contestants))
+
+    @property
+    def unjoined(self) -> list[tuple[int, int]]:
+        """Pairs that do not differ although no clique holds both."""
+        return unjoined(self.tests.different, list(self.cliques))
+
+
+def compare(
+    folders: list[Path],
+    missing: str = "fail",
+    alpha: float = 0.05,
+    on_reading: Callable[[int], None] | None = None,
+    *,
+    convention: str = DEFAULT,
+    rope: float | None = None,
+    externals: Callable[[set[int]], list[External]] | None = None,
+) -> Comparison:
+    """Compare all methods whose results lie in the folders.
+
+    Parameters
+    ----------
+    folders : list of Path
+        Output folders of ``ssd-bench run``.
+    missing : {"fail", "complete", "worst-rank"}
+        What to do where a method lacks results on a dataset; see `POLICIES`.
+    alpha : float
+        Family-wise error rate of all pairwise tests.
+    on_reading : callable, optional
+        Told how many new or changed records are about to be read.
+    convention : str
+        By whose rules pairs are judged and joined; see `CONVENTIONS`.
+    rope : float, optional
+        Half the width of the region of practical equivalence, in accuracy; adds the Bayesian signed-rank test.
+    externals : callable, optional
+        From the resamples of the own results to the results of others that stand beside them.
+
+    Raises
+    ------
+    SsdBenchError
+        Nothing to compare, results that cannot be compared, or unequal numbers of results under the policy "fail".
+    """
+    _check_options(missing, alpha, convention, rope)
+    cells = collect(folders, on_reading) if folders or externals is None else no_cells()
+    return compare_cells(cells, missing, alpha, convention, rope, externals)
+
+
+def compare_cells(
+    cells: Cells,
+    missing: str = "fail",
+    alpha: float = 0.05,
+    convention: str = DEFAULT,
+    rope: float | None = None,
+    externals: Callable[[set[int]], list[External]] | None = None,
+) -> Comparison:
+    """Compare cells that are read already; parameters and errors as of `compare`."""
+    _check_options(missing, alpha, convention, rope)
+    frame = cells.frame
+    grid = set(zip(frame["resample"].tolist(), frame["seed"].tolist(), strict=True))
+    names, datasets = sorted(frame["name"].unique()), sorted(frame["dataset"].unique())
+    others = externals({resample for resample, _ in grid}) if externals is not None else []
+    datasets = datasets or sorted({dataset for one in others for dataset in one.scores})
+    others, renamed = matched(others, datasets)
+    if len(names) + len(others) < 2:
+        raise SsdBenchError(
+            f"There are results of one method only: {(names or [one.name for one in others] or ['none'])[0]}.",
+            "Expected at least two methods to compare.",
+            "Add results with: ssd-bench run --method …",
+        )
+    scores, counts = _averages(frame, names, datasets)
+    lacking = find_missing(frame, names, datasets, counts, len(grid))
+    scores[counts != len(grid)] = np.nan
+    scores, absent = _beside(scores, others, datasets)
+    names, lacking = [*names, *(one.name for one in others)], [*lacking, *absent]
+    if lacking and missing == "fail":
+        raise refusal(lacking, grid)
+    lacks = np.isnan(scores)
+    out = np.atleast_1d(lacks.any(axis=1) if missing == "complete" else lacks.all(axis=1))
+    if out.all():
+        raise SsdBenchError(
+            f"No dataset is left: not one has all {len(grid)} results of {'every' if missing == 'complete' else 'any'} method.",
+            f"Expected {describe_grid(grid)} of every method on the same datasets.",
+            "Complete the results with 'ssd-bench run', or compare folders with the same resamples and seeds.",
+        )
+    scores = scores[~out]
+    filled = worst_filled(scores)
+    order = _ranking(filled, names)
+    filled, scores = filled[:, order], scores[:, order]
+    names, kept = [names[i] for i in order], [datasets[i] for i in np.flatnonzero(~out)]
+    contestants = tuple(_contestants(frame, names, others))
+    ranks, verdicts = rank_scores(filled), judge(filled, convention, alpha)
+    return Comparison(
+        contestants=contestants,
+        datasets=tuple(kept),
+        scores=scores,
+        ranks=ranks,
+        contests=contests(filled),
+        friedman=friedman(filled),
+        tests=verdicts.tests,
+        alpha=alpha,
+        resamples=tuple(sorted({resample for resample, _ in grid})),
+        seeds=tuple(sorted({seed for _, seed in grid})),
+        n_results=max(1, len(grid)),
+        policy=missing,
+        missing=tuple(lacking),
+        left_out=tuple(datasets[i] for i in np.flatnonzero(out)),
+        warnings=(*cells.warnings, *renamed, *protocol_warnings(others, {resample for resample, _ in grid})),
+        sources=tuple(f"{one.name}: {one.protocol.text}; {one.source}" for one in others),
+        convention=convention,
+        cliques=tuple(verdicts.groups),
+        test=verdicts.test,
+        rule=verdicts.rule,
+        effects=effects(scores),
+        facts=facts(frame, names, [one.backbone for one in contestants], [one.method for one in contestants], kept, scores),
+        noise=chance(frame, names, kept, grid, ranks, alpha),
+        rope=rope,
+        posteriors={} if rope is None else _posteriors(scores, rope),
+    )
+
+
+def _posteriors(scores: Floats, rope: float) -> dict[tuple[int, int], Posterior]:
+    """On the datasets on which both methods have a score."""
+    pairs = [(i, j) for i in range(scores.shape[1]) for j in range(i + 1, scores.shape[1])]
+    differences = {(i, j): scores[:, i] - scores[:, j] for i, j in pairs}
+    return {pair: signed_rank(values[np.isfinite(values)], rope) for pair, values in differences.items()}
+
+
+def _check_options(missing: str, alpha: float, convention: str, rope: float | None) -> None:
+    if convention not in CONVENTIONS:
+        raise MisuseError(f"Unknown convention '{convention}'.", f"Expected one of {', '.join(CONVENTIONS)}.")
+    if rope is not None and not 0 <= rope < 1:
+        raise MisuseError(f"The rope cannot be {rope:g}.", "Expected a difference of accuracies, such as 0.01.")
+    if missing not in POLICIES:
+        raise MisuseError(f"Unknown policy '{missing}' for missing results.", f"Expected one of {', '.join(POLICIES)}.")
+    if not 0 < alpha < 1:
+        raise MisuseError(f"alpha cannot be {alpha:g}.", "Expected a number above 0 and below 1, such as 0.05.")
+
+
+def _ranking(filled: Floats, names: list[str]) -> list[int]:
+    """The methods by average rank, then mean score, then name."""
+    average = rank_scores(filled).mean(axis=0).round(9).tolist()
+    mean = filled.mean(axis=0).round(9).tolist()
+    return sorted(range(len(names)), key=lambda i: (average[i], -mean[i], names[i]))
+
+
+def _averages(frame: pd.DataFrame, names: list[str], datasets: list[str]) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Mean accuracy and number of results, both of shape (n_datasets, n_methods)."""
+    import pandas as pd
+
+    done = frame[frame["status"] == "ok"]
+    row = pd.Categorical(done["dataset"], categories=datasets).codes.astype(np.int64)
+    place = row * len(names) + pd.Categorical(done["name"], categories=names).codes
+    n_places, shape = len(datasets) * len(names), (len(datasets), len(names))
+    counts = np.bincount(place, minlength=n_places)
+    totals = np.bincount(place, weights=done["accuracy"], minlength=n_places)
+    means = np.divide(totals, counts, out=np.full(n_places, np.nan), where=counts > 0)
+    return means.reshape(shape), counts.reshape(shape)
+
+
+def _beside(scores: Floats, others: list[External], datasets: list[str]) -> tuple[Floats, list[Missing]]:
+    """The scores with a column for each contestant from elsewhere, and what those lack."""
+    columns = [[one.scores.get(dataset, np.nan) for dataset in datasets] for one in others]
+    missing = [
+        Missing(dataset, one.name, 0, (one.gaps.get(dataset, f"no number in its source ({one.kind})"),))
+        for one in others
+        for dataset in datasets
+        if dataset not in one.scores
+    ]
+    return np.hstack([scores, np.array(columns, dtype=np.float64).reshape(len(others), len(datasets)).T]), missing
+
+
+def _contestants(frame: pd.DataFrame, names: list[str], others: list[External]) -> list[Contestant]:
+    first = frame.drop_duplicates("name")[["name", "method", "backbone", "recipe"]]
+    known = {row[0]: Contestant(*row) for row in first.to_numpy().tolist()}
+    for one in others:
+        if one.name in known:
+            raise SsdBenchError(
+                f"Two contestants are called '{one.name}'.", "Expected different names.", "Rename the file or folder."
+            )
+        known[one.name] = Contestant(one.name, one.label, one.kind, one.protocol.text)
+    return [known[name] for name in names]

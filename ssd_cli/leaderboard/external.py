@@ -1,0 +1,104 @@
+"""Results that ssd-bench did not make: which they are, by which protocol, and how their dataset names are matched with ours."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a result was made: the words for it, and whether it stands on the archive's own split alone (None: not known)."""
+
+    text: str
+    default: bool | None
+
+
+default_split = Protocol("default split", True)
+resample_mean = Protocol("mean of 30 resamples", False)
+unknown_protocol = Protocol("protocol not stated", None)
+
+_SUFFIX = re.compile(r"(_eq|_nmv|_disc|_eq_nmv|Eq|Nmv)$")
+
+
+@dataclass(frozen=True)
+class External:
+    """One contestant from elsewhere.
+
+    Parameters
+    ----------
+    name : str
+        In the leaderboard.
+    label : str
+        In its own source.
+    kind : {"published", "foreign"}
+    protocol : Protocol
+    scores : dict of str to float
+        Accuracy by dataset, as fractions.
+    source : str
+        Where it stands.
+    gaps : dict of str to str
+        Why a dataset has no number, where the source says something.
+    """
+
+    name: str
+    label: str
+    kind: str
+    protocol: Protocol
+    scores: dict[str, float] = field(repr=False)
+    source: str
+    gaps: dict[str, str] = field(default_factory=dict, repr=False)
+
+
+def matched(externals: list[External], datasets: list[str]) -> tuple[list[External], list[str]]:
+    """Call the datasets as ours are called, and say which rule was used for which.
+
+    ``X_eq``, ``XEq``, ``X_nmv`` (the archive's versions of equal length, without missing values) count as ``X`` where ours is
+    called X and there is no X in the source, and the other way round.
+    """
+    plain = {_plain(name): name for name in datasets}
+    renamed: dict[str, str] = {}
+    result = []
+    for one in externals:
+        scores = dict(one.scores)
+        for name in one.scores:
+            ours = plain.get(_plain(name))
+            if ours is not None and name != ours and ours not in scores:
+                scores[ours] = scores.pop(name)
+                renamed[name] = ours
+        result.append(replace(one, scores=scores))
+    if not renamed:
+        return result, []
+    pairs = ", ".join(f"{theirs} as {ours}" for theirs, ours in sorted(renamed.items()))
+    return result, [f"Names that differ by _eq, Eq or _nmv are taken for the same dataset, though the arrays may differ: {pairs}."]
+
+
+def protocol_warnings(externals: list[External], resamples: set[int]) -> list[str]:
+    """A sentence for every mixture of protocols that makes numbers incomparable."""
+    kinds: dict[bool | None, list[str]] = {}
+    for one in externals:
+        kinds.setdefault(one.protocol.default, []).append(one.name)
+    ours = None if not resamples else resamples == {0}
+    warnings = []
+    if True in kinds and (False in kinds or ours is False):
+        against = ", ".join(kinds.get(False, [])) or f"the own results, which average {len(resamples)} resamples"
+        warnings.append(
+            f"Default-split results ({', '.join(kinds[True])}) stand beside means over resamples ({against}): "
+            "they were trained and tested on other cases, and their difference is not one between methods alone."
+        )
+    if False in kinds and ours is True:
+        warnings.append(
+            f"Means over resamples ({', '.join(kinds[False])}) stand beside own results on the default split: "
+            "they were trained and tested on other cases, and their difference is not one between methods alone."
+        )
+    if None in kinds:
+        warnings.append(
+            f"The protocol of {', '.join(kinds[None])} is not stated in the file: make sure that the splits are the same."
+        )
+    return warnings
+
+
+def _plain(name: str) -> str:
+    while (short := _SUFFIX.sub("", name)) != name and short:
+        name = short
+    return name.lower()

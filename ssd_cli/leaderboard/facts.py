@@ -1,0 +1,130 @@
+"""What stands beside accuracy: other scores, what each method costs, and how well a student follows its teacher."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ssd_cli.statistics.pareto import front
+from ssd_cli.statistics.ranks import rank_scores
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+
+SCORES = ("balanced_accuracy", "macro_f1", "nll", "brier", "ece")
+DISTILLATION = ("teacher_accuracy", "teacher_agreement", "disagreement")
+COSTS = (
+    "networks_trained", "networks_stored", "fit_seconds_alone", "fit_seconds_spent", "latency_ms_p50", "macs", "parameters",
+    "size_bytes",
+)  # fmt: skip
+BASELINE = "single"
+MATCHED = 1.01
+"""Up to 1 % more multiply-accumulates than one plain network are the same inference cost: a method may change the head."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One number a method, in the order of the leaderboard.
+
+    Parameters
+    ----------
+    means : dict of str to ndarray (n_methods,)
+        Of `SCORES`, `DISTILLATION` and `COSTS`: mean over resamples and seeds, then over the datasets that every method of the
+        comparison completed. NaN where some of them lack the number. Absent where no record has it.
+    relative : dict of str to ndarray (n_methods,)
+        ``fit_alone``, ``fit_spent``, ``inference`` (MACs): geometric mean over these datasets of the ratio to the method `single`
+        with the same backbone; NaN where there is none.
+    matched_ranks : ndarray (n_methods,)
+        Average rank among the methods that cost no more at inference than one plain network; NaN for the others.
+    pareto_inference, pareto_training : ndarray of bool (n_methods,)
+        On the front of mean accuracy and MACs, of mean accuracy and seconds of training alone.
+    """
+
+    means: dict[str, Floats]
+    relative: dict[str, Floats]
+    matched_ranks: Floats = field(repr=False)
+    pareto_inference: npt.NDArray[np.bool_] = field(repr=False)
+    pareto_training: npt.NDArray[np.bool_] = field(repr=False)
+
+    @property
+    def gap(self) -> Floats:
+        """Student minus teacher, in mean accuracy."""
+        return self.means["accuracy"] - self.means["teacher_accuracy"]
+
+
+def facts(
+    frame: pd.DataFrame, names: list[str], backbones: list[str], methods: list[str], datasets: list[str], scores: Floats
+) -> Facts:
+    """Collect the facts.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Cells, as `collect` gives them.
+    names, backbones, methods : list of str
+        Of the contestants, in the order of the leaderboard.
+    datasets : list of str
+    scores : ndarray, shape (n_datasets, n_methods)
+        Mean accuracies that were ranked, NaN where missing.
+    """
+    complete = np.isfinite(scores).all(axis=1)
+    tables = _tables(frame, names, datasets)
+    means = {name: _mean(table[complete]) for name, table in tables.items()}
+    means["accuracy"] = _mean(scores[complete])
+    baseline = [_baseline(i, backbones, methods) for i in range(len(names))]
+    relative = {}
+    for short, column in (("fit_alone", "fit_seconds_alone"), ("fit_spent", "fit_seconds_spent"), ("inference", "macs")):
+        alone = "fit_seconds_alone" if column == "fit_seconds_spent" else column
+        if column in tables and alone in tables:
+            relative[short] = _ratio(tables[column][complete], tables[alone][complete], baseline)
+    matched = relative.get("inference", np.full(len(names), np.nan)) <= MATCHED
+    ranks = np.full(len(names), np.nan)
+    if matched.sum() > 1 and complete.any():
+        ranks[matched] = rank_scores(scores[complete][:, matched]).mean(axis=0)
+    unknown = np.full(len(names), np.nan)
+    accuracy = means["accuracy"]
+    fronts = [front(accuracy, means.get(cost, unknown)) for cost in ("macs", "fit_seconds_alone")]
+    return Facts(means, relative, ranks, *fronts)
+
+
+def _tables(frame: pd.DataFrame, names: list[str], datasets: list[str]) -> dict[str, Floats]:
+    """Means over resamples and seeds, shape (n_datasets, n_methods); NaN where any result lacks the number."""
+    import pandas as pd
+
+    done = frame[(frame["status"] == "ok") & frame["dataset"].isin(datasets) & frame["name"].isin(names)]
+    row = pd.Categorical(done["dataset"], categories=datasets).codes.astype(np.int64)
+    place = row * len(names) + pd.Categorical(done["name"], categories=names).codes
+    n_places, shape = len(datasets) * len(names), (len(datasets), len(names))
+    counts = np.bincount(place, minlength=n_places)
+    tables = {}
+    for column in (*SCORES, *DISTILLATION, *COSTS):
+        if column in done and done[column].notna().any():
+            totals = np.bincount(place, weights=done[column], minlength=n_places)
+            tables[column] = np.divide(totals, counts, out=np.full(n_places, np.nan), where=counts > 0).reshape(shape)
+    return tables
+
+
+def _mean(table: Floats) -> Floats:
+    return table.mean(axis=0) if len(table) else np.full(table.shape[1], np.nan)
+
+
+def _baseline(i: int, backbones: list[str], methods: list[str]) -> int:
+    """The column of `single` with the same backbone, -1 where there is none."""
+    found = [j for j, method in enumerate(methods) if method == BASELINE and backbones[j] == backbones[i]]
+    return found[0] if found else -1
+
+
+def _ratio(table: Floats, reference: Floats, baseline: list[int]) -> Floats:
+    """Geometric mean over the datasets of table[:, i] / reference[:, baseline[i]]; 0 where nothing at all was spent."""
+    ratios = np.full(len(baseline), np.nan)
+    for i, j in enumerate(baseline):
+        if j < 0 or not len(table) or not (reference[:, j] > 0).all():
+            continue
+        quotients = table[:, i] / reference[:, j]
+        ratios[i] = 0.0 if (quotients == 0).all() else np.exp(np.log(np.maximum(quotients, 1e-9)).mean())
+    return ratios

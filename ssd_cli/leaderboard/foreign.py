@@ -1,0 +1,127 @@
+"""Results of other tools: a tsml folder (``<estimator>/Predictions/<dataset>/testResample<k>.csv``) or a CSV of accuracies."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from pathlib import Path
+
+from ssd_cli.errors import SsdBenchError
+from ssd_cli.leaderboard.external import External, Protocol, default_split, unknown_protocol
+
+_MISSING = {"", "nan", "na", "n/a", "-", "–", "null"}
+_FILE = re.compile(r"testResample(\d+)\.csv")
+
+
+def foreign(path: Path, resamples: set[int]) -> list[External]:
+    """The contestants of a foreign file or folder.
+
+    Parameters
+    ----------
+    path : Path
+    resamples : set of int
+        Of the own results: a tsml folder is averaged over the same. Empty where there are none; then over all it has.
+
+    Raises
+    ------
+    SsdBenchError
+        Nothing there, a table that is malformed, a dataset or a method that stands twice, or percentages.
+    """
+    if path.is_dir():
+        return _tsml(path, resamples)
+    if not path.is_file():
+        raise SsdBenchError(f"There is no {path}.", "Expected a folder of tsml results, or a CSV file 'dataset,method…'.")
+    return _table(path)
+
+
+def _table(path: Path) -> list[External]:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
+    if len(rows) < 2 or len(rows[0]) < 2:
+        raise SsdBenchError(f"{path} holds no table.", "Expected a line 'dataset,method,…' and a line for every dataset.")
+    names = [cell.strip() for cell in rows[0][1:]]
+    _once(names, path, "method")
+    _once([row[0].strip() for row in rows[1:]], path, "dataset")
+    scores: list[dict[str, float]] = [{} for _ in names]
+    gaps: list[dict[str, str]] = [{} for _ in names]
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) != len(rows[0]):
+            raise SsdBenchError(f"{path}, line {number}: {len(row)} values.", f"Expected {len(rows[0])}, as in the first line.")
+        for column, cell in enumerate(row[1:]):
+            value = _accuracy(cell.strip(), path, number)
+            if value is None:
+                gaps[column][row[0].strip()] = f"'{cell.strip()}' in {path.name}"
+            else:
+                scores[column][row[0].strip()] = value
+    return [
+        External(f"{name} ({path.stem})", name, "foreign", unknown_protocol, scores[i], str(path.name), gaps[i])
+        for i, name in enumerate(names)
+    ]
+
+
+def _accuracy(text: str, path: Path, line: int) -> float | None:
+    if text.lower() in _MISSING:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        raise SsdBenchError(f"{path}, line {line}: '{text}' is no number.", "Expected accuracies between 0 and 1.") from None
+    if 1 < value <= 100:
+        raise SsdBenchError(
+            f"{path}, line {line}: the accuracy {text} is more than 1; these look like percentages.",
+            "Expected fractions between 0 and 1; nothing is converted silently.",
+            "Divide the columns by 100 and try again.",
+        )
+    if not math.isfinite(value) or not 0 <= value <= 1:
+        raise SsdBenchError(f"{path}, line {line}: the accuracy cannot be {text}.", "Expected accuracies between 0 and 1.")
+    return value
+
+
+def _tsml(root: Path, resamples: set[int]) -> list[External]:
+    found: dict[str, dict[str, dict[int, Path]]] = {}
+    for path in sorted(root.glob("*/Predictions/*/testResample*.csv")):
+        match = _FILE.fullmatch(path.name)
+        if match:
+            found.setdefault(path.parts[-4], {}).setdefault(path.parts[-2], {})[int(match[1])] = path
+    if not found:
+        raise SsdBenchError(
+            f"{root} holds no tsml results.", "Expected <estimator>/Predictions/<dataset>/testResample<k>.csv below it."
+        )
+    wanted = resamples or {k for datasets in found.values() for files in datasets.values() for k in files}
+    text = f"tsml resample{'s' * (len(wanted) > 1)} {', '.join(map(str, sorted(wanted)))}"
+    protocol = default_split if wanted == {0} else Protocol(text, None)
+    externals = []
+    for estimator, datasets in found.items():
+        complete = {name: files for name, files in datasets.items() if wanted <= files.keys()}
+        scores = {name: sum(_recounted(files[k]) for k in wanted) / len(wanted) for name, files in complete.items()}
+        gaps = {name: f"lacks some of {text}" for name in datasets.keys() - complete.keys()}
+        externals.append(
+            External(f"{estimator} ({root.name})", estimator, "foreign", protocol, scores, f"{root.name}, {text}", gaps)
+        )
+    return externals
+
+
+def _recounted(path: Path) -> float:
+    """Accuracy by the predictions of a file, not by what its header says."""
+    lines = path.read_text(encoding="utf-8").splitlines()[3:]
+    try:
+        pairs = [line.split(",")[:2] for line in lines if line.strip()]
+        hits = [float(true) == float(guess) for true, guess in pairs]
+    except ValueError:
+        raise SsdBenchError(
+            f"{path} is not a file of predictions in tsml format.", "Expected true,predicted,,p0,… from line 4 on."
+        ) from None
+    if not hits:
+        raise SsdBenchError(f"{path} holds no predictions.", "Expected true,predicted,,p0,… from line 4 on.")
+    return sum(hits) / len(hits)
+
+
+def _once(names: list[str], path: Path, what: str) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen or not name:
+            raise SsdBenchError(
+                f"{path}: the {what} '{name}' {'stands twice' if name else 'has no name'}.", f"Expected each {what} once."
+            )
+        seen.add(name)

@@ -1,0 +1,173 @@
+"""The gate: what of a run is worse than a reference by more than seeds explain, and what else has changed about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ssd_cli.errors import MisuseError, SsdBenchError
+from ssd_cli.leaderboard.reference import CAUSES, KEY, SCORES
+from ssd_cli.statistics.gate import Fall, group_falls, mean_fall
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEAST_SEEDS = 3
+_METHOD = ["method", "backbone", "recipe"]
+_GROUP = ["dataset", *_METHOD]
+_LOG_FLOOR = 1e-6
+Key = tuple[str, ...]
+Groups = dict[Key, "pd.DataFrame"]
+
+
+@dataclass(frozen=True)
+class Moved:
+    """One test: a dataset × method, or a method over all datasets (dataset "" then)."""
+
+    dataset: str
+    name: str
+    score: str
+    fall: Fall
+    causes: tuple[str, ...]
+
+    @property
+    def where(self) -> str:
+        """``ssd@lite (fast) on GunPoint``."""
+        return f"{self.name} on {self.dataset}" if self.dataset else f"{self.name}, mean over all datasets"
+
+
+@dataclass(frozen=True)
+class GateReport:
+    """What the gate found.
+
+    Parameters
+    ----------
+    tests : tuple of Moved
+    absent : tuple of str
+        Groups of the reference that the run lacks: an alarm too.
+    other_data : tuple of str
+        Datasets whose arrays are not those of the reference; not compared, and an alarm.
+    extra : tuple of str
+        Groups that only the run has; not compared.
+    alpha : float
+    n_same_seed : int
+        Cells whose seed is in the reference too, and n_equal of them with exactly its scores.
+    n_equal : int
+    """
+
+    tests: tuple[Moved, ...]
+    absent: tuple[str, ...]
+    other_data: tuple[str, ...]
+    extra: tuple[str, ...]
+    alpha: float
+    n_same_seed: int = field(default=0)
+    n_equal: int = field(default=0)
+
+    @property
+    def fallen(self) -> list[Moved]:
+        """The alarms among the tests."""
+        return [test for test in self.tests if test.fall.fell]
+
+    @property
+    def risen(self) -> list[Moved]:
+        """What is better than the reference by more than chance explains."""
+        return [test for test in self.tests if test.fall.rose]
+
+    @property
+    def passed(self) -> bool:
+        """Whether there is no alarm at all."""
+        return not (self.fallen or self.absent or self.other_data)
+
+
+def check(run: pd.DataFrame, reference: pd.DataFrame, alpha: float = 0.01) -> GateReport:
+    """Compare a run with a reference.
+
+    Parameters
+    ----------
+    run, reference : DataFrame
+        As `made_with` and `read_reference` give them.
+    alpha : float
+        Probability of any false alarm of a run that has not changed.
+
+    Raises
+    ------
+    SsdBenchError
+        Nothing in common, or a reference with fewer than `LEAST_SEEDS` seeds of some group.
+    """
+    if not 0 < alpha < 0.5:
+        raise MisuseError(f"The false-alarm rate cannot be {alpha:g}.", "Expected a number above 0 and below 0.5, such as 0.01.")
+    changed_data = _other_data(run, reference)
+    old, new = (_groups(frame[~frame["dataset"].isin(changed_data)]) for frame in (reference, run))
+    common = [key for key in old if key in new and set(old[key]["resample"]) == set(new[key]["resample"])]
+    if not common and not changed_data:
+        raise SsdBenchError("The run and the reference have nothing in common.", "Expected the same datasets, methods and recipes.")
+    few = [key for key in common if old[key]["seed"].nunique() < LEAST_SEEDS]
+    if few:
+        raise SsdBenchError(
+            f"The reference has fewer than {LEAST_SEEDS} seeds of {_name(few[0])} on {few[0][0]}: its spread is not known.",
+            "Expected at least ten.",
+            "Run the reference again with --seeds 10.",
+        )
+    return GateReport(
+        tuple(_tests(old, new, common, alpha)),
+        tuple(f"{_name(key)} on {key[0]}" for key in old if key not in common),
+        tuple(changed_data),
+        tuple(f"{_name(key)} on {key[0]}" for key in new if key not in old),
+        alpha,
+        *_same(run, reference),
+    )
+
+
+def _groups(frame: pd.DataFrame) -> Groups:
+    return {tuple(map(str, key)): group for key, group in frame.groupby(_GROUP)}
+
+
+def _tests(old: Groups, new: Groups, common: list[Key], alpha: float) -> list[Moved]:
+    if not common:
+        return []
+    both = [part for key in common for part in (old[key], new[key])]
+    scores = [score for score in SCORES if all(score in part and part[score].notna().all() for part in both)]
+    methods = sorted({key[1:] for key in common})
+    found = []
+    for score in scores:
+        before, now = ({key: _by_seed(side[key], score) for key in common} for side in (old, new))
+        each = alpha / 2 / (len(common) * len(scores))
+        falls = group_falls([before[key] for key in common], [now[key] for key in common], each)
+        found += [
+            Moved(key[0], _name(key), score, fall, _causes(old[key], new[key])) for key, fall in zip(common, falls, strict=True)
+        ]
+        for method in methods:
+            keys = [key for key in common if key[1:] == method]
+            fall = mean_fall([before[key] for key in keys], [now[key] for key in keys], alpha / 2 / (len(methods) * len(scores)))
+            causes = tuple(dict.fromkeys(cause for key in keys for cause in _causes(old[key], new[key])))
+            found.append(Moved("", _name(keys[0]), score, fall, causes))
+    return found
+
+
+def _by_seed(part: pd.DataFrame, score: str) -> np.ndarray:
+    """One value a seed, the mean over its resamples, higher is better; NLL as minus its logarithm, which has fewer outliers."""
+    values = part[score].to_numpy(dtype=np.float64)
+    values = -np.log(np.maximum(values, _LOG_FLOOR)) if score == "nll" else values
+    return np.asarray(part.assign(value=values).groupby("seed")["value"].mean().to_numpy(dtype=np.float64))
+
+
+def _causes(old: pd.DataFrame, new: pd.DataFrame) -> tuple[str, ...]:
+    """What is different about how the cells were made; the seed where nothing else is; nothing where not even the seeds differ."""
+    causes = tuple(name for column, name in CAUSES.items() if not set(new[column]) <= set(old[column]))
+    return causes or (() if set(new["seed"]) <= set(old["seed"]) else ("seed",))
+
+
+def _other_data(run: pd.DataFrame, reference: pd.DataFrame) -> list[str]:
+    digests = [frame.groupby("dataset")["dataset_digest"].agg(set).to_dict() for frame in (run, reference)]
+    return sorted(str(name) for name in digests[0].keys() & digests[1].keys() if digests[0][name] != digests[1][name])
+
+
+def _same(run: pd.DataFrame, reference: pd.DataFrame) -> tuple[int, int]:
+    both = run.merge(reference, on=KEY, suffixes=("", "_reference"))
+    return len(both), int((both["accuracy"] == both["accuracy_reference"]).sum())
+
+
+def _name(key: Key) -> str:
+    return f"{key[1]}@{key[2]} ({key[3]})"

@@ -1,0 +1,104 @@
+"""The gate's findings for a job page (Markdown), a test report (JUnit XML), and a diff (GitHub annotations)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import quoteattr
+
+from ssd_cli.statistics.gate import POWER
+
+if TYPE_CHECKING:
+    from ssd_cli.leaderboard.gate import GateReport, Moved
+
+HEADER = ["what", "score", "change", "tolerance", "p", "changed besides"]
+_SHOWN_AS = {"accuracy": "accuracy", "nll": "-log NLL"}
+
+
+def rows(report: GateReport, moved: list[Moved]) -> list[list[str]]:
+    """One row a test, the most improbable first."""
+    return [
+        [test.where, _SHOWN_AS[test.score], f"{test.fall.change:+.4f}", f"±{test.fall.tolerance:.4f}", f"{test.fall.p:.1e}",
+         ", ".join(test.causes) or "nothing"]
+        for test in sorted(moved, key=lambda test: test.fall.p)
+    ]  # fmt: skip
+
+
+def summary(report: GateReport) -> list[str]:
+    """Sentences: the verdict, the false-alarm rate, the power."""
+    means = [test for test in report.tests if not test.dataset and test.score == "accuracy"]
+    groups = [test for test in report.tests if test.dataset and test.score == "accuracy"]
+    lines = ["PASSED: nothing is worse than the reference by more than its seeds explain." if report.passed else "FAILED."]
+    lines += [f"Not in the run: {one}." for one in report.absent]
+    lines += [f"Other data than in the reference: {one}." for one in report.other_data]
+    lines.append(
+        f"{len(report.tests)} tests; if nothing has changed, a run fails by chance with a probability of at most "
+        f"{report.alpha:.1%} (half for single datasets, half for means over the datasets of a method; one-sided, Bonferroni)."
+    )
+    if means and groups:
+        worst = max(test.fall.detectable for test in means)
+        single = sorted(test.fall.detectable for test in groups)[len(groups) // 2]
+        lines.append(
+            f"A drop in accuracy that is found with a probability of {POWER:.0%}: {worst:.4f} in the mean over the datasets of a "
+            f"method; {single:.4f} on a single dataset (median)."
+        )
+    if report.n_same_seed:
+        lines.append(f"{report.n_equal} of {report.n_same_seed} cells with a seed of the reference have exactly its accuracy.")
+    if report.extra:
+        lines.append(f"{len(report.extra)} dataset × method of the run are not in the reference and were not compared.")
+    return lines
+
+
+def markdown(report: GateReport) -> str:
+    """For the summary page of a job."""
+    parts = [f"## Accuracy gate: {'passed' if report.passed else 'failed'}", "", *(f"{line}  " for line in summary(report))]
+    for title, moved in (
+        ("Worse than the reference", report.fallen),
+        ("Better than the reference (consider --update)", report.risen),
+    ):
+        if moved:
+            cells = [HEADER, ["---"] * len(HEADER), *rows(report, moved)]
+            parts += [
+                "",
+                f"### {title}",
+                "",
+                *("| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in cells),
+            ]
+    return "\n".join(parts) + "\n"
+
+
+def junit(report: GateReport) -> str:
+    """A test case for every test of the gate, as CI systems read them."""
+    cases = []
+    for test in report.tests:
+        name = f"{test.dataset or 'all datasets'}: {test.score}"
+        case = f"  <testcase classname={quoteattr(test.name)} name={quoteattr(name)}"
+        if test.fall.fell:
+            cases.append(f"{case}><failure message={quoteattr(_sentence(test))}/></testcase>")
+        else:
+            cases.append(f"{case}/>")
+    for what, names in (("not in the run", report.absent), ("other data than in the reference", report.other_data)):
+        cases += [
+            f"  <testcase classname={quoteattr(what)} name={quoteattr(name)}><failure message={quoteattr(what)}/></testcase>"
+            for name in names
+        ]
+    n_failures = len(report.fallen) + len(report.absent) + len(report.other_data)
+    head = f'<testsuite name="ssd-bench check" tests="{len(cases)}" failures="{n_failures}" errors="0">'
+    return "\n".join(['<?xml version="1.0" encoding="utf-8"?>', head, *cases, "</testsuite>", ""])
+
+
+def github(report: GateReport) -> list[str]:
+    """Lines that GitHub turns into annotations."""
+    texts = [_sentence(test) for test in report.fallen]
+    texts += [f"{name} is not in the run" for name in report.absent]
+    texts += [f"{name} has other data than in the reference" for name in report.other_data]
+    return [f"::error title=Accuracy gate::{_escaped(text)}" for text in texts]
+
+
+def _sentence(test: Moved) -> str:
+    besides = ", ".join(test.causes) or "nothing else, not even the seed"
+    score = f"{_SHOWN_AS[test.score]} {test.fall.change:+.4f}, tolerance {test.fall.tolerance:.4f}"
+    return f"{test.where}: {score}; changed besides: {besides}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

@@ -1,0 +1,205 @@
+// Unpacks the block that the page carries, and averages, ranks and tests what is chosen of it.
+
+async function unpack(bytes) {
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const buffer = await new Response(stream).arrayBuffer();
+  const length = new DataView(buffer).getUint32(0, true);
+  const data = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  const kinds = { Uint8Array, Uint16Array, Uint32Array, Float32Array, Float64Array };
+  for (const [name, place] of Object.entries(data.arrays)) {
+    data.arrays[name] = new kinds[place.type](buffer, 4 + length + place.start, place.length);
+  }
+  return data;
+}
+
+function fromBase64(text) {
+  const binary = atob(text.trim());
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
+
+// Cells of each dataset, since they stand in this order: cellsOf[d] = [first, past the last].
+function cellRanges(data) {
+  const ranges = data.datasets.map(() => [0, 0]);
+  data.arrays.dataset.forEach((d, cell) => {
+    if (ranges[d][1] === 0) ranges[d][0] = cell;
+    ranges[d][1] = cell + 1;
+  });
+  return ranges;
+}
+
+// Mean accuracy and number of results of every dataset x method over the chosen runs (pairs of resample and seed).
+function averages(data, runs) {
+  const m = data.methods.length,
+    size = data.datasets.length * m;
+  const totals = new Float64Array(size),
+    counts = new Uint32Array(size);
+  const { dataset, method, run, status, accuracy } = data.arrays;
+  const chosen = data.runs.map((_, k) => runs.has(k));
+  for (let cell = 0; cell < dataset.length; cell++) {
+    if (status[cell] === 0 && chosen[run[cell]]) {
+      totals[dataset[cell] * m + method[cell]] += accuracy[cell];
+      counts[dataset[cell] * m + method[cell]]++;
+    }
+  }
+  return { totals, counts };
+}
+
+// A missing score loses against every other one, by more than any two scores differ; two missing ones are equal.
+function worstFilled(scores) {
+  let lowest = Infinity,
+    highest = -Infinity;
+  for (const row of scores) {
+    for (const score of row) {
+      if (score < lowest) lowest = score;
+      if (score > highest) highest = score;
+    }
+  }
+  return scores.map((row) => row.map((score) => (Number.isNaN(score) ? lowest - 2 * (highest - lowest) - 1 : score)));
+}
+
+// Everything that is shown, for chosen datasets, methods (indices) and runs; methods come back best first.
+function compareChosen(data, { datasets, methods, runs, policy, alpha }) {
+  const { totals, counts } = averages(data, runs),
+    m = data.methods.length;
+  const mean_ = (d, j) => (counts[d * m + j] === runs.size && runs.size ? totals[d * m + j] / counts[d * m + j] : NaN);
+  const all = datasets.map((d) => methods.map((j) => mean_(d, j)));
+  const nMissing = sum(all.map((row) => row.filter(Number.isNaN).length));
+  const out = all.map((row) => (policy === "complete" ? row.some(Number.isNaN) : row.every(Number.isNaN)));
+  const ranked = datasets.filter((_, k) => !out[k]),
+    leftOut = datasets.filter((_, k) => out[k]);
+  const kept = all.filter((_, k) => !out[k]);
+  const result = { datasets: ranked, leftOut, nMissing, nAll: datasets.length * methods.length, policy, alpha, runs };
+  const averageOf = (rows) => methods.map((_, j) => (rows.length ? mean(rows.map((row) => row[j])) : NaN));
+  const filled = worstFilled(kept);
+  const rounded = (values) => values.map((value) => Math.round(value * 1e9) / 1e9);
+  const byRank = rounded(averageOf(rankScores(filled))),
+    byMean = rounded(averageOf(filled));
+  const order = methods
+    .map((_, j) => j)
+    .sort(
+      (i, j) =>
+        byRank[i] - byRank[j] ||
+        byMean[j] - byMean[i] ||
+        (data.methods[methods[i]].name < data.methods[methods[j]].name ? -1 : 1),
+    );
+  const ordered = (rows) => rows.map((row) => order.map((j) => row[j]));
+  const n = methods.length;
+  result.methods = order.map((j) => methods[j]);
+  result.names = result.methods.map((j) => data.methods[j].name);
+  result.scores = ordered(kept);
+  result.filled = ordered(filled);
+  result.ranks = rankScores(result.filled);
+  result.averageRanks = order.map((_, j) => (kept.length ? mean(result.ranks.map((row) => row[j])) : NaN));
+  result.completeDatasets = ranked.filter((_, k) => !kept[k].some(Number.isNaN));
+  const there = (j) => result.scores.map((row) => row[j]).filter((score) => !Number.isNaN(score));
+  result.nScores = order.map((_, j) => there(j).length);
+  result.meanScores = order.map((_, j) => (there(j).length ? mean(there(j)) : NaN));
+  result.contests = contests(result.filled, n);
+  result.friedman = friedman(result.ranks, n);
+  result.tests = comparePairs(result.filled, n, alpha);
+  result.cliques = cliques(result.tests.different);
+  result.letters = letters(result.cliques, n);
+  result.unjoined = unjoined(result.tests.different, result.cliques);
+  return result;
+}
+
+// The table of a column: rows of the datasets where every compared method has a score, columns of the compared methods.
+function columnTable(data, k, comparison) {
+  const m = data.methods.length,
+    start = k * data.datasets.length * m;
+  return comparison.completeDatasets.map((d) => comparison.methods.map((j) => data.arrays.columns[start + d * m + j]));
+}
+
+// Mean of a column for each method, NaN where any of these datasets lacks it: means over different datasets are not compared.
+const columnMeans = (data, k, comparison) => {
+  const rows = columnTable(data, k, comparison);
+  return comparison.methods.map((_, i) => (rows.length ? mean(rows.map((row) => row[i])) : NaN));
+};
+
+// Geometric mean of the ratio to the method single with the same backbone.
+function relativeMeans(data, above, below, comparison) {
+  const [rows, reference] = [columnTable(data, above, comparison), columnTable(data, below, comparison)];
+  return comparison.methods.map((j, i) => {
+    const base = comparison.methods.findIndex(
+      (other) => data.methods[other].method === "single" && data.methods[other].backbone === data.methods[j].backbone,
+    );
+    if (base < 0 || !rows.length || !reference.every((row) => row[base] > 0)) return NaN;
+    const ratios = rows.map((row, d) => row[i] / reference[d][base]);
+    return ratios.every((ratio) => ratio === 0)
+      ? 0
+      : Math.exp(mean(ratios.map((ratio) => Math.log(ratio < 1e-9 ? 1e-9 : ratio))));
+  });
+}
+
+// Average rank among the methods that cost no more at inference than one plain network.
+function matchedRanks(comparison, inference) {
+  const matched = indices(inference, (ratio) => ratio <= rules.matched),
+    rows = comparison.scores.filter((row) => !row.some(Number.isNaN));
+  const ranks = new Array(comparison.methods.length).fill(NaN);
+  if (matched.length < 2 || !rows.length) return ranks;
+  const among = rankScores(rows.map((row) => matched.map((i) => row[i])));
+  matched.forEach((i, place) => {
+    ranks[i] = mean(among.map((row) => row[place]));
+  });
+  return ranks;
+}
+
+// Everything that stands beside rank and accuracy: {key, title, about, unit, higher, cost, values (one a method)}.
+function besides(data, comparison) {
+  const place = (key) => data.columns.findIndex((column) => column.key === key),
+    found = [];
+  const relative = (key, title, about, above, below) => {
+    if (place(above) < 0 || place(below) < 0) return;
+    const values = relativeMeans(data, place(above), place(below), comparison);
+    if (values.some(Number.isFinite)) found.push({ key, title, about, unit: "×", higher: false, cost: true, values });
+  };
+  const plain = data.columns.map((column, k) => ({ ...column, values: columnMeans(data, k, comparison) }));
+  const like = "of the same backbone's single, geometric mean over the datasets";
+  relative(
+    "fit_alone_relative_to_single",
+    "fit ×",
+    `Training time as if nothing was shared, as a multiple ${like}`,
+    "fit_seconds_alone",
+    "fit_seconds_alone",
+  );
+  relative(
+    "fit_spent_relative_to_single",
+    "spent ×",
+    `Training time that was spent, as a multiple ${like}`,
+    "fit_seconds_spent",
+    "fit_seconds_alone",
+  );
+  relative(
+    "inference_relative_to_single",
+    "inference ×",
+    `Multiply-accumulates of a prediction, as a multiple ${like}`,
+    "macs",
+    "macs",
+  );
+  const inference = found.find((column) => column.key === "inference_relative_to_single");
+  const matched = inference ? matchedRanks(comparison, inference.values) : [];
+  if (matched.some(Number.isFinite))
+    found.unshift({
+      key: "average_rank_at_matched_inference",
+      title: "rank at 1×",
+      higher: false,
+      unit: "rank",
+      values: matched,
+      about: `Average rank among the methods that cost no more at inference than one plain network (at most ${rules.matched} times its multiply-accumulates)`,
+    });
+  const teacher = plain.find((column) => column.key === "teacher_accuracy");
+  if (teacher) {
+    const rows = comparison.scores.filter((row) => !row.some(Number.isNaN));
+    found.push({
+      key: "gap",
+      title: "gap",
+      about: "Accuracy of the student minus that of its teacher",
+      unit: "",
+      higher: true,
+      values: teacher.values.map((value, i) => (rows.length ? mean(rows.map((row) => row[i])) - value : NaN)),
+    });
+  }
+  return [...found, ...plain];
+}

@@ -1,0 +1,185 @@
+"""Everything the page knows, as a header and arrays: cells, datasets, contestants, costs, curves, provenance, failures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ssd_cli.leaderboard.collect import collect
+from ssd_cli.leaderboard.facts import MATCHED
+from ssd_cli.leaderboard.page.container import pack
+from ssd_cli.leaderboard.page.details import Details, Reader
+from ssd_cli.statistics.cliques import RULE
+from ssd_cli.statistics.ranks import TIE
+from ssd_cli.statistics.tests import EXACT_UP_TO
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Facts = Callable[[str], dict[str, Any]]
+"""Name of a dataset to what a catalogue knows of it: archives, type, n_train, n_test, n_channels, n_timepoints, n_classes."""
+
+STATUSES = ("ok", "failed", "skipped")
+
+COLUMNS = (
+    # key, heading, what it is, unit, whether higher is better, whether it is a cost
+    ("balanced_accuracy", "balanced acc.", "mean recall of the classes", "", True, False),
+    ("macro_f1", "macro F1", "mean F1 of the classes", "", True, False),
+    ("nll", "NLL", "mean negative log-likelihood", "", False, False),
+    ("brier", "Brier", "squared distance to the truth, summed over classes", "", False, False),
+    ("ece", "ECE", "expected calibration error, 15 bins", "", False, False),
+    ("teacher_accuracy", "teacher acc.", "accuracy of the teacher", "", True, False),
+    ("teacher_agreement", "agreement", "share of the cases for which student and teacher predict the same", "", True, False),
+    ("disagreement", "diversity", "mean pairwise disagreement of the members", "", True, False),
+    ("networks_trained", "networks", "networks trained, as if nothing was shared", "", False, True),
+    ("networks_stored", "stored", "networks that the predictor needs", "", False, True),
+    ("fit_seconds_alone", "fit alone", "training time, as if nothing was shared", "s", False, True),
+    ("fit_seconds_spent", "fit spent", "training time that was spent on the cell", "s", False, True),
+    ("latency_ms_p50", "latency", "median time to predict one series", "ms", False, True),
+    ("macs", "MACs", "multiply-accumulates to predict one series", "", False, True),
+    ("parameters", "parameters", "of all networks that the predictor needs", "", False, True),
+    ("size_bytes", "size", "of all networks that the predictor needs", "B", False, True),
+    ("peak_memory_bytes", "peak memory", "of the process, while training", "B", False, True),
+)
+"""Columns beside accuracy, where any record has them; each is the mean over all results of a dataset, then over datasets."""
+
+
+def payload(
+    folders: list[Path],
+    facts: Facts,
+    *,
+    reader: Reader | None = None,
+    about: dict[str, Any] | None = None,
+    on_reading: Callable[[int], None] | None = None,
+) -> bytes:
+    """The block that the page carries.
+
+    Parameters
+    ----------
+    folders : list of Path
+        Output folders of ``ssd-bench run``.
+    facts : callable
+        What the catalogue knows of a dataset; an empty dict for a dataset of the user's own.
+    reader : Reader, optional
+        Keeps what was read, for a page that is made again and again.
+    about : dict, optional
+        Goes into the header: title, version, when, progress of a run.
+    on_reading : callable, optional
+        Told how many new or changed records are about to be read.
+
+    Raises
+    ------
+    SsdBenchError
+        If the folders hold no results, or results that cannot stand in one table.
+    """
+    cells = collect(folders, on_reading)
+    frame = cells.frame.sort_values(["dataset", "name", "resample", "seed"], kind="stable").reset_index(drop=True)
+    names, datasets = sorted(frame["name"].unique()), sorted(frame["dataset"].unique())
+    grid = sorted(set(zip(frame["resample"].tolist(), frame["seed"].tolist(), strict=True)))
+    place = {pair: number for number, pair in enumerate(grid)}
+    pairs = zip(frame["resample"].tolist(), frame["seed"].tolist(), strict=True)
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "dataset": _codes(frame["dataset"], datasets).astype(np.uint16),
+        "method": _codes(frame["name"], names).astype(np.uint16),
+        "run": np.array([place[pair] for pair in pairs], dtype=np.uint16),
+        "status": _codes(frame["status"], list(STATUSES)).astype(np.uint8),
+        "accuracy": frame["accuracy"].to_numpy(np.float64),
+    }
+    columns = [column for column in COLUMNS if column[0] in frame and frame[column[0]].notna().any()]
+    arrays["columns"] = np.array(
+        [_means(frame, arrays, column[0], len(datasets), len(names)) for column in columns], dtype=np.float32
+    )
+    details = _details(frame, arrays, reader or Reader())
+    header = {
+        **(about or {}),
+        "datasets": [{"name": name, **facts(name)} for name in datasets],
+        "methods": _methods(frame, names),
+        "runs": grid,
+        "statuses": STATUSES,
+        "columns": [dict(zip(("key", "title", "about", "unit", "higher", "cost"), column, strict=True)) for column in columns],
+        "warnings": list(cells.warnings),
+        "rules": {"numbers": {"tie": TIE, "exactUpTo": EXACT_UP_TO, "matched": MATCHED}, "cliques": RULE},
+        **_provenance(frame, details, arrays),
+        **_failures(frame, details),
+    }
+    header["curves"] = _curves(details, arrays)
+    return pack(header, arrays)
+
+
+def _codes(values: pd.Series, categories: list[str]) -> npt.NDArray[Any]:
+    import pandas as pd
+
+    return pd.Categorical(values, categories=categories).codes
+
+
+def _means(
+    frame: pd.DataFrame, arrays: dict[str, npt.NDArray[Any]], column: str, n_datasets: int, n_methods: int
+) -> npt.NDArray[np.float64]:
+    """Mean of a column over the results of each dataset × method, NaN where there is none or any lacks the number."""
+    values = frame[column].to_numpy(np.float64)
+    there = arrays["status"] == 0
+    place = (arrays["dataset"].astype(np.int64) * n_methods + arrays["method"])[there]
+    counts = np.bincount(place, minlength=n_datasets * n_methods)
+    totals = np.bincount(place, weights=values[there], minlength=n_datasets * n_methods)
+    return np.divide(totals, counts, out=np.full(len(counts), np.nan), where=counts > 0)
+
+
+def _methods(frame: pd.DataFrame, names: list[str]) -> list[dict[str, str]]:
+    first = frame.drop_duplicates("name").set_index("name")
+    keys = [key for key in ("method", "backbone", "recipe", "folder") if key in first]
+    return [{"name": name, **{key: str(first.loc[name, key]) for key in keys}} for name in names]
+
+
+def _details(frame: pd.DataFrame, arrays: dict[str, npt.NDArray[Any]], reader: Reader) -> list[Details]:
+    """Of every record; with curves for the first result of each dataset × method, since all would be a hundred megabytes."""
+    first = np.zeros(len(frame), dtype=bool)
+    done = np.flatnonzero(arrays["status"] == 0)
+    place = arrays["dataset"].astype(np.int64) * (int(arrays["method"].max()) + 1) + arrays["method"]
+    first[done[np.unique(place[done], return_index=True)[1]]] = True
+    roots, paths = frame["root"].tolist(), frame["path"].tolist()
+    return [reader.read(Path(f"{root}/{path}.json"), bool(curve)) for root, path, curve in zip(roots, paths, first, strict=True)]
+
+
+def _provenance(frame: pd.DataFrame, details: list[Details], arrays: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:
+    """Each provenance once, and for every cell which one, when, where, and the first 12 digits of its identity."""
+    known: dict[str, int] = {}
+    texts = (json.dumps(one.provenance, sort_keys=True) for one in details)
+    arrays["provenance"] = np.array([known.setdefault(text, len(known)) for text in texts], dtype=np.uint32)
+    arrays["finished"] = np.array([one.finished for one in details], dtype=np.uint32)
+    hashes = b"".join(bytes.fromhex(str(value)[:12].ljust(12, "0")) for value in frame["identity_hash"])
+    arrays["identity"] = np.frombuffer(hashes, dtype=np.uint8)
+    roots = list(dict.fromkeys(frame["root"]))
+    arrays["root"] = _codes(frame["root"], roots).astype(np.uint16)
+    return {"provenances": [json.loads(text) for text in known], "roots": [Path(root).name for root in roots]}
+
+
+def _failures(frame: pd.DataFrame, details: list[Details]) -> dict[str, Any]:
+    texts: dict[str, int] = {}
+    rows = []
+    for cell in np.flatnonzero((frame["status"] != "ok").to_numpy()).tolist():
+        reason = texts.setdefault(str(frame["reason"].iat[cell]), len(texts))
+        rows.append([cell, reason, texts.setdefault(details[cell].traceback, len(texts))])
+    return {"failures": rows, "failureTexts": list(texts)}
+
+
+def _curves(details: list[Details], arrays: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:
+    """Curves with one byte a point, 256 steps between the least and the largest loss, of its logarithm where all are positive."""
+    labels: dict[str, int] = {}
+    rows, points = [], []
+    for cell, one in enumerate(details):
+        for curve in one.curves:
+            values = np.array(curve.values)
+            logarithmic = bool(values.min() > 0)
+            scaled = np.log(values) if logarithmic else values
+            low, high = float(scaled.min()), float(scaled.max())
+            points.append(np.round(255 * (scaled - low) / ((high - low) or 1)).astype(np.uint8))
+            label = labels.setdefault(curve.label, len(labels))
+            ends = [float(f"{end:.5g}") for end in (low, high)]
+            rows.append([cell, label, curve.epochs, len(values), int(logarithmic), *ends, one.n_networks])
+    arrays["points"] = np.concatenate(points) if points else np.zeros(0, dtype=np.uint8)
+    return {"rows": rows, "labels": list(labels)}

@@ -1,0 +1,102 @@
+"""Tables again, from recounted scores: every number of a published CSV must be one that the stored probabilities give."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ssd_cli.errors import SsdBenchError
+from ssd_cli.leaderboard.collect import Cells, collect
+from ssd_cli.leaderboard.compare import compare_cells
+from ssd_cli.leaderboard.published import published
+from ssd_cli.leaderboard.table import as_csv, csv_tables
+from ssd_cli.statistics.conventions import DEFAULT
+
+if TYPE_CHECKING:
+    from ssd_cli.store.recount import Recount
+
+_TABLES = {
+    "leaderboard.csv": ("name",),
+    "per_dataset.csv": ("dataset", "name"),
+    "pairwise.csv": ("first", "second"),
+    "variance.csv": ("name",),
+}
+_TOLERANCE = 1e-9
+
+
+def check_tables(roots: list[Path], recounts: list[Recount], folder: Path) -> list[str]:
+    """Where the tables of a folder differ from what the recounted scores give, one sentence each.
+
+    Parameters
+    ----------
+    roots : list of Path
+        The folders of results that were compared.
+    recounts : list of Recount
+        Of these, in their order.
+    folder : Path
+        Holds leaderboard.csv, per_dataset.csv and pairwise.csv of ``ssd-bench compare``.
+
+    Raises
+    ------
+    SsdBenchError
+        The folder holds none of them, or the results cannot be compared at all.
+    """
+    tables = {name: _read(folder / name) for name in _TABLES if (folder / name).is_file()}
+    if not tables:
+        raise SsdBenchError(f"{folder} holds no tables.", f"Expected {', '.join(_TABLES)}, written by 'ssd-bench compare'.")
+    board, pairs = tables.get("leaderboard.csv", []), tables.get("pairwise.csv", [])
+    policy = board[0].get("missing_policy", "fail") if board else "fail"
+    pair = pairs[0] if pairs else {}
+    rope = float(pair["rope"]) if pair.get("rope") else None
+    options = (policy, float(pair.get("alpha", 0.05)), pair.get("convention", DEFAULT), rope)
+    if any(row.get("backbone") == "foreign" for row in board):
+        raise SsdBenchError(
+            f"The tables in {folder} hold results of other tools, which cannot be recounted.", "", "Leave --with out."
+        )
+    names = [row["method"] for row in board if row.get("backbone") == "published"]
+    comparison = compare_cells(_recounted(roots, recounts), *options, (lambda _: published(names)) if names else None)
+    problems = []
+    for name, rows in csv_tables(comparison).items():
+        if name in tables:
+            expected = list(csv.DictReader(as_csv(rows).decode().splitlines()))
+            problems += _differences(folder / name, tables[name], expected, _TABLES[name])
+    return problems
+
+
+def _recounted(roots: list[Path], recounts: list[Recount]) -> Cells:
+    cells = collect(roots)
+    frame = cells.frame.copy()
+    known = {f"{root}/{path}": scores for root, one in zip(roots, recounts, strict=True) for path, scores in one.scores.items()}
+    recounted = [known.get(f"{root}/{path}", {}) for root, path in zip(frame["root"], frame["path"], strict=True)]
+    for name in {name for scores in recounted for name in scores} & set(frame.columns):
+        frame[name] = [scores.get(name, old) for scores, old in zip(recounted, frame[name], strict=True)]
+    return dataclasses.replace(cells, frame=frame)
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _differences(path: Path, found: list[dict[str, str]], expected: list[dict[str, str]], keys: tuple[str, ...]) -> list[str]:
+    there, here = ({tuple(row.get(key, "") for key in keys): row for row in rows} for rows in (found, expected))
+    lines = [f"{path}: there is no row {', '.join(key)}." for key in here.keys() - there.keys()]
+    lines += [f"{path}: nothing stands behind the row {', '.join(key)}." for key in there.keys() - here.keys()]
+    for key in here.keys() & there.keys():
+        for column, value in here[key].items():
+            claimed = there[key].get(column)
+            if not _same(value, claimed):
+                lines.append(f"{path}: {', '.join(key)}: {column} is {claimed!r} in the table, {value!r} by the recount.")
+    return sorted(lines)
+
+
+def _same(expected: str, found: str | None) -> bool:
+    if expected == found:
+        return True
+    try:
+        return math.isclose(float(expected), float(found or ""), rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
+    except ValueError:
+        return False

@@ -1,0 +1,92 @@
+"""A reference for the gate: the scores of a run with several seeds, and what they were made with, as two small files."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ssd_cli.errors import SsdBenchError
+from ssd_cli.leaderboard.collect import Cells
+from ssd_cli.store import atomic
+from ssd_cli.store.record import CellRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CELLS, ABOUT = "cells.csv", "reference.json"
+KEY = ["dataset", "method", "backbone", "recipe", "resample", "seed"]
+SCORES = ("accuracy", "nll")
+CAUSES = {"dataset_digest": "data", "configuration": "configuration", "revision": "code revision", "versions": "versions"}
+"""Columns that say with what a cell was made, and their names for people."""
+
+
+def made_with(cells: Cells) -> pd.DataFrame:
+    """The finished cells with the columns of `KEY`, `SCORES` (where known) and `CAUSES`; provenance is read from the records."""
+    frame = cells.frame[cells.frame["status"] == "ok"]
+    provenance = [_provenance(Path(root) / f"{path}.json") for root, path in zip(frame["root"], frame["path"], strict=True)]
+    columns = [*KEY, *(score for score in SCORES if score in frame), "dataset_digest", "configuration"]
+    return frame[columns].assign(
+        revision=[one.get("revision") or "" for one in provenance],
+        versions=[", ".join(f"{name} {v}" for name, v in sorted((one.get("versions") or {}).items())) for one in provenance],
+    )
+
+
+def write_reference(frame: pd.DataFrame, folder: Path, command: str) -> list[Path]:
+    """Write what `made_with` gave as a reference.
+
+    Raises
+    ------
+    SsdBenchError
+        If the folder cannot be written.
+    """
+    text = io.StringIO()
+    frame.sort_values(KEY).to_csv(text, index=False, lineterminator="\n")
+    about = {
+        "what": "reference of 'ssd-bench check'",
+        "command": command,
+        "cells": len(frame),
+        "seeds": sorted(int(seed) for seed in frame["seed"].unique()),
+        "revisions": sorted(frame["revision"].unique()),
+        "versions": sorted(frame["versions"].unique()),
+    }
+    files = [(folder / CELLS, text.getvalue().encode()), (folder / ABOUT, (json.dumps(about, indent=2) + "\n").encode())]
+    with atomic.writing_to(folder):
+        atomic.write(files, folder)
+    return [path for path, _ in files]
+
+
+def read_reference(folder: Path) -> pd.DataFrame:
+    """The frame that `write_reference` wrote.
+
+    Raises
+    ------
+    SsdBenchError
+        No reference there, or one that is not readable.
+    """
+    import pandas as pd
+
+    path = folder / CELLS
+    if not path.is_file():
+        raise SsdBenchError(
+            f"There is no reference in {folder}.",
+            f"Expected {CELLS} there.",
+            "Write one with: ssd-bench check DIR --reference … --update",
+        )
+    texts = dict.fromkeys([*KEY[:4], *CAUSES], str)
+    try:
+        frame = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values={score: [""] for score in SCORES})
+        missing = {*KEY, *CAUSES, "accuracy"} - set(frame.columns)
+        if missing:
+            raise ValueError(f"it lacks {', '.join(sorted(missing))}")
+        frame = frame.astype({"resample": int, "seed": int, **{score: float for score in SCORES if score in frame}})
+    except ValueError as error:
+        raise SsdBenchError(f"{path} is not a reference: {error}.", "", "Write it anew with --update.") from error
+    if frame["accuracy"].isna().any() or frame.duplicated(KEY).any():
+        raise SsdBenchError(f"{path} holds a cell twice or without accuracy.", "", "Write it anew with --update.")
+    return frame
+
+
+def _provenance(path: Path) -> dict[str, Any]:
+    return CellRecord.from_json(path.read_bytes(), str(path)).provenance

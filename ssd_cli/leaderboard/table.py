@@ -1,0 +1,170 @@
+"""The rows of the tables, for the terminal and as CSV files."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ssd_cli.leaderboard.facts import COSTS, DISTILLATION, SCORES
+from ssd_cli.statistics.ranks import TIE
+from ssd_cli.store import atomic
+
+if TYPE_CHECKING:
+    from ssd_cli.leaderboard.compare import Comparison
+
+Row = list[str]
+
+
+def leaderboard_rows(comparison: Comparison) -> list[Row]:
+    """Place, method, average rank, mean accuracy, number of datasets, wins/ties/losses, letters: one row a method, best first."""
+    wins, ties, losses = (counts.sum(axis=1) for counts in comparison.contests)
+    return [
+        [
+            str(i + 1),
+            name,
+            f"{comparison.average_ranks[i]:.3f}",
+            "–" if comparison.n_scores[i] == 0 else f"{comparison.mean_scores[i]:.4f}",
+            str(comparison.n_scores[i]),
+            f"{wins[i]}/{ties[i]}/{losses[i]}",
+            comparison.letters[i],
+        ]
+        for i, name in enumerate(comparison.names)
+    ]
+
+
+def per_dataset_rows(comparison: Comparison) -> list[Row]:
+    """The dataset and the accuracy of every method, best method first; ``*`` marks the best of a dataset, ``–`` a missing one."""
+    best = np.nanmax(comparison.scores, axis=1)
+    return [
+        [dataset, *("–" if np.isnan(score) else f"{score:.3f}{'*' if top - score <= TIE else ' '}" for score in scores)]
+        for dataset, scores, top in zip(comparison.datasets, comparison.scores, best, strict=True)
+    ]
+
+
+PAIRWISE_HEADER = ["first", "second", "wins/ties/losses", "difference", "95 % interval", "effect", "p", "p adj.", "different"]
+
+
+def pairwise_rows(comparison: Comparison) -> list[Row]:
+    """Every pair, the better ranked first; the columns are `PAIRWISE_HEADER`."""
+    tests, (wins, ties, losses), effects = comparison.tests, comparison.contests, comparison.effects
+    return [
+        [
+            comparison.names[i],
+            comparison.names[j],
+            f"{wins[i, j]}/{ties[i, j]}/{losses[i, j]}",
+            f"{effects.mean[i, j]:+.4f}",
+            f"{effects.low[i, j]:+.3f} to {effects.high[i, j]:+.3f}",
+            f"{effects.rank_biserial[i, j]:+.2f}",
+            f"{tests.p[i, j]:.4f}",
+            f"{tests.adjusted[i, j]:.4f}",
+            "yes" if tests.different[i, j] else "no",
+        ]
+        for i, j in zip(*np.triu_indices(len(comparison.names), k=1), strict=True)
+    ]
+
+
+def missing_rows(comparison: Comparison) -> list[Row]:
+    """Dataset, method, how many of the results are there, and why the others are not."""
+    return [[item.dataset, item.name, f"{item.n_results} of {comparison.n_results}", item.reason] for item in comparison.missing]
+
+
+def write_csv(comparison: Comparison, folder: Path) -> list[Path]:
+    """Write leaderboard.csv (a row a method, ranked), per_dataset.csv (a row a dataset × method), pairwise.csv and variance.csv.
+
+    Raises
+    ------
+    SsdBenchError
+        If the folder cannot be written.
+    """
+    paths = [(folder / name, as_csv(rows)) for name, rows in csv_tables(comparison).items()]
+    with atomic.writing_to(folder):
+        atomic.write(paths, folder)
+    return [path for path, _ in paths]
+
+
+def csv_tables(comparison: Comparison) -> dict[str, list[list[object]]]:
+    """The rows of each file, header first."""
+    return {
+        "leaderboard.csv": _leaderboard(comparison),
+        "per_dataset.csv": _per_dataset(comparison),
+        "pairwise.csv": _pairwise(comparison),
+        "variance.csv": _variance(comparison),
+    }
+
+
+def _leaderboard(comparison: Comparison) -> list[list[object]]:
+    head = ["place", "name", "method", "backbone", "recipe", "average_rank", "mean_accuracy", "n_datasets", "n_results_per_dataset"]
+    facts = comparison.facts
+    known = [name for name in (*SCORES, *DISTILLATION, *COSTS) if name in facts.means]
+    relative = [f"{name}_relative_to_single" for name in facts.relative]
+    beside = ["average_rank_at_matched_inference", "pareto_inference", "pareto_training", *known, *relative]
+    rows: list[list[object]] = [[*head, "wins", "ties", "losses", "groups", "missing_policy", "n_missing", *beside]]
+    wins, ties, losses = (counts.sum(axis=1) for counts in comparison.contests)
+    for i, one in enumerate(comparison.contestants):
+        n_missing = sum(item.name == one.name for item in comparison.missing)
+        mean = comparison.mean_scores[i] if comparison.n_scores[i] else ""
+        numbers = [comparison.average_ranks[i], mean, comparison.n_scores[i], comparison.n_results, wins[i], ties[i], losses[i]]
+        names = [one.name, one.method, one.backbone, one.recipe]
+        fronts = ["yes" if front[i] else "no" for front in (facts.pareto_inference, facts.pareto_training)]
+        values = [facts.means[name][i] for name in known] + [values[i] for values in facts.relative.values()]
+        blanks = ["" if np.isnan(value) else value for value in [facts.matched_ranks[i], *values]]
+        policy = [comparison.letters[i], comparison.policy, n_missing]
+        rows.append([i + 1, *names, *numbers, *policy, blanks[0], *fronts, *blanks[1:]])
+    return rows
+
+
+def _per_dataset(comparison: Comparison) -> list[list[object]]:
+    lacking = {(item.dataset, item.name): item for item in comparison.missing}
+    rows: list[list[object]] = [["dataset", "name", "accuracy", "rank", "n_results", "ranked", "reason"]]
+    for d, dataset in enumerate(comparison.datasets):
+        for m, name in enumerate(comparison.names):
+            item, score = lacking.get((dataset, name)), comparison.scores[d, m]
+            shown, n_results, reason = (score, comparison.n_results, "") if item is None else ("", item.n_results, item.reason)
+            rows.append([dataset, name, shown, comparison.ranks[d, m], n_results, "yes", reason])
+    for dataset in comparison.left_out:
+        for name in comparison.names:
+            item = lacking.get((dataset, name))
+            n_results, reason = (comparison.n_results, "") if item is None else (item.n_results, item.reason)
+            rows.append([dataset, name, "", "", n_results, "no", reason])
+    return rows
+
+
+def _pairwise(comparison: Comparison) -> list[list[object]]:
+    tests, (wins, ties, losses), effects, noise = comparison.tests, comparison.contests, comparison.effects, comparison.noise
+    head = ["first", "second", "wins", "ties", "losses", "p", "p_holm", "exact", "different", "alpha", "convention"]
+    head += ["mean_difference", "low_95", "high_95", "rank_biserial", "seed_noise", "within_seed_noise"]
+    rows: list[list[object]] = [[*head, *(["rope", "p_worse", "p_same", "p_better"] if comparison.rope is not None else [])]]
+    for i, j in zip(*np.triu_indices(len(comparison.names), k=1), strict=True):
+        counts = [wins[i, j], ties[i, j], losses[i, j]]
+        verdict = ["yes" if flag else "no" for flag in (tests.exact[i, j], tests.different[i, j])]
+        pair = [comparison.names[i], comparison.names[j]]
+        known = noise is not None and np.isfinite(noise.seed_noise[i, j])
+        chance = [noise.seed_noise[i, j], "yes" if noise.within[i, j] else "no"] if noise is not None and known else ["", "unknown"]
+        sizes = [part[i, j] for part in (effects.mean, effects.low, effects.high, effects.rank_biserial)]
+        bayes = [comparison.rope, *comparison.posteriors[i, j]] if comparison.rope is not None else []
+        verdicts = [tests.p[i, j], tests.adjusted[i, j], *verdict, comparison.alpha, comparison.convention]
+        rows.append([*pair, *counts, *verdicts, *sizes, *chance, *bayes])
+    return rows
+
+
+def _variance(comparison: Comparison) -> list[list[object]]:
+    """Variance components of the single results; empty where the study cannot tell."""
+    rows: list[list[object]] = [["name", "datasets", "resamples", "seeds"]]
+    for name, split in zip(comparison.names, comparison.noise.splits if comparison.noise else (), strict=False):
+        rows.append([name, *("" if np.isnan(value) else value for value in split)])
+    return rows
+
+
+def as_csv(rows: list[list[object]]) -> bytes:
+    """The rows as the content of a file; numbers read back to the same float64."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([_plain(value) for value in row] for row in rows)
+    return text.getvalue().encode()
+
+
+def _plain(value: object) -> object:
+    return value.item() if isinstance(value, np.generic) else value

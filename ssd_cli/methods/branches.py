@@ -1,0 +1,52 @@
+"""The ingredients of a soup: branches of one trunk, each finished with hyper-parameters of its own."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from ssd_cli.backbones.base import Dropout
+from ssd_cli.training import passes
+
+if TYPE_CHECKING:
+    from ssd_cli.backbones.base import Network
+    from ssd_cli.training.workbench import Workbench
+
+
+class Branch(NamedTuple):
+    """How one branch is trained."""
+
+    learning_rate: float
+    dropout: float
+    smoothing: float
+
+
+# Wortsman et al. 2022 average fine-tuned models that share a start and differ in hyper-parameters; these values are ours.
+BRANCHES = (Branch(1e-3, 0, 0), Branch(3e-4, 0, 0), Branch(1e-3, 0.2, 0), Branch(1e-3, 0, 0.1), Branch(3e-4, 0, 0.1))
+
+TRUNK = 0.6
+"""Fraction of the epochs that all branches share; each has the rest for itself."""
+
+COST = TRUNK + len(BRANCHES) * (1 - TRUNK)
+"""In trainings of one network."""
+
+
+def grow(workbench: Workbench, holdout: bool = False) -> list[Network]:
+    """Train the trunk (member 0, stopped early, its last weights) and its branches, each with a batch order of its own.
+
+    Networks from separate initialisations lie in separate basins, and their mean is near chance: hence the shared trunk. A branch
+    starts the recipe's schedule anew with fresh Adam moments.
+
+    Parameters
+    ----------
+    workbench : Workbench
+    holdout : bool
+        Train on the training part of the validation split only.
+    """
+    trunk = workbench.member(stop=TRUNK, keep="last", holdout=holdout)
+    epochs = max(1, workbench.epochs - math.ceil(TRUNK * workbench.epochs))
+    branches = [
+        passes.Branch(workbench.copy(trunk, Dropout(embed=branch.dropout)), index, branch.learning_rate, branch.smoothing)
+        for index, branch in enumerate(BRANCHES)
+    ]
+    return passes.train_branches(workbench, branches, epochs=epochs, holdout=holdout, purpose="branch")

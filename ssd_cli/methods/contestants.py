@@ -1,0 +1,213 @@
+"""Classifiers of aeon, sktime and scikit-learn as methods: any by name, so that a table has its floor and its strong rivals.
+
+They learn from the prepared series of the cell: equally long, without missing values, padded steps 0. They have no networks, and
+what is not countable about them (multiply-accumulates, parameters, steps of an optimiser) stays empty.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import re
+import time
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+
+from ssd_cli.errors import MisuseError, did_you_mean
+from ssd_cli.methods.base import Method, Predictor, Probabilities
+from ssd_cli.protocol.containers import Floats, TrainingSet
+
+if TYPE_CHECKING:
+    from ssd_cli.training.workbench import Workbench
+
+DISTRIBUTIONS = {"aeon": "aeon", "sktime": "sktime", "sklearn": "scikit-learn"}
+_OURS = ("self", "random_state", "n_jobs")
+"""Parameters that the cell's seed and threads decide."""
+
+Plain = int | float | None | bool | str
+_COUNTED_OF_NETWORKS = (
+    "networks_trained",
+    "networks_reused",
+    "optimiser_steps",
+    "cases_seen",
+    "networks_stored",
+)
+
+
+class ContestantPredictor(Predictor):
+    """A fitted classifier of another library.
+
+    Parameters
+    ----------
+    classifier : object
+        Fitted on class indices.
+    n_classes : int
+    features : str
+        See `Contestant`.
+    costs : dict
+        What replaces the figures that only networks have.
+    """
+
+    def __init__(self, classifier: Any, n_classes: int, features: str, costs: dict[str, Any]) -> None:
+        super().__init__([], costs=costs)
+        self._classifier, self._n_classes, self._features = classifier, n_classes, features
+
+    def member_probabilities(self, X: Floats) -> Probabilities:
+        """The classifier's probabilities as those of a single member; where it has none, 1 for the class it predicts."""
+        inputs = inputs_of(X, self._features)
+        probabilities = np.zeros((len(X), self._n_classes))
+        seen = np.asarray(self._classifier.classes_).astype(int)
+        if hasattr(self._classifier, "predict_proba"):
+            probabilities[:, seen] = np.asarray(self._classifier.predict_proba(inputs), dtype=np.float64)
+        else:
+            probabilities[np.arange(len(X)), np.asarray(self._classifier.predict(inputs)).astype(int)] = 1.0
+        return probabilities[None]
+
+
+@dataclass(frozen=True)
+class Contestant(Method):
+    """A classifier of another library; its own parameters are added from its signature."""
+
+    library: ClassVar[str]
+    classifier: ClassVar[type]
+
+    @property
+    def uses_backbone(self) -> bool:
+        """No: whatever the backbone, the cell is the same."""
+        return False
+
+    def versions(self) -> dict[str, str]:
+        """The library's version, which can change the numbers."""
+        return {self.library: version(DISTRIBUTIONS[self.library])}
+
+    def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
+        """Fit the classifier on the prepared series."""
+        import torch
+
+        parameters = {item.name: getattr(self, item.name) for item in dataclasses.fields(self) if item.name != "features"}
+        parameters = {name: value for name, value in parameters.items() if value != _defaults(self.classifier)[name]}
+        accepted = inspect.signature(self.classifier).parameters
+        if "random_state" in accepted:
+            parameters["random_state"] = workbench.sub_seed("contestant") % 2**31
+        if "n_jobs" in accepted:
+            parameters["n_jobs"] = torch.get_num_threads()
+        classifier = self.classifier(**parameters)
+        features = getattr(self, "features", "series")
+        started = time.process_time()
+        classifier.fit(inputs_of(training_set.X, features), training_set.y)
+        costs: dict[str, Any] = dict.fromkeys(_COUNTED_OF_NETWORKS)
+        costs["cpu_seconds"] = time.process_time() - started
+        return ContestantPredictor(classifier, training_set.n_classes, features, costs)
+
+
+def inputs_of(X: Floats, features: str) -> np.ndarray:
+    """Series as the library takes them.
+
+    Parameters
+    ----------
+    X : ndarray of float32, shape (n_cases, n_channels, n_timepoints)
+        NaN marks padded steps.
+    features : {"series", "flat", "summary"}
+        As they are; all values in a row; or mean, standard deviation, minimum, maximum and quartiles of each channel.
+    """
+    series = np.nan_to_num(X.astype(np.float64), nan=0.0)
+    if features == "series":
+        return series
+    if features == "flat":
+        return series.reshape(len(series), -1)
+    parts = [series.mean(-1), series.std(-1), series.min(-1), series.max(-1), *np.quantile(series, (0.25, 0.5, 0.75), axis=-1)]
+    return np.concatenate(parts, axis=1)
+
+
+@cache
+def contestant_class(library: str, name: str) -> type[Contestant]:
+    """The method for a classifier of a library; its fields are the plain parameters of the classifier's signature.
+
+    Raises
+    ------
+    MisuseError
+        There is no such library or classifier, or it needs something that is not installed.
+    """
+    if library not in DISTRIBUTIONS:
+        raise MisuseError(
+            f"Unknown library '{library}' in '{library}:{name}'.{did_you_mean(library, list(DISTRIBUTIONS))}",
+            f"Expected one of {', '.join(DISTRIBUTIONS)}.",
+        )
+    classifier = _find(library, name)
+    _check_dependencies(library, name, classifier)
+    fields: list[Any] = [(key, Plain, default) for key, default in _defaults(classifier).items()]
+    if library == "sklearn":
+        fields.append(("features", Literal["flat", "summary"], "flat"))
+    namespace = {"library": library, "classifier": classifier, "__module__": __name__}
+    made = dataclasses.make_dataclass(name, fields, bases=(Contestant,), frozen=True, namespace=namespace)
+    made.__doc__ = f"{name} of {library}."
+    return made
+
+
+def _defaults(classifier: type) -> dict[str, Any]:
+    """The parameters with plain default values, without those that the cell decides."""
+    parameters = inspect.signature(classifier).parameters.values()
+    return {
+        item.name: item.default
+        for item in parameters
+        if item.name not in _OURS and isinstance(item.default, bool | int | float | str | None)
+    }
+
+
+def _find(library: str, name: str) -> type:
+    known = _known(library)
+    if name not in known:
+        raise MisuseError(
+            f"{library} has no classifier '{name}'.{did_you_mean(name, list(known))}", "", f"See the documentation of {library}."
+        )
+    return known[name]
+
+
+@cache
+def _known(library: str) -> dict[str, type]:
+    if library == "aeon":
+        from aeon.utils.discovery import all_estimators
+
+        return dict(all_estimators(type_filter="classifier"))
+    if library == "sktime":
+        from sktime.registry import all_estimators as of_sktime
+
+        return {name: classifier for name, classifier, *_ in of_sktime("classifier")}
+    of_sklearn = importlib.import_module("sklearn.utils").all_estimators
+    return dict(of_sklearn(type_filter="classifier"))
+
+
+def _check_dependencies(library: str, name: str, classifier: Any) -> None:
+    if library == "sklearn":
+        return
+    tag = classifier.get_class_tag("python_dependencies")
+    needed = [tag] if isinstance(tag, str) else list(tag or ())
+    packages = [match[0] for text in _flat(needed) if (match := re.match(r"[A-Za-z0-9_.-]+", text))]
+    if any(package.lower().startswith(("tensorflow", "keras")) for package in packages):
+        raise MisuseError(
+            f"{library}:{name} needs TensorFlow, which ssd-bench does not run.",
+            "Expected a classifier without it.",
+            "Inception, LITE, ResNet and FCN are backbones here: --method single --backbone inception.",
+        )
+    absent = [package for package in packages if not _installed(package)]
+    if absent:
+        raise MisuseError(
+            f"{library}:{name} needs {' and '.join(absent)}, which is not installed.", "", f"pip install {' '.join(absent)}"
+        )
+
+
+def _flat(items: list[Any]) -> list[str]:
+    return [text for item in items for text in (_flat(list(item)) if isinstance(item, list | tuple) else [item])]
+
+
+def _installed(package: str) -> bool:
+    try:
+        version(package)
+    except PackageNotFoundError:
+        return False
+    return True

@@ -1,0 +1,93 @@
+"""What the methods with dropout sites share: rates, the budget of a student, and the network as it is deployed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from ssd_cli.backbones.base import Dropout
+from ssd_cli.methods.base import Method, refuse_idle, require
+
+if TYPE_CHECKING:
+    from ssd_cli.backbones.base import Network
+    from ssd_cli.training.recipe import Recipe
+    from ssd_cli.training.workbench import Workbench
+
+DropoutSites = Literal["embed", "mid", "embed+mid"]
+
+
+@dataclass(frozen=True)
+class DropoutMethod(Method):
+    """A method whose networks are trained with dropout.
+
+    None of the published backbones has dropout; sites and rates are ours. `embed` lies behind every batch norm, so it shifts no
+    statistics; it perturbs the embedding by rate / (1 - rate) of its squared norm, 0.25 at the default.
+
+    Parameters
+    ----------
+    dropout : float
+        Rate on the pooled embedding just before the classifier. Default ours; grid 0, .05, .1, .2, .3, .5.
+    dropout_sites : {"embed", "mid", "embed+mid"}
+        Where dropout acts: `mid` drops whole channels after the first half of the network.
+    mid_dropout : float
+        Rate of the site `mid`. Default ours; Aslam et al. 2025 composed several layers of 0.1.
+    """
+
+    dropout: float = 0.2
+    dropout_sites: DropoutSites = "embed"
+    mid_dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        require(0 <= self.dropout < 1, f"dropout must be at least 0 and below 1, not {self.dropout}")
+        require(0 <= self.mid_dropout < 1, f"mid_dropout must be at least 0 and below 1, not {self.mid_dropout}")
+        refuse_idle(self, {"dropout": "embed" in self.dropout_sites, "mid_dropout": "mid" in self.dropout_sites})
+
+    @property
+    def rates(self) -> Dropout:
+        """The rate of each site; 0 where none was asked for."""
+        embed = self.dropout if "embed" in self.dropout_sites else 0.0
+        return Dropout(embed, self.mid_dropout if "mid" in self.dropout_sites else 0.0)
+
+    def deploy(self, network: Network, workbench: Workbench) -> Network:
+        """The trained network as it predicts, without dropout; the network itself is left as it is.
+
+        Batch-norm statistics behind the site `mid` were collected with channels missing, whose variance is larger than that of the
+        deterministic pass: in the deployed copy they are estimated anew with dropout off.
+        """
+        return workbench.refresh_batch_norm(workbench.copy(network)) if self.rates.mid else network
+
+
+@dataclass(frozen=True)
+class StudentMethod(DropoutMethod):
+    """A method whose student starts from a teacher and is trained further for a smaller budget.
+
+    All of them train their student with the purpose "student" and the index 0, so that batch order and the student's dropout masks
+    are the same, and what differs between two of them is the objective alone.
+
+    Parameters
+    ----------
+    dropout, dropout_sites, mid_dropout
+        Of teacher and student; see `single-dropout`.
+    student_epochs : int, optional
+        Epochs of the student; None: the recipe's (100 under `paper`, as released by Aslam et al.; else a quarter of the epochs).
+    """
+
+    student_epochs: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            self.student_epochs is None or self.student_epochs >= 1,
+            f"student_epochs must be at least 1, not {self.student_epochs}",
+        )
+
+    def budget(self, recipe: Recipe) -> int:
+        """Epochs of the student."""
+        epochs = self.student_epochs or recipe.student_epochs
+        assert epochs is not None
+        return epochs
+
+    def cost(self, recipe: Recipe) -> float:
+        """The teacher, and the student's share of its epochs."""
+        assert recipe.epochs is not None
+        return 1 + self.budget(recipe) / recipe.epochs

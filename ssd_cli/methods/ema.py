@@ -1,0 +1,48 @@
+"""An exponential moving average of the weights along one training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from ssd_cli.methods.base import Method, Predictor, require
+from ssd_cli.methods.registry import methods
+from ssd_cli.training.averaging import ExponentialMean
+from ssd_cli.training.objective import CrossEntropy
+
+if TYPE_CHECKING:
+    from ssd_cli.protocol.containers import TrainingSet
+    from ssd_cli.training.workbench import Workbench
+
+
+@methods.register("ema")
+@dataclass(frozen=True)
+class EMA(Method):
+    """An exponential moving average of the weights after every step of one training.
+
+    Polyak averaging as in Tarvainen and Valpola 2017, "Mean teachers are better role models", with the warm-up
+    min(decay, (1 + t) / (10 + t)), without which a training of few steps would never leave its start. The trajectory is that of
+    member 0.
+
+    Parameters
+    ----------
+    decay : float
+        Weight of the past at every step. Default of the mean teacher's later steps.
+    batch_norm : {"refresh", "live"}
+        Statistics of the averaged weights: estimated anew from the training set, or copied from the trained network.
+    """
+
+    decay: float = 0.999
+    batch_norm: Literal["refresh", "live"] = "refresh"
+
+    def __post_init__(self) -> None:
+        require(0 <= self.decay < 1, f"decay must be at least 0 and below 1, not {self.decay}")
+
+    def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
+        """Train as member 0 is trained and average on the way."""
+        network = workbench.fresh(0)
+        mean = ExponentialMean(self.decay, network.state_dict())
+        workbench.train(network, CrossEntropy(), keep="last", purpose="member", index=0, averager=mean, label="member 0, averaged")
+        parameters = {name: mean.state[name] for name, _ in network.named_parameters()}
+        network.load_state_dict(network.state_dict() | parameters)
+        return Predictor([workbench.refresh_batch_norm(network) if self.batch_norm == "refresh" else network])

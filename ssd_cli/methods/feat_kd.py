@@ -1,0 +1,75 @@
+"""Feature distillation from the deterministic teacher: `ssd` without anything stochastic in its representations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+from torch.nn import functional
+
+from ssd_cli.methods.base import Predictor, require
+from ssd_cli.methods.dropout import StudentMethod
+from ssd_cli.methods.registry import methods
+from ssd_cli.training.objective import Batch, Objective
+from ssd_cli.training.predict import freeze, outputs
+
+if TYPE_CHECKING:
+    from ssd_cli.backbones.base import Network
+    from ssd_cli.protocol.containers import TrainingSet
+    from ssd_cli.training.workbench import Workbench
+
+
+@methods.register("feat-kd")
+@dataclass(frozen=True)
+class FeatKD(StudentMethod):
+    """Feature distillation: the student of ssd learns the teacher's embedding without dropout instead of selected stochastic ones.
+
+    Teacher, student dropout and budget are those of `ssd`; so are the batch norms of the teacher, which with the site `mid` hold
+    statistics collected under dropout.
+
+    Parameters
+    ----------
+    dropout, dropout_sites, mid_dropout
+        Of teacher and student; see `single-dropout`.
+    student_epochs : int, optional
+        Epochs of the student; None: the recipe's.
+    distillation_weight : float
+        Weight of the squared error of the embedding; the cross-entropy has the rest. As `ssd`.
+    """
+
+    distillation_weight: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        weight = self.distillation_weight
+        require(0 <= weight <= 1, f"distillation_weight must lie between 0 and 1, not {weight}")
+
+    def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
+        """Train a copy of the teacher towards the teacher's embeddings."""
+        teacher = freeze(workbench.member(dropout=self.rates))
+        student = workbench.copy(teacher)
+        objective = EmbeddingTarget(workbench.bind(teacher), self.distillation_weight)
+        workbench.train(student, objective, epochs=self.budget(workbench.recipe), purpose="student")
+        return Predictor([self.deploy(student, workbench)], teacher=self.deploy(teacher, workbench))
+
+
+class EmbeddingTarget(Objective):
+    """Cross-entropy, and mean squared error from a frozen teacher's embedding (before the student's own embed dropout)."""
+
+    def __init__(self, teacher: Network, weight: float) -> None:
+        super().__init__()
+        self.teacher = teacher
+        self.weight = weight
+
+    def prepare(self, x: Tensor) -> None:
+        """Ask the teacher once about all training cases."""
+        _, self.targets = outputs(self.teacher, x)
+
+    def losses(self, network: Network, batch: Batch) -> dict[str, Tensor]:
+        """Weighted cross-entropy "ce" and squared error "feature"."""
+        logits, embedding, _ = network(batch.x)
+        return {
+            "ce": (1 - self.weight) * functional.cross_entropy(logits, batch.y),
+            "feature": self.weight * functional.mse_loss(embedding, self.targets[batch.index]),
+        }

@@ -1,0 +1,65 @@
+"""Stochastic representations: N embeddings of each case by a frozen teacher whose dropout is on."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ssd_cli.backbones.base import Dropout, DropoutSite, Network
+from ssd_cli.training.objective import Batch
+from ssd_cli.training.predict import outputs
+
+# Values of one map that go through the second half at once: small maps gain from larger batches, large ones from bounded memory.
+_VALUES_AT_ONCE = 2**20
+
+
+class StochasticTeacher:
+    """N embeddings of each case under fresh dropout masks.
+
+    The teacher itself stays in eval mode throughout: masks are drawn and applied here, between its halves, so that its batch norms
+    cannot be touched and nobody else's random numbers shift.
+
+    Parameters
+    ----------
+    teacher : Network
+        Frozen; or another execution of it.
+    n : int
+        Representations of each case.
+    dropout : Dropout
+        Rates of the masks.
+    generator : torch.Generator
+        Draws the masks, on the teacher's device.
+
+    Attributes
+    ----------
+    embeddings : Tensor, shape (n_cases, size)
+        Without dropout, of the whole training set. Without the site `mid` every representation is a mask on a row of it, so the
+        teacher is run once per training rather than N times per step.
+    """
+
+    def __init__(self, teacher: Network, n: int, dropout: Dropout, generator: torch.Generator) -> None:
+        self.teacher = teacher
+        self.n = n
+        self.mid_site, self.embed_site = DropoutSite(dropout.mid), DropoutSite(dropout.embed)
+        self.mid_site.generator = self.embed_site.generator = generator
+
+    def prepare(self, x: Tensor) -> None:
+        """Embed all training series (n_cases, n_channels, n_timepoints) once."""
+        _, self.embeddings = outputs(self.teacher, x)
+
+    @torch.no_grad()
+    def represent(self, batch: Batch) -> Tensor:
+        """Fresh representations of a batch, shape (n_cases, N, size)."""
+        if self.mid_site.rate:
+            representations = self._second_halves(batch.x)
+        else:
+            representations = self.embeddings[batch.index].unsqueeze(1).expand(-1, self.n, -1)
+        return self.embed_site(representations.flatten(0, 1)).view(representations.shape)
+
+    def _second_halves(self, x: Tensor) -> Tensor:
+        """The stem once, then N second halves, each with its own mask of the stem's channels: (n_cases, N, size)."""
+        maps = self.teacher.stem(x)
+        masks = self.mid_site.mask(self.n * len(maps), maps.shape[1], maps).view(self.n, len(maps), -1, 1)
+        at_once = max(1, _VALUES_AT_ONCE // maps.numel())
+        passes = [self.teacher.pool(self.teacher.body((maps * part).flatten(0, 1))) for part in masks.split(at_once)]
+        return torch.cat(passes).view(self.n, len(maps), -1).transpose(0, 1)

@@ -1,0 +1,92 @@
+"""What a method may see of a dataset: the training set, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Equal-length training series, ready for a network.
+
+    Parameters
+    ----------
+    X : ndarray of float32, shape (n_cases, n_channels, n_timepoints)
+        NaN marks the steps after the end of a shorter series, over which networks do not pool.
+    y : ndarray of int64, shape (n_cases,)
+        Class indices, 0 to n_classes - 1.
+    n_classes : int
+        Number of classes of the dataset; a part of it may lack some.
+    dataset : str
+        Name of the dataset; sub-seeds are derived from it.
+    resample : int
+        0 is the archive's own split.
+    groups : ndarray of int64, shape (n_cases,), optional
+        Subject of every case, where known.
+    """
+
+    X: Floats
+    y: Ints
+    n_classes: int
+    dataset: str
+    resample: int = 0
+    groups: Ints | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.X.ndim != 3 or self.X.dtype != np.float32 or self.y.dtype != np.int64 or len(self.X) != len(self.y):
+            raise ValueError(f"X {self.X.shape} {self.X.dtype} and y {self.y.shape} {self.y.dtype} do not fit together")
+
+    @property
+    def n_cases(self) -> int:
+        """Number of training series."""
+        return self.X.shape[0]
+
+    @property
+    def n_channels(self) -> int:
+        """Number of channels of each series."""
+        return self.X.shape[1]
+
+    @property
+    def n_timepoints(self) -> int:
+        """Number of steps of each series."""
+        return self.X.shape[2]
+
+    @cached_property
+    def padded(self) -> bool:
+        """Whether any series ends before the others."""
+        return bool(np.isnan(self.X[:, 0, -1]).any())
+
+    @cached_property
+    def class_counts(self) -> tuple[int, ...]:
+        """Training cases per class, shape (n_classes,)."""
+        return tuple(int(count) for count in np.bincount(self.y, minlength=self.n_classes))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the arrays."""
+        parts: list[npt.NDArray] = [self.X, self.y]
+        if self.groups is not None:
+            parts.append(self.groups)
+        return digest_of_arrays(parts)
+
+    def subset(self, index: npt.NDArray[np.intp]) -> TrainingSet:
+        """The cases at `index`, in that order."""
+        groups = None if self.groups is None else self.groups[index]
+        return TrainingSet(self.X[index], self.y[index], self.n_classes, self.dataset, self.resample, groups)
+
+
+def digest_of_arrays(arrays: list[npt.NDArray]) -> str:
+    """SHA-256 over dtype, shape and bytes of each array, in order."""
+    sha = hashlib.sha256()
+    for array in arrays:
+        sha.update(f"{array.dtype.str}{array.shape}".encode())
+        sha.update(np.ascontiguousarray(array).tobytes())
+    return sha.hexdigest()

@@ -1,0 +1,45 @@
+"""The test set behind a seal that is broken once the predictor can no longer change."""
+
+from __future__ import annotations
+
+from ssd_cli.protocol.containers import Floats, Ints
+
+
+class SealedTest:
+    """Prepared test series and their labels; no method ever holds one.
+
+    Parameters
+    ----------
+    X : ndarray of float32, shape (n_cases, n_channels, n_timepoints)
+    y : ndarray of int64, shape (n_cases,)
+        Class indices.
+    """
+
+    def __init__(self, X: Floats, y: Ints) -> None:
+        self.__X = X
+        self.__y = y
+
+    @property
+    def n_cases(self) -> int:
+        """Number of test series."""
+        return len(self.__X)
+
+    def unseal(self, frozen: bool) -> tuple[Floats, Ints]:
+        """The series and labels.
+
+        Parameters
+        ----------
+        frozen : bool
+            Whether the predictor is final: every network in evaluation mode, no parameter trainable.
+
+        Raises
+        ------
+        RuntimeError
+            The predictor can still change: a mistake in the program, never in its use.
+        """
+        if frozen is not True:
+            raise RuntimeError("The test set stays sealed until the predictor is frozen.")
+        return self.__X, self.__y
+
+    def __repr__(self) -> str:
+        return f"SealedTest(n_cases={self.n_cases})"

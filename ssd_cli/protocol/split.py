@@ -1,0 +1,68 @@
+"""One resample of a dataset: a training set for the methods, a sealed test set for the runner."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ssd_cli.archives.dataset import Dataset
+from ssd_cli.archives.prepare import Preparation
+from ssd_cli.errors import SsdBenchError
+from ssd_cli.protocol.containers import TrainingSet
+from ssd_cli.protocol.resample import resample_indices
+from ssd_cli.protocol.sealed import SealedTest
+
+
+def split(dataset: Dataset, resample: int, preparation: Preparation) -> tuple[TrainingSet, SealedTest]:
+    """Resample, then prepare: the preparation is fitted on the training cases of this resample and on nothing else.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    resample : int
+        0 is the archive's split; see `resample_indices`.
+    preparation : Preparation
+
+    Returns
+    -------
+    training_set : TrainingSet
+        Cases in the order of the resample (sorted by class for k > 0); training shuffles them.
+    sealed_test : SealedTest
+
+    Raises
+    ------
+    SsdBenchError
+        The training set lacks a class, or has one class only.
+    """
+    train, test = dataset.train, dataset.test
+    train_index, test_index = resample_indices(dataset, resample)
+    X, labels = train.X + test.X, np.concatenate([train.y, test.y])
+    _check_classes(dataset, resample, labels[train_index])
+    y = np.searchsorted(np.array(dataset.classes), labels).astype(np.int64)
+    groups = None
+    if train.groups is not None and test.groups is not None:
+        groups = np.concatenate([train.groups, test.groups])[train_index]
+    training = [X[case] for case in train_index]
+    fitted = preparation.fit(training)
+    training_set = TrainingSet(
+        X=fitted.transform(training),
+        y=y[train_index],
+        n_classes=len(dataset.classes),
+        dataset=dataset.name,
+        resample=resample,
+        groups=groups,
+    )
+    return training_set, SealedTest(fitted.transform([X[case] for case in test_index]), y[test_index])
+
+
+def _check_classes(dataset: Dataset, resample: int, y_train: np.ndarray) -> None:
+    present = np.unique(y_train).tolist()
+    where = f"The training set of {dataset.name}, resample {resample},"
+    if len(present) < 2:
+        raise SsdBenchError(f"{where} has one class only ({present[0]}).", "Classification needs at least two classes.")
+    lacking = sorted(set(dataset.classes) - set(present))
+    if lacking:
+        raise SsdBenchError(
+            f"{where} has no case of {', '.join(lacking[:10])}.",
+            "Every class of the test set must occur in the training set.",
+            "Use another resample, or remove the class from the files.",
+        )

@@ -1,0 +1,156 @@
+"""Names to objects, without importing them until they are asked for.
+
+A room of the package (methods, backbones, recipes) is a folder or file of classes decorated with ``@register("name")``. The
+names are read from the source text, so that listing and completing names costs milliseconds and never imports torch, and so
+that a new entry is one new file that touches no other.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from ssd_cli.errors import MisuseError, did_you_mean
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A name that was found in a source file."""
+
+    name: str
+    summary: str
+    module: str
+    plugin_sha256: str = ""
+    """Digest of the file that defines the entry, where it lies outside the package."""
+
+
+class Registry(Generic[T]):
+    """Lazily imported classes by name.
+
+    Parameters
+    ----------
+    kind : str
+        What the entries are, in the singular ("method"); used in messages.
+    source : str
+        Dotted name of the package or module whose files are read for ``@register("name")`` decorators.
+    """
+
+    def __init__(self, kind: str, source: str) -> None:
+        self.kind = kind
+        self._source = source
+        self._entries: dict[str, Entry] | None = None
+        self._classes: dict[str, type[T]] = {}
+
+    def register(self, name: str) -> Callable[[type[T]], type[T]]:
+        """Class decorator: make the class known as `name`."""
+
+        def decorate(cls: type[T]) -> type[T]:
+            known = self._classes.get(name)
+            if known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+                raise MisuseError(f"Two {self.kind}s are called '{name}': {known.__module__} and {cls.__module__}.")
+            self._classes[name] = cls
+            return cls
+
+        return decorate
+
+    def entries(self) -> list[Entry]:
+        """All known entries in the order of their names; nothing is imported."""
+        if self._entries is None:
+            self._entries = {}
+            for module, path in _source_files(self._source):
+                self._add(_scan(path, module, f"{self.kind}s"))
+        return sorted(self._entries.values(), key=lambda entry: entry.name)
+
+    def names(self) -> list[str]:
+        """All known names, sorted."""
+        return [entry.name for entry in self.entries()]
+
+    def entry(self, name: str) -> Entry:
+        """The entry called `name`; an unknown name is an error that names the nearest one."""
+        for entry in self.entries():
+            if entry.name == name:
+                return entry
+        raise MisuseError(
+            f"Unknown {self.kind} '{name}'.{did_you_mean(name, self.names())}",
+            f"Known {self.kind}s: {', '.join(self.names())}.",
+            f"See: ssd-bench ls {self.kind}s",
+        )
+
+    def get(self, name: str) -> type[T]:
+        """Import and return the class called `name`."""
+        entry = self.entry(name)
+        if name not in self._classes:
+            importlib.import_module(entry.module)
+        return self._classes[name]
+
+    def add_plugin(self, path: Path) -> list[str]:
+        """Read the entries of a file outside the package, import it, and return the names it defines for this registry.
+
+        Parameters
+        ----------
+        path : Path
+            A Python file. Its SHA-256 becomes part of the identity of everything it defines.
+        """
+        self.entries()
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        module = f"ssd_bench_plugin_{digest[:16]}"
+        found = _scan(path, module, f"{self.kind}s", digest)
+        self._add(found)
+        if module not in sys.modules:
+            specification = importlib.util.spec_from_file_location(module, path)
+            assert specification is not None and specification.loader is not None
+            loaded = importlib.util.module_from_spec(specification)
+            sys.modules[module] = loaded
+            specification.loader.exec_module(loaded)
+        return [entry.name for entry in found if entry.name in self._classes]
+
+    def _add(self, entries: list[Entry]) -> None:
+        assert self._entries is not None
+        for entry in entries:
+            known = self._entries.get(entry.name)
+            if known is not None and known != entry:
+                raise MisuseError(f"Two {self.kind}s are called '{entry.name}': in {known.module} and {entry.module}.")
+            self._entries[entry.name] = entry
+
+
+def _source_files(source: str) -> list[tuple[str, Path]]:
+    specification = importlib.util.find_spec(source)
+    assert specification is not None and specification.origin is not None
+    origin = Path(specification.origin)
+    if origin.name != "__init__.py":
+        return [(source, origin)]
+    return [(f"{source}.{path.stem}", path) for path in sorted(origin.parent.glob("*.py")) if path.stem != "__init__"]
+
+
+def _scan(path: Path, module: str, registry: str, digest: str = "") -> list[Entry]:
+    """Entries whose class carries the decorator ``@<registry>.register("name")``, read from the text."""
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    except SyntaxError as error:
+        raise MisuseError(f"{path}, line {error.lineno}: not valid Python ({error.msg}).") from error
+    entries = []
+    for node in tree.body:
+        if not isinstance(node, ast.ClassDef):
+            continue
+        for decorator in node.decorator_list:
+            if (
+                isinstance(decorator, ast.Call)
+                and isinstance(decorator.func, ast.Attribute)
+                and decorator.func.attr == "register"
+                and isinstance(decorator.func.value, ast.Name)
+                and decorator.func.value.id == registry
+                and decorator.args
+                and isinstance(decorator.args[0], ast.Constant)
+            ):
+                summary = (ast.get_docstring(node) or "").strip().split("\n")[0]
+                entries.append(Entry(str(decorator.args[0].value), summary, module, digest))
+    return entries

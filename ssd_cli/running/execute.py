@@ -1,0 +1,262 @@
+"""One cell, from its identity to its record. This is the only place that opens a test set, after the predictor is frozen."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ssd_cli.errors import SsdBenchError
+from ssd_cli.running.job import Job, Outcome
+from ssd_cli.running.packing import out_of_memory, releasing
+from ssd_cli.running.plan import PlannedCell, configured_backbone, configured_method, configured_recipe
+from ssd_cli.running.provenance import provenance, reduce_paths
+from ssd_cli.running.resume import record_mark
+from ssd_cli.store.atomic import StorageError, writing_to
+from ssd_cli.store.claims import Claims
+from ssd_cli.store.networks import NetworkStore
+from ssd_cli.store.record import CellRecord, difference
+from ssd_cli.store.results import ResultStore
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from ssd_cli.archives.dataset import Dataset
+    from ssd_cli.methods.base import Method, Predictor
+    from ssd_cli.protocol.containers import TrainingSet
+    from ssd_cli.protocol.sealed import SealedTest
+
+Tell = Callable[[Any], None]
+
+
+@dataclass
+class _Parts:
+    """What is known of a cell so far; a failure keeps what there is."""
+
+    scores: dict[str, float] = field(default_factory=dict)
+    costs: dict[str, Any] = field(default_factory=dict)
+    diagnostics: dict[str, Any] = field(default_factory=dict)
+    curves: list[dict[str, Any]] = field(default_factory=list)
+    networks: list[dict[str, Any]] = field(default_factory=list)
+    y: npt.NDArray[np.int64] | None = None
+    probabilities: npt.NDArray[np.float64] | None = None
+
+
+def finished_by_another(store: ResultStore, planned: PlannedCell) -> Outcome | None:
+    """What another run made of a cell meanwhile, or None.
+
+    Raises
+    ------
+    SsdBenchError
+        Another run writes the same cells with another configuration.
+    """
+    found = store.read(planned.cell)
+    if found is None:
+        return None
+    if found.identity_hash != planned.identity_hash:
+        raise SsdBenchError(
+            f"Another run with another configuration writes into {store.root} at the same time: {planned.cell}.",
+            "\n".join(difference(found.identity, planned.identity)),
+            "Use another --out for one of them.",
+        )
+    return Outcome(found.status, found.reason or "", 0.0, found.scores.get("accuracy"))
+
+
+@releasing
+def execute(job: Job, tell: Tell) -> Outcome:
+    """Claim a cell, compute it, and write its record; a task for a worker.
+
+    Whatever goes wrong inside the cell becomes a record with the status "failed". Only what makes any record impossible, such as a
+    full disk, is raised.
+    """
+    store, planned = ResultStore(job.out), job.planned
+    with writing_to(job.out):
+        claim = Claims(job.out / ".claims").take(planned.key, str(planned.cell))
+    if claim is None:
+        return Outcome("claimed")
+    with claim:
+        if record_mark(store, planned) != job.mark:
+            found = finished_by_another(store, planned)
+            if found is not None:
+                return found
+        started, parts = time.perf_counter(), _Parts()
+        status, reason, trace = "ok", None, None
+        try:
+            reason = _compute(job, parts, tell)
+            status = "skipped" if reason else "ok"
+        except StorageError:
+            raise  # no fault of the cell: it will succeed once there is room
+        except Exception as error:
+            if out_of_memory(error) and not job.alone:
+                return Outcome("memory")
+            status, reason = "failed", reduce_paths(_one_line(error))
+            trace = reduce_paths("".join(traceback.format_exception(error)))
+        if status != "ok":
+            parts.scores, parts.networks, parts.y, parts.probabilities = {}, [], None, None
+        record = _record(job, status, reason, trace, parts)
+        store.put(record, parts.y, parts.probabilities)
+    return Outcome(status, reason or "", time.perf_counter() - started, record.scores.get("accuracy"))
+
+
+def failed_record(job: Job, reason: str, trace: str | None) -> CellRecord:
+    """The record of a cell whose worker did not live to write it."""
+    return _record(job, "failed", reason, trace and reduce_paths(trace), _Parts())
+
+
+def _compute(job: Job, parts: _Parts, tell: Tell) -> str | None:
+    """Fill in the parts of the record; return the reason if the method cannot be used here."""
+    from ssd_cli.archives.prepare import Preparation
+    from ssd_cli.costs import PeakMemory
+    from ssd_cli.protocol.split import split
+    from ssd_cli.training.engine import kept_memory
+
+    identity = job.planned.identity
+    dataset = _dataset(identity["dataset"], job.data_dirs, identity["dataset_digest"])
+    training_set, sealed = split(dataset, identity["resample"], Preparation(**identity["preparation"]))
+    method = configured_method(identity)
+    reason = method.skip(training_set)
+    if reason:
+        return reason
+    with PeakMemory() as memory, kept_memory(min(64, training_set.n_cases) * training_set.n_timepoints):
+        predictor = _fit(job, method, training_set, parts, tell)
+        tell("testing")
+        _evaluate(predictor, sealed, parts)
+    parts.costs |= _measured(job, predictor, training_set, memory)
+    parts.costs |= predictor.costs
+    parts.diagnostics = dict(predictor.diagnostics)
+    parts.networks = _keep(job, predictor, training_set)
+    return None
+
+
+def _fit(job: Job, method: Method, training_set: TrainingSet, parts: _Parts, tell: Tell) -> Predictor:
+    from ssd_cli.training.predict import freeze
+    from ssd_cli.training.workbench import Workbench
+
+    identity = job.planned.identity
+    _warm_up(identity["threads"])
+    workbench = Workbench(
+        training_set,
+        configured_backbone(identity),
+        identity["backbone"],
+        configured_recipe(identity),
+        identity["seed"],
+        networks=NetworkStore(job.out),
+        device=identity["device"],
+        execution=identity["execution"],
+        on_epoch=tell,
+    )
+    started = time.perf_counter()
+    try:
+        predictor = method.fit(training_set, workbench)
+        for network in _networks(predictor):
+            freeze(network)
+    finally:
+        parts.costs |= workbench.ledger.summary(time.perf_counter() - started)
+        parts.curves = [asdict(entry) for entry in workbench.ledger.entries]
+    return predictor
+
+
+def _evaluate(predictor: Predictor, sealed: SealedTest, parts: _Parts) -> None:
+    """Open the test set and score; nothing can be trained any more."""
+    from ssd_cli.statistics.scores import accuracy, agreement, all_scores, disagreement
+    from ssd_cli.training.predict import predict_proba
+
+    frozen = not any(network.training or _trainable(network) for network in _networks(predictor))
+    X, y = sealed.unseal(frozen)
+    started = time.perf_counter()
+    members = predictor.member_probabilities(X)
+    probabilities = predictor.combine(members)
+    parts.costs["predict_seconds"] = time.perf_counter() - started
+    parts.scores = all_scores(y, probabilities)
+    if predictor.teacher is not None:
+        teacher = predict_proba(predictor.teacher, X)
+        parts.scores |= {"teacher_accuracy": accuracy(y, teacher), "teacher_agreement": agreement(teacher, probabilities)}
+    if len(members) > 1:
+        parts.scores["disagreement"] = disagreement(members)
+    parts.y, parts.probabilities = y, probabilities
+
+
+def _measured(job: Job, predictor: Predictor, training_set: TrainingSet, memory: Any) -> dict[str, Any]:
+    from ssd_cli.costs import measure
+
+    return measure(predictor, training_set) | {
+        "peak_memory_bytes": memory.peak_bytes,
+        "busy_workers": job.busy_workers,
+    }
+
+
+def _keep(job: Job, predictor: Predictor, training_set: TrainingSet) -> list[dict[str, Any]]:
+    """Store what the predictor needs and name it, and how to rebuild it; or only count it where networks are not to be kept."""
+    from ssd_cli.running.architecture import architecture
+    from ssd_cli.training.networks import state_to_arrays
+
+    entries = []
+    for network in predictor.networks:
+        if job.keep_networks:
+            name, size = NetworkStore(job.out).save(state_to_arrays(network))
+            rebuild = architecture(network, job.planned.identity, training_set)
+            entries.append({"kept": True, "sha256": name, "file_bytes": size, **rebuild})
+        else:
+            entries.append({"kept": False})
+    return entries
+
+
+def _record(job: Job, status: str, reason: str | None, trace: str | None, parts: _Parts) -> CellRecord:
+    return CellRecord(
+        cell=job.planned.cell,
+        identity=job.planned.identity,
+        status=status,
+        reason=reason,
+        traceback=trace,
+        scores=parts.scores,
+        costs=parts.costs,
+        diagnostics=parts.diagnostics,
+        curves=parts.curves,
+        networks=parts.networks,
+        provenance=provenance(job.planned.identity["threads"], job.command),
+    )
+
+
+@cache
+def _warm_up(threads: int) -> None:
+    """Give torch its number of threads, and load what it loads at the first training, a second or two that no cell shall pay."""
+    import torch
+
+    torch.set_num_threads(threads)
+    if torch.get_num_threads() != threads:
+        raise SsdBenchError(f"torch uses {torch.get_num_threads()} threads instead of {threads}.", "", "Use --threads 1.")
+    weight = torch.zeros(1, 1, 3, requires_grad=True)
+    optimiser = torch.optim.Adam([weight], fused=True)
+    torch.nn.functional.conv1d(torch.ones(2, 1, 8), weight).sum().backward()
+    optimiser.step()
+
+
+@lru_cache(maxsize=1)
+def _dataset(name: str, data_dirs: tuple[Path, ...], digest: str) -> Dataset:
+    """The dataset, kept for the next cell of this worker."""
+    from ssd_cli.archives.load import load
+
+    dataset = load(name, data_dirs, download=False)
+    if dataset.digest != digest:
+        raise SsdBenchError(
+            f"The dataset {name} has changed since this run was planned.", "", "Run the same command again: the plan is made anew."
+        )
+    return dataset
+
+
+def _networks(predictor: Predictor) -> list[Any]:
+    return [*predictor.networks, *([predictor.teacher] if predictor.teacher is not None else [])]
+
+
+def _trainable(network: Any) -> bool:
+    return any(parameter.requires_grad for parameter in network.parameters())
+
+
+def _one_line(error: Exception) -> str:
+    what = error.what if isinstance(error, SsdBenchError) else f"{type(error).__name__}: {error}"
+    return " ".join(what.split())[:500] or type(error).__name__

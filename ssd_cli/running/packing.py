@@ -1,0 +1,122 @@
+"""Several cells on one device: one starts only if what it may need at most fits beside those that run.
+
+Estimates come from shapes (`training.engine.footprint`) and the free memory from one look at the device when the run begins; the
+parent keeps account. A cell that runs out of memory all the same is tried once more with the device for itself, and then fails like
+any other. Not measured on a GPU yet.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from ssd_cli.running.plan import PlannedCell
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+SHARE = 0.9
+"""Of the memory that is free when a run begins: allocators lose some to fragments."""
+
+
+class Packing:
+    """What fits beside what.
+
+    Parameters
+    ----------
+    capacity : int, optional
+        Bytes of the device that the run may use; None: cells do not share a device's memory.
+    needs : mapping of str to int
+        Estimated peak of each cell, by key.
+    """
+
+    def __init__(self, capacity: int | None = None, needs: Mapping[str, int] | None = None) -> None:
+        self._capacity, self._needs = capacity, needs or {}
+        self._alone: set[str] = set()
+
+    def fits(self, cell: PlannedCell, running: Iterable[PlannedCell]) -> bool:
+        """Whether a cell may start beside those that run; where none does it always may."""
+        others = [other.key for other in running]
+        if not others:
+            return True
+        if self._alone.intersection([cell.key, *others]):
+            return False
+        return self._capacity is None or sum(self._needs.get(key, 0) for key in [cell.key, *others]) <= self._capacity
+
+    def isolate(self, cell: PlannedCell) -> None:
+        """Let a cell that ran out of memory start only where nothing else runs, and nothing beside it."""
+        self._alone.add(cell.key)
+
+    def is_alone(self, cell: PlannedCell) -> bool:
+        """Whether a cell has been isolated: its next failure counts."""
+        return cell.key in self._alone
+
+
+def look_at_device(
+    cells: Sequence[PlannedCell], data_dirs: tuple[Path, ...], tell: Callable[[Any], None] | None = None
+) -> tuple[int, dict[str, int]]:
+    """Bytes that a run may use of the CUDA device, and the estimated peak of each cell; a task for a worker."""
+    import torch
+
+    free, _ = torch.cuda.mem_get_info()
+    return int(SHARE * free), needs_of(cells, data_dirs)
+
+
+def needs_of(cells: Sequence[PlannedCell], data_dirs: tuple[Path, ...]) -> dict[str, int]:
+    """Estimated peak bytes of each cell on a device, by key: its process, its data, and the networks of its largest step."""
+    from ssd_cli.running.plan import configured_backbone, configured_method, configured_recipe
+    from ssd_cli.training.engine import BATCHES_MEMBERS
+    from ssd_cli.training.engine.footprint import CONTEXT_BYTES, members_at_once, training_bytes
+
+    needs, shapes = {}, {}
+    for cell in cells:
+        identity, name = cell.identity, cell.cell.dataset
+        if name not in shapes:
+            shapes[name] = _shape(name, data_dirs)
+        n_cases, n_channels, n_timepoints, n_classes = shapes[name]
+        batch_size = configured_recipe(identity).batch(n_cases)
+        each = training_bytes(configured_backbone(identity), n_channels, n_timepoints, n_classes, batch_size)
+        members = configured_method(identity).at_once if identity["execution"] in BATCHES_MEMBERS else 1
+        data = 4 * n_cases * n_channels * n_timepoints
+        needs[cell.key] = CONTEXT_BYTES + data + each * members_at_once(members, each)
+    return needs
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether a device's memory ran out."""
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError)
+
+
+def releasing(task: Callable[P, R]) -> Callable[P, R]:
+    """Let a task end with giving back the device's memory that torch keeps for later tensors: other processes wait for it."""
+
+    @wraps(task)
+    def wrapped(*arguments: P.args, **options: P.kwargs) -> R:
+        try:
+            return task(*arguments, **options)
+        finally:
+            torch = sys.modules.get("torch")
+            if torch is not None and torch.cuda.is_initialized():
+                gc.collect()
+                torch.cuda.empty_cache()
+
+    return wrapped
+
+
+def _shape(name: str, data_dirs: tuple[Path, ...]) -> tuple[int, int, int, int]:
+    """Cases, channels, steps and classes of a training set."""
+    from ssd_cli.archives import catalog
+    from ssd_cli.archives.load import load
+
+    size = catalog.size(name)
+    if size is not None and size.n_train and size.n_channels and size.n_timepoints and size.n_classes:
+        return size.n_train, size.n_channels, size.n_timepoints, size.n_classes
+    dataset = load(name, data_dirs, download=False)
+    return dataset.train.n_cases, dataset.train.n_channels, int(dataset.train.lengths.max()), len(dataset.classes)

@@ -1,0 +1,335 @@
+"""From a suite to cells: every name resolved, every identity fixed, before anything is computed."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ssd_cli import PROTOCOL_VERSION
+from ssd_cli.configuration import as_dict, configure, digest, label, parse_label, slug
+from ssd_cli.errors import MisuseError, SsdBenchError
+from ssd_cli.store.record import Cell, plain
+
+if TYPE_CHECKING:
+    from ssd_cli.archives.prepare import Preparation
+    from ssd_cli.backbones.base import Backbone
+    from ssd_cli.methods.base import Method
+    from ssd_cli.registry import Registry
+    from ssd_cli.running.suite import Suite
+    from ssd_cli.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """A cell that a run is to have.
+
+    Parameters
+    ----------
+    cell : Cell
+    identity : dict
+        Everything that decides the numbers, as it goes into the record.
+    group : str
+        Cells of one group share networks: same dataset, backbone, resample, seed.
+    cost : float
+        Estimated seconds on one core, all networks trained; for ordering and a first idea.
+    """
+
+    cell: Cell
+    identity: dict[str, Any]
+    group: str
+    cost: float
+
+    @cached_property
+    def key(self) -> str:
+        """Name of the cell's claim."""
+        return cell_key(self.cell)
+
+    @cached_property
+    def identity_hash(self) -> str:
+        """SHA-256 (hex) of the identity, as a record has it."""
+        return digest(plain(self.identity))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cells of a suite.
+
+    Parameters
+    ----------
+    cells : list of PlannedCell
+    device : str
+        "cpu", "cuda" or "mps"; "auto" resolved.
+    absent : tuple of str
+        Datasets that are not on this machine yet; only a dry run leaves them so. Their cells' digests are empty.
+    left_out : tuple of str
+        Datasets that the user wants left out because they are not on this machine.
+    done : dict of str to str
+        Status ("ok", "failed", "skipped") of the cells, by key, that need not be computed (`resume.look`).
+    marks : dict of str to tuple
+        State on disk of the records, by key, that are there now; where it changes, another run was faster.
+    """
+
+    cells: list[PlannedCell]
+    device: str
+    absent: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    done: dict[str, str] = field(default_factory=dict)
+    marks: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def pending(self) -> list[PlannedCell]:
+        """The cells to compute."""
+        return [cell for cell in self.cells if cell.key not in self.done]
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """A configured method, backbone or recipe."""
+
+    label: str
+    slug: str
+    identity: dict[str, Any]
+    configuration: Any
+
+
+class _Shape(NamedTuple):
+    """Of a training set."""
+
+    n_cases: int
+    n_channels: int
+    n_timepoints: int
+
+
+NO_BACKBONE = _Choice("none", "none", {"name": "none", "parameters": {}}, None)
+"""Of the cells of methods that have no network."""
+
+
+def cell_key(cell: Cell) -> str:
+    """Name of a cell's claim: it depends on where the record lies."""
+    return "cell-" + digest([cell.seed, cell.folder, cell.dataset, cell.resample])[:32]
+
+
+def make_plan(suite: Suite, dry_run: bool, tell: Any = None) -> Plan:
+    """Resolve a suite; a task for a worker, since methods and backbones import torch.
+
+    Parameters
+    ----------
+    suite : Suite
+    dry_run : bool
+        Download nothing.
+    tell : callable, optional
+        Told what is being looked at.
+
+    Raises
+    ------
+    MisuseError
+        An unknown name, an unknown or ill-typed parameter.
+    SsdBenchError
+        A dataset that is absent or damaged.
+    """
+    from ssd_cli.archives import catalog
+    from ssd_cli.backbones.registry import backbones
+    from ssd_cli.methods.registry import methods
+    from ssd_cli.training.registry import recipes
+
+    chosen_methods = _distinct(_choose(methods, text) for text in suite.method)
+    chosen_backbones = _distinct(_choose(backbones, text) for text in suite.backbone)
+    recipe = _choose(recipes, suite.recipe)
+    device = resolve_device(suite.device)
+    names, left_out = _present(catalog.select(suite.archive, suite.dataset, suite.data_dir), suite)
+    cells, absent = [], []
+    for number, name in enumerate(names, start=1):
+        if tell is not None:
+            tell(f"looking at dataset {number} of {len(names)}: {name}")
+        data_digest = _digest(name, suite, dry_run)
+        if not data_digest:
+            absent.append(name)
+        common = {
+            "dataset": name,
+            "dataset_digest": data_digest,
+            "preparation": asdict(preparation_of(name, suite)),
+            "device": device,
+            "threads": suite.threads,
+            "protocol_version": PROTOCOL_VERSION,
+        }
+        shape = _shape(name, suite, bool(data_digest))
+        for backbone in [*chosen_backbones, NO_BACKBONE]:
+            members = [method for method in chosen_methods if method.configuration.uses_backbone != (backbone is NO_BACKBONE)]
+            execution = _execution(backbone, recipe, shape, device, suite) if backbone is not NO_BACKBONE else "plain"
+            for resample, seed, method in itertools.product(suite.resamples, suite.seeds, members):
+                cells.append(_cell(common | {"execution": execution}, method, backbone, recipe, resample, seed, shape))
+    return Plan(cells, device, tuple(absent), tuple(left_out))
+
+
+def _present(names: list[str], suite: Suite) -> tuple[list[str], list[str]]:
+    """The datasets to use, and those to leave out because they are absent (only where the user asked for that)."""
+    from ssd_cli.archives.sources import locate
+
+    if not suite.only_present:
+        return names, []
+    present = [name for name in names if locate(name, suite.data_dir) is not None]
+    if not present:
+        raise SsdBenchError(
+            f"None of the {len(names)} datasets is on this machine.",
+            "--only-present uses what is there.",
+            "See: ssd-bench data download",
+        )
+    return present, [name for name in names if name not in present]
+
+
+def preparation_of(name: str, suite: Suite) -> Preparation:
+    """The archive's default rules, but for what the suite names."""
+    from ssd_cli.archives.prepare import default_preparation
+
+    wishes = {key: getattr(suite, key) for key in ("length", "impute", "scale") if getattr(suite, key) is not None}
+    return replace(default_preparation(name), **wishes)
+
+
+def configured_method(identity: dict[str, Any]) -> Method:
+    """The method of a cell's identity."""
+    from ssd_cli.methods.registry import methods
+
+    return methods.get(identity["method"]["name"])(**identity["method"]["parameters"])
+
+
+def configured_backbone(identity: dict[str, Any]) -> Backbone:
+    """The backbone of a cell's identity; one that builds nothing for a method without networks."""
+    from ssd_cli.backbones.registry import backbones
+
+    if identity["backbone"] == NO_BACKBONE.identity:
+        from ssd_cli.backbones.base import NoBackbone
+
+        return NoBackbone()
+    return backbones.get(identity["backbone"]["name"])(**identity["backbone"]["parameters"])
+
+
+def configured_recipe(identity: dict[str, Any]) -> Recipe:
+    """The recipe of a cell's identity, filled in for its backbone."""
+    from ssd_cli.training.registry import recipes
+
+    return recipes.get(identity["recipe"]["name"])(**identity["recipe"]["parameters"])
+
+
+def resolve_device(wanted: str) -> str:
+    """The kind of device; "auto" is the best one there is.
+
+    Raises
+    ------
+    MisuseError
+        A device that this machine or this build of torch does not have.
+    """
+    import torch
+
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wanted == "auto":
+        return next(kind for kind, is_there in there.items() if is_there)
+    if not there[wanted]:
+        raise MisuseError(
+            f"There is no device '{wanted}' that torch can use here.",
+            f"Available: {', '.join(kind for kind, is_there in there.items() if is_there)}.",
+            "Use --device auto.",
+        )
+    return wanted
+
+
+def _choose(registry: Registry[Any], text: str) -> _Choice:
+    name, parameters = parse_label(text)
+    entry = registry.entry(name)
+    configuration = configure(registry.get(name), name, parameters)
+    identity: dict[str, Any] = {"name": name, "parameters": as_dict(configuration)}
+    if entry.plugin_sha256:
+        identity["plugin_sha256"] = entry.plugin_sha256
+    versions = configuration.versions() if hasattr(configuration, "versions") else {}
+    if versions:
+        identity["versions"] = versions
+    return _Choice(label(name, configuration), slug(name, configuration), identity, configuration)
+
+
+def _distinct(choices: Iterator[_Choice]) -> list[_Choice]:
+    """Each configuration once, in the order in which it was first named."""
+    return list({choice.label: choice for choice in choices}.values())
+
+
+def _cell(
+    common: dict[str, Any], method: _Choice, backbone: _Choice, recipe: _Choice, resample: int, seed: int, shape: _Shape
+) -> PlannedCell:
+    filled = recipe.configuration.for_backbone(backbone.identity["name"])
+    cell = Cell(
+        dataset=common["dataset"],
+        method=method.label,
+        backbone=backbone.label,
+        recipe=recipe.label,
+        resample=resample,
+        seed=seed,
+        folder=f"{method.slug}@{backbone.slug}",
+    )
+    identity = {
+        **common,
+        "method": method.identity,
+        "backbone": backbone.identity,
+        "recipe": {"name": recipe.identity["name"], "parameters": as_dict(filled)},
+        "resample": resample,
+        "seed": seed,
+    }
+    group = f"{cell.dataset} {backbone.label} {resample} {seed}"
+    seconds = shape.n_cases * shape.n_timepoints * filled.epochs * _SECONDS.get(backbone.identity["name"], _SECONDS["inception"])
+    return PlannedCell(cell, identity, group, seconds * method.configuration.cost(filled))
+
+
+# Seconds of training per case and time step on one core of a small cloud machine, measured on 50 x 150 and 256 x 500 steps without
+# any faster execution. They order cells and give a first idea; twice as much or half is well possible.
+_SECONDS = {"inception": 9e-5, "h-inception": 1e-4, "resnet": 1e-4, "fcn": 3e-5, "lite": 1.2e-5}
+
+
+def _digest(name: str, suite: Suite, dry_run: bool) -> str:
+    from ssd_cli.archives.load import digest_of
+    from ssd_cli.archives.sources import locate
+
+    if dry_run and locate(name, suite.data_dir) is None:
+        return ""
+    return digest_of(name, suite.data_dir, suite.download)
+
+
+def _shape(name: str, suite: Suite, here: bool) -> _Shape:
+    """Shape of the training part of the archive's split."""
+    from ssd_cli.archives import catalog
+    from ssd_cli.archives.load import load
+
+    size = catalog.size(name)
+    if size is not None and size.n_train and size.n_channels and size.n_timepoints:
+        return _Shape(size.n_train, size.n_channels, size.n_timepoints)
+    if not here:
+        return _Shape(1, 1, 1)
+    train = load(name, suite.data_dir, download=False).train
+    return _Shape(train.n_cases, train.n_channels, int(train.lengths.max()))
+
+
+def _execution(backbone: _Choice, recipe: _Choice, shape: _Shape, device: str, suite: Suite) -> str:
+    """How the networks of a cell are computed: the planner's choice, or the one that the user forces.
+
+    Raises
+    ------
+    MisuseError
+        The backbone has no such execution.
+    """
+    from ssd_cli.training.engine import bind, plan
+
+    network = backbone.configuration.build(shape.n_channels, 2)
+    if suite.engine != "auto":
+        bind(network, suite.engine)
+        return suite.engine
+    filled = recipe.configuration.for_backbone(backbone.identity["name"])
+    batch_size = filled.batch(shape.n_cases)
+    return plan(
+        network,
+        shape.n_channels,
+        shape.n_timepoints,
+        batch_size,
+        device=device,
+        threads=suite.threads,
+        epochs=filled.epochs,
+        precision=filled.precision,
+    )

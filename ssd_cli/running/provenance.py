@@ -1,0 +1,124 @@
+"""Where a result was made: versions, revision, hardware, command. Nothing that names a person, a machine or a folder of theirs."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path, PurePath
+from typing import Any
+
+from ssd_cli import __version__
+
+_PACKAGES = ("torch", "numpy", "scipy", "aeon", "sktime", "safetensors")
+_QUOTED = re.compile(r"""(["'])((?:[A-Za-z]:[\\/]|[/\\~])[^"'\n]*)\1""")
+_BARE = re.compile(r"""(?<![\w.:/\\>'"…])((?:[A-Za-z]:[\\/]|~?/)[^\s"':,;()<>\[\]]+)""")
+
+
+def provenance(threads: int, command: Sequence[str]) -> dict[str, Any]:
+    """What is worth knowing about where and how this process works.
+
+    Parameters
+    ----------
+    threads : int
+        Of this worker.
+    command : sequence of str
+        The command line of the run.
+    """
+    return {
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": reduce_command(command),
+        "threads": threads,
+        **_fixed(),
+    }
+
+
+@cache
+def _fixed() -> dict[str, Any]:
+    return {
+        "versions": {"ssd-bench": __version__, "python": platform.python_version(), **_versions()},
+        "revision": git_revision(),
+        "platform": f"{platform.system()} {platform.release().partition('-')[0]} {platform.machine()}",
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count(),
+    }
+
+
+def reduce_paths(text: str) -> str:
+    """Text, such as a traceback, with every absolute path cut down to its last parts and the machine's name taken out.
+
+    Of a path inside an installed package the part behind ``site-packages`` is kept, of one inside this package the part from
+    ``ssd_cli`` on, of any other the last component.
+    """
+    text = _QUOTED.sub(lambda match: f"{match[1]}{_reduced(match[2])}{match[1]}", text)
+    text = _BARE.sub(lambda match: _reduced(match[1]), text)
+    name = socket.gethostname()
+    return re.sub(rf"\b{re.escape(name)}\b", "host", text) if len(name) > 3 else text
+
+
+def reduce_command(command: Sequence[str]) -> str:
+    """A command line whose absolute and upward paths are cut down to their last component."""
+    program = PurePath(command[0]).name if command else ""
+    program = "python -m ssd_cli" if program in ("__main__.py", "-m") else program
+    return " ".join([program, *map(_reduced_argument, command[1:])])
+
+
+@cache
+def git_revision() -> str | None:
+    """The revision of the checkout that this package runs from, with ``+changes`` where files differ; None outside a checkout."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    try:
+        revision = _git(root, "rev-parse", "HEAD")
+        return revision + ("+changes" if _git(root, "status", "--porcelain", "--untracked-files=no", "--", "ssd_cli") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(root: Path, *arguments: str) -> str:
+    return subprocess.run(
+        ["git", "--no-optional-locks", "-C", str(root), *arguments], capture_output=True, text=True, check=True, timeout=10
+    ).stdout.strip()
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _cpu_model() -> str:
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _reduced(path: str) -> str:
+    parts = [part for part in re.split(r"[/\\]", path) if part]
+    for anchor, keep in (("site-packages", 1), ("dist-packages", 1), ("ssd_cli", 0)):
+        if anchor in parts:
+            last = len(parts) - 1 - parts[::-1].index(anchor)
+            return "/".join(parts[last + keep :])
+    return f"…/{parts[-1]}" if parts else "/"
+
+
+def _reduced_argument(argument: str) -> str:
+    option, equals, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
+    path = PurePath(value)
+    if path.is_absolute() or ".." in path.parts or value.startswith("~"):
+        value = f"…/{path.name}"
+    return f"{option}{equals}{value}"

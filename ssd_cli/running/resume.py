@@ -1,0 +1,118 @@
+"""What of a plan is already there. Identities are compared, never names; nothing is reused or replaced silently."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ssd_cli.errors import MisuseError, SsdBenchError
+from ssd_cli.running.plan import Plan, PlannedCell, make_plan
+from ssd_cli.store.record import difference
+from ssd_cli.store.results import ResultStore
+
+if TYPE_CHECKING:
+    from ssd_cli.running.suite import Suite
+    from ssd_cli.store.record import Cell
+
+Mark = tuple[int, int]
+
+_TABLE_FROM = 2000
+"""Records from which on the table of all records is quicker than opening each; it needs pandas, which takes half a second."""
+
+_SHOWN = 3
+
+
+def plan_and_look(suite: Suite, dry_run: bool, tell: Any = None) -> Plan:
+    """Make the plan of a suite and compare it with what its output folder holds; a task for a worker."""
+    return look(make_plan(suite, dry_run, tell), suite)
+
+
+def look(plan: Plan, suite: Suite) -> Plan:
+    """The plan, with what is done.
+
+    A cell is done if a record of the same identity is there; a failed one too, unless `suite.retry_failed`. With `suite.overwrite`
+    a record of another identity is replaced; records of the same identity stay, since computing them again would give the same.
+
+    Raises
+    ------
+    MisuseError
+        A record of another identity is there; shows the difference.
+    SsdBenchError
+        A record is damaged or of another protocol version.
+    """
+    store = ResultStore(suite.out)
+    marks = {cell.key: mark for cell in plan.cells if (mark := record_mark(store, cell)) is not None}
+    there = [cell for cell in plan.cells if cell.key in marks]
+    done, changed = {}, []
+    for cell, status, identity_hash in _records(store, there, suite.overwrite):
+        if identity_hash != cell.identity_hash and not (dry_absent(cell) or suite.overwrite):
+            changed.append(cell)
+        elif identity_hash == cell.identity_hash and not (status == "failed" and suite.retry_failed):
+            done[cell.key] = status
+    if changed:
+        raise _conflict(store, changed)
+    return dataclasses.replace(plan, done=done, marks=marks)
+
+
+def record_mark(store: ResultStore, planned: PlannedCell) -> Mark | None:
+    """The state of a cell's record on disk; it changes whenever the record is written."""
+    try:
+        stat = store.paths(planned.cell)[1].stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return stat.st_mtime_ns, stat.st_ino
+
+
+def record_path(store: ResultStore, cell: Cell) -> str:
+    """Where the cell's files lie below the root, without suffix, as the table of all records (`load_index`) has it."""
+    return store.paths(cell)[1].relative_to(store.root).with_suffix("").as_posix()
+
+
+def dry_absent(cell: PlannedCell) -> bool:
+    """Whether the cell's dataset is not on this machine, so that its identity is not known yet."""
+    return not cell.identity["dataset_digest"]
+
+
+def _records(store: ResultStore, cells: list[PlannedCell], overwrite: bool) -> Iterator[tuple[PlannedCell, str, str]]:
+    """Status and identity of every record that is whole."""
+    if len(cells) >= _TABLE_FROM and not overwrite:
+        from ssd_cli.store.index import load_index
+
+        table = load_index(store.root)
+        columns = (table[name].tolist() for name in ("path", "status", "identity_hash", "predictions"))
+        rows = {path: rest for path, *rest in zip(*columns, strict=True)}
+        for cell in cells:
+            status, identity_hash, predictions = rows.get(record_path(store, cell.cell), ("", "", "missing"))
+            if predictions in ("ok", ""):
+                yield cell, status, identity_hash
+        return
+    for cell in cells:
+        try:
+            record = store.read(cell.cell)
+        except SsdBenchError:
+            if not overwrite:
+                raise
+            continue
+        if record is not None and _predictions_are_whole(store, cell, record.predictions_sha256):
+            yield cell, record.status, record.identity_hash
+
+
+def _predictions_are_whole(store: ResultStore, cell: PlannedCell, expected: str | None) -> bool:
+    return expected is None or hashlib.sha256(store.paths(cell.cell)[0].read_bytes()).hexdigest() == expected
+
+
+def _conflict(store: ResultStore, changed: list[PlannedCell]) -> MisuseError:
+    lines = []
+    for cell in changed[:_SHOWN]:
+        record = store.read(cell.cell)
+        if record is not None:
+            lines += [f"{cell.cell}:", *(f"  {line}" for line in difference(record.identity, cell.identity))]
+    if len(changed) > _SHOWN:
+        lines.append(f"and {len(changed) - _SHOWN} more.")
+    return MisuseError(
+        f"{store.root} holds {len(changed)} of these cells under another configuration; nothing was computed.",
+        "\n".join(lines),
+        "Use another --out to keep both, or --overwrite to replace them.",
+    )

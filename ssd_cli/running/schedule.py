@@ -1,0 +1,62 @@
+"""In which order cells are handed to workers: longest first, and cells that share networks one after the other on one worker."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ssd_cli.running.plan import PlannedCell
+
+
+class Queue:
+    """The cells that are still to be handed out.
+
+    Parameters
+    ----------
+    cells : iterable of PlannedCell
+        A cell's `group` names the networks it shares with others; its `cost` is only compared.
+    """
+
+    def __init__(self, cells: Iterable[PlannedCell]) -> None:
+        self._groups: dict[str, list[PlannedCell]] = defaultdict(list)
+        self._started: set[str] = set()
+        for cell in cells:
+            self._groups[cell.group].append(cell)
+        for group in self._groups.values():
+            group.sort(key=lambda cell: cell.cost)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._groups.values()))
+
+    @property
+    def cost(self) -> float:
+        """Of all cells that wait."""
+        return sum(cell.cost for group in self._groups.values() for cell in group)
+
+    def waits(self, group: str) -> bool:
+        """Whether a cell of this group waits."""
+        return group in self._groups
+
+    def take(self, last_group: str | None = None) -> PlannedCell:
+        """The next cell for a worker that worked on `last_group`.
+
+        It is the longest of that group; else the longest of the group with the most work that nobody has started; else the longest
+        of all, which may have to wait for a network that another worker is training.
+        """
+        if last_group not in self._groups:
+            fresh = [group for group in self._groups if group not in self._started]
+            if fresh:
+                last_group = max(fresh, key=lambda group: sum(cell.cost for cell in self._groups[group]))
+            else:
+                last_group = max(self._groups, key=lambda group: self._groups[group][-1].cost)
+        self._started.add(last_group)
+        cell = self._groups[last_group].pop()
+        if not self._groups[last_group]:
+            del self._groups[last_group]
+        return cell
+
+    def put_back(self, cell: PlannedCell) -> None:
+        """Queue a cell again, as the next of its group."""
+        self._groups[cell.group].append(cell)

@@ -1,0 +1,214 @@
+"""What to run: the options of ``ssd-bench run``, from a YAML file and from the command line."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ssd_cli.errors import MisuseError, did_you_mean
+
+Numbers = tuple[int, ...]
+_KINDS = {"str": "a text", "int": "a whole number", "bool": "true or false", "Path": "a path"}
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The resolved options; every field is an option, ``data_dir`` being ``--data-dir``.
+
+    Parameters
+    ----------
+    archive, dataset : tuple of str
+        Names of archives; names of datasets, with ``*`` and ``?``.
+    method, backbone : tuple of str
+        Labels, such as ``ssd[representations=10]``.
+    recipe : str
+        Label of a recipe.
+    resamples, seeds : tuple of int
+    workers : int
+        Processes; 0 means as many as there are cores for.
+    threads : int
+        Of each worker.
+    device : str
+        "auto", "cpu", "cuda" or "mps".
+    engine : str
+        How networks are computed: "auto" (the planner chooses) or the name of an execution.
+    out : Path
+    data_dir, plugin : tuple of Path
+    length, impute, scale : str, optional
+        How series are prepared, where not as the archive's default.
+    only_present : bool
+        Leave out, and name, the datasets of an archive that are not on this machine.
+    overwrite, retry_failed, discard_networks, download : bool
+    """
+
+    archive: tuple[str, ...] = ()
+    dataset: tuple[str, ...] = ()
+    method: tuple[str, ...] = ()
+    backbone: tuple[str, ...] = ("inception",)
+    recipe: str = "fast"
+    resamples: Numbers = (0,)
+    seeds: Numbers = (0,)
+    workers: int = 0
+    threads: int = 1
+    device: str = "auto"
+    engine: str = "auto"
+    out: Path = Path("runs")
+    data_dir: tuple[Path, ...] = ()
+    plugin: tuple[Path, ...] = ()
+    length: str | None = None
+    impute: str | None = None
+    scale: str | None = None
+    overwrite: bool = False
+    retry_failed: bool = False
+    discard_networks: bool = False
+    download: bool = True
+    only_present: bool = False
+
+    def __post_init__(self) -> None:
+        _one_of("device", self.device, ("auto", "cpu", "cuda", "mps"))
+        _one_of("length", self.length, ("pad", "zeros", "edge", "noise", "truncate", "resize"))
+        _one_of("impute", self.impute, ("linear", "mean", "forward", "mask"))
+        _one_of("scale", self.scale, ("series", "train", "none"))
+        if self.threads < 1 or self.workers < 0:
+            raise MisuseError("--threads must be at least 1 and --workers at least 0 (0: as many as there are cores for).")
+        if not self.archive and not self.dataset:
+            raise MisuseError(
+                "No dataset is named.",
+                "Expected --dataset NAME or --archive NAME, or a suite that names them.",
+                "See: ssd-bench ls datasets",
+            )
+        if not self.method:
+            raise MisuseError(
+                "No method is named.", "Expected --method NAME, or a suite that names one.", "See: ssd-bench ls methods"
+            )
+
+    @property
+    def n_workers(self) -> int:
+        """Worker processes to start."""
+        return self.workers or max(1, available_cores() // self.threads)
+
+
+def parse_suite(file: Path | None, flags: Mapping[str, Any]) -> Suite:
+    """Join a YAML suite and the options of the command line.
+
+    Parameters
+    ----------
+    file : Path, optional
+        Its keys are the names of the options (``data-dir``); a value may be a list where the option may be repeated.
+    flags : mapping of str to object
+        Options by field name as they were typed; None or an empty list means not given. Explicit flags replace the file's value.
+
+    Raises
+    ------
+    MisuseError
+        The file cannot be read, a key is unknown, or a value is not what its option takes; names the line.
+    """
+    values = {} if file is None else _read(file)
+    values |= {
+        name: _value(name, flag, f"--{name.replace('_', '-')}") for name, flag in flags.items() if flag not in (None, [], ())
+    }
+    return Suite(**values)
+
+
+def parse_numbers(text: str | int | list[Any], where: str) -> Numbers:
+    """``5`` is 0 to 4, ``0,3,7`` are these three, ``3,`` is only 3; sorted, without repetition.
+
+    Parameters
+    ----------
+    text : str, int or list
+        A list holds the numbers themselves.
+    where : str
+        Option or file and line, for messages.
+    """
+    parts = text if isinstance(text, list) else str(text).split(",")
+    try:
+        numbers = [int(part) for part in parts if str(part).strip()]
+        if isinstance(text, bool) or any(isinstance(part, bool | float) for part in parts) or not numbers or min(numbers) < 0:
+            raise ValueError
+        count_only = not isinstance(text, list) and len(parts) == 1
+        if count_only and numbers[0] == 0:
+            raise ValueError
+    except ValueError:
+        raise MisuseError(
+            f"{where}: cannot read '{text}'.", "Expected 5 (for 0 to 4), 0,3,7 (for these) or 3, with a comma (for only 3)."
+        ) from None
+    return tuple(range(numbers[0])) if count_only else tuple(sorted(set(numbers)))
+
+
+def _read(file: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise MisuseError(
+            f"Cannot read the suite {file}: {getattr(error, 'strerror', None) or 'it is not a text file'}."
+        ) from error
+    try:
+        tree, values = yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise MisuseError(f"{file}{line}: not valid YAML ({getattr(error, 'problem', error)}).") from error
+    if not isinstance(values, dict) or not isinstance(tree, yaml.MappingNode):
+        raise MisuseError(f"{file}: not a suite.", "Expected lines such as 'dataset: [GunPoint]', one option each.")
+    known = {name.replace("_", "-"): name for name in _fields()}
+    suite: dict[str, Any] = {}
+    for node, _ in tree.value:
+        line = node.start_mark.line + 1
+        key = str(node.value)
+        if key not in known:
+            raise MisuseError(
+                f"{file}, line {line}: unknown option '{key}'.{did_you_mean(key, list(known))}",
+                f"Known options: {', '.join(known)}.",
+            )
+        if known[key] in suite:
+            raise MisuseError(f"{file}, line {line}: the option '{key}' stands twice.")
+        suite[known[key]] = _value(known[key], values[key], f"{file}, line {line}: {key}")
+    return {name: value for name, value in suite.items() if value is not None}
+
+
+def _fields() -> dict[str, Any]:
+    hints = typing.get_type_hints(Suite)
+    return {field.name: hints[field.name] for field in dataclasses.fields(Suite)}
+
+
+def _value(name: str, value: Any, where: str) -> Any:
+    """A value as its field wants it."""
+    hint = _fields()[name]
+    if name in ("resamples", "seeds"):
+        return parse_numbers(value, where)
+    if typing.get_origin(hint) is tuple:
+        kind = typing.get_args(hint)[0]
+        return tuple(_scalar(item, kind, where) for item in (value if isinstance(value, list | tuple) else [value]))
+    kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
+    return _scalar(value, kinds[0] if kinds else hint, where)
+
+
+def _scalar(value: Any, kind: type, where: str) -> Any:
+    if kind is Path and isinstance(value, str | Path):
+        return Path(value).expanduser()
+    if kind is str and isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    if type(value) is not kind:
+        raise MisuseError(f"{where}: cannot be {value!r}.", f"Expected {_KINDS[kind.__name__]}.")
+    return value
+
+
+def _one_of(option: str, value: str | None, allowed: tuple[str, ...]) -> None:
+    if value is not None and value not in allowed:
+        raise MisuseError(
+            f"--{option} cannot be '{value}'.{did_you_mean(value, list(allowed))}", f"Expected one of {', '.join(allowed)}."
+        )

@@ -1,0 +1,1 @@
+"""Pure functions on scores and probabilities: numpy and scipy only."""

@@ -1,0 +1,61 @@
+"""The Bayesian signed-rank test: how probable is it that a method is better, worse, or practically the same on the next dataset."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+PRIOR = 0.5
+"""Weight of the one pseudo-observation of no difference, as in baycomp."""
+SAMPLES = 20_000
+"""Puts the Monte-Carlo standard error of a probability below 0.004."""
+_CHUNK = 2_000  # samples at a time: 2,000 x 400 datasets are 6 MB
+
+
+class Posterior(NamedTuple):
+    """Probabilities that the first method is worse by more than the rope, within the rope, better by more than the rope."""
+
+    worse: float
+    same: float
+    better: float
+
+
+def signed_rank(differences: Floats, rope: float, n_samples: int = SAMPLES, seed: int = 0) -> Posterior:
+    """Posterior of the signed-rank test under a Dirichlet-process prior (Benavoli et al. 2014; Benavoli et al. 2017, section 4.3).
+
+    Parameters
+    ----------
+    differences : ndarray, shape (n_datasets,)
+        First method minus second.
+    rope : float
+        Half the width of the region of practical equivalence, in units of the differences.
+    n_samples : int
+    seed : int
+
+    Returns
+    -------
+    Posterior
+        Shares of the samples in which each of the three regions has the largest mass.
+    """
+    values = np.concatenate([[0.0], differences])
+    sums = values[:, None] + values[None, :]
+    above, below = _step(sums - 2 * rope), _step(-sums - 2 * rope)
+    prior = np.ones(len(values))
+    prior[0] = PRIOR
+    rng = np.random.default_rng(seed)
+    wins = np.zeros(3)
+    for start in range(0, n_samples, _CHUNK):
+        weights = rng.dirichlet(prior, min(_CHUNK, n_samples - start))
+        better, worse = (((weights @ matrix) * weights).sum(axis=1) for matrix in (above, below))
+        mass = np.stack([worse, 1 - better - worse, better], axis=1)
+        wins += np.bincount(mass.argmax(axis=1), minlength=3)
+    return Posterior(*(wins / n_samples).tolist())
+
+
+def _step(x: Floats) -> Floats:
+    """1 above zero, a half at it."""
+    return np.heaviside(x, 0.5)

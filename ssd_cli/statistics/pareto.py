@@ -1,0 +1,25 @@
+"""Which methods no other beats at once in score and in cost."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ssd_cli.statistics.ranks import TIE
+
+Floats = npt.NDArray[np.float64]
+
+
+def front(scores: Floats, costs: Floats) -> npt.NDArray[np.bool_]:
+    """Whether each method is on the Pareto front: none is at least as good and as cheap, and better in one of the two.
+
+    Parameters
+    ----------
+    scores, costs : ndarray, shape (n_methods,)
+        Higher scores and lower costs are better. NaN is on no front and keeps nobody off it.
+    """
+    known = np.isfinite(scores) & np.isfinite(costs)
+    scores, costs = np.where(known, scores, -np.inf), np.where(known, costs, np.inf)
+    no_worse = (scores[:, None] >= scores - TIE) & (costs[:, None] <= costs)
+    better = (scores[:, None] > scores + TIE) | (costs[:, None] < costs)
+    return known & ~(no_worse & better & known[:, None]).any(axis=0)

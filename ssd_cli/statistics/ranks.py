@@ -1,0 +1,42 @@
+"""Ranks on each dataset, their averages, and who beats whom how often.
+
+Everywhere: scores have shape (n_datasets, n_methods), and higher is better.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+TIE = 1e-12
+"""Scores that differ by less are equal: the rounding error of a mean must not decide a rank. The smallest real step, one test case
+of the largest dataset in one of hundreds of runs, is five orders of magnitude larger."""
+
+
+def rank_scores(scores: Floats) -> Floats:
+    """Rank 1 is the best of a dataset; equal scores share the mean of their ranks. Same shape as `scores`."""
+    gap = scores[:, None, :] - scores[:, :, None]  # [dataset, i, j]: by how much j is better than i
+    better = (gap > TIE).sum(axis=2)
+    equal = (np.abs(gap) <= TIE).sum(axis=2)
+    return better + (equal + 1) / 2
+
+
+class Contests(NamedTuple):
+    """Counts of datasets, shape (n_methods, n_methods): row against column."""
+
+    wins: npt.NDArray[np.int64]
+    ties: npt.NDArray[np.int64]
+    losses: npt.NDArray[np.int64]
+
+
+def contests(scores: Floats) -> Contests:
+    """On how many datasets the method of the row beats, equals and loses to the method of the column; the diagonal is 0."""
+    gap = scores[:, :, None] - scores[:, None, :]
+    wins = (gap > TIE).sum(axis=0)
+    ties = (np.abs(gap) <= TIE).sum(axis=0)
+    np.fill_diagonal(ties, 0)
+    return Contests(wins, ties, wins.T.copy())

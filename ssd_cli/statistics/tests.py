@@ -1,0 +1,175 @@
+"""Friedman's test over all methods, Wilcoxon's signed-rank test of each pair, and Holm's correction.
+
+Everywhere: scores have shape (n_datasets, n_methods), and higher is better.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ssd_cli.statistics.ranks import TIE, Floats, rank_scores
+
+EXACT_UP_TO = 50
+"""Number of datasets up to which the distribution is counted out, as scipy does; above it the normal one is as good."""
+
+
+@dataclass(frozen=True)
+class Friedman:
+    """Result of Friedman's test.
+
+    Parameters
+    ----------
+    statistic : float
+        Chi-squared, corrected for ties.
+    p : float
+    degrees : int
+        Degrees of freedom: n_methods - 1.
+    f, f_p : float
+        Iman and Davenport's statistic, which is less conservative, and its p-value.
+    f_degrees : (int, int)
+        Its degrees of freedom: n_methods - 1 and (n_methods - 1)(n_datasets - 1).
+    """
+
+    statistic: float
+    p: float
+    degrees: int
+    f: float
+    f_p: float
+    f_degrees: tuple[int, int]
+
+
+def friedman(scores: Floats) -> Friedman | None:
+    """Friedman's test that all methods have the same ranks; None with fewer than 3 methods or 2 datasets.
+
+    Friedman 1937, and in the form of Iman and Davenport 1980: F = (n - 1) χ² / (n (k - 1) - χ²).
+    """
+    from scipy.special import chdtrc, fdtrc
+
+    n_datasets, n_methods = scores.shape
+    if n_methods < 3 or n_datasets < 2:
+        return None
+    centred = rank_scores(scores) - (n_methods + 1) / 2
+    spread = (centred**2).sum()
+    degrees = (n_methods - 1, (n_methods - 1) * (n_datasets - 1))
+    if spread == 0:
+        return Friedman(0.0, 1.0, n_methods - 1, 0.0, 1.0, degrees)  # all methods are equal on every dataset
+    statistic = float((n_methods - 1) * (centred.sum(axis=0) ** 2).sum() / spread)
+    left = n_datasets * (n_methods - 1) - statistic
+    f = (n_datasets - 1) * statistic / left if left > 1e-9 * statistic else float("inf")
+    f_p = float(fdtrc(*degrees, f)) if np.isfinite(f) else 0.0
+    return Friedman(statistic, float(chdtrc(n_methods - 1, statistic)), n_methods - 1, f, f_p, degrees)
+
+
+@dataclass(frozen=True)
+class Wilcoxon:
+    """Result of the signed-rank test of a pair.
+
+    Parameters
+    ----------
+    statistic : float
+        The smaller of the two rank sums.
+    p : float
+        Two-sided.
+    exact : bool
+        Whether the distribution was counted out rather than approximated.
+    """
+
+    statistic: float
+    p: float
+    exact: bool
+
+
+def wilcoxon(differences: Floats) -> Wilcoxon:
+    """Two-sided signed-rank test that the differences (n_datasets,) are symmetric around 0.
+
+    Zeros are ranked with the others and then left out (Pratt 1959). The distribution is exact for at most `EXACT_UP_TO` differences
+    without zeros or ties, else normal without continuity correction, its variance corrected for zeros and ties.
+    """
+    from scipy.special import ndtr
+
+    size = np.abs(differences)
+    gap = size[:, None] - size[None, :]
+    n_equal = (np.abs(gap) <= TIE).sum(axis=1)
+    ranks = (gap > TIE).sum(axis=1) + (n_equal + 1) / 2
+    n, n_zero, counted = len(size), int((size <= TIE).sum()), size > TIE
+    statistic = float(min(ranks[differences > TIE].sum(), ranks[differences < -TIE].sum()))
+    if n_zero == n:
+        return Wilcoxon(statistic, 1.0, False)
+    if n <= EXACT_UP_TO and n_zero == 0 and (n_equal == 1).all():
+        return Wilcoxon(statistic, min(1.0, 2 * _share_at_most(int(statistic), n)), True)
+    mean = (n * (n + 1) - n_zero * (n_zero + 1)) / 4
+    variance = (n * (n + 1) * (2 * n + 1) - n_zero * (n_zero + 1) * (2 * n_zero + 1)) / 24
+    variance -= (n_equal[counted] ** 2 - 1).sum() / 48  # a group of t ties adds t (t² - 1)
+    return Wilcoxon(statistic, float(min(1.0, 2 * ndtr((statistic - mean) / np.sqrt(variance)))), False)
+
+
+def _share_at_most(statistic: int, n: int) -> float:
+    """Share of the 2^n subsets of {1, …, n} with a sum of at most `statistic`."""
+    counts = np.zeros(n * (n + 1) // 2 + 1)
+    counts[0] = 1
+    for rank in range(1, n + 1):
+        counts[rank:] += counts[:-rank].copy()
+    return float(counts[: statistic + 1].sum() / 2.0**n)
+
+
+def holm(p: Floats) -> Floats:
+    """Step-down adjusted p-values (Holm 1979), in the order of `p`: the i-th smallest of m times m - i + 1, never falling."""
+    order = np.argsort(p, kind="stable")
+    adjusted = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
+    result = np.empty_like(adjusted)
+    result[order] = adjusted
+    return result
+
+
+@dataclass(frozen=True)
+class PairwiseTests:
+    """All pairs of methods.
+
+    Parameters
+    ----------
+    p, adjusted : ndarray, shape (n_methods, n_methods)
+        Two-sided Wilcoxon p-values, as they are and after Holm's correction over all pairs; 1 on the diagonal.
+    exact : ndarray of bool, shape (n_methods, n_methods)
+    different : ndarray of bool, shape (n_methods, n_methods)
+        Adjusted p at most alpha, where `enough` datasets make that possible at all.
+    n_pairs : int
+    needed : int
+        The number of datasets below which no difference can be significant after the correction.
+    enough : bool
+        Whether there are that many.
+    """
+
+    p: Floats
+    adjusted: Floats
+    exact: npt.NDArray[np.bool_]
+    different: npt.NDArray[np.bool_]
+    n_pairs: int
+    needed: int
+    enough: bool
+
+
+def compare_pairs(scores: Floats, alpha: float = 0.05) -> PairwiseTests:
+    """Wilcoxon's test of every pair of methods, with Holm's correction over all of them.
+
+    The smallest two-sided p-value that n datasets can give is 2^(1 - n), and Holm compares the smallest of m with alpha / m. While
+    even that is out of reach nothing is called different, whatever the normal approximation says.
+    """
+    n_datasets, n_methods = scores.shape
+    first, second = np.triu_indices(n_methods, k=1)
+    results = [wilcoxon(scores[:, i] - scores[:, j]) for i, j in zip(first, second, strict=True)]
+    needed = datasets_needed(len(results), alpha)
+    p, adjusted = np.ones((n_methods, n_methods)), np.ones((n_methods, n_methods))
+    exact = np.zeros((n_methods, n_methods), dtype=bool)
+    p[first, second] = p[second, first] = [result.p for result in results]
+    adjusted[first, second] = adjusted[second, first] = holm(p[first, second])
+    exact[first, second] = exact[second, first] = [result.exact for result in results]
+    different = (adjusted <= alpha) & (n_datasets >= needed) & ~np.eye(n_methods, dtype=bool)
+    return PairwiseTests(p, adjusted, exact, different, len(results), needed, n_datasets >= needed)
+
+
+def datasets_needed(n_pairs: int, alpha: float = 0.05) -> int:
+    """The least number of datasets with which one of `n_pairs` differences can be significant after Holm's correction."""
+    return int(np.ceil(1 - np.log2(alpha / n_pairs)))

@@ -1,0 +1,1 @@
+"""Records on disk: atomic, resumable, readable by other tools."""

@@ -1,0 +1,179 @@
+"""Trained networks on disk: each trained once, whoever asks for it, and never trusted when damaged.
+
+    <root>/networks/<ab>/<sha256 of the file>.safetensors    the weights; the name is the digest of the content
+    <root>/networks/<cd>/<key>.json                          under this key: the weights' name, the training's report
+
+Two methods that end with the same weights share one file, and ``sha256sum`` tells whether a file is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ssd_cli.errors import SsdBenchError
+from ssd_cli.store import atomic
+from ssd_cli.store.claims import Claims
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Arrays = Mapping[str, npt.NDArray]
+    Trained = tuple[Arrays, dict[str, Any]]
+
+_NAME = re.compile(r"[0-9a-f]{64}")
+
+
+class NetworkStore:
+    """The networks of one folder of results.
+
+    Parameters
+    ----------
+    root : Path
+        The output folder of ``ssd-bench run``; networks lie in its folder ``networks``.
+    poll_seconds : float
+        How often to look whether another process has finished training a network.
+    """
+
+    def __init__(self, root: Path, poll_seconds: float = 0.2) -> None:
+        self.folder = Path(root) / "networks"
+        self._root = Path(root)
+        self._temporary = Path(root) / ".tmp"
+        self._claims = Claims(Path(root) / ".claims")
+        self._poll_seconds = poll_seconds
+
+    def obtain(self, key: str, train: Callable[[], Trained]) -> tuple[Arrays, dict[str, Any], bool]:
+        """The network of a key, trained now if nobody has trained it; waits while another live process does.
+
+        Parameters
+        ----------
+        key : str
+            64 hexadecimal digits: the digest of all that decides the weights.
+        train : callable
+            Makes the weights and a report (plain JSON values) of their training.
+
+        Returns
+        -------
+        arrays : mapping of str to ndarray
+        report : dict
+        reused : bool
+            False if this call trained it.
+        """
+        while True:
+            found = self._find(key)
+            if found is not None:
+                return *found, True
+            with atomic.writing_to(self._root):
+                claim = self._claims.take(f"network-{key}", "a shared network")
+            if claim is None:
+                time.sleep(self._poll_seconds)
+                continue
+            with claim:
+                found = self._find(key)  # finished between the first look and the claim
+                if found is not None:
+                    return *found, True
+                arrays, report = train()
+                self._put(key, arrays, report)
+                return arrays, report, False
+
+    def save(self, arrays: Arrays) -> tuple[str, int]:
+        """Keep the weights of a predictor; return the file's digest, which is its name, and its size in bytes."""
+        name, content = _serialise(arrays)
+        path = self._weights(name)
+        if not _is_whole(path, name):
+            self._write([(path, content)])
+        return name, len(content)
+
+    def load(self, name: str) -> Arrays:
+        """The weights that `save` named.
+
+        Raises
+        ------
+        SsdBenchError
+            If the file is gone or damaged.
+        """
+        arrays = _read(self._weights(name), name)
+        if arrays is None:
+            raise SsdBenchError(
+                f"The network {self._weights(name)} is missing or damaged.",
+                "Expected a file whose SHA-256 is its name.",
+                "Delete the records that name it and run the same command again: only these cells are computed anew.",
+            )
+        return arrays
+
+    def discard(self, keys: Iterable[str], keep: Iterable[str] = ()) -> int:
+        """Delete the networks trained under `keys`, but for the weights named in `keep`; return how many bytes that freed."""
+        kept, freed = set(keep), 0
+        for key in keys:
+            entry = self._entry(key)
+            if entry is None or entry["weights"] in kept:
+                continue
+            weights = self._weights(entry["weights"])
+            freed += weights.stat().st_size if weights.is_file() else 0
+            self._report(key).unlink(missing_ok=True)
+            weights.unlink(missing_ok=True)
+        return freed
+
+    def _find(self, key: str) -> Trained | None:
+        """What was trained under `key`; None where there is nothing, or where a file is damaged: then it is made anew."""
+        entry = self._entry(key)
+        arrays = None if entry is None else _read(self._weights(entry["weights"]), entry["weights"])
+        return None if entry is None or arrays is None else (arrays, entry["report"])
+
+    def _entry(self, key: str) -> dict[str, Any] | None:
+        try:
+            entry = json.loads(self._report(key).read_bytes())
+        except (FileNotFoundError, ValueError):
+            return None
+        whole = isinstance(entry, dict) and isinstance(entry.get("report"), dict) and _NAME.fullmatch(str(entry.get("weights")))
+        return entry if whole and entry.get("sha256") == _digest(entry) else None
+
+    def _put(self, key: str, arrays: Arrays, report: dict[str, Any]) -> None:
+        name, content = _serialise(arrays)
+        entry = {"weights": name, "report": report}
+        text = json.dumps({**entry, "sha256": _digest(entry)})
+        self._write([(self._weights(name), content), (self._report(key), text.encode())])
+
+    def _write(self, files: list[tuple[Path, bytes]]) -> None:
+        with atomic.writing_to(self._root):
+            atomic.write(files, self._temporary)
+
+    def _weights(self, name: str) -> Path:
+        return self.folder / name[:2] / f"{name}.safetensors"
+
+    def _report(self, key: str) -> Path:
+        return self.folder / key[:2] / f"{key}.json"
+
+
+def _serialise(arrays: Arrays) -> tuple[str, bytes]:
+    import numpy as np
+    from safetensors.numpy import save
+
+    content = save({name: np.asarray(array, order="C") for name, array in arrays.items()})
+    return hashlib.sha256(content).hexdigest(), content
+
+
+def _read(path: Path, name: str) -> Arrays | None:
+    """The arrays of a file whose digest is `name`; None where it is missing or damaged."""
+    from safetensors.numpy import load
+
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    return load(content) if hashlib.sha256(content).hexdigest() == name else None
+
+
+def _is_whole(path: Path, name: str) -> bool:
+    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == name
+
+
+def _digest(entry: dict[str, Any]) -> str:
+    """Of a key's entry, without the digest itself: Python writes a float so that it reads back to the same digits."""
+    text = json.dumps([entry["weights"], entry["report"]], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,102 @@
+"""Every score again, from the stored probabilities: what a record claims must be what its predictions give."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ssd_cli.errors import SsdBenchError
+from ssd_cli.statistics.scores import all_scores
+from ssd_cli.store import tsml
+from ssd_cli.store.record import CellRecord
+from ssd_cli.store.results import ResultStore
+
+TOLERANCE = 1e-12
+"""The stored probabilities read back bit by bit; only the order of a sum may differ between versions of numpy."""
+
+
+@dataclass
+class Recount:
+    """What a recount of a folder found.
+
+    Parameters
+    ----------
+    n_records, n_recounted : int
+        Records, and those with predictions (a failed cell has none).
+    n_scores : int
+        Scores that were computed again.
+    scores : dict
+        (path of the record, relative, without suffix) to all recounted scores.
+    problems : list of str
+        One sentence each, beginning with the file.
+    not_recountable : set of str
+        Scores that stand on more than the stored probabilities, such as those of a teacher.
+    """
+
+    n_records: int = 0
+    n_recounted: int = 0
+    n_scores: int = 0
+    scores: dict[str, dict[str, float]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    not_recountable: set[str] = field(default_factory=set)
+
+
+def recount(root: Path) -> Recount:
+    """Compute every score of a folder of results again, and compare.
+
+    Raises
+    ------
+    SsdBenchError
+        No folder, or no records in it.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise SsdBenchError(f"There is no folder {root}.", "Expected the output folder of 'ssd-bench run'.")
+    found = Recount()
+    truths: dict[tuple[str, int], tuple[str, Path]] = {}
+    for path in sorted(root.glob("seed*/*/Predictions/*/testResample*.json")):
+        found.n_records += 1
+        try:
+            record = CellRecord.from_json(path.read_bytes(), str(path))
+            ResultStore(root).check_place(record, path)
+        except SsdBenchError as error:
+            found.problems.append(error.what)
+            continue
+        if record.status == "ok":
+            found.problems += _recount_one(found, root, path, record, truths)
+    if not found.n_records:
+        raise SsdBenchError(
+            f"{root} holds no results.", "Expected seed<s>/<method>@<backbone>/Predictions/<dataset>/testResample<k>.json below it."
+        )
+    return found
+
+
+def _recount_one(
+    found: Recount, root: Path, path: Path, record: CellRecord, truths: dict[tuple[str, int], tuple[str, Path]]
+) -> Iterator[str]:
+    predictions = path.with_suffix(".csv")
+    try:
+        content = predictions.read_bytes()
+        y, probabilities = tsml.read(content, predictions)
+    except FileNotFoundError:
+        yield f"{predictions}: the file is gone; nothing stands behind the scores of the record."
+        return
+    except SsdBenchError as error:
+        yield error.what
+        return
+    found.n_recounted += 1
+    if hashlib.sha256(content).hexdigest() != record.predictions_sha256:
+        yield f"{predictions}: changed after it was written; its SHA-256 is not the recorded one."
+    digest = hashlib.sha256(y.tobytes()).hexdigest()
+    truth, first = truths.setdefault((record.cell.dataset, record.cell.resample), (digest, predictions))
+    if digest != truth:
+        yield f"{predictions}: its true classes are not those of {first}, which has the same dataset and resample."
+    scores = all_scores(y, probabilities)
+    found.scores[path.relative_to(root).as_posix().removesuffix(".json")] = scores
+    found.not_recountable |= record.scores.keys() - scores.keys()
+    for name in record.scores.keys() & scores.keys():
+        found.n_scores += 1
+        if abs(record.scores[name] - scores[name]) > TOLERANCE:
+            yield f"{path}: {name} is {record.scores[name]!r} in the record, {scores[name]!r} by its probabilities."

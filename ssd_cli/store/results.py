@@ -1,0 +1,131 @@
+"""The folder of results: one file of predictions and one record a cell, in tsml's layout, each seed a root of its own.
+
+    <root>/seed<s>/<method>@<backbone>/Predictions/<dataset>/testResample<k>.csv and .json
+
+The JSON is the commit: it is written last and holds the digest of the CSV. A process that is killed at any moment leaves a cell
+that is finished or one that is not there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ssd_cli.errors import SsdBenchError
+from ssd_cli.store import atomic, tsml
+from ssd_cli.store.record import Cell, CellRecord, difference
+
+if TYPE_CHECKING:
+    from ssd_cli.store.tsml import Ints, Probabilities
+
+__all__ = ["ResultStore", "difference"]
+
+
+class ResultStore:
+    """Records under one folder.
+
+    Parameters
+    ----------
+    root : Path
+        The output folder of ``ssd-bench run``; created when it is first written to.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+
+    def check_writable(self) -> None:
+        """Raise SsdBenchError unless the folder can be created and written; to be called before anything is computed."""
+        with atomic.writing_to(self.root):
+            probe = self.root / ".tmp" / "probe"
+            atomic.write([(probe, b"")], self.root / ".tmp")
+            probe.unlink(missing_ok=True)
+
+    def paths(self, cell: Cell) -> tuple[Path, Path]:
+        """The files of a cell: predictions (.csv) and record (.json)."""
+        folder = self.root / f"seed{cell.seed}" / cell.folder / "Predictions" / cell.dataset
+        return folder / f"testResample{cell.resample}.csv", folder / f"testResample{cell.resample}.json"
+
+    def read(self, cell: Cell) -> CellRecord | None:
+        """The record of a cell, or None where there is none, or where its predictions are gone.
+
+        Raises
+        ------
+        SsdBenchError
+            If the record is malformed, of another protocol version, or of another cell.
+        """
+        predictions, path = self.paths(cell)
+        try:
+            record = CellRecord.from_json(path.read_bytes(), str(path))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise SsdBenchError(f"Cannot read {path}: {error.strerror}.") from error
+        self.check_place(record, path)
+        return None if record.predictions_sha256 and not predictions.is_file() else record
+
+    def predictions(self, cell: Cell) -> tuple[Ints, Probabilities]:
+        """True class indices (n_cases,) and probabilities (n_cases, n_classes) of a cell, as stored."""
+        path = self.paths(cell)[0]
+        try:
+            return tsml.read(path.read_bytes(), path)
+        except OSError as error:
+            raise SsdBenchError(f"Cannot read {path}: {error.strerror}.") from error
+
+    def put(self, record: CellRecord, y: Ints | None = None, probabilities: Probabilities | None = None) -> CellRecord:
+        """Write a record, and replace the one that may be there.
+
+        Parameters
+        ----------
+        record : CellRecord
+        y : ndarray of int, shape (n_cases,)
+            True class indices of the test cases; with a record that is ok.
+        probabilities : ndarray of float64, shape (n_cases, n_classes)
+
+        Returns
+        -------
+        CellRecord
+            As stored, with the digest of the predictions.
+
+        Raises
+        ------
+        SsdBenchError
+            If the disk is full or cannot be written; then all that was there before is still there.
+        """
+        if (record.status == "ok") != (y is not None and probabilities is not None):
+            raise ValueError("a record that is ok has predictions, any other has none")
+        predictions, path = self.paths(record.cell)
+        files = []
+        if y is not None and probabilities is not None:
+            content = tsml.write(record, y, probabilities)
+            record = dataclasses.replace(record, predictions_sha256=hashlib.sha256(content).hexdigest())
+            files.append((predictions, content))
+        files.append((path, record.to_json().encode()))
+        with atomic.writing_to(self.root):
+            atomic.write(files, self.root / ".tmp", commit=path if len(files) > 1 else None)
+            if len(files) == 1:
+                predictions.unlink(missing_ok=True)
+        return record
+
+    def records(self) -> Iterator[CellRecord]:
+        """All records, in the order of their paths."""
+        for path in sorted(self.root.glob("seed*/*/Predictions/*/testResample*.json")):
+            record = CellRecord.from_json(path.read_bytes(), str(path))
+            self.check_place(record, path)
+            yield record
+
+    def clean(self) -> int:
+        """Remove the temporary files that dead processes left behind; return how many."""
+        with atomic.writing_to(self.root):
+            return atomic.clean(self.root / ".tmp")
+
+    def check_place(self, record: CellRecord, path: Path) -> None:
+        """Raise SsdBenchError unless `path` is where the record of this cell belongs."""
+        if self.paths(record.cell)[1] != path:
+            raise SsdBenchError(
+                f"{path} holds the record of another cell: {record.cell}.",
+                f"Expected it at {self.paths(record.cell)[1]}.",
+                "Move it there, or delete it and run the same command again.",
+            )

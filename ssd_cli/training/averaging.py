@@ -1,0 +1,115 @@
+"""Averages of weights, and the batch-norm statistics that such averages need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+State = Mapping[str, Tensor]
+
+
+class RunningMean:
+    """Equal-weight mean of the weights at the end of every epoch: stochastic weight averaging.
+
+    Izmailov et al. 2018, "Averaging Weights Leads to Wider Optima and Better Generalization", algorithm 1:
+    w_mean <- w_mean + (w - w_mean) / (n + 1).
+    """
+
+    def __init__(self) -> None:
+        self.state: dict[str, Tensor] = {}
+        self.n_averaged = 0
+
+    def after_step(self, network: nn.Module) -> None:
+        """Nothing: only ends of epochs are averaged."""
+
+    def after_epoch(self, network: nn.Module) -> None:
+        """Take the current weights into the mean."""
+        self.add(network.state_dict())
+
+    def add(self, state: State) -> None:
+        """Take one set of weights into the mean; integers (counters of batches) are copied."""
+        for name, value in state.items():
+            if name in self.state and value.is_floating_point():
+                self.state[name] += (value - self.state[name]) / (self.n_averaged + 1)
+            else:
+                self.state[name] = value.detach().clone()
+        self.n_averaged += 1
+
+
+class ExponentialMean:
+    """Exponential moving average of the weights after every step (Polyak averaging; Tarvainen and Valpola 2017).
+
+    w_ema <- d w_ema + (1 - d) w, with d = min(decay, (1 + t) / (10 + t)) at step t, so that short trainings leave the start.
+
+    Parameters
+    ----------
+    decay : float
+        The largest d; 0 follows the live weights, 1 with ``warm_up=False`` keeps the first.
+    start : state dict
+        The weights before the first step.
+    warm_up : bool
+        Use the rule above; otherwise d = decay throughout.
+    """
+
+    def __init__(self, decay: float, start: State, warm_up: bool = True) -> None:
+        self.decay = decay
+        self.warm_up = warm_up
+        self.n_steps = 0
+        self.state = {name: value.detach().clone() for name, value in start.items()}
+
+    def after_step(self, network: nn.Module) -> None:
+        """Move the average towards the current weights."""
+        decay = min(self.decay, (1 + self.n_steps) / (10 + self.n_steps)) if self.warm_up else self.decay
+        self.n_steps += 1
+        with torch.no_grad():
+            for name, value in network.state_dict().items():
+                if value.is_floating_point():
+                    self.state[name].mul_(decay).add_(value, alpha=1 - decay)
+                else:
+                    self.state[name].copy_(value)
+
+    def after_epoch(self, network: nn.Module) -> None:
+        """Nothing: every step was averaged."""
+
+
+def mean_of(states: Sequence[State]) -> dict[str, Tensor]:
+    """The plain mean of several sets of weights (a uniform soup); the order does not matter beyond rounding."""
+    mean = RunningMean()
+    for state in states:
+        mean.add(state)
+    return mean.state
+
+
+def refresh_batch_norm(network: nn.Module, batches: Sequence[Tensor], modules: nn.Module | None = None) -> None:
+    """Estimate all batch-norm statistics anew by one pass over the training series.
+
+    The statistics of averaged weights are not the average of the statistics. Every batch counts by its size; only batch-norm layers
+    are in train mode, so dropout stays off (torch's and the SWA release's helpers leave it on). Ends in eval mode.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Called on each batch.
+    batches : sequence of Tensor, each (batch, n_channels, n_timepoints)
+    modules : nn.Module, optional
+        The module that owns the layers, where `network` is another execution of it.
+    """
+    modules = network if modules is None else modules
+    layers = [module for module in modules.modules() if isinstance(module, nn.BatchNorm1d)]
+    momenta = [layer.momentum for layer in layers]
+    modules.eval()
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.train()
+    seen = 0
+    with torch.no_grad():
+        for batch in batches:
+            seen += len(batch)
+            for layer in layers:
+                layer.momentum = len(batch) / seen
+            network(batch)
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
+    modules.eval()

@@ -1,0 +1,126 @@
+"""The network as it is deployed: batch norms folded into the convolutions before them, and the execution that predicts fastest."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from ssd_cli.backbones.base import Network, Outputs
+from ssd_cli.backbones.fcn import FCNLayer, FCNNetwork
+from ssd_cli.backbones.inception import InceptionGroup, InceptionModule, InceptionNetwork
+from ssd_cli.backbones.layers import SeparableConv1d
+from ssd_cli.backbones.lite import MultiplexedLayer, SeparableLayer
+from ssd_cli.backbones.masked import MaskedNetwork
+from ssd_cli.backbones.resnet import ResidualBlock, ResNetNetwork
+from ssd_cli.training.engine.normalise import statistics_of
+from ssd_cli.training.engine.planner import NetworkLike, bind
+
+SPECTRA_PAY_FROM = 1500
+"""Cases times steps of a batch from which spectra predict faster than direct convolutions, for Inception: measured on one core."""
+
+
+class Affine(nn.Module):
+    """A scale and a shift for every channel: what is left of a batch norm that stands behind a ReLU."""
+
+    def __init__(self, scale: Tensor, shift: Tensor) -> None:
+        super().__init__()
+        self.scale, self.shift = nn.Parameter(scale[:, None]), nn.Parameter(shift[:, None])
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Map (n_cases, channels, n_timepoints) to the same shape."""
+        return torch.addcmul(self.shift, maps, self.scale)
+
+
+class Deployed:
+    """A frozen network that predicts. It takes no part in later changes of the network it was made from.
+
+    Parameters
+    ----------
+    network : Network
+        In any mode; what it gives in evaluation mode is computed.
+    """
+
+    def __init__(self, network: Network) -> None:
+        inner = network.inner if isinstance(network, MaskedNetwork) else network
+        self.network = fold_norms(network)
+        self._direct: NetworkLike = self.network
+        self._spectral: NetworkLike | None = None
+        if isinstance(inner, ResNetNetwork | FCNNetwork):
+            self._direct = bind(self.network, "fast")
+        if isinstance(inner, InceptionNetwork):
+            self._spectral = bind(copy.deepcopy(network).eval().requires_grad_(False), "fast")
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor) -> Outputs:
+        """Predict x (n_cases, n_channels, n_timepoints)."""
+        if x.device.type != "cpu":
+            return self.network(x)
+        if self._spectral is not None and x.shape[0] * x.shape[2] >= SPECTRA_PAY_FROM:
+            return self._spectral(x)
+        return self._direct(x)
+
+
+def fold(network: Network) -> Deployed:
+    """Give the network in the form in which it predicts: batch norms folded, no gradients, no dropout."""
+    return Deployed(network)
+
+
+def fold_norms(network: Network) -> Network:
+    """Copy a network and fold every batch norm, with its running statistics, into the convolution before it.
+
+    The outputs equal those of the network in evaluation mode, to rounding error. Norms become the identity. A network of a kind
+    that is not known here is only copied.
+    """
+    folded = copy.deepcopy(network).eval().requires_grad_(False)
+    for module in list(folded.modules()):
+        if isinstance(module, InceptionModule):
+            _fold_branches(module, [*module.convolutions, module.pooled])
+        elif isinstance(module, MultiplexedLayer):
+            _fold_branches(module, list(module.convolutions))
+        elif isinstance(module, InceptionGroup):
+            _scale(module.shortcut, *_scale_and_shift(module.shortcut_norm))
+            module.add_module("shortcut_norm", nn.Identity())
+        elif isinstance(module, FCNLayer | SeparableLayer):
+            _scale(module.convolution, *_scale_and_shift(module.norm))
+            module.add_module("norm", nn.Identity())
+        elif isinstance(module, ResidualBlock):
+            for i, convolution in enumerate(module.convolutions):
+                _scale(convolution, *_scale_and_shift(module.norms[i]))
+                module.norms[i] = nn.Identity()
+            if isinstance(module.shortcut, nn.Conv1d):
+                _scale(module.shortcut, *_scale_and_shift(module.shortcut_norm))
+                module.add_module("shortcut_norm", nn.Identity())
+    return folded.requires_grad_(False)
+
+
+def _fold_branches(module: InceptionModule | MultiplexedLayer, branches: list[nn.Module]) -> None:
+    """Fold one norm into parallel convolutions; the hand-made filters, which stand before a ReLU, keep their share of it."""
+    scale, shift = _scale_and_shift(module.norm)
+    first = 0
+    for branch in branches:
+        filters = (branch.pointwise if isinstance(branch, SeparableConv1d) else branch).out_channels
+        assert isinstance(filters, int)
+        _scale(branch, scale[first : first + filters], shift[first : first + filters])
+        first += filters
+    if module.handmade is not None:
+        module.add_module("handmade", nn.Sequential(module.handmade, Affine(scale[first:], shift[first:])))
+    module.add_module("norm", nn.Identity())
+
+
+def _scale_and_shift(norm: nn.Module) -> tuple[Tensor, Tensor]:
+    """What a norm in evaluation mode multiplies every channel with, and adds to it."""
+    assert isinstance(norm, nn.BatchNorm1d)
+    mean, variance, _ = statistics_of(norm)
+    scale = norm.weight * torch.rsqrt(variance + norm.eps)
+    return scale, norm.bias - mean * scale
+
+
+def _scale(convolution: nn.Module, scale: Tensor, shift: Tensor) -> None:
+    """Multiply the filters of a convolution by `scale` and add `shift`, in place."""
+    layer = convolution.pointwise if isinstance(convolution, SeparableConv1d) else convolution
+    assert isinstance(layer, nn.Conv1d)
+    bias = shift if layer.bias is None else layer.bias * scale + shift
+    layer.weight = nn.Parameter(layer.weight * scale[:, None, None])
+    layer.bias = nn.Parameter(bias)

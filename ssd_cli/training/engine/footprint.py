@@ -1,0 +1,56 @@
+"""How much memory a training takes on a device, estimated from shapes alone.
+
+The network is run once on torch's meta device, where tensors have shapes and no content, and what autograd would keep is added up.
+A margin for gradients in flight and for the libraries' workspaces is a guess that has not been measured on a GPU yet.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from ssd_cli.backbones.base import Backbone
+
+MARGIN = 1.5
+"""Of what is kept for the backward pass: the pass itself needs gradients of the widest maps beside them, and workspaces."""
+CONTEXT_BYTES = 2**29
+"""What a process takes on a CUDA device before it holds any tensor: about half a gigabyte with cuDNN and cuBLAS loaded."""
+PASS_BYTES = 2**33
+"""Networks that are trained together may take this much together: eight gigabytes, a part of every current device. It is fixed, so
+that who is trained with whom, and thus the bits, depend on shapes and not on what happens to be free."""
+
+
+@lru_cache(maxsize=1024)
+def training_bytes(backbone: Backbone, n_channels: int, n_timepoints: int, n_classes: int, batch_size: int) -> int:
+    """Peak memory of training one network in float32, without the data and the process itself.
+
+    Parameters
+    ----------
+    backbone : Backbone
+    n_channels, n_timepoints, n_classes, batch_size : int
+    """
+    kept: dict[int, int] = {}
+    held = []  # a storage that was freed could give its address to the next
+
+    def count(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage._cdata] = storage.nbytes()
+        held.append(storage)
+        return tensor
+
+    with torch.device("meta"):
+        network = backbone.build(n_channels, n_classes).train()
+        x = torch.empty(batch_size, n_channels, n_timepoints)
+        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+            network(x).logits.logsumexp(-1).sum()
+    weights = sum(parameter.nbytes for parameter in network.parameters())
+    return int(MARGIN * sum(kept.values())) + 4 * weights  # weights, gradients, two moments
+
+
+def members_at_once(n_members: int, bytes_each: int) -> int:
+    """How many of so many networks are trained in one pass: as many as fit into `PASS_BYTES`, in passes of nearly equal size."""
+    most = max(1, PASS_BYTES // bytes_each)
+    n_passes = -(-n_members // most)
+    return -(-n_members // n_passes)

@@ -1,0 +1,140 @@
+"""Batch normalisation, residual addition and ReLU in one operation on maps (channels, n_cases, n_timepoints)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+
+from ssd_cli.training.engine.recompute import repeating
+
+
+def normalise(parts: Sequence[Tensor], norm: nn.BatchNorm1d, residual: Tensor | None = None) -> Tensor:
+    """Batch normalisation of maps that come in parts, as ``norm`` does it in its present mode, then residual and ReLU.
+
+    Parameters
+    ----------
+    parts : sequence of Tensor
+        Maps, each (channels, n_cases, n_timepoints); together the channels of `norm`. They are never joined.
+    norm : BatchNorm1d
+        Gives weights, mode and running statistics, which are updated in training mode.
+    residual : Tensor, optional
+        Maps that are added before the ReLU.
+    """
+    if norm.training:
+        return _BatchNormalise.apply(norm, residual, norm.weight, norm.bias, *parts)
+    mean, variance, _ = statistics_of(norm)
+    scale = norm.weight * torch.rsqrt(variance + norm.eps)
+    shift = norm.bias - mean * scale
+    maps = _joined(parts, scale[:, None, None])
+    maps += shift[:, None, None]
+    if residual is not None:
+        maps += residual
+    return maps.relu_()
+
+
+def _joined(parts: Sequence[Tensor], scale: Tensor) -> Tensor:
+    """All parts, scaled, in one tensor; in a single pass where no gradient is wanted."""
+    rows = _rows(parts)
+    if torch.is_grad_enabled():
+        return torch.cat([part * scale[some] for part, some in zip(parts, rows, strict=True)])
+    maps = parts[0].new_empty(len(scale), *parts[0].shape[1:])
+    for part, some in zip(parts, rows, strict=True):
+        torch.mul(part, scale[some], out=maps[some])
+    return maps
+
+
+def _rows(parts: Sequence[Tensor]) -> list[slice]:
+    """Where each part lies among all channels."""
+    ends = list(accumulate(map(len, parts), initial=0))
+    return [slice(*pair) for pair in pairwise(ends)]
+
+
+class _BatchNormalise(Function):
+    """Training mode: by the statistics of the batch."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        norm: nn.BatchNorm1d,
+        residual: Tensor | None,
+        weight: Tensor,
+        shift: Tensor,
+        *parts: Tensor,
+    ) -> Tensor:
+        """Centre, scale by the variance of the centred maps (no cancellation), add, rectify."""
+        n_cases, n_timepoints = parts[0].shape[1:]
+        count = n_cases * n_timepoints
+        if count < 2:
+            raise ValueError(
+                "Expected more than 1 value per channel when training: a single case of a single step has no variance."
+            )
+        channels = len(weight)
+        centred = weight.new_empty(channels, n_cases, n_timepoints)
+        mean = weight.new_empty(channels, 1, 1)
+        for part, rows in zip(parts, _rows(parts), strict=True):
+            torch.mean(part, (1, 2), keepdim=True, out=mean[rows])
+            torch.sub(part, mean[rows], out=centred[rows])
+        flat = centred.view(1, channels, count)
+        variance = torch.linalg.vector_norm(flat[0], dim=1).square_().div_(count)
+        _update(norm, mean.view(channels), variance, count)
+        zeros = torch.zeros_like(variance)
+        maps = F.batch_norm(flat, zeros, variance, weight, shift, False, 0.0, norm.eps).view(centred.shape)
+        if residual is not None:
+            maps += residual
+        maps.relu_()
+        ctx.save_for_backward(centred, variance, weight, maps)
+        ctx.eps, ctx.sizes = norm.eps, [len(part) for part in parts]
+        return maps
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
+        """Mask by the ReLU, then the library's own backward pass of batch normalisation."""
+        centred, variance, weight, maps = ctx.saved_tensors
+        gradient = torch.ops.aten.threshold_backward(gradient, maps, 0)
+        channels = len(weight)
+        of_maps, of_weight, of_shift = torch.ops.aten.native_batch_norm_backward(
+            gradient.reshape(1, channels, -1),
+            centred.view(1, channels, -1),
+            weight,
+            None,
+            None,
+            torch.zeros_like(variance),
+            torch.rsqrt(variance + ctx.eps),
+            True,
+            ctx.eps,
+            [True, True, True],
+        )
+        parts = of_maps.view(centred.shape).split(ctx.sizes)
+        return None, gradient if ctx.needs_input_grad[1] else None, of_weight, of_shift, *parts
+
+
+def statistics_of(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor, Tensor]:
+    """Running mean, running variance and number of batches: all norms of the backbones have them."""
+    assert norm.running_mean is not None and norm.running_var is not None and norm.num_batches_tracked is not None
+    return norm.running_mean, norm.running_var, norm.num_batches_tracked
+
+
+def running_factor(norm: nn.BatchNorm1d) -> float:
+    """Count a batch in training mode, and return what it weighs in the running statistics: a momentum of None is their average."""
+    if not norm.training or repeating():
+        return 0.0
+    _, _, batches = statistics_of(norm)
+    batches.add_(1)
+    return 1 / float(batches) if norm.momentum is None else norm.momentum
+
+
+@torch.no_grad()
+def _update(norm: nn.BatchNorm1d, mean: Tensor, variance: Tensor, count: int) -> None:
+    """Move the running statistics as the library does: the variance without bias."""
+    factor = running_factor(norm)
+    running_mean, running_variance, _ = statistics_of(norm)
+    running_mean.lerp_(mean, factor)
+    running_variance.lerp_(variance * (count / (count - 1)), factor)

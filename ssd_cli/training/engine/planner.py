@@ -1,0 +1,124 @@
+"""Which execution of a network a training uses: a pure function of architecture, shapes, device, threads and epochs.
+
+Never of a measured rate: the same cell must give the same bits on every machine of a kind. The rules stand on measurements that
+`benchmarks/speed_engine.py` repeats.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from ssd_cli.backbones.base import DropoutSite, Network, Outputs
+from ssd_cli.backbones.fcn import FCNNetwork
+from ssd_cli.backbones.inception import InceptionNetwork
+from ssd_cli.backbones.lite import LITENetwork
+from ssd_cli.backbones.masked import MaskedNetwork
+from ssd_cli.backbones.resnet import ResNetNetwork
+from ssd_cli.errors import MisuseError
+from ssd_cli.training.engine.execution import Execution
+from ssd_cli.training.engine.inception import FastInception
+from ssd_cli.training.engine.lite import FastLITE
+from ssd_cli.training.engine.masked import MaskedExecution
+from ssd_cli.training.engine.resnet import FastFCN, FastResNet
+
+EXECUTIONS = ("plain", "fast", "batched", "graph")
+CAPTURES = ("graph",)
+"""Plain networks, whole training steps captured as CUDA graphs (without CUDA: the same steps, uncaptured)."""
+BATCHES_MEMBERS = ("batched", "graph")
+"""Plain networks, members of an ensemble trained in one batched step."""
+_FAST: dict[type[Network], type[Execution]] = {
+    InceptionNetwork: FastInception,
+    ResNetNetwork: FastResNet,
+    FCNNetwork: FastFCN,
+    LITENetwork: FastLITE,
+}
+
+
+class NetworkLike(Protocol):
+    """What an objective may use of a network, whichever execution computes it."""
+
+    @property
+    def mid_site(self) -> DropoutSite:
+        """Dropout between the halves."""
+
+    @property
+    def embed_site(self) -> DropoutSite:
+        """Dropout before the classifier."""
+
+    @property
+    def classifier(self) -> nn.Linear:
+        """The linear head."""
+
+    def stem(self, x: Tensor) -> Tensor:
+        """First half."""
+
+    def body(self, maps: Tensor) -> Tensor:
+        """Second half."""
+
+    def pool(self, maps: Tensor) -> Tensor:
+        """Average over time."""
+
+    def __call__(self, x: Tensor) -> Outputs:
+        """Run the whole network."""
+
+
+def plan(
+    network: Network,
+    n_channels: int,
+    n_timepoints: int,
+    batch_size: int,
+    *,
+    device: str = "cpu",
+    threads: int = 1,
+    epochs: int = 1,
+    precision: str = "fp32",
+) -> str:
+    """Choose the execution of a training.
+
+    Parameters
+    ----------
+    network : Network
+        Only its architecture matters.
+    n_channels, n_timepoints, batch_size : int
+        Shape of a batch.
+    device : str
+        Kind of device: "cpu", "cuda", "mps".
+    threads : int
+        Threads of this process.
+    epochs : int
+        Length of the training.
+    precision : str
+        The recipe's.
+
+    Returns
+    -------
+    str
+        One of `EXECUTIONS`. On a CPU it is "fast" for every architecture that has a fast execution: at all shapes that were
+        measured, from batches of five to 64 and from 24 to 1460 steps, with one thread and with two, it is the faster one. On CUDA
+        it is "graph", which has not been measured yet. Fast executions have no bf16.
+    """
+    if device == "cuda":
+        return "graph"
+    return "fast" if device == "cpu" and precision != "bf16" and type(network) in _FAST else "plain"
+
+
+def bind(network: Network, execution: str) -> NetworkLike:
+    """Give the network, or another execution of it that shares its parameters, buffers, mode and dropout sites.
+
+    Raises
+    ------
+    MisuseError
+        Unknown execution, or one that this architecture does not have.
+    """
+    if execution in ("plain", *BATCHES_MEMBERS):
+        return network
+    if execution not in EXECUTIONS:
+        raise MisuseError(f"Unknown execution '{execution}'.", f"Known executions: {', '.join(EXECUTIONS)}.")
+    if isinstance(network, MaskedNetwork):
+        return MaskedExecution(network, bind(network.inner, execution))
+    fast = _FAST.get(type(network))
+    if fast is None:
+        raise MisuseError(f"{type(network).__name__} has no execution '{execution}'.", "Expected --engine auto or plain.")
+    return fast(network)

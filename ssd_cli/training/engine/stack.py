@@ -1,0 +1,218 @@
+"""Several networks of one architecture as one: a row of weights for each, one forward pass for all."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from ssd_cli.backbones.base import Network
+
+SITES = ("mid_site", "embed_site")
+
+
+class Stack:
+    """The weights and buffers of several networks, stacked.
+
+    The definition of the architecture stays the network's own forward pass, mapped over the rows (`torch.func.vmap`): convolutions
+    become grouped ones, batch norms one over all members' channels. So every backbone works, plug-ins included.
+
+    Parameters
+    ----------
+    networks : sequence of Network
+        Of one architecture, on one device. Their dropout rates, and the generators of their sites, may differ.
+
+    Attributes
+    ----------
+    weights : Tensor, shape (n_members, n_weights)
+        All trainable weights of a member in a row.
+    buffers : dict of str to Tensor
+        Batch-norm statistics and whatever else is not trained, each (n_members, …).
+    """
+
+    def __init__(self, networks: Sequence[Network]) -> None:
+        self.networks = list(networks)
+        first = self.networks[0]
+        masked = {id(getattr(first, site)): MaskedSite() for site in SITES}
+        self._template: Any = copy.deepcopy(first, masked).train()  # the copy has the masked sites in place of the real ones
+        paths = {id(module): name for name, module in self._template.named_modules()}
+        self._masks = {site: f"{paths[id(getattr(self._template, site))]}.mask" for site in SITES}
+        self._shapes = {name: weight.shape for name, weight in first.named_parameters() if weight.requires_grad}
+        states = [network.state_dict() for network in self.networks]
+        if any({k: v.shape for k, v in state.items()} != {k: v.shape for k, v in states[0].items()} for state in states):
+            raise ValueError("the networks are not of one architecture")
+        self.weights = torch.stack([torch.cat([state[name].flatten() for name in self._shapes]) for state in states])
+        self.weights.requires_grad_()
+        self.buffers = {name: torch.stack([state[name] for state in states]) for name in states[0] if name not in self._shapes}
+
+    @property
+    def generators(self) -> list[torch.Generator]:
+        """The random streams of the members' dropout."""
+        sites = [getattr(network, site) for network in self.networks for site in SITES]
+        return [site.generator for site in sites if site.rate and site.generator is not None]
+
+    def forward(self, x: Tensor, masks: dict[str, Tensor]) -> Tensor:
+        """Logits (n_members, batch, n_classes) in training mode; statistics of the batch norms move on.
+
+        Parameters
+        ----------
+        x : Tensor, shape (batch, n_members, n_channels, n_timepoints)
+            A batch of its own for each member.
+        masks : dict of str to Tensor
+            Of `draw`.
+        """
+
+        def one(weights: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor, masks: dict[str, Tensor]) -> Tensor:
+            return functional_call(self._template, {**weights, **buffers, **masks}, (x,)).logits
+
+        return vmap(one, in_dims=(0, 0, 1, 0))(self._named(self.weights), self.buffers, x, masks)
+
+    def draw(self, n_cases: int, filters: dict[str, int]) -> dict[str, Tensor]:
+        """Fresh dropout masks of a batch, each (n_members, batch, filters): a member draws from its own streams, as it does alone.
+
+        Parameters
+        ----------
+        n_cases : int
+        filters : dict of str to int
+            Of the sites where any member drops anything (`dropped`).
+        """
+        masks = {}
+        for site, n_filters in filters.items():
+            rows = []
+            for network in self.networks:
+                own = getattr(network, site)
+                like = self.weights.new_empty(0)
+                rows.append(own.mask(n_cases, n_filters, like) if own.rate else self.weights.new_ones(n_cases, n_filters))
+            masks[self._masks[site]] = torch.stack(rows)
+        return masks
+
+    def dropped(self, x: Tensor) -> dict[str, int]:
+        """The sites where any member drops anything, and how many channels they see of x (n_cases, n_channels, n_timepoints)."""
+        first = self.networks[0]
+        sites = {site for site in SITES for network in self.networks if getattr(network, site).rate}
+        filters = {}
+        if "mid_site" in sites:
+            training = first.training
+            with torch.no_grad():
+                filters["mid_site"] = first.eval().stem(x[:1]).shape[1]
+            first.train(training)
+        if "embed_site" in sites:
+            filters["embed_site"] = first.embedding_size
+        return filters
+
+    @torch.no_grad()
+    def write(self, weights: Tensor, buffers: dict[str, Tensor]) -> None:
+        """Give every network its row, and leave it in eval mode."""
+        named = self._named(weights)
+        for row, network in enumerate(self.networks):
+            for name, value in network.state_dict().items():
+                value.copy_((named[name] if name in named else buffers[name])[row])
+            network.eval()
+
+    def _named(self, weights: Tensor) -> dict[str, Tensor]:
+        parts = weights.split([shape.numel() for shape in self._shapes.values()], 1)
+        return {name: part.view(-1, *shape) for (name, shape), part in zip(self._shapes.items(), parts, strict=True)}
+
+
+class MaskedSite(nn.Module):
+    """A dropout site whose mask comes from outside: what is drawn inside a mapped function could not be a member's own stream."""
+
+    mask: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mask", torch.ones(()), persistent=False)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Multiply by the mask (batch, filters), if there is one."""
+        return maps * self.mask.reshape(self.mask.shape + (1,) * (maps.ndim - 2)) if self.mask.ndim else maps
+
+
+class StackedAdam:
+    """Adam on a stack of weights, with a learning rate for each member; torch's arithmetic, its step count on the device.
+
+    Kingma and Ba 2015, algorithm 1, with torch's form of epsilon.
+
+    Parameters
+    ----------
+    weights : Tensor, shape (n_members, n_weights)
+    """
+
+    betas = (0.9, 0.999)
+    eps = 1e-7
+
+    def __init__(self, weights: Tensor) -> None:
+        self.weights = weights
+        self.rates = weights.new_zeros(len(weights), 1)
+        self._mean, self._square = torch.zeros_like(weights), torch.zeros_like(weights)
+        self._n_steps = torch.zeros((), dtype=torch.float64, device=weights.device)
+
+    @torch.no_grad()
+    def step(self, gradient: Tensor) -> None:
+        """Move the weights against the gradient (n_members, n_weights)."""
+        first, second = self.betas
+        self._n_steps += 1
+        self._mean.lerp_(gradient, 1 - first)
+        self._square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
+        root = (1 - second**self._n_steps).sqrt().to(gradient.dtype)
+        size = (self.rates.double() / (1 - first**self._n_steps)).to(gradient.dtype)
+        self.weights.sub_(self._mean / (self._square.sqrt() / root + self.eps) * size)
+
+
+class StackedStep:
+    """One step of all members: a batch, a cross-entropy and a learning rate for each.
+
+    Parameters
+    ----------
+    stack : Stack
+    x, y : Tensor
+        All training cases.
+    smoothing : sequence of float
+        Label smoothing of each member.
+    context : callable
+        Makes the context of the forward pass (autocast).
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        x: Tensor,
+        y: Tensor,
+        smoothing: Sequence[float],
+        context: Callable[[], AbstractContextManager] = nullcontext,
+    ) -> None:
+        self.stack, self.x, self.y = stack, x, y
+        self.optimiser = StackedAdam(stack.weights)
+        self.sums = {"ce": x.new_zeros(len(stack.networks))}
+        self.generators = stack.generators
+        self._smoothing = x.new_tensor(list(smoothing)) if any(smoothing) else None
+        self._filters = stack.dropped(x)
+        self.context = context
+
+    modes: tuple[bool, ...] = ()
+
+    def begin_epoch(self) -> None:
+        """Set the sums back."""
+        self.sums["ce"].zero_()
+
+    def __call__(self, index: Tensor) -> None:
+        """Train each member on its own cases, index (n_members, batch)."""
+        masks = self.stack.draw(index.shape[1], self._filters)
+        with self.context():
+            logits = self.stack.forward(self.x[index.t()], masks)
+        losses = self._losses(logits.to(self.x.dtype).log_softmax(-1), self.y[index])
+        (gradient,) = torch.autograd.grad(losses.sum(), self.stack.weights)
+        self.optimiser.step(gradient)
+        self.sums["ce"] += losses.detach() * index.shape[1]
+
+    def _losses(self, log_likelihoods: Tensor, y: Tensor) -> Tensor:
+        """Cross-entropy of each member, (n_members,)."""
+        losses = -log_likelihoods.gather(2, y.unsqueeze(2)).squeeze(2).mean(1)
+        if self._smoothing is None:
+            return losses
+        return (1 - self._smoothing) * losses - self._smoothing * log_likelihoods.mean((1, 2))

@@ -1,0 +1,89 @@
+"""Where a training stands, and what each network of a cell cost, as if nobody shared and as it was really spent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training stands."""
+
+    label: str
+    epoch: int
+    epochs: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One training.
+
+    Parameters
+    ----------
+    label : str
+        What it was, for people: "member 0", "student".
+    epochs, steps, n_cases : int
+        Passes, optimiser steps, and cases of each pass.
+    fit_seconds, cpu_seconds : float
+        Wall and processor time of the training, when it was really done.
+    reused : bool
+        The network was there already; its seconds were spent by another cell.
+    curve : dict
+        Loss, learning rate and what the objective observed, per epoch.
+    key : str
+        Content address of a shared network; empty for one that only this cell uses.
+    """
+
+    label: str
+    epochs: int
+    steps: int
+    n_cases: int
+    fit_seconds: float
+    cpu_seconds: float
+    curve: dict[str, list[float]] = field(repr=False)
+    reused: bool = False
+    key: str = ""
+
+
+class Ledger:
+    """The trainings of one cell in the order in which the method asked for them."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.waited_seconds = 0.0
+        """Time spent waiting for networks that another process was training."""
+
+    def add(self, entry: Entry) -> None:
+        """Book a training; a shared network asked for twice is one network."""
+        if not entry.key or all(entry.key != other.key for other in self.entries):
+            self.entries.append(entry)
+
+    def summary(self, fit_wall_seconds: float) -> dict[str, Any]:
+        """Costs of training for the record.
+
+        Parameters
+        ----------
+        fit_wall_seconds : float
+            Wall time of the method's whole fit, waiting included.
+
+        Returns
+        -------
+        dict
+            ``networks_trained``, ``optimiser_steps``, ``cases_seen`` (cases × epochs), ``cpu_seconds`` and ``fit_seconds_alone``
+            count every network the method needs, as if nobody shared; ``fit_seconds_spent`` and ``networks_reused`` say what really
+            happened. What a method does beside training (averaging, refreshing statistics) counts in both.
+        """
+        all_seconds = sum(entry.fit_seconds for entry in self.entries)
+        own_seconds = sum(entry.fit_seconds for entry in self.entries if not entry.reused)
+        beside = max(0.0, fit_wall_seconds - self.waited_seconds - own_seconds)
+        return {
+            "networks_trained": len(self.entries),
+            "networks_reused": sum(entry.reused for entry in self.entries),
+            "optimiser_steps": sum(entry.steps for entry in self.entries),
+            "cases_seen": sum(entry.n_cases * entry.epochs for entry in self.entries),
+            "fit_seconds_alone": all_seconds + beside,
+            "fit_seconds_spent": own_seconds + beside,
+            "cpu_seconds": sum(entry.cpu_seconds for entry in self.entries),
+        }

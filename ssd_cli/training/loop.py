@@ -1,0 +1,157 @@
+"""The one training loop. It reads top to bottom: order, batches, losses, a step, the epoch's end."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler, ReduceLROnPlateau
+
+from ssd_cli.backbones.base import Network
+from ssd_cli.errors import SsdBenchError
+from ssd_cli.training.objective import Objective
+from ssd_cli.training.step import Step, Steps
+
+Curve = dict[str, list[float]]
+
+
+class Averager(Protocol):
+    """Watches the weights while they are trained (weight averaging)."""
+
+    def after_step(self, network: nn.Module) -> None:
+        """Called after every optimiser step."""
+
+    def after_epoch(self, network: nn.Module) -> None:
+        """Called at the end of every epoch."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The resolved plan of one training.
+
+    Parameters
+    ----------
+    epochs : int
+        Length of the learning-rate schedule.
+    stop : int
+        Epochs that are really trained, at most `epochs`.
+    learning_rate : float
+    shape : {"plateau", "cosine", "constant"}
+    keep : {"best", "last"}
+    batch_size : int
+    """
+
+    epochs: int
+    stop: int
+    learning_rate: float
+    shape: Literal["plateau", "cosine", "constant"]
+    keep: Literal["best", "last"]
+    batch_size: int
+
+
+def train(
+    network: Network,
+    x: Tensor,
+    y: Tensor,
+    objective: Objective,
+    schedule: Schedule,
+    order: torch.Generator,
+    *,
+    modules: nn.Module | None = None,
+    averager: Averager | None = None,
+    on_epoch: Callable[[int, float], None] | None = None,
+    execute: Callable[[Step], Steps] = lambda step: step,
+) -> Curve:
+    """Train a network in place and leave it in eval mode.
+
+    Parameters
+    ----------
+    network : Network
+        What the objective calls: the network, or a faster execution that shares its parameters.
+    x, y : Tensor
+        All training cases, (n_cases, n_channels, n_timepoints) and (n_cases,), on the network's device.
+    objective : Objective
+    schedule : Schedule
+    order : torch.Generator
+        On the CPU; draws the batch order and nothing else.
+    modules : nn.Module, optional
+        The network that owns parameters and buffers, where `network` is another execution of it.
+    averager : Averager, optional
+    on_epoch : callable, optional
+        Called with the epoch (from 1) and its mean loss.
+    execute : callable, optional
+        Takes a step and returns another execution of it (`engine.graphs.Captured`).
+
+    Returns
+    -------
+    dict of str to list of float
+        Per epoch: "loss" (mean over cases in train mode), "learning_rate", each named loss, and what the objective observed.
+
+    Raises
+    ------
+    SsdBenchError
+        The loss is not a finite number; says at which epoch.
+    """
+    modules = network if modules is None else modules
+    parameters = [*modules.parameters(), *(objective.trainable.parameters() if objective.trainable else ())]
+    parameters = [parameter for parameter in parameters if parameter.requires_grad]
+    optimiser = torch.optim.Adam(parameters, lr=schedule.learning_rate, eps=1e-7, fused=True)
+    rates = rates_of(optimiser, schedule)
+    step = execute(Step(network, x, y, objective, optimiser))
+    curve: Curve = {"loss": [], "learning_rate": []}
+    best, kept = math.inf, None
+    for epoch in range(1, schedule.stop + 1):
+        modules.train()  # every epoch anew: whatever looked at the network in between may have left it in eval mode
+        objective.begin_epoch(epoch, modules)
+        step.begin_epoch()
+        for index in _batches(len(y), schedule.batch_size, order, x.device):
+            step(index)
+            if averager is not None:
+                averager.after_step(modules)
+        curve["learning_rate"].append(optimiser.param_groups[0]["lr"])
+        totals = torch.stack(list(step.sums.values())).tolist()  # the only point of an epoch that waits for the device
+        for name, total in zip(step.sums, totals, strict=True):
+            curve.setdefault(name, []).append(total / len(y))
+        mean_loss = finite(curve["loss"][-1], epoch, schedule)
+        if averager is not None:
+            averager.after_epoch(modules)
+        if schedule.keep == "best" and mean_loss < best:
+            best, kept = mean_loss, copy.deepcopy(modules.state_dict())
+        rates.step(mean_loss) if isinstance(rates, ReduceLROnPlateau) else rates.step()
+        if on_epoch is not None:
+            on_epoch(epoch, mean_loss)
+    if kept is not None:
+        modules.load_state_dict(kept)
+    modules.eval()
+    return curve
+
+
+def finite(loss: float, epoch: int, schedule: Schedule) -> float:
+    """Return the mean loss of an epoch; refuse one that is not a finite number."""
+    if not math.isfinite(loss):
+        raise SsdBenchError(
+            f"The training loss became {loss} at epoch {epoch} of {schedule.epochs}.",
+            "Expected a finite number.",
+            "Look at the series for extreme values, or lower the recipe's learning_rate.",
+        )
+    return loss
+
+
+def _batches(n_cases: int, size: int, order: torch.Generator, device: torch.device) -> Iterator[Tensor]:
+    """The positions of all cases once, in a fresh order; the last batch may be short."""
+    yield from torch.randperm(n_cases, generator=order).to(device).split(size)
+
+
+def rates_of(optimiser: torch.optim.Optimizer, schedule: Schedule) -> LRScheduler | ReduceLROnPlateau:
+    """The learning rate's course over the epochs."""
+    if schedule.shape == "plateau":
+        # Keras lowers the rate on the 50th epoch without improvement, torch when more than `patience` have passed: hence 49.
+        return ReduceLROnPlateau(optimiser, factor=0.5, patience=49, threshold=1e-4, threshold_mode="abs", min_lr=1e-4)
+    if schedule.shape == "cosine":
+        return CosineAnnealingLR(optimiser, T_max=schedule.epochs)
+    return LambdaLR(optimiser, lambda epoch: 1.0)

@@ -1,0 +1,45 @@
+"""Where shared networks are kept, and how their weights travel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+Arrays = dict[str, npt.NDArray]
+
+
+class Networks(Protocol):
+    """Where shared networks are kept; each is trained at most once."""
+
+    def obtain(
+        self, key: str, train: Callable[[], tuple[Arrays, dict[str, Any]]]
+    ) -> tuple[Mapping[str, npt.NDArray], dict[str, Any], bool]:
+        """Return weights, the report of their training, and whether they were there already; `train` makes them otherwise."""
+
+
+class MemoryNetworks:
+    """Shared networks of one process, kept in memory."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[Arrays, dict[str, Any]]] = {}
+
+    def obtain(self, key: str, train: Callable[[], tuple[Arrays, dict[str, Any]]]) -> tuple[Arrays, dict[str, Any], bool]:
+        """See `Networks`."""
+        reused = key in self._kept
+        if not reused:
+            self._kept[key] = train()
+        return *self._kept[key], reused
+
+
+def state_to_arrays(network: torch.nn.Module) -> Arrays:
+    """A copy of weights and buffers as numpy arrays, which later training of the network leaves alone."""
+    return {name: np.array(value.detach().cpu()) for name, value in network.state_dict().items()}
+
+
+def load_arrays(network: torch.nn.Module, arrays: Mapping[str, npt.NDArray]) -> None:
+    """Copy arrays into a network of the same architecture; anything missing or left over is an error."""
+    network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}, strict=True)

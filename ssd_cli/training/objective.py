@@ -1,0 +1,73 @@
+"""A method is its objective: a batch in, named losses out. The loop knows nothing else."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ssd_cli.backbones.base import Network
+
+
+class Batch(NamedTuple):
+    """Some training cases."""
+
+    x: Tensor
+    """(batch, n_channels, n_timepoints)"""
+    y: Tensor
+    """(batch,) class indices"""
+    index: Tensor  # type: ignore[assignment]  # shadows tuple.index, which nobody needs here
+    """(batch,) positions in the training set, so that what a frozen teacher says of a case can be looked up."""
+
+
+class Objective(ABC):
+    """What a network is trained to minimise.
+
+    Attributes
+    ----------
+    trainable : nn.Module or None
+        A module that is trained beside the network and dropped afterwards (a map between embeddings of different size).
+    observed : dict of str to Tensor
+        Scalars of the last batch worth a curve, detached; the loop averages them over each epoch.
+    streams : sequence of Generator
+        The random streams that `losses` draws from, other than those of the trained network's dropout sites: a captured step has
+        to know them.
+    """
+
+    trainable: nn.Module | None = None
+    streams: Sequence[torch.Generator] = ()
+
+    def __init__(self) -> None:
+        self.observed: dict[str, Tensor] = {}
+
+    def prepare(self, x: Tensor) -> None:  # noqa: B027 (most objectives have nothing to prepare)
+        """Called once before training with all training series (n_cases, n_channels, n_timepoints) on the device."""
+
+    def begin_epoch(self, epoch: int, modules: nn.Module) -> None:  # noqa: B027 (most objectives are the same in every epoch)
+        """Called at the start of every epoch (from 1), after the network `modules` has been put into train mode."""
+
+    @abstractmethod
+    def losses(self, network: Network, batch: Batch) -> dict[str, Tensor]:
+        """Named scalar losses of one batch, already weighted; their sum is minimised."""
+
+
+class CrossEntropy(Objective):
+    """Mean cross-entropy of the logits, with optional label smoothing.
+
+    Parameters
+    ----------
+    smoothing : float
+        Probability mass that is spread evenly over all classes.
+    """
+
+    def __init__(self, smoothing: float = 0.0) -> None:
+        super().__init__()
+        self.smoothing = smoothing
+
+    def losses(self, network: Network, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropy under the name "ce"."""
+        return {"ce": functional.cross_entropy(network(batch.x).logits, batch.y, label_smoothing=self.smoothing)}

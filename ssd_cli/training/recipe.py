@@ -1,0 +1,117 @@
+"""How long and how a network is trained. All methods of a table share one recipe."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Literal
+
+from ssd_cli.training.registry import recipes
+
+# Epochs, largest batch and the divisor of n_cases in the published code (0: no divisor): hfawaz/InceptionTime and MSD-IRIMAS/LITE
+# train 1500 epochs in batches of 64, hfawaz/dl-4-tsc ResNet and MSD-IRIMAS/CF-4-TSC H-Inception in min(n // 10, 64), dl-4-tsc FCN
+# 2000 epochs in min(n // 10, 16).
+_PUBLISHED = {"h-inception": (1500, 64, 10), "resnet": (1500, 64, 10), "fcn": (2000, 16, 10)}
+_PUBLISHED_DEFAULT = (1500, 64, 0)
+
+SMALLEST_BATCH = 2
+"""Floor of the batch rule; the published rule's floor is 1, where batch statistics of a pooled embedding mean little."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Epochs, optimiser, schedule, batch rule, which epoch is kept, precision.
+
+    The optimiser is Adam with betas .9 and .999 and epsilon 1e-7, the published networks' (Keras's) defaults. Keras adds epsilon to
+    the uncorrected root of the second moment, which in torch's form is eps / sqrt(1 - 0.999**t), 3e-6 at the first step and 1e-7 in
+    the long run; we keep torch's form.
+
+    Parameters
+    ----------
+    epochs : int, optional
+        Passes over the training set; None: the backbone's published number.
+    student_epochs : int, optional
+        Budget of a student that starts from a teacher; None: a quarter of `epochs`.
+    learning_rate : float
+        Of the first epoch.
+    schedule : {"plateau", "cosine", "constant"}
+        "plateau" halves the rate on the 50th epoch in a row whose training loss did not fall by 1e-4, down to 1e-4 (the published
+        rule); "cosine" falls to 0 over the epochs, stepping once an epoch.
+    keep : {"best", "last"}
+        Weights at the end of the epoch with the lowest training loss (running mean in train mode, strict improvement), or the last.
+    batch_size, batch_divisor : int, optional
+        A batch has min(n_cases // batch_divisor, batch_size) cases (divisor 0: batch_size), at least 2; None: the backbone's rule.
+    bn_momentum : float
+        Weight of the new batch in batch-norm's running statistics; Keras's 0.99 is 0.01 here.
+    initialisation : {"glorot", "torch"}
+        Glorot uniform with zero biases (Keras's default), or torch's default.
+    precision : {"fp32", "tf32", "bf16", "fp64"}
+        Weights, data and evaluation are fp32 but for fp64, which is for tests of exactness. tf32 lets a GPU round the factors of
+        products to 10 bits of mantissa in training and evaluation (elsewhere it changes nothing); bf16 trains with forward passes
+        in bfloat16 (autocast). What either does to accuracy has not been measured.
+    """
+
+    epochs: int | None = None
+    student_epochs: int | None = None
+    learning_rate: float = 1e-3
+    schedule: Literal["plateau", "cosine", "constant"] = "plateau"
+    keep: Literal["best", "last"] = "best"
+    batch_size: int | None = None
+    batch_divisor: int | None = None
+    bn_momentum: float = 0.01
+    initialisation: Literal["glorot", "torch"] = "glorot"
+    precision: Literal["fp32", "tf32", "bf16", "fp64"] = "fp32"
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "student_epochs", "batch_size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, not {value}")
+        if self.learning_rate <= 0:
+            raise ValueError(f"learning_rate must be above 0, not {self.learning_rate}")
+
+    def for_backbone(self, backbone: str) -> Recipe:
+        """Fill in what the published code fixes for each backbone; a backbone we do not know gets InceptionTime's rule."""
+        epochs, batch_size, divisor = _PUBLISHED.get(backbone, _PUBLISHED_DEFAULT)
+        epochs = self.epochs or epochs
+        return dataclasses.replace(
+            self,
+            epochs=epochs,
+            student_epochs=self.student_epochs or max(1, epochs // 4),
+            batch_size=self.batch_size or batch_size,
+            batch_divisor=divisor if self.batch_divisor is None else self.batch_divisor,
+        )
+
+    def batch(self, n_cases: int) -> int:
+        """Cases in a batch; of a recipe that `for_backbone` has filled in."""
+        assert self.batch_size is not None and self.batch_divisor is not None
+        wanted = min(n_cases // self.batch_divisor, self.batch_size) if self.batch_divisor else self.batch_size
+        return min(max(SMALLEST_BATCH, wanted), n_cases)
+
+
+@recipes.register("paper")
+@dataclass(frozen=True)
+class Paper(Recipe):
+    """What the published numbers used: 1500 epochs (FCN 2000), plateau, weights of the lowest training loss."""
+
+    student_epochs: int | None = 100  # Aslam et al.'s released distillation script trains its student for 100 epochs
+
+
+@recipes.register("fast")
+@dataclass(frozen=True)
+class Fast(Recipe):
+    """For two cores: 100 epochs, cosine to 0, the last weights, batch-norm momentum 0.1."""
+
+    epochs: int | None = 100
+    schedule: Literal["plateau", "cosine", "constant"] = "cosine"
+    keep: Literal["best", "last"] = "last"
+    # Keras's momentum is too slow for few steps: 0.99**200 = 13 % of the initial value would still be there after 200 steps.
+    bn_momentum: float = 0.1
+
+
+@recipes.register("smoke")
+@dataclass(frozen=True)
+class Smoke(Fast):
+    """For tests: 3 epochs of `fast`; it proves that things run, not that they learn."""
+
+    epochs: int | None = 3

@@ -1,0 +1,12 @@
+"""The registry of recipes; importing it does not import torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ssd_cli.registry import Registry
+
+if TYPE_CHECKING:
+    from ssd_cli.training.recipe import Recipe
+
+recipes: Registry[Recipe] = Registry("recipe", "ssd_cli.training.recipe")

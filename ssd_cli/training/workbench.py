@@ -1,0 +1,299 @@
+"""All that a method may use: networks made, copied, trained and shared, with every cost booked."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, Literal, cast
+
+import torch
+from torch import Tensor
+
+from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
+from ssd_cli.backbones.masked import MaskedNetwork
+from ssd_cli.protocol.containers import TrainingSet
+from ssd_cli.training.averaging import refresh_batch_norm
+from ssd_cli.training.engine import BATCHES_MEMBERS, bind
+from ssd_cli.training.engine.graphs import steps_of
+from ssd_cli.training.engine.precision import autocasting, set_arithmetic
+from ssd_cli.training.holdout import holdout_split
+from ssd_cli.training.initialise import initialise
+from ssd_cli.training.ledger import Entry, Ledger, Progress
+from ssd_cli.training.loop import Averager, Curve, Schedule, train
+from ssd_cli.training.networks import Arrays, MemoryNetworks, Networks, load_arrays, state_to_arrays
+from ssd_cli.training.objective import CrossEntropy, Objective
+from ssd_cli.training.passes import member_key, train_members
+from ssd_cli.training.predict import batches_of
+from ssd_cli.training.recipe import Recipe
+from ssd_cli.training.seeds import generator, sub_seed
+
+Keep = Literal["best", "last"]
+Shape = Literal["plateau", "cosine", "constant"]
+
+
+class Workbench:
+    """The tools of one cell.
+
+    Parameters
+    ----------
+    training_set : TrainingSet
+    backbone : Backbone
+        Builds the networks.
+    backbone_identity : dict
+        Name and parameters of the backbone, as they stand in identities.
+    recipe : Recipe
+        Filled in for the backbone (`Recipe.for_backbone`).
+    seed : int
+    networks : Networks, optional
+        Where shared networks are kept; by default in memory.
+    device : str
+        "cpu", "cuda" or "mps".
+    execution : str
+        How the backbone is computed; part of a network's identity, since sums in another order give other bits.
+    on_epoch : callable, optional
+        Told the progress of every training.
+
+    Attributes
+    ----------
+    ledger : Ledger
+        What every network cost.
+    """
+
+    def __init__(
+        self,
+        training_set: TrainingSet,
+        backbone: Backbone,
+        backbone_identity: dict[str, Any],
+        recipe: Recipe,
+        seed: int,
+        *,
+        networks: Networks | None = None,
+        device: str = "cpu",
+        execution: str = "plain",
+        on_epoch: Callable[[Progress], None] | None = None,
+    ) -> None:
+        self.training_set = training_set
+        self.backbone = backbone
+        self.recipe = recipe
+        self.device = device
+        self.execution = execution
+        self.ledger = Ledger()
+        self.backbone_identity = backbone_identity
+        self.seed = seed
+        self.networks = MemoryNetworks() if networks is None else networks
+        self.on_epoch = on_epoch or (lambda progress: None)
+        self._tensors: dict[int, tuple[Tensor, Tensor]] = {}
+        set_arithmetic(device, recipe.precision)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of one full training."""
+        assert self.recipe.epochs is not None
+        return self.recipe.epochs
+
+    @property
+    def student_epochs(self) -> int:
+        """The recipe's budget of a student that starts from its teacher."""
+        assert self.recipe.student_epochs is not None
+        return self.recipe.student_epochs
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of weights and data."""
+        return torch.float64 if self.recipe.precision == "fp64" else torch.float32
+
+    def sub_seed(self, purpose: str, index: int = 0) -> int:
+        """A seed of the cell's (seed, dataset, resample) for one purpose."""
+        return sub_seed(self.seed, self.training_set.dataset, self.training_set.resample, purpose, index)
+
+    def rng(self, purpose: str, index: int = 0, device: str | None = None) -> torch.Generator:
+        """A random stream for one purpose, on the workbench's device unless another is named."""
+        return generator(self.sub_seed(purpose, index), self.device if device is None else device)
+
+    # ---- networks -------------------------------------------------------------------------------------------------------------
+
+    def fresh(self, index: int = 0, dropout: Dropout = NO_DROPOUT, backbone: Backbone | None = None) -> Network:
+        """An untrained network; the same `index` gives the same weights whatever the dropout."""
+        network = (backbone or self.backbone).build(self.training_set.n_channels, self.training_set.n_classes, dropout)
+        initialise(network, self.rng("init", index, "cpu"), self.recipe.initialisation)
+        for layer in network.modules():
+            if isinstance(layer, torch.nn.BatchNorm1d):
+                layer.momentum = self.recipe.bn_momentum
+        if self.training_set.padded:
+            network = MaskedNetwork(network)
+        return network.to(self.device, self.dtype)
+
+    def copy(self, network: Network, dropout: Dropout | None = None) -> Network:
+        """A trainable copy with the same weights, with other dropout rates where given."""
+        twin = copy.deepcopy(network).requires_grad_(True)
+        if dropout is not None:
+            twin.embed_site.rate, twin.mid_site.rate = dropout.embed, dropout.mid
+        return twin
+
+    def bind(self, network: Network) -> Network:
+        """The execution of a network that trains and teaches with it: the network itself, or a faster one on its parameters."""
+        return cast(Network, bind(network, self.execution))
+
+    def member(
+        self, index: int = 0, dropout: Dropout = NO_DROPOUT, stop: float = 1.0, keep: Keep | None = None, holdout: bool = False
+    ) -> Network:
+        """A network trained with the plain objective; made once and shared by all methods.
+
+        Parameters
+        ----------
+        index : int
+            0 is `single`; every index has its own initialisation and batch order.
+        dropout : Dropout
+            Rates during training. Networks that differ in nothing else share initialisation and batch order.
+        stop : float
+            Fraction of the epochs after which to stop; below 1 the last weights are kept.
+        keep : {"best", "last"}, optional
+            Replaces the recipe's rule.
+        holdout : bool
+            Train on the training part of `validation_split` only.
+        """
+        part = self.training_part() if holdout else self.training_set
+        schedule = self.schedule(part, self.epochs, math.ceil(stop * self.epochs))
+        schedule = replace(schedule, keep=keep or schedule.keep)
+        key = member_key(self, part, schedule, index, dropout)
+        label = f"member {index}"
+        network = self.fresh(index, dropout)
+
+        def make() -> tuple[Arrays, dict[str, Any]]:
+            entry = self._train(network, CrossEntropy(), schedule, part, "member", index, label)
+            return state_to_arrays(network), {**vars(entry)}
+
+        asked = time.perf_counter()
+        arrays, report, reused = self.networks.obtain(key, make)
+        if reused:
+            self.ledger.waited_seconds += time.perf_counter() - asked
+            load_arrays(network, arrays)
+        self.ledger.add(replace(Entry(**report), reused=reused, key=key))
+        return network.eval()
+
+    def members(self, indices: Sequence[int], dropout: Dropout = NO_DROPOUT) -> list[Network]:
+        """Several members; where the execution trains them in one pass, networks that `member` does not share."""
+        if self.execution in BATCHES_MEMBERS and len(indices) > 1:
+            return train_members(self, indices, dropout)
+        return [self.member(index, dropout) for index in indices]
+
+    def train(
+        self,
+        network: Network,
+        objective: Objective,
+        *,
+        epochs: int | None = None,
+        learning_rate: float | None = None,
+        shape: Shape | None = None,
+        keep: Keep | None = None,
+        holdout: bool = False,
+        purpose: str = "student",
+        index: int = 0,
+        averager: Averager | None = None,
+        label: str = "",
+    ) -> Network:
+        """Train a network in place for this cell alone.
+
+        Parameters
+        ----------
+        network : Network
+        objective : Objective
+        epochs : int, optional
+            Length of the schedule; the recipe's epochs by default.
+        learning_rate, shape, keep : optional
+            Replace the recipe's.
+        holdout : bool
+            Train on the training part of `validation_split` only.
+        purpose, index : str, int
+            Name the random streams of batch order and dropout: two trainings with equal names see the same batches. A training
+            with the purpose "member" sees those of `member(index)`.
+        averager : Averager, optional
+        label : str
+            Shown in progress and ledger; the purpose by default.
+        """
+        part = self.training_part() if holdout else self.training_set
+        schedule = self.schedule(part, epochs or self.epochs)
+        changes = {"learning_rate": learning_rate, "shape": shape, "keep": keep}
+        schedule = replace(schedule, **{key: value for key, value in changes.items() if value is not None})  # type: ignore[arg-type]
+        self.ledger.add(self._train(network, objective, schedule, part, purpose, index, label or purpose, averager))
+        return network
+
+    def refresh_batch_norm(self, network: Network, holdout: bool = False) -> Network:
+        """Estimate the batch-norm statistics anew from the training series, dropout off; return the network in eval mode."""
+        x, _ = self.tensors(self.training_part() if holdout else self.training_set)
+        refresh_batch_norm(self.bind(network), batches_of(x), modules=network)
+        return network
+
+    # ---- data -----------------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _split(self) -> tuple[TrainingSet, TrainingSet] | None:
+        return holdout_split(self.training_set, self.rng("validation", 0, "cpu"))
+
+    def validation_split(self) -> tuple[TrainingSet, TrainingSet] | None:
+        """A training and a validation part of the training set: ceil(0.2 n_c) validation cases of each class.
+
+        Each class keeps at least one case on each side; None where a class has a single case.
+        """
+        return self._split
+
+    def tensors(self, part: TrainingSet) -> tuple[Tensor, Tensor]:
+        """Series and labels of a training set on the device; made once."""
+        if id(part) not in self._tensors:
+            x = torch.as_tensor(part.X, dtype=self.dtype, device=self.device)
+            self._tensors[id(part)] = x, torch.as_tensor(part.y, device=self.device)
+        return self._tensors[id(part)]
+
+    def training_part(self) -> TrainingSet:
+        """The training part of `validation_split`."""
+        if self._split is None:
+            raise ValueError("a class has a single training case: no validation split is possible")
+        return self._split[0]
+
+    def seed_sites(self, network: Network, purpose: str, index: int) -> None:
+        """Give a network's dropout sites the streams of a training."""
+        for site, name in zip(network.sites(), ("mid", "embed"), strict=True):
+            site.generator = self.rng(f"{purpose} dropout {name}", index)
+
+    def schedule(self, part: TrainingSet, epochs: int, stop: int | None = None) -> Schedule:
+        """The recipe's plan for a training set; stopped early, the last weights are kept."""
+        stop = epochs if stop is None else stop
+        keep = self.recipe.keep if stop == epochs else "last"
+        return Schedule(epochs, stop, self.recipe.learning_rate, self.recipe.schedule, keep, self.recipe.batch(part.n_cases))
+
+    def _train(
+        self,
+        network: Network,
+        objective: Objective,
+        schedule: Schedule,
+        part: TrainingSet,
+        purpose: str,
+        index: int,
+        label: str,
+        averager: Averager | None = None,
+    ) -> Entry:
+        x, y = self.tensors(part)
+        self.seed_sites(network, purpose, index)
+        wall, processor = time.perf_counter(), time.process_time()
+        objective.prepare(x)
+        curve: Curve = train(
+            autocasting(self.bind(network), self.device, self.recipe.precision),
+            x,
+            y,
+            objective,
+            schedule,
+            self.rng(f"{purpose} order", index, "cpu"),
+            modules=network,
+            averager=averager,
+            execute=steps_of(self.execution),
+            on_epoch=lambda epoch, loss: self.on_epoch(Progress(label, epoch, schedule.stop, loss)),
+        )
+        seconds, cpu_seconds = time.perf_counter() - wall, time.process_time() - processor
+        for site in network.sites():
+            site.generator = None
+        steps = schedule.stop * math.ceil(part.n_cases / schedule.batch_size)
+        return Entry(label, schedule.stop, steps, part.n_cases, seconds, cpu_seconds, curve)

@@ -1,0 +1,467 @@
+"""Downloads against a server on the loopback device: the right dataset or a clear error, and nothing half-placed."""
+
+import errno
+import hashlib
+import io
+import json
+import os
+import stat
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from ssd_cli.archives import catalog, place, transport
+from ssd_cli.archives import fetch as fetching
+from ssd_cli.archives.fetch import Silent, fetch_many, fetch_one, fetch_zip
+from ssd_cli.archives.load import load
+from ssd_cli.archives.origins import FolderMirror, WebMirror, Zenodo, origin
+from ssd_cli.archives.receipt import Receipt
+from ssd_cli.archives.transport import Stopped, Transport
+from ssd_cli.errors import MisuseError, SsdBenchError
+
+from .conftest import TEST, TRAIN
+from .server import Archive
+
+RECORD = catalog.record_of("WISDM")
+LONG = TRAIN + "1,2,3:a\n" * 2000
+
+
+@pytest.fixture
+def archive(monkeypatch):
+    for variable in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    archive = Archive()
+    archive.add(RECORD, WISDM_TRAIN=LONG, WISDM_TEST=TEST, WISDM_TRAIN_eq="never asked for")
+    monkeypatch.setenv("SSD_BENCH_ZENODO", archive.url)
+    yield archive
+    archive.close()
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "there"
+
+
+def quick(**options) -> Transport:
+    return Transport(**{"first_pause": 0.01, "timeout": 5, **options})
+
+
+def zenodo(archive, **options) -> Zenodo:
+    return Zenodo(quick(**options), archive.url)
+
+
+def entries(root: Path) -> list[str]:
+    """What is in a data folder, but for the locks and the partial files in its workroom."""
+    return sorted(path.name for path in root.iterdir() if path.name != ".ssd-bench") if root.exists() else []
+
+
+def is_right(root: Path) -> bool:
+    folder = root / "WISDM"
+    return (
+        sorted(path.name for path in folder.iterdir()) == ["WISDM_TEST.ts", "WISDM_TRAIN.ts", "WISDM_checksums.json"]
+        and (folder / "WISDM_TRAIN.ts").read_text() == LONG
+        and (folder / "WISDM_TEST.ts").read_text() == TEST
+    )
+
+
+def test_a_download_is_placed_with_a_receipt_and_only_the_two_files_are_fetched(archive, root):
+    assert fetch_one("WISDM", root, zenodo(archive))
+    assert is_right(root) and entries(root) == ["WISDM"]
+    receipt = Receipt.read(root / "WISDM", "WISDM")
+    assert receipt.differences(root / "WISDM") == [] and receipt.origin == f"{archive.url}/records/{RECORD}"
+    assert receipt.files["WISDM_TEST.ts"].md5 == hashlib.md5(TEST.encode()).hexdigest()
+    assert len(archive.requests) == 3
+    assert not fetch_one("WISDM", root, zenodo(archive)) and len(archive.requests) == 3  # it is there
+    assert not list((root / ".ssd-bench").rglob("*.part"))
+
+
+def test_load_downloads_into_aeons_cache_and_reads_it(archive, tmp_path):
+    assert load("WISDM").train.n_cases == 2003
+    n_requests = len(archive.requests)
+    assert load("WISDM").test.n_cases == 2 and len(archive.requests) == n_requests
+    assert is_right(tmp_path / "aeon_data")
+
+
+def test_a_dropped_connection_goes_on_where_it_stopped(archive, root):
+    path = archive.path(RECORD, "WISDM_TRAIN.ts")
+    archive.faults[path] = ["drop", "drop", ("status", 503, {})]
+    fetch_one("WISDM", root, zenodo(archive))
+    half = len(LONG) // 2
+    assert is_right(root)
+    asked = archive.hits(path)
+    assert asked[:2] == [None, f"bytes={half}-"] and len(asked) == 4 and asked[3] == asked[2]
+
+
+def test_an_interrupted_program_goes_on_where_it_stopped(archive, root):
+    path = archive.path(RECORD, "WISDM_TRAIN.ts")
+    archive.faults[path] = ["drop", *[("status", 500, {})] * 9]
+    with pytest.raises(SsdBenchError, match=r"could not be fetched: the server answered 500"):
+        fetch_one("WISDM", root, zenodo(archive, attempts=2))
+    assert entries(root) == []
+    archive.faults.clear()
+    fetch_one("WISDM", root, zenodo(archive))
+    assert is_right(root) and archive.hits(path)[-1] == f"bytes={len(LONG) // 2}-"
+
+
+def test_a_partial_file_of_an_older_version_is_not_continued(archive, root):
+    archive.faults[archive.path(RECORD, "WISDM_TRAIN.ts")] = ["drop", *[("status", 500, {})] * 9]
+    with pytest.raises(SsdBenchError):
+        fetch_one("WISDM", root, zenodo(archive, attempts=2))
+    archive.faults.clear()
+    archive.add(RECORD, WISDM_TRAIN=TRAIN, WISDM_TEST=TEST)
+    fetch_one("WISDM", root, zenodo(archive))
+    assert (root / "WISDM" / "WISDM_TRAIN.ts").read_text() == TRAIN
+    assert not list((root / "WISDM").glob("*.part"))
+
+
+def test_a_server_without_ranges_starts_again(archive, root):
+    archive.faults[archive.path(RECORD, "WISDM_TRAIN.ts")] = ["drop", "no-range"]
+    fetch_one("WISDM", root, zenodo(archive))
+    assert is_right(root)
+
+
+@pytest.mark.parametrize("fault", ["wrong", "short", "endless"])
+def test_other_bytes_than_announced_are_fetched_once_more(archive, root, fault):
+    archive.faults[archive.path(RECORD, "WISDM_TEST.ts")] = [fault]
+    fetch_one("WISDM", root, zenodo(archive))
+    assert is_right(root)
+
+
+@pytest.mark.parametrize("fault", ["wrong", "endless"])
+def test_other_bytes_again_and_again_are_an_error_and_nothing_is_kept(archive, root, fault):
+    archive.faults[archive.path(RECORD, "WISDM_TEST.ts")] = [fault] * 9
+    with pytest.raises(SsdBenchError, match="arrived twice, but not as announced"):
+        fetch_one("WISDM", root, zenodo(archive))
+    assert entries(root) == [] and not list((root / ".ssd-bench").rglob("WISDM_TEST*"))
+
+
+def test_a_file_that_stays_truncated_is_an_error(archive, root):
+    archive.edit = lambda document: {"files": [{**file, "size": file["size"] + 5} for file in document["files"]]}
+    with pytest.raises(SsdBenchError, match="could not be fetched"):
+        fetch_one("WISDM", root, zenodo(archive, attempts=3))
+    assert entries(root) == []
+
+
+def test_a_rate_limit_is_waited_for(archive, root):
+    path = f"/api/records/{RECORD}"
+    archive.faults[path] = [("status", 429, {"Retry-After": "1"})]
+    archive.faults[archive.path(RECORD, "WISDM_TRAIN.ts")] = [("status", 429, {"X-RateLimit-Reset": str(int(time.time()) + 3)})]
+    fetch_one("WISDM", root, zenodo(archive))
+    times = [when for requested, _, when in archive.requests if requested == path]
+    assert is_right(root) and times[1] - times[0] >= 0.95
+    assert len(archive.requests) == 5  # nobody asks again before the time
+
+
+def test_all_threads_wait_for_a_rate_limit(archive, root):
+    for name in ("PAMAP2", "Skoda", "USCActivity"):
+        archive.add(catalog.record_of(name), **{f"{name}_TRAIN": TRAIN, f"{name}_TEST": TEST})
+    archive.faults[f"/api/records/{RECORD}"] = [("status", 429, {"Retry-After": "1"})]
+    assert fetch_many(["WISDM", "PAMAP2", "Skoda", "USCActivity"], root, zenodo(archive), Silent(), jobs=1) == {}
+    when = [when for _, _, when in archive.requests]
+    assert when[1] - when[0] >= 0.95 and entries(root) == ["PAMAP2", "Skoda", "USCActivity", "WISDM"]
+
+
+def test_a_rate_limit_of_hours_is_an_error_at_once(archive, root):
+    archive.faults[f"/api/records/{RECORD}"] = [("status", 429, {"Retry-After": "7200"})]
+    with pytest.raises(SsdBenchError, match="asks to wait 120 minutes"):
+        fetch_one("WISDM", root, zenodo(archive))
+
+
+def test_redirects_are_followed_but_not_out_of_the_web(archive, root):
+    path = archive.path(RECORD, "WISDM_TRAIN.ts")
+    archive.statics["/elsewhere"] = LONG.encode()
+    archive.faults[path] = [("redirect", f"{archive.url}/elsewhere")]
+    fetch_one("WISDM", root, zenodo(archive))
+    assert is_right(root)
+    for url in ("file:///etc/passwd", "ftp://127.0.0.1/x"):
+        archive.faults[path] = [("redirect", url)]
+        with pytest.raises(SsdBenchError, match=r"(?i)redirect"):
+            fetch_one("WISDM", root, zenodo(archive), force=True)
+    archive.faults[path] = [("redirect", archive.url + path)] * 30
+    with pytest.raises(SsdBenchError, match="302"):
+        fetch_one("WISDM", root, zenodo(archive), force=True)
+    assert is_right(root)  # what was there stays
+
+
+@pytest.mark.parametrize("key", ["../../x", "/etc/x", "..", "a/b_TRAIN.ts", "..\\x", "WISDM_TRAIN.ts/../../x", "", None, 7])
+def test_a_hostile_file_name_is_never_written(archive, root, tmp_path, key):
+    before = sorted(tmp_path.rglob("*"))
+    archive.edit = lambda document: {"files": [{**document["files"][0], "key": key}, *document["files"][1:]]}
+    with pytest.raises(SsdBenchError, match=r"holds no WISDM_TRAIN\.ts"):
+        fetch_one("WISDM", root, zenodo(archive))
+    assert entries(root) == []
+    assert [path for path in sorted(tmp_path.rglob("*")) if root not in path.parents and path != root] == before
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        [],
+        {},
+        {"files": 3},
+        {"files": [3, None, {"key": "WISDM_TRAIN.ts"}, {"key": "WISDM_TRAIN.ts", "links": 4}]},
+        {"files": [{"key": "WISDM_TRAIN.ts", "links": {"self": "file:///etc/passwd"}, "size": 1, "checksum": "md5:" + "0" * 32}]},
+        {"files": [{"key": "WISDM_TRAIN.ts", "links": {"self": "http://x/"}, "size": 1}]},
+        {"files": [{"key": "WISDM_TRAIN.ts", "links": {"self": "http://x/"}, "size": -1, "checksum": "md5:" + "0" * 32}]},
+    ],
+)
+def test_a_record_that_is_no_record_is_an_error(archive, root, document):
+    archive.edit = lambda _: document
+    with pytest.raises(SsdBenchError):
+        fetch_one("WISDM", root, zenodo(archive))
+    assert entries(root) == []
+
+
+def test_an_answer_that_is_no_json_and_a_missing_record_are_errors(archive, root):
+    archive.statics["/api/records/x"] = b"<html>"
+    with pytest.raises(SsdBenchError, match="did not answer with a JSON"):
+        quick().json(f"{archive.url}/api/records/x")
+    del archive.records[RECORD]
+    with pytest.raises(SsdBenchError, match="404"):
+        fetch_one("WISDM", root, zenodo(archive))
+
+
+def test_a_malformed_file_with_a_right_checksum_is_not_placed(archive, root):
+    archive.add(RECORD, WISDM_TRAIN=LONG + "1,2,x:a\n", WISDM_TEST=TEST)
+    with pytest.raises(SsdBenchError, match="line 2009: value 3"):
+        fetch_one("WISDM", root, zenodo(archive))
+    assert entries(root) == [] and not (root / ".ssd-bench" / "WISDM").exists()
+
+
+def test_a_file_with_fewer_cases_than_the_archive_publishes_is_not_placed(archive, root):
+    archive.add(catalog.record_of("Coffee"), Coffee_TRAIN=TRAIN, Coffee_TEST=TEST)
+    with pytest.raises(SsdBenchError, match="n_train is 3"):
+        fetch_one("Coffee", root, zenodo(archive))
+    assert entries(root) == []
+
+
+def test_what_aeon_left_of_a_failed_download_is_replaced_and_subjects_are_kept(archive, root):
+    (root / "WISDM").mkdir(parents=True)
+    (root / "WISDM" / "WISDM_TRAIN.ts").write_text("half")
+    rows = "".join(f"{row},{row // 9},{'b' if row == 1 else 'a'}\n" for row in range(2003))
+    (root / "WISDM" / "WISDM_subjects_train.csv").write_text("row,subject,label\n" + rows)
+    (root / "WISDM" / "WISDM_subjects_test.csv").write_text("row,subject,label\n0,900,b\n1,900,a\n")
+    fetch_one("WISDM", root, zenodo(archive))
+    assert (root / "WISDM" / "WISDM_TRAIN.ts").read_text() == LONG
+    assert load("WISDM", [root]).test.groups.tolist() == [900, 900]
+    assert entries(root) == ["WISDM"]
+
+
+def test_a_failure_does_not_stop_the_others(archive, root):
+    archive.add(catalog.record_of("PAMAP2"), PAMAP2_TRAIN=TRAIN, PAMAP2_TEST=TEST)
+    failed = fetch_many(["Skoda", "WISDM", "UCIHAR", "PAMAP2"], root, zenodo(archive), Silent())
+    assert sorted(failed) == ["Skoda", "UCIHAR"] and entries(root) == ["PAMAP2", "WISDM"]
+
+
+def test_two_processes_at_once_download_once(archive, root):
+    archive.faults[archive.path(RECORD, "WISDM_TRAIN.ts")] = [("status", 429, {"Retry-After": "2"})]
+    code = (
+        "import sys; from pathlib import Path; from ssd_cli.archives.fetch import *\n"
+        "print(fetch_one('WISDM', Path(sys.argv[1]), origin()))"
+    )
+    both = [subprocess.Popen([sys.executable, "-c", code, str(root)], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert sorted(process.communicate(timeout=60)[0].strip() for process in both) == ["False", "True"]
+    assert is_right(root) and len(archive.hits(archive.path(RECORD, "WISDM_TEST.ts"))) == 1
+
+
+def test_a_killed_process_leaves_nothing_half_placed_and_its_lock_is_free(archive, root):
+    archive.faults[archive.path(RECORD, "WISDM_TEST.ts")] = [("status", 503, {"Retry-After": "60"})]
+    code = "import sys, pathlib; from ssd_cli.archives.fetch import *; fetch_one('WISDM', pathlib.Path(sys.argv[1]), origin())"
+    process = subprocess.Popen([sys.executable, "-c", code, str(root)])
+    while not archive.hits(archive.path(RECORD, "WISDM_TEST.ts")):
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert entries(root) == []
+    fetch_one("WISDM", root, zenodo(archive))
+    assert is_right(root) and len(archive.hits(archive.path(RECORD, "WISDM_TRAIN.ts"))) == 1  # it had arrived
+
+
+class _Full(io.FileIO):
+    def write(self, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("where", ["download", "receipt"])
+def test_a_full_disk_is_a_sentence_and_nothing_is_placed(archive, root, monkeypatch, where):
+    if where == "download":
+        real = Path.open
+
+        def full(self, mode="r", *arguments, **options):
+            return _Full(self, "wb") if self.suffix == ".part" and mode != "rb" else real(self, mode, *arguments, **options)
+
+        monkeypatch.setattr(transport.Path, "open", full)
+    else:
+        monkeypatch.setattr(place.os, "fsync", lambda descriptor: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+    with pytest.raises(SsdBenchError, match=r"The disk of .* is full"):
+        fetch_one("WISDM", root, zenodo(archive))
+    assert entries(root) == []
+    monkeypatch.undo()
+    fetch_one("WISDM", root, Zenodo(quick(), archive.url))
+    assert is_right(root)
+
+
+def test_too_little_room_is_told_before_anything_is_fetched(archive, root, monkeypatch):
+    monkeypatch.setattr(fetching.shutil, "disk_usage", lambda folder: os.terminal_size((0, 0)) and type("U", (), {"free": 10}))
+    with pytest.raises(SsdBenchError, match="the files need"):
+        fetch_one("WISDM", root, zenodo(archive))
+    assert len(archive.requests) == 1
+
+
+def test_no_network_is_told_soon(root):
+    with pytest.raises(SsdBenchError, match="could not be fetched"):
+        fetch_one("WISDM", root, Zenodo(quick(attempts=2), "http://127.0.0.1:9"))
+    with pytest.raises(SsdBenchError, match="Tried 2 times"):
+        fetch_one("WISDM", root, Zenodo(quick(attempts=99), "http://name.invalid"))
+
+
+def test_ctrl_c_ends_the_waiting_of_all_threads(archive, root):
+    source = zenodo(archive)
+    archive.faults[f"/api/records/{RECORD}"] = [("status", 429, {"Retry-After": "300"})]
+    threading.Timer(0.3, source.transport.stop).start()
+    with pytest.raises(Stopped):
+        fetch_many(["WISDM"], root, source, Silent())
+
+
+# --- mirrors
+
+
+def _mirror(archive, root, tmp_path) -> Path:
+    fetch_one("WISDM", root, zenodo(archive))
+    return root
+
+
+def test_a_folder_that_was_downloaded_is_a_mirror_on_a_disk_and_on_the_web(archive, root, tmp_path):
+    mirror = _mirror(archive, root, tmp_path)
+    for number, kind in enumerate((FolderMirror(quick(), mirror), WebMirror(quick(), f"{archive.url}/mirror"))):
+        for path in (mirror / "WISDM").iterdir():
+            archive.statics[f"/mirror/WISDM/{path.name}"] = path.read_bytes()
+        assert fetch_one("WISDM", tmp_path / str(number), kind)
+        assert is_right(tmp_path / str(number))
+
+
+def test_a_changed_file_on_a_mirror_is_refused(archive, root, tmp_path):
+    mirror = _mirror(archive, root, tmp_path)
+    (mirror / "WISDM" / "WISDM_TEST.ts").write_text(TEST.replace("2,2,2", "2,2,3"))
+    with pytest.raises(SsdBenchError, match="its MD5 is"):
+        fetch_one("WISDM", tmp_path / "new", FolderMirror(quick(), mirror))
+    assert entries(tmp_path / "new") == []
+
+
+def test_a_mirror_without_checksums_must_have_the_known_values(tmp_path):
+    from ssd_cli.archives.sources import bundled_root
+
+    mirror = tmp_path / "mirror" / "GunPoint"
+    mirror.mkdir(parents=True)
+    for path in (bundled_root() / "GunPoint").glob("GunPoint_T*.ts"):
+        (mirror / path.name).write_bytes(path.read_bytes())
+    assert fetch_one("GunPoint", tmp_path / "new", FolderMirror(quick(), mirror.parent))
+    train = mirror / "GunPoint_TRAIN.ts"
+    head, data = train.read_text().split("@data\n")
+    train.write_text(f"{head}@data\n1{data[data.index('.') :]}")
+    with pytest.raises(SsdBenchError, match="not those that this release knows"):
+        fetch_one("GunPoint", tmp_path / "other", FolderMirror(quick(), mirror.parent))
+
+
+@pytest.mark.parametrize("name", ["../../x", "WISDM_TRAIN.ts/../x", "x.ts", "WISDM_checksums.json"])
+def test_a_hostile_receipt_on_a_mirror_is_refused(archive, root, tmp_path, name):
+    mirror = _mirror(archive, root, tmp_path)
+    receipt = json.loads((mirror / "WISDM" / "WISDM_checksums.json").read_text())
+    receipt["files"][name] = receipt["files"]["WISDM_TEST.ts"]
+    archive.statics["/mirror/WISDM/WISDM_checksums.json"] = json.dumps(receipt).encode()
+    with pytest.raises(SsdBenchError, match="is no file of WISDM"):
+        fetch_one("WISDM", tmp_path / "new", WebMirror(quick(), f"{archive.url}/mirror"))
+
+
+def test_which_origin_is_meant(tmp_path, monkeypatch):
+    assert isinstance(origin(), Zenodo) and isinstance(origin("https://x.org/a"), WebMirror)
+    monkeypatch.setenv("SSD_BENCH_MIRROR", str(tmp_path))
+    assert isinstance(origin(), FolderMirror)
+    with pytest.raises(MisuseError, match="neither"):
+        origin("ftp://x.org")
+
+
+def test_offline_never_asks(archive, monkeypatch):
+    monkeypatch.setenv("SSD_BENCH_OFFLINE", "1")
+    with pytest.raises(SsdBenchError, match="SSD_BENCH_OFFLINE"):
+        load("WISDM")
+    assert archive.requests == []
+
+
+# --- the zip of a whole archive
+
+
+def _zip(members: dict[str, bytes], edit=lambda info: info) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in members.items():
+            info = zipfile.ZipInfo(name)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            file.writestr(edit(info), content)
+    return packed.getvalue()
+
+
+def _publish(archive, content: bytes) -> None:
+    record, key = catalog.ZENODO_ZIPS["ucr"]
+    archive.records[record] = {key: content}
+
+
+def _bundled_files(*names: str) -> dict[str, bytes]:
+    from ssd_cli.archives.sources import bundled_root
+
+    paths = [bundled_root() / name / f"{name}_{part}.ts" for name in names for part in ("TRAIN", "TEST")]
+    return {f"Some folder/{path.parent.name}/{path.name}": path.read_bytes() for path in paths}
+
+
+def test_datasets_come_out_of_the_zip_of_an_archive(archive, root):
+    files = _bundled_files("GunPoint", "ItalyPowerDemand")
+    broken = {key.replace("GunPoint", "Coffee"): content for key, content in _bundled_files("GunPoint").items()}
+    _publish(archive, _zip({**files, **broken, "readme.txt": b"x"}))
+    left = fetch_zip("ucr", ["Coffee", "GunPoint", "ItalyPowerDemand", "Wine"], root, zenodo(archive), Silent())
+    assert left == ["Coffee", "Wine"]  # another dataset's files; not there
+    assert entries(root) == ["GunPoint", "ItalyPowerDemand"]
+    assert "2018.zip" in Receipt.read(root / "GunPoint", "GunPoint").origin
+    assert load("GunPoint", [root]).digest == catalog.known_digest("GunPoint")
+    assert not list((root / ".ssd-bench").glob("*.zip"))
+
+
+def _as_link(info):
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    return info
+
+
+HOSTILE = {
+    "a path outside": (_zip({"../../GunPoint_TRAIN.ts": b"x"}), "would be written outside"),
+    "an absolute path": (_zip({"/tmp/GunPoint_TRAIN.ts": b"x"}), "would be written outside"),
+    "a path of Windows": (_zip({"..\\..\\GunPoint_TRAIN.ts": b"x"}), "would be written outside"),
+    "a drive": (_zip({"C:/GunPoint_TRAIN.ts": b"x"}), "would be written outside"),
+    "a link": (_zip({"GunPoint/GunPoint_TRAIN.ts": b"/etc/passwd"}, _as_link), "is a link"),
+    "a bomb": (_zip({"GunPoint/GunPoint_TRAIN.ts": b"0" * 2**26}), "announces 67108864 bytes"),
+    "no zip": (b"PK\x03\x04 not a zip at all", "is damaged"),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_zip_is_refused_whole(archive, root, tmp_path, kind):
+    content, piece = HOSTILE[kind]
+    _publish(archive, content)
+    before = sorted(path for path in tmp_path.rglob("*"))
+    with pytest.raises(SsdBenchError, match=piece):
+        fetch_zip("ucr", ["GunPoint"], root, zenodo(archive), Silent())
+    assert entries(root) == [] and not list((root / ".ssd-bench").glob("*.zip"))
+    assert [path for path in sorted(tmp_path.rglob("*")) if root not in path.parents and path != root] == before
+
+
+def test_a_member_that_lies_about_its_size_is_refused(archive, root):
+    files = _bundled_files("GunPoint")
+    content = bytearray(_zip(files))
+    at = content.index(b"PK\x01\x02")
+    content[at + 24 : at + 28] = (100).to_bytes(4, "little")  # the size of the first member, in the list of members
+    _publish(archive, bytes(content))
+    assert fetch_zip("ucr", ["GunPoint"], root, zenodo(archive), Silent()) == ["GunPoint"]
+    assert entries(root) == []

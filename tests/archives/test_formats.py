@@ -1,0 +1,234 @@
+"""One and the same dataset in every format, and malformed files of each."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ssd_cli.archives.load import load
+from ssd_cli.archives.read import read_part
+from ssd_cli.errors import SsdBenchError
+
+FORMATS = ["ts", "tsv", "arff", "npz", "csv wide", "csv long", "csv longest", "parquet wide", "parquet long", "parquet longest"]
+
+
+def _text(value: float, missing: str) -> str:
+    return missing if np.isnan(value) else repr(float(value))
+
+
+def _filled(part) -> np.ndarray:
+    cube = np.full((part.n_cases, part.n_channels, part.lengths.max()), np.nan)
+    for case, series in enumerate(part.X):
+        cube[case, :, : series.shape[1]] = series
+    return cube
+
+
+def _ts(part, path: Path) -> None:
+    unequal = len(set(part.lengths.tolist())) > 1
+    labels = " ".join(np.unique(part.y))
+    flags = f"@univariate {str(part.n_channels == 1).lower()}\n@equalLength {str(not unequal).lower()}\n"
+    head = f"{flags}@classLabel true {labels}\n@data\n"
+    lines = (":".join(",".join(_text(v, "?") for v in c) for c in s) + f":{y}\n" for s, y in zip(part.X, part.y, strict=True))
+    path.write_text(head + "".join(lines))
+
+
+def _tsv(part, path: Path) -> None:
+    lines = ("\t".join([y, *(_text(v, "NaN") for v in s[0])]) + "\n" for s, y in zip(_filled(part), part.y, strict=True))
+    path.write_text("".join(lines))
+
+
+def _arff(part, path: Path) -> None:
+    cube = _filled(part)
+    values = "".join(f"@attribute att{step} numeric\n" for step in range(cube.shape[2]))
+    if part.n_channels > 1:
+        values = f"@attribute rel relational\n{values}@end rel\n"
+    head = f"% a comment\n@relation Toy\n\n{values}@attribute class {{{','.join(np.unique(part.y))}}}\n@DATA\n"
+    rows = [[",".join(_text(v, "?") for v in channel) for channel in series] for series in cube]
+    quoted = [row[0] if len(row) == 1 else "'" + "\\n".join(row) + "'" for row in rows]
+    path.write_text(head + "".join(f"{row},{y}\n" for row, y in zip(quoted, part.y, strict=True)))
+
+
+def _npz(part, path: Path) -> None:
+    groups = {} if part.groups is None else {"groups": part.groups}
+    np.savez(
+        path,
+        X=np.nan_to_num(_filled(part), nan=7.0) if not part.missing else _filled(part),
+        y=part.y,
+        lengths=part.lengths,
+        **groups,
+    )
+
+
+def _table(part, form: str) -> dict[str, list]:
+    names = ["x", "y", "z", *(f"c{i}" for i in range(20))][: part.n_channels]
+    subjects = part.groups if part.groups is not None else [None] * part.n_cases
+    rows = []
+    cube = _filled(part)
+    for case, (series, label, subject) in enumerate(zip(part.X, part.y, subjects, strict=True)):
+        if form == "wide":
+            values = {f"{n}_{t}": cube[case, c, t] for c, n in enumerate(names) for t in range(cube.shape[2])}
+            rows.append({"label": label, "subject": subject, **values})
+        for step in range(series.shape[1] if form != "wide" else 0):
+            key = {"case": f"no {case}", "step": step + 1, "label": label, "subject": subject}
+            if form == "long":
+                rows.append({**key, **dict(zip(names, series[:, step], strict=True))})
+            else:
+                rows += [{**key, "channel": n, "value": series[c, step]} for c, n in enumerate(names)]
+    return {k: [row[k] for row in rows] for k in rows[0] if k != "subject" or part.groups is not None}
+
+
+def _csv(form: str):
+    def write(part, path: Path) -> None:
+        table = _table(part, form)
+        with path.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(table)
+            for row in zip(*table.values(), strict=True):
+                writer.writerow(
+                    "" if isinstance(v, float) and np.isnan(v) else repr(float(v)) if isinstance(v, float) else v for v in row
+                )
+
+    return write
+
+
+def _parquet(form: str):
+    def write(part, path: Path) -> None:
+        pa = pytest.importorskip("pyarrow")
+        parquet = pytest.importorskip("pyarrow.parquet")
+        parquet.write_table(
+            pa.table({k: [str(v) if isinstance(v, np.str_) else v for v in vs] for k, vs in _table(part, form).items()}), path
+        )
+
+    return write
+
+
+WRITERS = {
+    "ts": _ts,
+    "tsv": _tsv,
+    "arff": _arff,
+    "npz": _npz,
+    **{f"csv {form}": _csv(form) for form in ("wide", "long", "longest")},
+    **{f"parquet {form}": _parquet(form) for form in ("wide", "long", "longest")},
+}
+
+
+def _write(dataset, form: str, root: Path, name: str) -> Path:
+    folder = root / name
+    folder.mkdir(parents=True)
+    extension = form.split(maxsplit=1)[0]
+    WRITERS[form](dataset.train, folder / f"{name}_TRAIN.{extension}")
+    WRITERS[form](dataset.test, folder / f"{name}_TEST.{extension}")
+    return root
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("name", ["ItalyPowerDemand", "PickupGestureWiimoteZ", "JapaneseVowels"])
+def test_a_dataset_has_one_digest_in_every_format(name, form, tmp_path):
+    if form == "tsv" and name == "JapaneseVowels":
+        pytest.skip("a .tsv has one channel")
+    dataset = load(name, download=False)
+    if form in ("csv longest", "parquet longest") and name == "JapaneseVowels":
+        pytest.skip("the same code as for one channel and a hundred thousand rows more")
+    root = _write(dataset, form, tmp_path, name)
+    assert load(name, [root], download=False).digest == dataset.digest
+
+
+@pytest.mark.parametrize("form", FORMATS[4:])
+def test_channels_and_gaps_in_tables(form, tmp_path):
+    from ssd_cli.archives.dataset import Part, make_dataset
+
+    generator = np.random.default_rng(0)
+    X = [generator.normal(size=(2, n)) for n in (4, 3, 4)]
+    X[0][1, 1] = np.nan
+    part = Part(X, np.array(["1", "2", "up"]), np.array([7, 7, 9]))
+    dataset = make_dataset("Toy", part, part)
+    read = load("Toy", [_write(dataset, form, tmp_path, "Toy")])
+    assert read.digest == dataset.digest and read.train.groups.tolist() == [7, 7, 9]
+
+
+def test_values_missing_at_the_end_stay_where_the_archive_has_equal_lengths(tmp_path):
+    path = tmp_path / "Toy_TRAIN.tsv"
+    path.write_text("1\t1\t2\tNaN\n2\t3\tNaN\t4\n")
+    assert [series.shape[1] for series in read_part(path).X] == [2, 3]
+    assert [series.shape[1] for series in read_part(path, equal_length=True).X] == [3, 3]
+
+
+def test_whole_numbers_are_labels_without_a_decimal_point(tmp_path):
+    path = tmp_path / "Toy_TRAIN.npz"
+    np.savez(path, X=np.zeros((2, 3)), y=np.array([1.0, -1.0]))
+    assert read_part(path).y.tolist() == ["1", "-1"]
+
+
+ARFF = "@relation r\n@attribute a numeric\n@attribute b numeric\n@attribute class {1,2}\n@data\n1,2,1\n3,4,2\n"
+WIDE = "label,0,1\n1,1,2\n2,3,4\n"
+LONG = "case,step,label,x\na,0,1,1\na,1,1,2\nb,0,2,3\nb,1,2,4\n"
+MALFORMED = [
+    ("tsv", "1\t1\t2\n2\t3\n", "line 2: 1 values"),
+    ("tsv", "1\t1\t2\n2\t3\tx\n", "line 2: a value is 'x'"),
+    ("tsv", "1\t1\t2\n\t3\t4\n", "line 2: the label is ''"),
+    ("tsv", "1,1,2\n", "line 1: no values"),
+    ("tsv", "1\t1\tinf\n", "line 1: a value is 'inf'"),
+    ("tsv", "1\t1\t1e999\n", "line 1: a value is too large"),
+    ("tsv", "1\tNaN\tNaN\n", "case 0: the series has no value"),
+    ("tsv", "", "no case"),
+    ("arff", ARFF.replace("3,4,2", "3,2"), "line 7: channel 1 has 1 values"),
+    ("arff", ARFF.replace("3,4,2", "3,4,3"), "line 7: the label '3' is not declared"),
+    ("arff", ARFF.replace("a numeric", "a date"), "line 2: the type 'date'"),
+    ("arff", ARFF.replace("@data\n", ""), "line 5: '1,2,1' in the header"),
+    ("arff", ARFF.replace("@attribute class {1,2}\n", ""), "line 4: the header declares no values or no classes"),
+    ("arff", ARFF.replace("1,2,1", "'1,2,1"), "line 6: a value is"),
+    ("csv", WIDE.replace("2,3,4", "2,3"), "line 3: 2 cells"),
+    ("csv", WIDE.replace("2,3,4", "2,3,four"), "line 3: a value is 'four'"),
+    ("csv", WIDE.replace("label,0,1", "label,0,2"), "line 1: the steps of"),
+    ("csv", WIDE.replace("label,0,1", "class,0,1"), "line 1: the columns are"),
+    ("csv", WIDE.replace("label,0,1", "label,0,0"), "line 1: the column '0' stands twice"),
+    ("csv", WIDE.replace("\n2,", '\n"2,'), "not comma-separated"),
+    ("csv", "label,0,1\n", "no case"),
+    ("csv", LONG.replace("b,1,2", "b,2,2"), "case 'b': its steps"),
+    ("csv", LONG.replace("b,1,2", "b,0,2"), "line 5: step 0 of case 'b' stands twice"),
+    ("csv", LONG.replace("b,1,2", "b,1,1"), "line 5: another label"),
+    ("csv", LONG.replace("b,1,2", "b,one,2"), "line 5: the step is 'one'"),
+    ("csv", "case,channel,step,label,value\na,x,0,1,1\na,x,1,1,2\na,y,0,1,3\n", "case 'a': channel 'y' has no step 1"),
+    ("npz", "not a zip", "cannot be read"),
+    ("parquet", "not parquet", "cannot be read"),
+]
+
+
+@pytest.mark.parametrize(("extension", "text", "piece"), MALFORMED)
+def test_malformed_files_are_refused_with_the_place(tmp_path, extension, text, piece):
+    path = tmp_path / f"Toy_TRAIN.{extension}"
+    path.write_text(text)
+    with pytest.raises(SsdBenchError) as caught:
+        read_part(path)
+    assert str(path) in caught.value.what and piece in caught.value.what
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"X": np.zeros((2, 3))},
+        {"X": np.zeros((2, 3)), "y": np.array([1, 2, 3])},
+        {"X": np.zeros((2, 3)), "y": np.array([1.5, 2])},
+        {"X": np.zeros((2, 3)), "y": np.array([1, 2]), "lengths": np.array([0, 3])},
+        {"X": np.zeros((2, 3)), "y": np.array([1, 2]), "lengths": np.array([4, 3])},
+        {"X": np.full((2, 3), np.inf), "y": np.array([1, 2])},
+        {"X": np.array([["a"], ["b"]]), "y": np.array([1, 2])},
+        {"X": np.array([{}, {}], dtype=object), "y": np.array([1, 2])},
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(tmp_path, arrays):
+    path = tmp_path / "Toy_TRAIN.npz"
+    np.savez(path, **arrays)
+    with pytest.raises(SsdBenchError, match="Toy_TRAIN"):
+        read_part(path)
+
+
+def test_the_first_format_of_a_folder_is_read_and_half_of_it_refused(tmp_path, write_problem):
+    root = write_problem()
+    (root / "Toy" / "Toy_TRAIN.tsv").write_text("a\t9\t9\n")
+    (root / "Toy" / "Toy_TEST.tsv").write_text("b\t9\t9\n")
+    assert load("Toy", [root]).train.n_cases == 3
+    (root / "Toy" / "Toy_TEST.ts").unlink()
+    with pytest.raises(SsdBenchError, match=r"no Toy_TEST\.ts"):
+        load("Toy", [root])

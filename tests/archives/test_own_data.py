@@ -1,0 +1,263 @@
+"""Verifying, packing, adding; what is said of human activity recognition."""
+
+import json
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+
+from ssd_cli.archives import catalog, har, own
+from ssd_cli.archives.bundle import bundle, unbundle
+from ssd_cli.archives.load import load
+from ssd_cli.archives.place import place
+from ssd_cli.archives.prepare import default_preparation
+from ssd_cli.archives.receipt import Receipt
+from ssd_cli.archives.sources import bundled_root, locate
+from ssd_cli.archives.verify import verify
+from ssd_cli.errors import MisuseError, SsdBenchError
+
+from .conftest import TEST, TRAIN
+
+BUNDLED = ["ArrowHead", "BasicMotions", "GunPoint", "ItalyPowerDemand", "JapaneseVowels", "PickupGestureWiimoteZ"]
+
+
+@pytest.fixture
+def placed(tmp_path):
+    """GunPoint in a data folder with a receipt, as a download leaves it."""
+    root = tmp_path / "placed"
+
+    def fill(folder):
+        for part in ("TRAIN", "TEST"):
+            shutil.copy(bundled_root() / "GunPoint" / f"GunPoint_{part}.ts", folder)
+        return "https://zenodo.org/records/0"
+
+    assert place("GunPoint", root, fill)
+    return root
+
+
+def _found(root, name="GunPoint"):
+    return verify(name, locate(name, [root]))
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_bundled_problems_are_what_they_claim_to_be(name):
+    finding = verify(name, locate(name))
+    assert finding.wrong == [] and finding.checked == ["size", "digest"]
+
+
+def test_a_changed_byte_is_found_with_its_file(placed):
+    assert _found(placed).wrong == [] and _found(placed).checked == ["checksums", "size", "digest"]
+    path = placed / "GunPoint" / "GunPoint_TEST.ts"
+    text = path.read_text()
+    path.write_text(text.replace("@data\n-", "@data\n+"))
+    wrong = _found(placed).wrong
+    assert f"{path} has another checksum: it is not what was downloaded." in wrong
+    assert any("not those that this release was tested with" in text for text in wrong)
+    path.write_text(text[:-1])
+    assert "bytes, not" in _found(placed).wrong[0]
+
+
+def test_a_file_cut_at_a_line_is_found_without_a_receipt(placed):
+    (placed / "GunPoint" / "GunPoint_checksums.json").unlink()
+    path = placed / "GunPoint" / "GunPoint_TRAIN.ts"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    finding = _found(placed)
+    assert "n_train is 49" in finding.wrong[0] and finding.digest == ""
+
+
+def test_values_that_the_archive_changed_are_a_note_not_an_error(placed):
+    path = placed / "GunPoint" / "GunPoint_TRAIN.ts"
+    head, data = path.read_text().split("@data\n")
+    path.write_text(f"{head}@data\n0{data[data.index(',') :]}")
+    receipt = Receipt.read(placed / "GunPoint", "GunPoint")
+    from ssd_cli.archives.receipt import check_of
+
+    files = receipt.files | {path.name: check_of(path)}
+    Receipt("GunPoint", receipt.origin, receipt.date, receipt.digest, files).write(placed / "GunPoint")
+    finding = _found(placed)
+    assert finding.wrong == [] and "may have a new version" in finding.note
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", "null", '{"format": 2}', '{"format": 1, "dataset": "GunPoint", "files": {"x": 1}}']
+)
+def test_a_damaged_receipt_is_wrong(placed, text):
+    (placed / "GunPoint" / "GunPoint_checksums.json").write_text(text)
+    assert "receipt" in _found(placed).wrong[0]
+
+
+# --- bundles
+
+
+def test_a_bundle_brings_datasets_to_another_machine(placed, write_problem, tmp_path):
+    root = write_problem("MyOwn")
+    packed = tmp_path / "out" / "all.zip"
+    bundle(["GunPoint", "JapaneseVowels", "MyOwn"], packed, [placed, root])
+    assert sorted(path.name for path in packed.parent.iterdir()) == ["all.zip"]
+    told = []
+    assert unbundle(packed, tmp_path / "new", tell=lambda *news: told.append(news)) == ["GunPoint", "JapaneseVowels", "MyOwn"]
+    for name in ("GunPoint", "JapaneseVowels", "MyOwn"):
+        assert load(name, [tmp_path / "new"], download=False).digest == load(name, [placed, root], download=False).digest
+        assert _found(tmp_path / "new", name).wrong == []
+    assert Receipt.read(tmp_path / "new" / "GunPoint", "GunPoint").origin == "https://zenodo.org/records/0"
+    unbundle(packed, tmp_path / "new", tell=lambda *news: told.append(news))
+    assert told[0] == ("GunPoint", True) and told[-1] == ("MyOwn", False)
+
+
+def test_the_same_datasets_make_the_same_bundle(placed, tmp_path):
+    for number in (1, 2):
+        bundle(["GunPoint"], tmp_path / f"{number}.zip", [placed])
+    assert (tmp_path / "1.zip").read_bytes() == (tmp_path / "2.zip").read_bytes()
+
+
+def test_what_is_not_verified_is_not_packed(placed, tmp_path):
+    path = placed / "GunPoint" / "GunPoint_TEST.ts"
+    path.write_text(path.read_text().replace("@data\n-", "@data\n+"))
+    with pytest.raises(SsdBenchError, match="another checksum"):
+        bundle(["GunPoint"], tmp_path / "all.zip", [placed])
+    with pytest.raises(SsdBenchError, match="not on this machine"):
+        bundle(["Coffee"], tmp_path / "all.zip", [placed])
+    assert not list(tmp_path.glob("*all.zip*"))
+
+
+def _repacked(packed, edit):
+    with zipfile.ZipFile(packed) as archive:
+        members = {info.filename: archive.read(info) for info in archive.infolist()}
+    edit(members)
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+def _another_byte(members):
+    members["GunPoint/GunPoint_TEST.ts"] = members["GunPoint/GunPoint_TEST.ts"].replace(b"@data\n-", b"@data\n+")
+
+
+def _another_file(members):
+    receipt = json.loads(members["GunPoint/GunPoint_checksums.json"])
+    receipt["files"]["../../x"] = receipt["files"]["GunPoint_TEST.ts"]
+    members["GunPoint/GunPoint_checksums.json"] = json.dumps(receipt).encode()
+
+
+HOSTILE = {
+    "another byte": (_another_byte, "has another checksum"),
+    "a file outside in the receipt": (_another_file, "is no file of GunPoint"),
+    "a path outside": (lambda members: members.update({"../x": b"x"}), "would be written outside"),
+    "a missing file": (lambda members: members.pop("GunPoint/GunPoint_TEST.ts"), "lacks GunPoint/GunPoint_TEST.ts"),
+    "no receipt": (lambda members: members.pop("GunPoint/GunPoint_checksums.json"), "is no bundle"),
+    "a receipt that is none": (lambda members: members.update({"GunPoint/GunPoint_checksums.json": b"{"}), "is damaged"),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_bundle_places_nothing(placed, tmp_path, kind):
+    edit, piece = HOSTILE[kind]
+    packed = tmp_path / "all.zip"
+    bundle(["GunPoint"], packed, [placed])
+    _repacked(packed, edit)
+    with pytest.raises(SsdBenchError, match=piece):
+        unbundle(packed, tmp_path / "new")
+    assert not (tmp_path / "new" / "GunPoint").exists() and not (tmp_path / "x").exists()
+
+
+def test_a_bundle_that_was_cut_is_refused(placed, tmp_path):
+    packed = tmp_path / "all.zip"
+    bundle(["GunPoint"], packed, [placed])
+    packed.write_bytes(packed.read_bytes()[:-50])
+    with pytest.raises(SsdBenchError, match="is damaged"):
+        unbundle(packed, tmp_path / "new")
+
+
+# --- the user's own
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "a.ts").write_text(TRAIN)
+    (tmp_path / "b.ts").write_text(TEST)
+    (tmp_path / "g.csv").write_text("part,row,subject,label\ntrain,0,7,a\ntrain,1,7,b\ntest,0,9,b\ntrain,2,8,a\ntest,1,9,a\n")
+    return tmp_path
+
+
+def test_a_dataset_of_the_users_own_is_added_with_its_subjects(files, tmp_path):
+    own.add("Mine", files / "a.ts", files / "b.ts", files / "g.csv", tmp_path / "root")
+    dataset = load("Mine", [tmp_path / "root"])
+    assert dataset.train.groups.tolist() == [7, 7, 8] and dataset.test.groups.tolist() == [9, 9]
+    assert catalog.select([], ["Mine*"], [tmp_path / "root"]) == ["Mine"] and _found(tmp_path / "root", "Mine").wrong == []
+    with pytest.raises(SsdBenchError, match="There is a dataset Mine"):
+        own.add("Mine", files / "a.ts", files / "b.ts", None, tmp_path / "root")
+    own.add("Mine", files / "a.ts", files / "b.ts", None, tmp_path / "root", force=True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "piece"),
+    [
+        ("part,row", "row,part", "line 1: the columns"),
+        ("test,0,9,b", "tset,0,9,b", "line 4: 'tset"),
+        ("train,1,7,b", "train,1,7,a", "subjects_train.csv, line 3: label a"),
+        ("train,2,8,a\n", "", "ends after 2 rows"),
+    ],
+)
+def test_subjects_that_do_not_fit_add_nothing(files, tmp_path, old, new, piece):
+    path = files / "g.csv"
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(SsdBenchError, match=piece):
+        own.add("Mine", files / "a.ts", files / "b.ts", path, tmp_path / "root")
+    assert not (tmp_path / "root" / "Mine").exists()
+
+
+def test_files_that_do_not_fit_add_nothing(files, tmp_path):
+    (tmp_path / "c.tsv").write_text("a\t1\t2\n")
+    (tmp_path / "d.ts").write_text(TEST.replace("2,2,2", "2,2,x"))
+    for train, test, error in (("a.ts", "c.tsv", MisuseError), ("a.ts", "none.ts", MisuseError), ("a.ts", "d.ts", SsdBenchError)):
+        with pytest.raises(error):
+            own.add("Mine", files / train, files / test, None, tmp_path / "root")
+    with pytest.raises(SsdBenchError, match="n_train is 3"):
+        own.add("Coffee", files / "a.ts", files / "b.ts", None, tmp_path / "root")
+    assert [path.name for path in (tmp_path / "root").iterdir()] == [".ssd-bench"]
+
+
+def test_a_fold_of_monster_becomes_a_dataset(tmp_path, monkeypatch):
+    generator = np.random.default_rng(0)
+    X, y = generator.normal(size=(6, 3, 5)).astype(np.float32), np.array([0, 1] * 3)
+    monkeypatch.setattr("aeon.datasets.load_monster_dataset", lambda name, fold: (X, y, X[:2] + fold, y[:2]))
+    assert own.fetch_monster("WISDM", 2, tmp_path / "root") == "MONSTER-WISDM-fold2"
+    dataset = load("MONSTER-WISDM-fold2", [tmp_path / "root"])
+    assert dataset.classes == ("0", "1") and np.array_equal(np.stack(dataset.train.X), X)
+    assert default_preparation("MONSTER-WISDM-fold2").scale == "train" and har.is_har("MONSTER-WISDM-fold2")
+
+
+def test_monster_without_its_library_says_what_to_install(tmp_path, monkeypatch):
+    def lacking(name, fold):
+        raise ModuleNotFoundError("huggingface_hub")
+
+    monkeypatch.setattr("aeon.datasets.load_monster_dataset", lacking)
+    with pytest.raises(SsdBenchError, match=r"ssd-bench\[har\]"):
+        own.fetch_monster("WISDM", 0, tmp_path / "root")
+    monkeypatch.setattr("aeon.datasets.load_monster_dataset", lambda name, fold: 1 / 0)
+    with pytest.raises(SsdBenchError, match="could not be downloaded: ZeroDivisionError"):
+        own.fetch_monster("WISDM", 0, tmp_path / "root")
+
+
+# --- human activity recognition
+
+
+def test_a_resample_of_windows_with_unknown_subjects_is_warned_of(write_problem):
+    root = write_problem("WISDM")
+    assert har.leak_warnings(["WISDM"], [0], [root]) == []
+    assert har.leak_warnings(["GunPoint", "Toy"], [0, 1], [root]) == []
+    (text,) = har.leak_warnings(["WISDM", "BasicMotions", "WISDM", "Skoda"], [0, 1], [root])
+    assert text.startswith("WISDM, BasicMotions: the subjects are unknown")
+    assert "leaks" in har.protocol("WISDM", groups_known=False)
+    (root / "WISDM" / "WISDM_subjects_train.csv").write_text("row,subject,label\n0,7,a\n1,7,b\n2,9,a\n")
+    (root / "WISDM" / "WISDM_subjects_test.csv").write_text("row,subject,label\n0,3,b\n1,3,a\n")
+    assert har.leak_warnings(["WISDM"], [0, 1], [root]) == [] and "leave out" in har.protocol("WISDM", groups_known=True)
+
+
+def test_subjects_inside_the_files_count(tmp_path):
+    folder = tmp_path / "Skoda"
+    folder.mkdir()
+    for part in ("TRAIN", "TEST"):
+        np.savez(folder / f"Skoda_{part}.npz", X=np.zeros((2, 3)), y=np.array([1, 2]), groups=np.array([1, 2]))
+    assert har.knows_subjects("Skoda", [tmp_path])

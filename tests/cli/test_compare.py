@@ -1,0 +1,97 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from ssd_cli.cli import compare as command
+from ssd_cli.errors import SsdBenchError
+from tests.leaderboard.builders import fill
+
+LONG = "ssd[representations=10,dropout_sites=embed+mid,student_init=random,guidance=label]"
+TABLE = {"single": [0.5 + 0.01 * i for i in range(12)], LONG: [0.7 + 0.01 * i for i in range(12)]}
+
+
+@pytest.fixture(autouse=True)
+def unsynchronised(monkeypatch):
+    monkeypatch.setattr("os.fsync", lambda descriptor: None)
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """A terminal of 80 columns, and what it shows."""
+    screen = io.StringIO()
+    monkeypatch.setattr(
+        command,
+        "_console",
+        lambda: Console(file=screen, width=80, force_terminal=True, color_system=None, highlight=False, markup=False, emoji=False),
+    )
+    return screen
+
+
+def run(folders, out=None, missing="fail", alpha=0.05):
+    command.compare(folders, out, missing, alpha)
+
+
+def test_it_prints_the_leaderboard_and_writes_the_files_into_the_first_folder(tmp_path, capsys):
+    fill(tmp_path, TABLE)
+    run([tmp_path])
+    shown = capsys.readouterr().out
+    lines = shown.splitlines()
+    assert any(line.split()[:4] == ["1", LONG, "1.000", "0.7550"] for line in lines)
+    assert any(line.split()[:4] == ["2", "single", "2.000", "0.5550"] for line in lines)
+    for words in ("two-sided", "zeros by Pratt", "Holm", "alpha 0.05", "policy fail", "only two methods"):
+        assert words in " ".join(shown.split())
+    expected = [
+        "cd.png",
+        "cd.svg",
+        "leaderboard.csv",
+        "leaderboard.md",
+        "leaderboard.tex",
+        "pairwise.csv",
+        "per_dataset.csv",
+        "per_dataset.tex",
+        "variance.csv",
+    ]
+    assert sorted(path.name for path in (tmp_path / "leaderboard").iterdir()) == expected
+    run([tmp_path], tmp_path / "elsewhere")
+    assert sorted(path.name for path in (tmp_path / "elsewhere").iterdir()) == expected
+
+
+def test_eighty_columns_are_enough_for_many_methods_and_long_names(tmp_path, terminal):
+    fill(tmp_path, TABLE | {f"method-{i}": [0.6 + 0.01 * i] * 12 for i in range(18)})
+    run([tmp_path])
+    lines = terminal.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    text = "".join(line.strip() for line in lines)
+    assert "more in per_dataset.csv" in " ".join(terminal.getvalue().split())
+    assert "guidance" in text
+    assert not any("…" in line for line in lines)
+
+
+def test_missing_results_are_listed_with_their_reasons(tmp_path, capsys):
+    fill(tmp_path, {"a": [0.5, None, 0.7], "b": [0.6, 0.8, 0.9]})
+    with pytest.raises(SsdBenchError, match="NaN in epoch 3"):
+        run([tmp_path])
+    run([tmp_path], missing="complete")
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "D01 a 0 of 1 failed: NaN in epoch 3" in shown
+    assert "policy complete" in shown
+    assert "2 datasets prove nothing" in shown
+
+
+def test_square_brackets_in_names_are_no_markup(tmp_path, capsys):
+    fill(tmp_path, {"ssd[bold]": [0.5, 0.6], "kd[red]": [0.7, 0.8]})
+    run([tmp_path])
+    shown = capsys.readouterr().out
+    assert "ssd[bold]" in shown
+    assert "kd[red]" in shown
+
+
+def test_changed_predictions_are_warned_of_on_standard_error(tmp_path, capsys):
+    from tests.store.builders import make_cell
+
+    store = fill(tmp_path, {"a": [0.5, 0.5], "b": [0.6, 0.6]})
+    path = store.paths(make_cell("D00", "a"))[0]
+    path.write_text(path.read_text().replace("0,1,,0.25,0.75", "0,0,,0.75,0.25", 1))
+    run([tmp_path])
+    assert f"Warning: {path} was changed" in capsys.readouterr().err

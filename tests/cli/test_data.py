@@ -1,0 +1,127 @@
+"""``ssd-bench data`` from the command line: download, verify, move to a machine without a network, run."""
+
+import csv
+import json
+
+import pytest
+
+from tests.archives.conftest import TEST, TRAIN
+from tests.archives.server import Archive
+
+from .helpers import failing, ssd_bench
+
+
+@pytest.fixture
+def archive():
+    from ssd_cli.archives import catalog
+
+    archive = Archive()
+    for name in ("WISDM", "Skoda"):
+        archive.add(catalog.record_of(name), **{f"{name}_TRAIN": TRAIN, f"{name}_TEST": TEST})
+    yield archive
+    archive.close()
+
+
+@pytest.fixture
+def machine(tmp_path, archive):
+    """Environment of an empty machine whose Zenodo is the server; `no_proxy` keeps the loopback device to itself."""
+
+    def environment(name="first"):
+        home = tmp_path / name
+        return {
+            "SSD_BENCH_ZENODO": archive.url,
+            "SSD_BENCH_CACHE": str(home / "cache"),
+            "AEON_DATA": str(home / "data"),
+            "SSD_BENCH_DATA": "",
+            "no_proxy": "127.0.0.1",
+        }
+
+    return environment
+
+
+def ok(*arguments, **environment):
+    done = ssd_bench(*arguments, **environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def test_download_verify_move_and_run_without_a_network(machine, tmp_path, archive):
+    first, second = machine("first"), machine("second") | {"SSD_BENCH_OFFLINE": "1"}
+    done = ok("data", "download", "--dataset", "WISDM", "--dataset", "Skoda", **first)
+    assert "2 datasets in" in done.stdout and "WISDM: placed" in done.stderr
+    assert "2 datasets already here." in ok("data", "download", "--dataset", "WISDM", "--dataset", "Skoda", **first).stdout
+    verified = ok("data", "verify", "WISDM", "Skoda", **first).stdout
+    assert "checksums" in verified and "2 datasets: 2 ok, 0 wrong." in verified
+    ok("data", "bundle", tmp_path / "all.zip", "--dataset", "WISDM", **first)
+
+    n_requests = len(archive.requests)
+    assert "not on this machine" in failing("data", "download", "--dataset", "WISDM", code=1, **second)
+    assert "WISDM: imported" in ok("data", "import", tmp_path / "all.zip", **second).stderr
+    out = tmp_path / "runs"
+    suite = ("--method", "single", "--backbone", "lite", "--recipe", "smoke", "--workers", "1", "--out", out)
+    done = ok("run", "--dataset", "WISDM", "--resamples", "0,1", *suite, **second)
+    assert "2 ok" in done.stdout and "WISDM: the subjects are unknown" in done.stderr
+    assert len(archive.requests) == n_requests  # the second machine never asked
+
+
+def test_what_failed_is_told_at_the_end_and_the_rest_is_there(machine, archive):
+    from ssd_cli.archives import catalog
+
+    del archive.records[catalog.record_of("Skoda")]
+    done = ssd_bench("data", "download", "--dataset", "WISDM", "--dataset", "Skoda", **machine())
+    assert done.returncode == 1 and "404" in done.stderr and "1 dataset in" in done.stdout and "1 failed" in done.stdout
+    assert "WRONG" not in ok("data", "verify", **machine()).stdout
+
+
+def test_mirrors(machine, tmp_path):
+    ok("data", "download", "--dataset", "WISDM", "--to", tmp_path / "mirror", **machine())
+    other = machine("other") | {"SSD_BENCH_ZENODO": "http://127.0.0.1:9"}
+    done = ok("data", "download", "--dataset", "WISDM", "--mirror", tmp_path / "mirror", "--offline", **other)
+    assert "1 dataset in" in done.stdout
+
+
+def test_wrong_files_are_named(machine, tmp_path):
+    ok("data", "download", "--dataset", "WISDM", **machine())
+    path = tmp_path / "first" / "data" / "WISDM" / "WISDM_TEST.ts"
+    path.write_text(path.read_text().replace("2,2,2", "2,2,3"))
+    done = ssd_bench("data", "verify", "WISDM", **machine())
+    assert done.returncode == 1 and f"{path} has another checksum" in done.stderr and "1 wrong" in done.stdout
+    assert "not on this machine" in ssd_bench("data", "verify", "Coffee", **machine()).stderr
+
+
+def test_info(machine, tmp_path):
+    shown = ok("data", "info", "GunPoint", **machine()).stdout
+    for piece in ("50 training, 150 test", "z-normalised", "https://zenodo.org/records/11191244", "█"):
+        assert piece in shown
+    shown = ok("data", "info", "WISDM", **machine()).stdout
+    assert "not on this machine" in shown and "leaks" in shown
+    assert "Did you mean 'GunPoint'" in failing("data", "info", "gunpoint", code=2, **machine())
+
+
+def test_add(machine, tmp_path):
+    for part, text in (("train", TRAIN), ("test", TEST)):
+        (tmp_path / f"{part}.ts").write_text(text)
+    with (tmp_path / "groups.csv").open("w", newline="") as file:
+        rows = [("train", 0, 1, "a"), ("train", 1, 1, "b"), ("train", 2, 2, "a"), ("test", 0, 3, "b"), ("test", 1, 3, "a")]
+        csv.writer(file).writerows([("part", "row", "subject", "label"), *rows])
+    parts = ("--train", tmp_path / "train.ts", "--test", tmp_path / "test.ts", "--groups", tmp_path / "groups.csv")
+    assert "Subjects: 2 in training, 1 in test." in ok("data", "add", "Mine", *parts, **machine()).stdout
+    assert "Mine" in ok("ls", "datasets", **machine()).stdout
+    assert "cannot be the name" in failing("data", "add", "../x", *parts, code=2, **machine())
+    assert json.loads((tmp_path / "first" / "data" / "Mine" / "Mine_checksums.json").read_text())["dataset"] == "Mine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "piece"),
+    [
+        (["download"], 2, "No dataset is named"),
+        (["download", "--dataset", "Nope"], 2, "Unknown dataset 'Nope'"),
+        (["download", "--dataset", "UCIHAR"], 1, "no download for UCIHAR"),
+        (["download", "--dataset", "WISDM", "--mirror", "nowhere"], 2, "neither a web address nor a folder"),
+        (["download", "--monster", "WISDM", "--offline"], 1, "MONSTER needs the network"),
+        (["bundle", "x.zip", "--dataset", "WISDM"], 1, "Not on this machine: WISDM"),
+        (["import", "nothing.zip"], 2, "There is no file"),
+    ],
+)
+def test_misuse(machine, tmp_path, arguments, code, piece):
+    assert piece in failing("data", *arguments, code=code, cwd=tmp_path, **machine())

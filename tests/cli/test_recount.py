@@ -1,0 +1,74 @@
+import pytest
+import typer
+
+from ssd_cli.cli.compare import compare
+from ssd_cli.cli.recount import recount
+from tests.cli.helpers import failing, ssd_bench
+from tests.leaderboard.builders import fill, put
+
+TABLE = {"a": [0.5 + 0.01 * i for i in range(8)], "b": [0.7, None, *(0.6 + 0.02 * i for i in range(6))]}
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.fsync", lambda descriptor: None)
+    fill(tmp_path, TABLE)
+    compare([tmp_path], None, "worst-rank", 0.1)
+    return tmp_path
+
+
+def test_what_compare_wrote_matches(results, capsys):
+    recount([results])
+    shown = capsys.readouterr().out
+    assert "15 scores of 15 cells recounted (16 records in all)" in shown
+    assert f"Tables recounted: {results / 'leaderboard'}" in shown
+    assert "Everything matches." in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "words"),
+    [
+        ("per_dataset.csv", "D03,a,0.53,", "D03,a,0.59,", "accuracy is '0.59' in the table, '0.53' by the recount"),
+        ("leaderboard.csv", "a,lite,smoke,1.8", "a,lite,smoke,1.2", "average_rank"),
+        ("pairwise.csv", "a,7,0,1", "a,8,0,0", "wins is '8' in the table, '7'"),
+        ("per_dataset.csv", "D03,a,", "D99,a,", "nothing stands behind the row D99, a"),
+    ],
+)
+def test_a_table_that_was_touched_is_named(results, name, old, new, words, capsys):
+    path = results / "leaderboard" / name
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    with pytest.raises(typer.Exit) as caught:
+        recount([results])
+    assert caught.value.exit_code == 1
+    assert words in capsys.readouterr().err
+
+
+def test_the_command_line(results, tmp_path_factory):
+    assert "Everything matches." in ssd_bench("recount", results).stdout
+    record = next((results / "seed0").rglob("*.json"))
+    record.write_text(record.read_text().replace('"accuracy": 0.5', '"accuracy": 0.9', 1))
+    assert "in the record" in failing("recount", results, code=1)
+    out = tmp_path_factory.mktemp("tsml")
+    assert "15 files of 2 estimators" in ssd_bench("export-tsml", results, out).stdout
+
+
+def test_tables_with_published_results_are_recounted_too(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("os.fsync", lambda descriptor: None)
+    store = fill(tmp_path, {})
+    for dataset in ("GunPoint", "Beef", "Coffee"):
+        for method, accuracy in (("a", 0.7), ("b", 0.9)):
+            put(store, dataset, method, accuracy)
+    compare([tmp_path], published="resnet, fcn")
+    shown = capsys.readouterr().out
+    assert "resnet (published): default split; ResNet, one network: mean of 5 initialisations" in " ".join(shown.split())
+    recount([tmp_path])
+    assert "Everything matches." in capsys.readouterr().out
+
+
+def test_published_results_alone_and_nothing_at_all(tmp_path):
+    done = ssd_bench("compare", "--published", "inceptiontime,resnet,fcn", "-o", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert "0.8436" in done.stdout
+    assert "nothing to compare" in failing("compare", code=2)

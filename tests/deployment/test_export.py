@@ -1,0 +1,196 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from ssd_cli.archives.load import load
+from ssd_cli.archives.prepare import Preparation
+from ssd_cli.deployment.export import export_onnx, export_torch, reference
+from ssd_cli.deployment.graph import DeployedPredictor
+from ssd_cli.deployment.runtime import load_model
+from ssd_cli.deployment.trained import find, restore
+from ssd_cli.errors import MisuseError, SsdBenchError
+from ssd_cli.running.execute import Job, execute
+from ssd_cli.running.plan import make_plan
+from ssd_cli.running.suite import Suite
+from ssd_cli.store.results import ResultStore
+from tests.cli.helpers import failing, ssd_bench
+
+BACKBONES = ("lite[width=4]", "inception[width=4]", "h-inception[width=4]", "resnet[width=4]", "fcn[width=4]")
+METHODS = ("ens-avg[members=2]", "swa", "ssd", "ssd-small", "ens-vote[members=3]")
+LITE = BACKBONES[0]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """Cells of every backbone and of every kind of predictor."""
+    out = tmp_path_factory.mktemp("results")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSD_BENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        patch.delenv("SSD_BENCH_DATA", raising=False)
+        for dataset, methods, backbones in (
+            ("ItalyPowerDemand", ("single",), BACKBONES),
+            ("ItalyPowerDemand", METHODS, (LITE,)),
+            ("JapaneseVowels", ("single",), (LITE,)),
+            ("ItalyPowerDemand", ("single",), ("lite[width=2]",)),
+        ):
+            suite = Suite(dataset=(dataset,), method=methods, backbone=backbones, recipe="smoke", device="cpu", out=out)
+            for planned in make_plan(suite, dry_run=False).cells:
+                job = Job(planned, out, keep_networks="width=2" not in planned.cell.backbone)
+                assert execute(job, lambda progress: None).status == "ok"
+        yield out
+
+
+def trained(results, method="single", backbone=LITE, dataset="ItalyPowerDemand"):
+    return restore(results, find(results, dataset, method, backbone, None, None))
+
+
+@pytest.mark.parametrize(
+    ("method", "backbone"), [*(("single", backbone) for backbone in BACKBONES), ("ens-avg[members=2]", LITE), ("ssd", LITE)]
+)
+def test_the_graph_computes_what_the_run_stored(results, tmp_path, method, backbone):
+    cell = trained(results, method, backbone)
+    _, stored = ResultStore(results).predictions(cell.record.cell)
+    np.testing.assert_allclose(reference(cell), stored, rtol=0, atol=1e-7)
+    report = export_onnx(cell, tmp_path / "model.onnx")
+    assert report["float"]["largest_difference"] < 1e-5 and report["float"]["agreement"] == 1
+    # a shortcut of ResNet normalises what another layer takes too
+    assert (report["batch_norms_left"] == 0) == (not backbone.startswith("resnet"))
+    assert report["networks"] == len(cell.networks) and report["macs"] > 0 and report["float"]["latency_ms_p50"] > 0
+    assert report["float"]["size_bytes"] == (tmp_path / "model.onnx").stat().st_size
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.onnx", "model.onnx.json"]
+    model = load_model(tmp_path / "model.onnx")
+    assert tuple(model.classes) == cell.classes and model.about["cell"]["method"] == method
+    np.testing.assert_allclose(model.predict_proba(cell.test[:1]), stored[:1], atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["ssd-small", "ens-vote[members=3]", "swa"])
+def test_the_module_computes_what_the_run_stored(results, method):
+    cell = trained(results, method)
+    _, stored = ResultStore(results).predictions(cell.record.cell)
+    module = DeployedPredictor(cell.preparation, cell.networks, vote="vote" in method).eval()
+    found = module(torch.from_numpy(np.stack(cell.test).astype(np.float32)))
+    np.testing.assert_allclose(found.detach().numpy(), stored, rtol=0, atol=1e-5)
+
+
+def test_series_of_unequal_length(results, tmp_path):
+    cell = trained(results, dataset="JapaneseVowels")
+    assert len({series.shape[1] for series in cell.test}) > 5
+    report = export_onnx(cell, tmp_path / "model.onnx")
+    assert report["float"]["largest_difference"] < 1e-5
+
+
+@pytest.mark.parametrize("length", ["pad", "zeros", "edge", "truncate", "resize"])
+@pytest.mark.parametrize("scale", ["series", "train", "none"])
+def test_the_graph_prepares_as_the_run_does(length, scale):
+    random = np.random.default_rng(0)
+    series = [random.normal(50, 3, (2, n)) for n in (9, 12, 7)]
+    fitted = Preparation(length=length, scale=scale).fit(series)
+    graph = DeployedPredictor(fitted, [])
+    for one in [*series, np.full((2, 8), 3.0), random.normal(0, 1, (2, 15))]:
+        prepared, _ = graph.prepare(torch.from_numpy(one[None].astype(np.float32)))
+        expected = np.nan_to_num(fitted.transform([one]))  # NaN marks the steps after the end; the graph takes zeros
+        np.testing.assert_allclose(prepared.numpy(), expected, atol=1e-4)
+
+
+def test_eight_bits_and_torch_export(results, tmp_path):
+    cell = trained(results)
+    report = export_onnx(cell, tmp_path / "model.onnx", int8=True)
+    assert report["float"]["largest_difference"] < 1e-5 < report["int8"]["largest_difference"]
+    assert abs(report["int8"]["accuracy"] - report["float"]["accuracy"]) < 0.2
+    assert json.loads((tmp_path / "model.onnx.json").read_text())["int8"] == report["int8"]
+    assert export_torch(cell, tmp_path / "model.pt2")["float"]["largest_difference"] < 1e-5
+
+
+def test_what_cannot_be_exported_is_said(results):
+    with pytest.raises(MisuseError, match=r"There are: .*ItalyPowerDemand, ssd on lite"):
+        find(results, "ItalyPowerDemand", "finetune", None, None, None)
+    with pytest.raises(MisuseError, match="--backbone"):
+        find(results, "ItalyPowerDemand", "single", None, None, None)
+    with pytest.raises(SsdBenchError, match="not kept"):
+        trained(results, backbone="lite[width=2]")
+    with pytest.raises(SsdBenchError, match="impute=mask"):
+        series = [np.array([[1.0, np.nan, 2.0]])]
+        DeployedPredictor(Preparation(impute="mask").fit(series), [])
+
+
+WITHOUT_TORCH = """
+import sys
+for name in ("torch", "aeon", "sktime", "pandas", "scipy", "sklearn", "onnx"):
+    sys.modules[name] = None
+from ssd_cli.cli.app import main
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def model(results, tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "model.onnx"
+    arguments = ("--dataset", "ItalyPowerDemand", "--method", "swa", "-o", path)
+    done = ssd_bench("export", results, *arguments)
+    assert done.returncode == 0 and "agreement of predictions" in done.stdout, done.stderr
+    return path
+
+
+def predict(*arguments, text=None):
+    command = [sys.executable, "-c", WITHOUT_TORCH, "predict", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, input=text, timeout=120, check=False)
+
+
+def test_predict_needs_no_torch(results, model, tmp_path):
+    test = load("ItalyPowerDemand", download=False).test
+    X = np.stack(test.X[:5])
+    np.savez(tmp_path / "X.npz", X=X)
+    done = predict(model, tmp_path / "X.npz")
+    assert done.returncode == 0, done.stderr
+    header, *rows = done.stdout.splitlines()
+    assert header == "case,class,p_1,p_2" and len(rows) == 5
+    expected = reference(trained(results, "swa"))[:5]
+    np.testing.assert_allclose([[float(part) for part in row.split(",")[2:]] for row in rows], expected, atol=1e-5)
+    lines = "".join(",".join(map(repr, series[0].tolist())) + "\n" for series in X)
+    streamed = predict(model, "--stream", text=lines)
+    assert streamed.stdout == done.stdout and streamed.stderr.count(" ms") == 5
+
+
+def test_predict_says_what_does_not_fit(model, tmp_path):
+    def message(*arguments, code, text=None):
+        done = predict(*arguments, text=text)
+        assert done.returncode == code and "Traceback" not in done.stderr, done.stderr
+        return " ".join(done.stderr.split())
+
+    np.savez(tmp_path / "long.npz", X=np.zeros((2, 1, 30)))
+    assert "(1, 30)" in (said := message(model, tmp_path / "long.npz", code=1)) and "1 channels and 24 steps" in said
+    np.savez(tmp_path / "wide.npz", X=np.zeros((2, 3, 24)))
+    assert "(3, 24)" in message(model, tmp_path / "wide.npz", code=1)
+    np.savez(tmp_path / "text.npz", X=np.array([["a", "b"]]))
+    assert "Expected numbers" in message(model, tmp_path / "text.npz", code=1)
+    np.savez(tmp_path / "classes.npz", X=np.ones((1, 1, 24)), y=np.array(["walrus"]))
+    assert "walrus" in message(model, tmp_path / "classes.npz", code=1)
+    assert "Window 0" in message(model, "--stream", text="1,2,apple\n", code=1)
+    half = tmp_path / "half.onnx"
+    half.write_bytes(model.read_bytes()[: model.stat().st_size // 2])
+    assert "damaged or cut off" in message(half, tmp_path / "long.npz", code=1)
+    (tmp_path / "model.pkl").write_bytes(b"")
+    assert "Pickled models are refused" in message(tmp_path / "model.pkl", tmp_path / "long.npz", code=2)
+    assert "Remote models are refused" in message("https://example.org/model.onnx", tmp_path / "long.npz", code=2)
+    assert "There is no file" in message(tmp_path / "none.onnx", tmp_path / "long.npz", code=2)
+    assert "either a file of series or --stream" in message(model, code=2)
+
+
+def test_an_operator_that_the_runtime_lacks(model, tmp_path):
+    import onnx
+
+    strange = onnx.load(model)
+    strange.graph.node[0].op_type = "Telepathy"
+    onnx.save(strange, tmp_path / "strange.onnx")
+    with pytest.raises(SsdBenchError, match="lacks an operator"):
+        load_model(tmp_path / "strange.onnx")
+
+
+def test_export_refuses_wrong_files(results, tmp_path):
+    arguments = ("export", results, "--dataset", "ItalyPowerDemand", "--method", "swa")
+    assert "does not end in .onnx" in failing(*arguments, "-o", tmp_path / "model.bin", code=2)
+    assert "--int8 goes with" in failing(*arguments, "--int8", "--format", "torch", "-o", tmp_path / "model.pt2", code=2)

@@ -1,0 +1,150 @@
+import re
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from ssd_cli.errors import MisuseError, SsdBenchError
+from ssd_cli.leaderboard.caption import caption
+from ssd_cli.leaderboard.compare import compare
+from ssd_cli.leaderboard.foreign import foreign
+from ssd_cli.leaderboard.published import published, published_names
+from ssd_cli.leaderboard.table import write_csv
+from ssd_cli.store.export import export_tsml
+from ssd_cli.store.results import ResultStore
+from tests.leaderboard.builders import put
+
+MEANS = {  # of the published tables, computed by their readers
+    "inceptiontime": (128, 0.8436), "inception": (128, 0.8361), "resnet": (128, 0.8066), "fcn": (128, 0.7859),
+    "resnet-85": (85, 0.8249), "fcn-85": (85, 0.8086), "inceptiontime-lite": (128, 0.8491), "inception-lite": (128, 0.8393),
+    "litetime": (128, 0.8462), "lite": (128, 0.8304), "multirocket": (128, 0.8606), "h-inceptiontime": (128, 0.8501),
+    "etbidecsd-baseline": (85, 0.7955), "byot": (85, 0.8015), "self-bideckd": (85, 0.8114), "etbidecsd": (85, 0.8156),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MEANS)
+def test_the_mean_of_a_published_table_is_reproduced(name):
+    (one,) = published([name])
+    assert len(one.scores) == MEANS[name][0]
+    assert round(float(np.mean(list(one.scores.values()))), 4) == MEANS[name][1]
+
+
+def test_compare_reproduces_means_and_ranks_without_own_results():
+    names = ["inceptiontime", "resnet", "fcn", "inception", "rocket", "lite"]
+    found = compare([], externals=lambda _: published(names))
+    table = {one.name: one.scores for one in published(names)}
+    datasets = sorted(table[found.names[0]])
+    scores = np.array([[table[name][dataset] for name in found.names] for dataset in datasets])
+    ranks = scipy.stats.rankdata(-scores, axis=1).mean(axis=0)
+    assert len(found.datasets) == 128
+    assert found.average_ranks == pytest.approx(ranks, abs=1e-9)
+    for name, mean in zip(found.names, found.mean_scores, strict=True):
+        label = name.removesuffix(" (published)")
+        assert label not in MEANS or round(mean, 4) == MEANS[label][1]
+    assert found.noise is None
+    assert any("dl-4-tsc" in text and "default split" in text for text in caption(found))
+
+
+def test_tables_on_different_datasets_are_refused_until_a_policy_is_chosen():
+    with pytest.raises(SsdBenchError, match="no number in its source"):
+        compare([], externals=lambda _: published(["resnet", "resnet-85"]))
+    assert len(compare([], "complete", externals=lambda _: published(["resnet", "resnet-85"])).datasets) == 85
+
+
+def test_every_published_name_loads_and_holds_fractions():
+    for one in published(list(published_names())):
+        assert len(one.scores) >= 85
+        assert all(0 <= value <= 1 for value in one.scores.values())
+
+
+def test_unknown_names_are_misuse_with_a_suggestion():
+    with pytest.raises(MisuseError, match="Did you mean 'rocket'"):
+        published(["roket"])
+
+
+@pytest.fixture
+def own(tmp_path):
+    store = ResultStore(tmp_path / "own")
+    for dataset in ("GunPoint", "ArrowHead", "AllGestureWiimoteX"):
+        for seed in (0, 1):
+            put(store, dataset, "single", 0.8 + 0.01 * seed, seed=seed)
+            put(store, dataset, "ssd", 0.9, seed=seed)
+    return store
+
+
+def test_published_results_stand_beside_own_ones_with_protocol_and_unknown_noise(own, tmp_path):
+    found = compare([own.root], externals=lambda _: published(["resnet"]))
+    assert set(found.names) == {"single", "ssd", "resnet (published)"}
+    assert found.warnings == ()
+    i, j = sorted(found.names.index(name) for name in ("single", "resnet (published)"))
+    assert np.isnan(found.noise.seed_noise[i, j])
+    assert found.noise.seeds_known
+    write_csv(found, tmp_path / "out")
+    text = (tmp_path / "out/leaderboard.csv").read_text()
+    assert "resnet (published),resnet,published,default split," in text
+
+
+def test_mixing_protocols_is_warned_of(own, tmp_path):
+    store = ResultStore(tmp_path / "resampled")
+    for resample in (0, 1):
+        for method in ("single", "ssd"):
+            put(store, "GunPoint", method, 0.8, resample=resample)
+    with_default = compare([store.root], externals=lambda _: published(["resnet"]))
+    assert any("Default-split results (resnet (published))" in text for text in with_default.warnings)
+    with_mean = compare([own.root], "complete", externals=lambda _: published(["hydra-30"]))
+    assert any("Means over resamples (hydra-30 (published))" in text for text in with_mean.warnings)
+    both = compare([], "complete", externals=lambda _: published(["resnet", "hydra-30"]))
+    assert any("Default-split" in text for text in both.warnings)
+
+
+def write(path, text):
+    path.write_text(text)
+    return path
+
+
+def test_a_plain_table_is_compared_and_names_with_eq_are_matched_by_a_printed_rule(own, tmp_path):
+    path = write(tmp_path / "theirs.csv", "dataset,A,B\nGunPoint,0.91,0.5\nArrowHead,0.7,0.6\nAllGestureWiimoteXEq,0.8,0.75\n")
+    found = compare([own.root], externals=lambda resamples: foreign(path, resamples))
+    assert {"A (theirs)", "B (theirs)"} <= set(found.names)
+    assert found.scores[found.datasets.index("AllGestureWiimoteX"), found.names.index("A (theirs)")] == 0.8
+    assert any("AllGestureWiimoteXEq as AllGestureWiimoteX" in text for text in found.warnings)
+    assert any("not stated" in text for text in found.warnings)
+
+
+def test_a_number_that_is_missing_in_a_foreign_table_is_missing_with_its_reason(own, tmp_path):
+    path = write(tmp_path / "t.csv", "dataset,A\nGunPoint,0.91\nArrowHead,nan\nAllGestureWiimoteX,0.8\n")
+    with pytest.raises(SsdBenchError, match=re.escape("ArrowHead, A (t): 0 of 2 results ('nan' in t.csv)")):
+        compare([own.root], externals=lambda resamples: foreign(path, resamples))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("dataset,A\nGunPoint,91.3\n", "look like percentages"),
+        ("dataset,A\nGunPoint,-0.1\n", "cannot be"),
+        ("dataset,A\nGunPoint,high\n", "is no number"),
+        ("dataset,A\nGunPoint,0.9\nGunPoint,0.8\n", "the dataset 'GunPoint' stands twice"),
+        ("dataset,A,A\nGunPoint,0.9,0.8\n", "the method 'A' stands twice"),
+        ("dataset,A\nGunPoint,0.9,0.8\n", "line 2: 3 values"),
+        ("dataset\nGunPoint\n", "holds no table"),
+        ("", "holds no table"),
+    ],
+)
+def test_bad_tables_are_errors(tmp_path, text, words):
+    with pytest.raises(SsdBenchError, match=words):
+        foreign(write(tmp_path / "t.csv", text), set())
+
+
+def test_a_tsml_folder_is_averaged_over_the_own_resamples_and_recounted(own, tmp_path):
+    export_tsml(own.root, tmp_path / "tsml")
+    path = tmp_path / "tsml/ssd@lite-seed1/Predictions/GunPoint/testResample0.csv"
+    lines = path.read_text().splitlines()
+    lines[2] = lines[2].replace("0.9", "0.99", 1)  # what a header claims counts for nothing
+    path.write_text("\n".join(lines))
+    found = compare([own.root], externals=lambda resamples: foreign(tmp_path / "tsml", resamples))
+    values = dict(zip(found.names, found.mean_scores.tolist(), strict=True))
+    assert values["ssd@lite-seed1 (tsml)"] == pytest.approx(0.9)
+    assert values["single@lite-seed0 (tsml)"] == pytest.approx(0.8)
+    assert any("tsml resample 0" in text for text in caption(found))
+    with pytest.raises(SsdBenchError, match="holds no tsml results"):
+        foreign(tmp_path / "own/seed0/none" if (tmp_path / "own/seed0/none").is_dir() else tmp_path / "own", set())

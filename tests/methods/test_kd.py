@@ -1,0 +1,101 @@
+import pytest
+import torch
+from torch.nn import functional
+
+from ssd_cli.methods.feat_kd import FeatKD
+from ssd_cli.methods.finetune import Finetune
+from ssd_cli.methods.kd import KD, SoftLabels
+from ssd_cli.training.losses import softened_kl
+from ssd_cli.training.objective import Batch
+from ssd_cli.training.predict import freeze
+from tests.small import EXACT, fingerprint, workbench
+
+
+def logits(seed):
+    return torch.randn(40, 3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def test_a_student_that_says_what_the_teacher_says_has_no_divergence():
+    assert softened_kl((logits(0) / 4).softmax(-1), logits(0), 4).item() == pytest.approx(0, abs=1e-15)
+
+
+def test_the_divergence_is_the_mean_over_cases():
+    target = (logits(0) / 2).softmax(-1)
+    expected = 4 * functional.kl_div((logits(1) / 2).log_softmax(-1), target, reduction="batchmean")
+    torch.testing.assert_close(softened_kl(target, logits(1), 2), expected)
+
+
+def test_the_weight_of_the_divergence_does_not_depend_on_the_temperature():
+    norms = {}
+    for temperature in (20, 40):
+        z = logits(1).requires_grad_()
+        (gradient,) = torch.autograd.grad(softened_kl((logits(0) / temperature).softmax(-1), z, temperature), z)
+        norms[temperature] = gradient.norm().item()
+    assert norms[20] == pytest.approx(norms[40], rel=0.05)
+
+
+def test_targets_that_underflow_give_finite_gradients():
+    target = torch.tensor([[0.0, 1.0]], requires_grad=True)
+    z = torch.tensor([[1e5, -1e5]], requires_grad=True)
+    loss = softened_kl(target, z, 2.0)
+    loss.backward()
+    assert all(torch.isfinite(value).all() for value in (loss, target.grad, z.grad))
+
+
+def test_the_loss_weighs_labels_and_teacher():
+    bench = workbench(recipe=EXACT)
+    teacher, student = freeze(bench.member()), bench.fresh(1).eval()
+    x, y = bench.tensors(bench.training_set)
+    objective = SoftLabels(teacher, KD(temperature=3, ce_weight=0.2, kd_weight=0.7))
+    objective.prepare(x)
+    index = torch.tensor([4, 2, 9])
+    losses = objective.losses(student, Batch(x[index], y[index], index))
+    z_student, z_teacher = student(x[index]).logits, teacher(x[index]).logits
+    torch.testing.assert_close(losses["ce"], 0.2 * functional.cross_entropy(z_student, y[index]))
+    expected = 9 * functional.kl_div((z_student / 3).log_softmax(-1), (z_teacher / 3).softmax(-1), reduction="batchmean")
+    torch.testing.assert_close(losses["kd"], 0.7 * expected)
+
+
+def test_teacher_and_student_start_differently_and_the_teacher_is_member_0():
+    bench = workbench()
+    predictor = KD().fit(bench.training_set, bench)
+    assert fingerprint(predictor.teacher) == fingerprint(bench.member(0))
+    assert not torch.equal(bench.fresh(0).classifier.weight, bench.fresh(1).classifier.weight)
+    assert len(predictor.networks) == 1
+
+
+def test_without_the_teacher_s_share_the_student_is_member_1_bit_for_bit():
+    bench = workbench()
+    (student,) = KD(ce_weight=1, kd_weight=0).fit(bench.training_set, bench).networks
+    assert fingerprint(student) == fingerprint(bench.member(1))
+
+
+@pytest.mark.parametrize("method", [KD(), FeatKD(), Finetune()])
+def test_the_teacher_is_untouched_and_frozen(method):
+    bench = workbench()
+    predictor = method.fit(bench.training_set, bench)
+    rates = {} if isinstance(method, KD) else {"dropout": method.rates}
+    assert fingerprint(predictor.teacher) == fingerprint(bench.member(0, **rates))
+    assert not any(module.training for module in predictor.teacher.modules())
+    assert fingerprint(predictor.networks[0]) != fingerprint(predictor.teacher)
+
+
+def test_students_of_one_teacher_see_the_same_batches(monkeypatch):
+    from ssd_cli.training import loop
+
+    seen = [[]]
+    original = loop._batches
+
+    def batches(*arguments):
+        for index in original(*arguments):
+            seen[-1].append(index.tolist())
+            yield index
+
+    monkeypatch.setattr(loop, "_batches", batches)
+    bench = workbench()
+    bench.member(0, FeatKD().rates)
+    for method in (FeatKD(), Finetune()):
+        seen.append([])
+        method.fit(bench.training_set, bench)
+    assert seen[1] == seen[2]
+    assert [len(batches) for batches in seen] == [12, 6, 6]

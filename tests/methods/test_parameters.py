@@ -1,0 +1,132 @@
+import dataclasses
+import math
+
+import pytest
+
+from ssd_cli.configuration import as_dict, configure, digest, label, parse_label
+from ssd_cli.errors import MisuseError
+from ssd_cli.methods import methods
+from ssd_cli.methods.ssd import SSD
+from ssd_cli.training.recipe import Recipe
+from ssd_cli.training.registry import recipes
+
+ALL = methods.names()
+
+
+def build(text):
+    name, parameters = parse_label(text)
+    return configure(methods.get(name), name, parameters)
+
+
+def test_the_methods_of_the_benchmark_are_there():
+    expected = (
+        "single single-dropout ens-avg ens-vote swa ema soup-uniform soup-greedy kd feat-kd finetune "
+        "ssd ssd-mid ssd-uniform ssd-weight ssd-filter ssd-random-k ssd-label-guided ssd-topk ssd-small ssd-legacy"
+    )
+    assert set(expected.split()) <= set(ALL)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_method_has_defaults_a_sentence_and_documented_parameters(name):
+    method = methods.get(name)()
+    assert label(name, method) == name
+    assert configure(type(method), *parse_label(label(name, method))) == method
+    assert methods.entry(name).summary.endswith(".")
+    documentation = "\n".join(base.__doc__ or "" for base in type(method).__mro__)
+    for field in dataclasses.fields(method):
+        assert f"{field.name}" in documentation
+    digest(as_dict(method))
+
+
+def test_ssd_has_the_published_defaults():
+    ssd = build("ssd")
+    assert (ssd.representations, ssd.temperature, ssd.scale, ssd.quantile, ssd.distillation_weight) == (30, 5, "raw", 0.9, 0.5)
+    assert (ssd.kl_temperature, ssd.student_init, ssd.detach_attention, ssd.keep, ssd.loss) == (
+        2,
+        "teacher",
+        False,
+        "quantile",
+        "mse",
+    )
+    assert (ssd.dropout, ssd.dropout_sites) == (0.2, "embed")
+    assert (build("ssd-mid").rates.embed, build("ssd-mid").rates.mid) == (0.2, 0.1)
+
+
+def test_an_infinite_temperature_has_an_identity_of_its_own():
+    flat = build("ssd[temperature=inf]")
+    assert flat == SSD(temperature=math.inf) == SSD(**as_dict(flat))
+    assert flat.tau == math.inf
+    assert label("ssd", flat) == "ssd[temperature=inf]"
+    assert digest(as_dict(flat)) != digest(as_dict(build("ssd")))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("single[dropout=0.2]", "no parameter 'dropout'"),
+        ("single-dropout[dropout=1]", "dropout must be at least 0 and below 1, not 1"),
+        ("single-dropout[dropout_sites=embed+mid,mid_dropout=-0.1]", "mid_dropout must be at least 0"),
+        ("single-dropout[dropout_sites=head]", "one of embed, mid, embed\\+mid"),
+        ("single-dropout[mid_dropout=0.3]", "mid_dropout has no effect"),
+        ("finetune[student_epochs=0]", "student_epochs must be at least 1"),
+        ("feat-kd[distillation_weight=1.5]", "between 0 and 1"),
+        ("ens-avg[members=0]", "members must be at least 1"),
+        ("ens-vote[members=two]", "a whole number"),
+        ("swa[start=1]", "start must lie between 0 and 1"),
+        ("swa[learning_rate=0]", "learning_rate must be above 0"),
+        ("ema[decay=1]", "decay must be at least 0 and below 1"),
+        ("kd[temperature=0]", "temperature must be above 0"),
+        ("kd[ce_weight=0,kd_weight=0]", "must not both be 0"),
+        ("kd[kd_weight=-1]", "kd_weight must be at least 0"),
+        ("ssd[representations=0]", "representations must be at least 1"),
+        ("ssd[temperature=0]", "temperature must be above 0"),
+        ("ssd[temperature=nan]", "temperature cannot be 'nan'.\nExpected one of inf or a number"),
+        ("kd[temperature=inf]", "temperature cannot be 'inf'"),
+        ("ssd[quantile=1.1]", "quantile must lie between 0 and 1"),
+        ("ssd[keep=topk,top_k=31]", "top_k must be at most the number of representations, 30, not 31"),
+        ("ssd[top_k=3]", "top_k has no effect"),
+        ("ssd-topk[quantile=0.5]", "quantile has no effect"),
+        ("ssd[kl_weight=0.3]", "kl_weight has no effect"),
+        ("ssd-uniform[temperature=1]", "temperature has no effect"),
+        ("ssd[space=logit,loss=cosine]", "loss has no effect"),
+        ("ssd[guidance=random]", "add weighting=uniform"),
+        ("ssd[student=narrow]", "add student_init=random"),
+        ("ssd[student_init=random,distillation_weight=1]", "untrained"),
+        ("ssd[distilation_weight=1]", "Did you mean 'distillation_weight'"),
+        ("ssd[loss=huber]", "one of mse, cosine, cosine-all"),
+    ],
+)
+def test_parameters_out_of_range_or_without_effect_are_refused(text, message):
+    with pytest.raises(MisuseError, match=message):
+        build(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "cost"),
+    [
+        ("single", 1),
+        ("single-dropout", 1),
+        ("swa", 1),
+        ("ema", 1),
+        ("ens-avg", 5),
+        ("ens-vote[members=3]", 3),
+        ("soup-uniform", 2.6),
+        ("soup-greedy", 2.6),
+        ("kd", 2),
+        ("finetune", 1.25),
+        ("feat-kd", 1.25),
+        ("ssd", 1.25),
+        ("ssd[student_epochs=100]", 2),
+        ("ssd[teacher_stop=early50]", 0.75),
+        ("ssd-mid", 1 + 0.25 * (3.25 + 22.5) / 3),
+        ("ssd-mid[representations=10]", 1 + 0.25 * (3.25 + 7.5) / 3),
+        ("ssd-mid[stochastic=false]", 1.25),
+    ],
+)
+def test_costs_in_trainings_of_one_network(text, cost):
+    assert build(text).cost(recipes.get("fast")().for_backbone("lite")) == pytest.approx(cost)
+
+
+def test_students_cost_their_share_of_the_published_epochs():
+    assert build("ssd").cost(recipes.get("paper")().for_backbone("inception")) == pytest.approx(1 + 100 / 1500)
+    assert build("ssd").cost(Recipe(epochs=10, student_epochs=10).for_backbone("lite")) == 2

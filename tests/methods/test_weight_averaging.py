@@ -1,0 +1,171 @@
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from ssd_cli.methods import branches, soup_greedy
+from ssd_cli.methods.ema import EMA
+from ssd_cli.methods.soup_greedy import SoupGreedy, Validation
+from ssd_cli.methods.soup_uniform import SoupUniform
+from ssd_cli.methods.swa import SWA
+from ssd_cli.protocol.containers import TrainingSet
+from ssd_cli.training.predict import predict_proba
+from ssd_cli.training.recipe import Recipe
+from tests.small import EXACT, fingerprint, waves, waves_training_set, weights, workbench
+
+TEN = Recipe(epochs=10, learning_rate=1e-2, schedule="cosine", keep="last", batch_size=8, bn_momentum=0.1, precision="fp64")
+
+
+class EndsOfEpochs:
+    """All weights at the ends of the epochs of whatever the workbench trains."""
+
+    def __init__(self, monkeypatch):
+        self.states = []
+        import ssd_cli.training.workbench as module
+
+        original = module.train
+
+        def train(network, *arguments, averager=None, **options):
+            outer = self
+
+            class Both:
+                def after_step(self, network):
+                    if averager is not None:
+                        averager.after_step(network)
+
+                def after_epoch(self, network):
+                    outer.states.append(copy.deepcopy(network.state_dict()))
+                    if averager is not None:
+                        averager.after_epoch(network)
+
+            return original(network, *arguments, averager=Both(), **options)
+
+        monkeypatch.setattr(module, "train", train)
+
+
+def test_swa_is_the_mean_of_the_last_quarter_at_a_constant_rate(monkeypatch):
+    ends = EndsOfEpochs(monkeypatch)
+    bench = workbench(recipe=TEN)
+    predictor = SWA().fit(bench.training_set, bench)
+    trunk, tail = bench.ledger.entries
+    assert (trunk.epochs, tail.epochs) == (8, 2)
+    assert tail.curve["learning_rate"] == [5e-4] * 2
+    assert predictor.diagnostics == {"averaged_epochs": 2}
+    for name, parameter in predictor.networks[0].named_parameters():
+        expected = (ends.states[8][name] + ends.states[9][name]) / 2
+        np.testing.assert_allclose(parameter.detach().numpy(), expected.numpy(), rtol=1e-12, atol=1e-14)
+
+
+def test_swa_and_the_soups_start_from_member_0_on_its_way():
+    bench = workbench(recipe=TEN)
+    bench.member(0, stop=0.75, keep="last")
+    SWA().fit(bench.training_set, bench)
+    bench.member(0, stop=0.6, keep="last")
+    SoupUniform().fit(bench.training_set, bench)
+    assert [entry.label for entry in bench.ledger.entries] == ["member 0", "swa", "member 0"] + [f"branch {i}" for i in range(5)]
+
+
+@pytest.mark.parametrize("method", [SWA(), EMA(), SoupUniform()])
+def test_averages_have_statistics_of_their_own(method):
+    bench = workbench(recipe=TEN)
+    (network,) = method.fit(bench.training_set, bench).networks
+    assert fingerprint(bench.refresh_batch_norm(bench.copy(network))) == fingerprint(network)
+
+
+def test_even_one_epoch_is_enough():
+    bench = workbench(recipe=Recipe(epochs=1, batch_size=8))
+    for method in (SWA(), EMA(), SoupUniform(), SoupGreedy()):
+        assert method.fit(bench.training_set, bench).networks
+
+
+def test_ema_follows_the_trajectory_of_member_0():
+    bench = workbench(recipe=TEN)
+    EMA().fit(bench.training_set, bench)
+    bench.member(0)
+    averaged, plain = bench.ledger.entries
+    assert averaged.curve == plain.curve
+
+
+def test_ema_with_live_statistics_has_the_buffers_of_the_trained_network():
+    bench = workbench(recipe=TEN)
+    (network,) = EMA(batch_norm="live").fit(bench.training_set, bench).networks
+    live = bench.member(0)
+    assert all(torch.equal(one, two) for one, two in zip(network.buffers(), live.buffers(), strict=True))
+    assert not torch.equal(network.classifier.weight, live.classifier.weight)
+
+
+def test_branches_are_trained_as_declared():
+    bench = workbench(recipe=TEN)
+    grown = branches.grow(bench)
+    _, *entries = bench.ledger.entries
+    assert [entry.epochs for entry in entries] == [4] * 5
+    assert [entry.curve["learning_rate"][0] for entry in entries] == [1e-3, 3e-4, 1e-3, 1e-3, 3e-4]
+    assert [network.embed_site.rate for network in grown] == [0, 0, 0.2, 0, 0]
+    assert len({fingerprint(network) for network in grown}) == 5
+
+
+@pytest.fixture
+def identical(monkeypatch):
+    """Branches that are all the same network."""
+
+    def grow(bench, holdout=False):
+        return [bench.member(0, holdout=holdout) for _ in range(5)]
+
+    monkeypatch.setattr("ssd_cli.methods.soup_uniform.grow", grow)
+    monkeypatch.setattr("ssd_cli.methods.soup_greedy.grow", grow)
+
+
+def test_a_soup_of_identical_networks_has_the_weights_of_one(identical):
+    bench = workbench()
+    (soup,) = SoupUniform().fit(bench.training_set, bench).networks
+    assert all(torch.equal(one, two) for one, two in zip(soup.parameters(), bench.member(0).parameters(), strict=True))
+
+
+def test_a_greedy_soup_of_identical_networks_is_one_of_them(identical):
+    bench = workbench()
+    predictor = SoupGreedy().fit(bench.training_set, bench)
+    assert predictor.diagnostics["branches"] == [0]
+    assert fingerprint(predictor.networks[0]) == fingerprint(bench.member(0, holdout=True))
+
+
+def test_the_greedy_soup_is_at_least_as_good_on_validation_as_every_ingredient():
+    for seed in range(4):
+        bench = workbench(waves_training_set(30, seed, resample=seed), recipe=TEN)
+        predictor = SoupGreedy().fit(bench.training_set, bench)
+        found = predictor.diagnostics
+        part = bench.validation_split()[1]
+        accuracy = (predict_proba(predictor.networks[0], part.X).argmax(1) == part.y).mean()
+        assert accuracy == found["validation_accuracy"] >= max(found["branch_validation_accuracies"])
+        assert all(entry.n_cases == 24 for entry in bench.ledger.entries)  # validation cases are never trained on
+
+
+@pytest.mark.parametrize(
+    ("singles", "soups", "chosen"),
+    [
+        # (accuracy, nll) of the five branches; accuracies of the candidate soups in the order in which they are tried
+        ([(0.5, 1), (0.9, 1), (0.7, 1), (0.6, 1), (0.8, 1)], [0.95, 0.95, 0.96, 0.90], [1, 4, 3]),
+        ([(0.8, 2), (0.8, 1), (0.8, 3), (0.8, 0.5), (0.8, 4)], [0.8, 0.8, 0.81, 0.81], [3, 2]),
+        ([(0.9, 1), (0.9, 1), (0.8, 1), (0.8, 1), (0.8, 1)], [0.9, 0.9, 0.9, 0.9], [0]),
+    ],
+)
+def test_branches_join_in_the_order_of_validation_and_only_if_they_help(monkeypatch, singles, soups, chosen):
+    scores = iter([Validation(*single) for single in singles] + [Validation(accuracy, 1.0) for accuracy in soups])
+    monkeypatch.setattr(soup_greedy, "validate", lambda network, part: next(scores))
+    bench = workbench(recipe=EXACT)
+    predictor = SoupGreedy().fit(bench.training_set, bench)
+    assert predictor.diagnostics["branches"] == chosen
+    twin = workbench(recipe=EXACT)
+    grown = branches.grow(twin, holdout=True)
+    expected = np.mean([weights(grown[index].classifier) for index in chosen], axis=0)
+    np.testing.assert_allclose(weights(predictor.networks[0].classifier), expected, rtol=1e-12)
+
+
+def test_the_greedy_soup_is_skipped_where_a_class_has_one_case():
+    X, _ = waves(5)
+    lonely = TrainingSet(X, np.array([0, 0, 1, 1, 2]), 3, "Lonely")
+    assert "single training case" in SoupGreedy().skip(lonely)
+    assert SoupGreedy().skip(waves_training_set()) is None
+    assert SoupUniform().skip(lonely) is None
+    bench = workbench(lonely)
+    assert SoupUniform().fit(lonely, bench).networks

@@ -1,0 +1,173 @@
+import os
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from ssd_cli.errors import SsdBenchError
+from ssd_cli.running.board import Silent
+from ssd_cli.running.local import LocalRun
+from ssd_cli.running.pool import Pool
+from ssd_cli.running.resume import look
+from ssd_cli.running.worker import Settings, WorkerError
+from ssd_cli.store.claims import Claims
+from ssd_cli.store.results import ResultStore
+from tests.running.builders import make_plan, make_planned, make_suite
+from tests.running.fakes import run_fake
+
+
+class Notes(Silent):
+    def __init__(self):
+        self.notes = []
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+@pytest.fixture
+def out(tmp_path):
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out"
+
+
+def run(cells, out, reporter=None, **options):
+    suite = make_suite(out, **options)
+    with Pool(Settings()) as pool:
+        return LocalRun(look(make_plan(cells), suite), suite, pool, reporter or Silent(), task=run_fake).run()
+
+
+def executed(out):
+    lines = (out / "executed").read_text().splitlines()
+    return Counter(" ".join(line.split()[:3]) for line in lines), {line.split()[3] for line in lines}
+
+
+def test_every_cell_is_executed_once_by_workers_that_live_on_and_nothing_again_when_resumed(out):
+    cells = [make_planned(dataset, method, cost=cost) for cost, dataset in enumerate("ABCD") for method in ("ok-1", "ok-2")]
+    board = run(cells, out, workers=2)
+    counts, processes = executed(out)
+    assert len(counts) == 8 and set(counts.values()) == {1} and len(processes) <= 2
+    assert (board.ok, board.failed, board.left, board.done_before) == (8, 0, 0, 0)
+    assert len(list(ResultStore(out).records())) == 8
+    assert not list((out / ".claims").iterdir()) and not list((out / ".tmp").iterdir())
+    board = run(cells, out, workers=2)
+    assert (board.ok, board.done_before, board.left) == (0, 8, 0)
+    assert executed(out)[0] == counts
+
+
+def test_a_worker_that_dies_costs_only_its_cell_which_is_tried_once_more_and_then_failed(out):
+    cells = [make_planned("A", "killed"), make_planned("B", "killedonce"), make_planned("C", "ok"), make_planned("D", "ok")]
+    reporter = Notes()
+    board = run(cells, out, reporter, workers=2)
+    counts, _ = executed(out)
+    assert counts == {"A killed 0": 2, "B killedonce 0": 2, "C ok 0": 1, "D ok 0": 1}
+    assert (board.ok, board.failed, board.left) == (3, 1, 0)
+    record = ResultStore(out).read(cells[0].cell)
+    assert record.status == "failed" and "SIGKILL" in record.reason and "last words" in record.traceback
+    assert ResultStore(out).read(cells[1].cell).status == "ok"
+    assert len(reporter.notes) == 2 and all("trying once more" in note for note in reporter.notes)
+
+
+def test_failed_cells_stay_done_until_they_are_asked_for_again(out):
+    cells = [make_planned("A", "failing"), make_planned("B", "ok")]
+    assert run(cells, out).failed == 1
+    assert run(cells, out).done_before == 2
+    board = run(cells, out, retry_failed=True)
+    assert (board.done_before, board.failed) == (1, 1)
+    assert executed(out)[0] == {"A failing 0": 2, "B ok 0": 1}
+
+
+@pytest.mark.parametrize(
+    ("method", "error", "message"), [("full", SsdBenchError, "disk is full"), ("surprise", WorkerError, "KeyError")]
+)
+def test_what_is_no_fault_of_a_cell_ends_the_run_and_blames_no_cell(out, method, error, message):
+    with pytest.raises(error, match=message):
+        run([make_planned("A", method), make_planned("B", "ok", cost=0.1)], out)
+    assert not list(ResultStore(out).records())
+    assert not list((out / ".claims").iterdir())
+
+
+CLAIM = """
+import sys, time
+from pathlib import Path
+from ssd_cli.store.claims import Claims
+from ssd_cli.store.results import ResultStore
+from tests.running.fakes import run_fake
+claim = Claims(Path(sys.argv[1]) / ".claims").take(sys.argv[2])
+print("held", flush=True)
+time.sleep(3)
+"""
+
+
+def test_a_cell_claimed_by_another_process_is_waited_for_and_taken_over_when_that_process_is_gone(out):
+    cells = [make_planned("A", "ok"), make_planned("B", "ok")]
+    other = subprocess.Popen([sys.executable, "-c", CLAIM, str(out), cells[0].key], stdout=subprocess.PIPE, text=True)
+    assert other.stdout.readline() == "held\n"
+    board = run(cells, out)
+    assert other.wait() == 0
+    assert board.ok == 2 and board.elsewhere == 0
+    assert executed(out)[0] == {"A ok 0": 1, "B ok 0": 1}
+
+
+SHARE = """
+import sys
+from pathlib import Path
+from tests.running.test_local import make_planned, run
+if __name__ == "__main__":
+    cells = [make_planned(dataset, method) for dataset in "ABCDEF" for method in ("slow-1", "slow-2")]
+    board = run(cells, Path(sys.argv[1]), workers=int(sys.argv[2]))
+    print(board.ok, board.failed, board.left)
+"""
+
+
+def test_several_runs_on_one_folder_share_the_work(out, tmp_path):
+    script = tmp_path / "share.py"
+    script.write_text(SHARE)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    runs = [
+        subprocess.Popen([sys.executable, str(script), str(out), workers], stdout=subprocess.PIPE, text=True, env=environment)
+        for workers in ("1", "2")
+    ]
+    assert [process.communicate(timeout=120)[0] for process in runs] == ["12 0 0\n", "12 0 0\n"]
+    counts, processes = executed(out)
+    assert len(counts) == 12 and set(counts.values()) == {1}
+    assert len(processes) >= 2
+    assert not list((out / ".claims").iterdir())
+
+
+def test_a_run_of_another_configuration_beside_this_one_is_noticed(out):
+    cells, suite = [make_planned("A", "ok")], make_suite(out)
+    plan = look(make_plan(cells), suite)
+    run([make_planned("A", "ok", recipe={"name": "smoke", "epochs": 9})], out)
+    with Pool(Settings()) as pool, pytest.raises(SsdBenchError, match="Another run with another configuration"):
+        LocalRun(plan, suite, pool, Silent(), task=run_fake).run()
+
+
+def test_stopping_gives_back_the_claims_of_cells_in_progress(out):
+    suite = make_suite(out, workers=2)
+    plan = look(make_plan([make_planned("A", "endless"), make_planned("B", "endless")]), suite)
+    pool = Pool(Settings())
+
+    class Interrupting(Silent):
+        def update(self, board):
+            if len(list(out.glob("started-*"))) == 2:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        LocalRun(plan, suite, pool, Interrupting(), task=run_fake).run()
+    assert len(Claims(out / ".claims").live()) == 2
+    pool.stop()
+    assert len(list(out.glob("given-back-*"))) == 2
+    assert not list((out / ".claims").iterdir())
+    assert not list(ResultStore(out).records())
+
+
+def test_the_board_counts_and_estimates(out):
+    seen = []
+
+    class Watching(Silent):
+        def finished(self, planned, outcome, board):
+            seen.append((board.finished, board.left, board.seconds_left is not None, outcome.status))
+
+    run([make_planned(dataset, "slow") for dataset in "ABC"], out, Watching())
+    assert seen == [(1, 2, True, "ok"), (2, 1, True, "ok"), (3, 0, True, "ok")]

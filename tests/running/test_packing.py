@@ -1,0 +1,130 @@
+import pytest
+import torch
+
+from ssd_cli.running import execute as executing
+from ssd_cli.running import packing
+from ssd_cli.running.board import Silent
+from ssd_cli.running.execute import Job, execute
+from ssd_cli.running.local import LocalRun
+from ssd_cli.running.packing import Packing, needs_of
+from ssd_cli.running.pool import Pool
+from ssd_cli.running.resume import look
+from ssd_cli.running.worker import Settings
+from ssd_cli.store.results import ResultStore
+from ssd_cli.training.engine.footprint import CONTEXT_BYTES
+from tests.running.builders import make_plan, make_planned, make_suite
+from tests.running.fakes import run_fake
+
+
+class Watching(Silent):
+    """Remembers which cells ran side by side, and what was said."""
+
+    def __init__(self):
+        self.together, self.notes = [], []
+
+    def update(self, board):
+        self.together.append({current.planned.cell.dataset for current in board.current.values()})
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+def run(cells, out, packing, workers=3):
+    out.mkdir(exist_ok=True)
+    suite, reporter = make_suite(out, workers=workers), Watching()
+    with Pool(Settings()) as pool:
+        board = LocalRun(look(make_plan(cells), suite), suite, pool, reporter, task=run_fake, packing=packing).run()
+    return board, reporter
+
+
+def cells_of(**methods):
+    return {dataset: make_planned(dataset, method) for dataset, method in methods.items()}
+
+
+def test_a_cell_fits_where_all_estimates_together_do():
+    cells = cells_of(A="ok", B="ok", C="ok")
+    packing = Packing(100, {cells["A"].key: 60, cells["B"].key: 40, cells["C"].key: 500})
+    assert packing.fits(cells["A"], [])
+    assert packing.fits(cells["B"], [cells["A"]])
+    assert not packing.fits(cells["C"], [cells["A"]])
+    assert packing.fits(cells["C"], [])  # alone it may try: an estimate is no proof
+
+
+def test_an_isolated_cell_has_the_device_for_itself():
+    cells = cells_of(A="ok", B="ok")
+    packing = Packing()
+    assert packing.fits(cells["A"], [cells["B"]])
+    packing.isolate(cells["A"])
+    assert not packing.fits(cells["A"], [cells["B"]])
+    assert not packing.fits(cells["B"], [cells["A"]])
+    assert packing.fits(cells["A"], [])
+    assert packing.is_alone(cells["A"])
+    assert not packing.is_alone(cells["B"])
+
+
+def test_a_run_never_packs_more_than_there_is(tmp_path):
+    cells = cells_of(A="slow", B="slow", C="slow", D="slow")
+    needs = {cell.key: 40 for cell in cells.values()}
+    board, reporter = run(cells.values(), tmp_path / "two", Packing(100, needs))
+    assert (board.ok, board.left) == (4, 0)
+    assert max(map(len, reporter.together)) == 2
+    _, reporter = run(cells.values(), tmp_path / "three", Packing(120, needs))
+    assert max(map(len, reporter.together)) == 3
+
+
+def test_a_cell_that_runs_out_of_memory_is_tried_once_more_alone(tmp_path):
+    cells = cells_of(A="memory", B="slow", C="slow")
+    board, reporter = run(cells.values(), tmp_path, Packing())
+    assert (board.ok, board.failed, board.left) == (3, 0, 0)
+    assert len(reporter.notes) == 1
+    assert "alone" in reporter.notes[0]
+    executions = (tmp_path / "executed").read_text().splitlines()
+    assert sum(line.startswith("A ") for line in executions) == 2
+    assert {"A"} in reporter.together
+
+
+def test_a_cell_that_runs_out_of_memory_alone_fails_and_only_it(tmp_path):
+    board, _ = run(cells_of(A="memoryless", B="ok").values(), tmp_path, Packing())
+    assert (board.ok, board.failed, board.left) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_out_of_memory_is_recorded_only_where_the_cell_was_alone(tmp_path, monkeypatch, alone):
+    def run_out(*arguments):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB.")
+
+    monkeypatch.setattr(executing, "_compute", run_out)
+    cell = make_planned()
+    outcome = execute(Job(cell, tmp_path, alone=alone), lambda progress: None)
+    record = ResultStore(tmp_path).read(cell.cell)
+    if alone:
+        assert outcome.status == record.status == "failed"
+        assert "out of memory" in record.reason
+    else:
+        assert outcome.status == "memory"
+        assert record is None
+
+
+def real(dataset, method="single", execution="graph", **method_parameters):
+    recipe = {"name": "smoke", "parameters": {"epochs": 3, "batch_size": 64, "batch_divisor": 0}}
+    backbone = {"name": "inception", "parameters": {"width": 32, "depth": 6, "kernel": 40}}
+    planned = make_planned(dataset, method, "inception", execution=execution, recipe=recipe)
+    planned.identity.update(method={"name": method, "parameters": method_parameters}, backbone=backbone)
+    return planned
+
+
+def test_estimates_follow_shapes_and_the_members_of_a_pass():
+    small, large = real("ItalyPowerDemand"), real("HandOutlines")
+    five, apart = real("ItalyPowerDemand", "ens-avg", members=5), real("ItalyPowerDemand", "ens-avg", "plain", members=5)
+    needs = needs_of([small, large], ())
+    assert needs[small.key] < needs[large.key] < 2**33
+    assert needs_of([five], ())[five.key] - CONTEXT_BYTES == pytest.approx(5 * (needs[small.key] - CONTEXT_BYTES), rel=0.01)
+    assert needs_of([apart], ())[apart.key] == needs[small.key]
+
+
+def test_the_free_memory_is_read_from_the_device(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (1000, 2000))
+    cell = real("ItalyPowerDemand")
+    capacity, needs = packing.look_at_device([cell], ())
+    assert capacity == 900
+    assert set(needs) == {cell.key}

@@ -1,0 +1,190 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from ssd_cli.errors import MisuseError, SsdBenchError
+from ssd_cli.running.plan import make_plan
+from ssd_cli.running.plan_file import planned_cells, save_plan
+from ssd_cli.running.resume import look
+from ssd_cli.store.results import ResultStore
+from tests.running.builders import make_plan as plan_of
+from tests.running.builders import make_planned, make_suite, write_dataset
+from tests.store.builders import make_predictions, make_record
+
+
+@pytest.fixture
+def data(tmp_path):
+    write_dataset(tmp_path / "data", "Waves")
+    write_dataset(tmp_path / "data", "Wavelets", n_train=4)
+    return tmp_path / "data"
+
+
+def suite_of(data, out="out", **options):
+    defaults = {"dataset": ("Waves",), "method": ("single",), "backbone": ("lite",), "recipe": "smoke", "data_dir": (data,)}
+    return make_suite(out, **(defaults | options))
+
+
+def test_cells_are_the_product_and_every_one_has_its_own_identity(data):
+    suite = suite_of(
+        data, dataset=("Wave*",), method=("single", "ens-avg[members=2]"), backbone=("lite", "fcn"), resamples=(0, 2), seeds=(0, 1)
+    )
+    plan = make_plan(suite, dry_run=False)
+    assert len(plan.cells) == 2 * 2 * 2 * 2 * 2
+    assert len({cell.identity_hash for cell in plan.cells}) == len({cell.key for cell in plan.cells}) == 32
+    assert len({cell.group for cell in plan.cells}) == 16
+    ensemble = next(cell for cell in plan.cells if cell.cell.method == "ens-avg[members=2]")
+    assert ensemble.identity["method"]["parameters"]["members"] == 2
+    assert ensemble.cell.folder.startswith("ens-avg-members-2-")
+
+
+def test_the_identity_holds_everything_that_decides_the_numbers(data):
+    cell = make_plan(suite_of(data, threads=2, scale="train", device="cpu"), dry_run=False).cells[0]
+    identity = cell.identity
+    assert identity["recipe"] == {"name": "smoke", "parameters": identity["recipe"]["parameters"]}
+    assert identity["recipe"]["parameters"]["epochs"] == 3 and identity["recipe"]["parameters"]["batch_size"] == 64
+    assert identity["preparation"] == {"length": "pad", "impute": "linear", "scale": "train"}
+    assert (identity["device"], identity["threads"], identity["resample"], identity["seed"]) == ("cpu", 2, 0, 0)
+    assert len(identity["dataset_digest"]) == 64
+    assert json.loads(json.dumps(identity)) == identity
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"recipe": "smoke[epochs=4]"},
+        {"method": ("single-dropout",)},
+        {"backbone": ("fcn",)},
+        {"threads": 2},
+        {"scale": "none"},
+        {"seeds": (1,)},
+        {"engine": "plain"},
+    ],
+)
+def test_whatever_changes_the_numbers_changes_the_identity(data, change):
+    before, after = (make_plan(suite_of(data, **options), dry_run=False).cells[0] for options in ({}, change))
+    assert before.identity_hash != after.identity_hash
+
+
+def test_other_data_under_the_same_name_is_another_identity(data):
+    before = make_plan(suite_of(data), dry_run=False).cells[0]
+    write_dataset(data, "Waves", shift=0.5)
+    assert make_plan(suite_of(data), dry_run=False).cells[0].identity_hash != before.identity_hash
+
+
+def test_a_longer_training_and_more_networks_cost_more(data):
+    suite = suite_of(data, method=("single", "ens-avg", "ssd"))
+    single, ensemble, ssd = make_plan(suite, dry_run=False).cells
+    assert 0 < single.cost < ssd.cost < ensemble.cost
+    longer = make_plan(replace(suite, recipe="smoke[epochs=30]"), dry_run=False).cells[0]
+    assert longer.cost == pytest.approx(10 * single.cost)
+
+
+def test_the_same_thing_named_twice_is_one_cell(data):
+    suite = suite_of(data, method=("ens-avg", "ens-avg[members=5]", " ens-avg "), backbone=("lite", "lite"))
+    assert len(make_plan(suite, dry_run=False).cells) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": ("sdd",)}, "Unknown method 'sdd'. Did you mean 'ssd'?"),
+        ({"backbone": ("lit",)}, "Unknown backbone 'lit'. Did you mean 'lite'?"),
+        ({"recipe": "papr"}, "Unknown recipe 'papr'. Did you mean 'paper'?"),
+        ({"dataset": ("GunPiont",)}, "Unknown dataset 'GunPiont'. Did you mean 'GunPoint'?"),
+        ({"archive": ("usr",)}, "Unknown archive 'usr'. Did you mean 'ucr'?"),
+        ({"method": ("ens-avg[member=3]",)}, "'ens-avg' has no parameter 'member'. Did you mean 'members'?"),
+        ({"method": ("ens-avg[members=many]",)}, "members cannot be 'many'"),
+        ({"method": ("ens-avg[members=3",)}, "Cannot read"),
+        ({"recipe": "smoke[epochs=0]"}, "epochs must be at least 1"),
+        ({"device": "mps"}, "There is no device 'mps'"),
+        ({"engine": "turbo"}, "Unknown execution 'turbo'"),
+    ],
+)
+def test_names_and_parameters_that_mean_nothing(data, options, message):
+    with pytest.raises(MisuseError) as caught:
+        make_plan(suite_of(data, **options), dry_run=False)
+    assert message in str(caught.value)
+
+
+def test_an_absent_dataset_is_an_error_of_a_run_and_a_remark_of_a_dry_run(data):
+    suite = suite_of(data, dataset=("Coffee", "Waves"), download=False)
+    with pytest.raises(SsdBenchError, match="Coffee"):
+        make_plan(suite, dry_run=False)
+    plan = look(make_plan(suite, dry_run=True), suite)
+    assert plan.absent == ("Coffee",)
+    assert [bool(cell.identity["dataset_digest"]) for cell in plan.cells] == [False, True]
+
+
+def finish(out, planned, status="ok"):
+    record = make_record(planned.cell, status, identity=planned.identity)
+    ResultStore(out).put(record, *(make_predictions() if status == "ok" else ()))
+
+
+def test_resuming_compares_identities(tmp_path):
+    a, b, c, d = cells = [make_planned(name, name.lower()) for name in "ABCD"]
+    finish(tmp_path, a)
+    finish(tmp_path, b, "failed")
+    finish(tmp_path, c, "skipped")
+    plan = look(plan_of(cells), make_suite(tmp_path))
+    assert plan.done == {a.key: "ok", b.key: "failed", c.key: "skipped"} and plan.pending == [d]
+    assert look(plan_of(cells), make_suite(tmp_path, retry_failed=True)).pending == [b, d]
+    assert plan.marks.keys() == {a.key, b.key, c.key}
+
+
+def test_another_configuration_in_the_folder_is_an_error_that_shows_the_difference(tmp_path):
+    finish(tmp_path, make_planned("A", "x", recipe={"name": "fast", "epochs": 100}))
+    changed, other = make_planned("A", "x", recipe={"name": "fast", "epochs": 1500}), make_planned("B", "x")
+    with pytest.raises(MisuseError) as caught:
+        look(plan_of([changed, other]), make_suite(tmp_path))
+    text = str(caught.value)
+    assert "recipe.epochs: 100 before, 1500 now" in text and "--overwrite" in text and "--out" in text
+    assert look(plan_of([changed, other]), make_suite(tmp_path, overwrite=True)).pending == [changed, other]
+
+
+def test_overwriting_replaces_what_differs_and_keeps_what_is_the_same(tmp_path):
+    same, changed = make_planned("A", "x"), make_planned("B", "x")
+    finish(tmp_path, same)
+    finish(tmp_path, make_planned("B", "x", threads=4))
+    assert look(plan_of([same, changed]), make_suite(tmp_path, overwrite=True)).pending == [changed]
+
+
+def test_results_of_another_protocol_version_are_refused(tmp_path):
+    cell = make_planned("A", "x")
+    finish(tmp_path, cell)
+    path = ResultStore(tmp_path).paths(cell.cell)[1]
+    path.write_text(path.read_text().replace('"protocol_version": 1', '"protocol_version": 0'))
+    with pytest.raises(SsdBenchError, match="version 0 of the protocol"):
+        look(plan_of([cell]), make_suite(tmp_path))
+    assert look(plan_of([cell]), make_suite(tmp_path, overwrite=True)).pending == [cell]
+
+
+@pytest.mark.parametrize("damage", [lambda csv: csv.unlink(), lambda csv: csv.write_text(csv.read_text().replace("0.1", "0.2"))])
+def test_a_cell_whose_predictions_are_gone_or_changed_is_computed_again(tmp_path, damage, monkeypatch):
+    cell = make_planned("A", "x")
+    finish(tmp_path, cell)
+    damage(ResultStore(tmp_path).paths(cell.cell)[0])
+    assert look(plan_of([cell]), make_suite(tmp_path)).pending == [cell]
+    monkeypatch.setattr("ssd_cli.running.resume._TABLE_FROM", 1)
+    assert look(plan_of([cell]), make_suite(tmp_path)).pending == [cell]
+
+
+def test_the_table_of_records_says_the_same_as_the_records(tmp_path, monkeypatch):
+    cells = [make_planned(dataset, method, resample=resample) for dataset in "AB" for method in "xy" for resample in (0, 1)]
+    for cell, status in zip(cells, ["ok", "failed", "skipped", "ok", "ok"], strict=False):
+        finish(tmp_path, cell, status)
+    one_by_one = look(plan_of(cells), make_suite(tmp_path))
+    monkeypatch.setattr("ssd_cli.running.resume._TABLE_FROM", 1)
+    assert look(plan_of(cells), make_suite(tmp_path)) == one_by_one
+
+
+def test_plans_are_kept_for_status(tmp_path):
+    first = [make_planned("A", "x"), make_planned("A", "x", resample=3), make_planned("B", "y", seed=2)]
+    second = [make_planned("A", "x"), make_planned("C", "x")]
+    for cells in (first, second, first):
+        save_plan(tmp_path, plan_of(cells))
+    assert len(list((tmp_path / ".plans").iterdir())) == 2
+    assert set(planned_cells(tmp_path)) == {cell.cell for cell in first + second}
+    next((tmp_path / ".plans").iterdir()).write_text("{")
+    with pytest.raises(SsdBenchError, match="is damaged"):
+        planned_cells(tmp_path)

@@ -1,0 +1,147 @@
+import itertools
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from statsmodels.stats.multitest import multipletests
+
+from ssd_cli.statistics.tests import compare_pairs, datasets_needed, friedman, holm, wilcoxon
+
+# differences that floats hold exactly, so that both implementations see the same ties
+steps = st.integers(-8, 8).map(lambda number: number / 16)
+
+
+def random_scores(n_datasets, n_methods, seed=0, digits=3):
+    rng = np.random.default_rng(seed)
+    return np.round(rng.uniform(0.5, 0.9, (n_datasets, 1)) + rng.normal(0, 0.05, (n_datasets, n_methods)), digits)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 6, 7, 20, 49, 50])
+def test_exact_wilcoxon_agrees_with_scipy(n):
+    differences = np.random.default_rng(n).normal(0.3, 1, n)
+    result = wilcoxon(differences)
+    expected = scipy.stats.wilcoxon(differences, zero_method="pratt", correction=False, method="exact")
+    assert result.exact
+    assert result.statistic == expected.statistic
+    assert result.p == pytest.approx(expected.pvalue, abs=1e-12, rel=1e-9)
+
+
+@pytest.mark.parametrize("n", [51, 112, 400])
+def test_many_datasets_use_the_normal_distribution_as_scipy_does(n):
+    differences = np.random.default_rng(n).normal(0.1, 1, n)
+    result = wilcoxon(differences)
+    expected = scipy.stats.wilcoxon(differences, zero_method="pratt", correction=False, method="asymptotic")
+    assert not result.exact
+    assert result.p == pytest.approx(expected.pvalue, abs=1e-12, rel=1e-9)
+
+
+@given(arrays(np.float64, st.integers(4, 60), elements=steps).filter(lambda d: len(set(np.abs(d))) < len(d) and d.any()))
+@settings(max_examples=200)
+def test_wilcoxon_with_zeros_and_ties_agrees_with_scipy(differences):
+    result = wilcoxon(differences)
+    expected = scipy.stats.wilcoxon(differences, zero_method="pratt", correction=False, method="asymptotic")
+    assert not result.exact
+    assert result.statistic == expected.statistic
+    assert result.p == pytest.approx(expected.pvalue, abs=1e-12, rel=1e-9)
+
+
+def test_pratt_is_not_the_rule_that_drops_zeros_first():
+    differences = np.array([0, 0, 0, 1, 2, 3, -4, 5, 6, 7.0])
+    dropped = scipy.stats.wilcoxon(differences, zero_method="wilcox", correction=False, method="asymptotic").pvalue
+    assert wilcoxon(differences).p != pytest.approx(dropped, rel=1e-3)
+
+
+def test_equal_methods_have_p_of_one():
+    assert wilcoxon(np.zeros(30)).p == 1.0
+    assert wilcoxon(np.full(30, 1e-16)).p == 1.0
+
+
+@pytest.mark.parametrize(("n_datasets", "n_methods", "digits"), [(10, 3, 6), (112, 20, 2), (4, 6, 1), (30, 5, 1)])
+def test_friedman_agrees_with_scipy(n_datasets, n_methods, digits):
+    scores = random_scores(n_datasets, n_methods, digits=digits)
+    result = friedman(scores)
+    expected = scipy.stats.friedmanchisquare(*scores.T)
+    assert result.statistic == pytest.approx(expected.statistic, rel=1e-9)
+    assert result.p == pytest.approx(expected.pvalue, rel=1e-9)
+    assert result.degrees == n_methods - 1
+
+
+def test_friedman_needs_three_methods_and_two_datasets():
+    assert friedman(random_scores(10, 2)) is None
+    assert friedman(random_scores(1, 5)) is None
+    assert friedman(np.full((10, 4), 0.5)).p == 1.0
+
+
+p_values = arrays(np.float64, st.integers(1, 40), elements=st.one_of(st.floats(0, 1), st.sampled_from([0.01, 0.04])))
+
+
+@given(p_values)
+@settings(max_examples=30, deadline=None)
+def test_holm_agrees_with_statsmodels(p):
+    assert holm(p) == pytest.approx(multipletests(p, method="holm")[1], abs=1e-15, rel=1e-12)
+
+
+@given(p_values)
+def test_holm_never_rejects_more_than_no_correction_and_never_less_than_bonferroni(p):
+    adjusted = holm(p)
+    assert (adjusted >= p).all()
+    assert (adjusted <= np.minimum(1, p * len(p)) * (1 + 1e-12)).all()
+
+
+def test_pairs_are_tested_one_by_one_and_corrected_together():
+    scores = random_scores(30, 5, seed=3, digits=8) + np.array([0, 0, 0.02, 0.05, 0.05])
+    found = compare_pairs(scores)
+    pairs = list(itertools.combinations(range(5), 2))
+    expected = [scipy.stats.wilcoxon(scores[:, i], scores[:, j], zero_method="pratt", method="exact").pvalue for i, j in pairs]
+    rejected, adjusted, *_ = multipletests(expected, alpha=0.05, method="holm")
+    for (i, j), p, q, verdict in zip(pairs, expected, adjusted, rejected, strict=True):
+        assert found.p[i, j] == found.p[j, i] == pytest.approx(p, rel=1e-9)
+        assert found.adjusted[i, j] == found.adjusted[j, i] == pytest.approx(q, rel=1e-9)
+        assert found.different[i, j] == found.different[j, i] == verdict
+    assert 0 < rejected.sum() < len(pairs)
+    assert found.n_pairs == 10
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_permuting_methods_and_datasets_changes_no_verdict(seed):
+    scores = random_scores(40, 6, seed=seed, digits=2) + np.linspace(0, 0.08, 6)
+    rng = np.random.default_rng(seed)
+    rows, columns = rng.permutation(40), rng.permutation(6)
+    found, shuffled = compare_pairs(scores), compare_pairs(scores[rows][:, columns])
+    assert shuffled.p == pytest.approx(found.p[columns][:, columns], rel=1e-12)
+    assert np.array_equal(shuffled.different, found.different[columns][:, columns])
+    assert friedman(scores[rows][:, columns]).p == pytest.approx(friedman(scores).p, rel=1e-12)
+
+
+def test_a_copy_of_a_method_never_differs_from_it():
+    scores = random_scores(60, 4) + np.array([0, 0.05, 0.1, 0.2])
+    found = compare_pairs(np.column_stack([scores, scores[:, 2]]))
+    assert found.p[2, 4] == 1.0
+    assert not found.different[2, 4]
+    assert found.p[:, 4] == pytest.approx(found.p[:, 2])
+
+
+@pytest.mark.parametrize(
+    ("n_pairs", "alpha", "needed"), [(1, 0.05, 6), (10, 0.05, 9), (190, 0.05, 13), (1, 0.1, 5), (1, 0.0625, 5)]
+)
+def test_how_many_datasets_a_verdict_takes(n_pairs, alpha, needed):
+    assert datasets_needed(n_pairs, alpha) == needed
+    assert n_pairs * 2.0 ** (1 - needed) <= alpha < n_pairs * 2.0 ** (2 - needed)
+
+
+@pytest.mark.parametrize("digits", [1, 8])
+def test_five_datasets_prove_nothing_even_where_ties_call_for_the_normal_distribution(digits):
+    scores = np.column_stack([np.full(5, 0.9), np.full(5, 0.1)]) + np.round(np.arange(5)[:, None] * [0, 0.001], digits)
+    found = compare_pairs(scores)
+    assert (found.p[0, 1] < 0.05) == (digits == 1)
+    assert not found.different.any()
+    assert not found.enough
+    assert found.needed == 6
+
+
+def test_six_datasets_can_tell_two_methods_apart():
+    scores = np.column_stack([np.full(6, 0.9), 0.1 + np.arange(6) / 100])
+    assert compare_pairs(scores).different[0, 1]

@@ -1,0 +1,69 @@
+import copy
+
+import pytest
+import torch
+
+from ssd_cli.backbones.base import Dropout
+from ssd_cli.backbones.masked import MaskedNetwork
+from ssd_cli.training.engine import fold, kept_memory
+from ssd_cli.training.engine.folding import fold_norms
+from tests.training.engine.test_executions import NAMES, build
+
+# A single case, a few, and enough for spectra.
+SHAPES = [(1, 1, 40), (3, 4, 21), (60, 2, 30)]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("name", NAMES)
+def test_the_deployed_network_predicts_what_the_network_does_in_evaluation_mode(name, shape):
+    network = build(name, shape[1], dropout=Dropout(embed=0.5, mid=0.5))
+    x = torch.randn(shape, dtype=torch.float64)
+    deployed = fold(network)(x)
+    expected = network.eval()(x)
+    for a, b in zip((*deployed[:2], *deployed.maps), (*expected[:2], *expected.maps), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
+    assert not deployed.logits.requires_grad
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("name", ["inception", "resnet", "lite"])
+def test_a_network_that_pools_over_valid_steps_is_deployed_as_well(name, shape):
+    network = MaskedNetwork(build(name, shape[1])).eval()
+    x = torch.randn(shape, dtype=torch.float64)
+    x[0, :, -7:] = torch.nan
+    torch.testing.assert_close(fold(network)(x).logits, network(x).logits, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_folding_leaves_the_network_alone_and_no_norm_behind(name):
+    network = build(name, 2)
+    before = copy.deepcopy(network.state_dict())
+    folded = fold_norms(network)
+    assert network.training and not folded.training
+    assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
+    left = [key for key, module in folded.named_modules() if isinstance(module, torch.nn.BatchNorm1d)]
+    assert left == (["blocks.2.shortcut_norm"] if name == "resnet" else [])  # the shortcut that has no convolution
+
+
+def test_a_deployed_network_does_not_follow_later_training():
+    network = build("inception", 1)
+    deployed = fold(network)
+    for shape in ((1, 1, 30), (60, 1, 30)):
+        x = torch.randn(shape, dtype=torch.float64)
+        before = deployed(x).logits
+        with torch.no_grad():
+            network.classifier.bias.add_(1)
+            network.groups[0].shortcut.weight.mul_(2)
+        assert torch.equal(deployed(x).logits, before)
+
+
+def test_kept_memory_changes_no_result():
+    x = torch.randn(300, 300)
+    expected = x @ x
+    with kept_memory() as kept:
+        assert isinstance(kept, bool)
+        for _ in range(3):
+            assert torch.equal(x @ x, expected)
+    with kept_memory(n_steps=10**9) as kept:
+        assert not kept
+    assert torch.equal(x @ x, expected)

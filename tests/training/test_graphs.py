@@ -1,0 +1,143 @@
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+import torch
+
+from ssd_cli.backbones.base import Dropout
+from ssd_cli.methods.kd import KD
+from ssd_cli.methods.ssd import SSD
+from ssd_cli.training.averaging import ExponentialMean
+from ssd_cli.training.engine.graphs import WARM_UP, Captured, DeviceStep, captured
+from ssd_cli.training.loop import Schedule, train
+from ssd_cli.training.objective import CrossEntropy
+from ssd_cli.training.seeds import generator
+from ssd_cli.training.step import Step
+from tests.small import SmallBackbone, fingerprint, waves, workbench
+
+SCHEDULE = Schedule(6, 6, 1e-2, "cosine", "last", 4)
+DROPOUT = Dropout(0.2, 0.3)
+
+
+def trained(execute, schedule=SCHEDULE, averager=None, objective=None):
+    X, y = waves(11)
+    torch.manual_seed(0)
+    network = SmallBackbone().build(1, 3, DROPOUT)
+    for number, site in enumerate(network.sites()):
+        site.generator = generator(number)
+    options = {} if execute is None else {"execute": execute}
+    curve = train(
+        network,
+        torch.as_tensor(X),
+        torch.as_tensor(y),
+        objective or CrossEntropy(),
+        schedule,
+        generator(7),
+        averager=averager and averager(network),
+        **options,
+    )
+    return network, curve
+
+
+class Graph:
+    """Plays a step as a graph would: without the Python around it, from the memory it was captured with."""
+
+    def __init__(self, step, index):
+        self.replay = lambda: step(index)
+
+
+class Device(Captured):
+    """Takes the paths of a device that has graphs."""
+
+    def __init__(self, step):
+        super().__init__(DeviceStep(step), torch.device("cpu"))
+        self._cuda = True
+        self.captures, self.runs = [], Counter()
+
+    def _uncaptured(self, index):
+        self.runs[len(index)] += 1
+        self._step(index)
+
+    def _capture(self, index):
+        self.captures.append((len(index), self._step.modes))
+        return Graph(self._step, index)
+
+
+@pytest.mark.parametrize("shape", ["plateau", "cosine", "constant"])
+@pytest.mark.parametrize("keep", ["best", "last"])
+def test_a_step_over_fixed_places_gives_the_bits_of_the_plain_loop(shape, keep):
+    schedule = replace(SCHEDULE, shape=shape, keep=keep)
+    one, curve = trained(None, schedule)
+    other, same = trained(captured, schedule)
+    assert fingerprint(one) == fingerprint(other)
+    assert curve == same
+
+
+def test_every_step_is_run_once_and_every_size_of_batch_captured_once():
+    made = []
+    plain, _ = trained(None)
+    network, _ = trained(lambda step: made.append(Device(step)) or made[-1])
+    assert made[0].captures == [(4, (True,)), (3, (True,))]
+    assert made[0].runs == {4: WARM_UP, 3: WARM_UP}
+    assert fingerprint(network) == fingerprint(plain)
+
+
+def test_another_mode_is_another_graph():
+    class Legacy(CrossEntropy):
+        def begin_epoch(self, epoch, modules):
+            if epoch > 3:
+                modules.eval()
+
+    made = []
+    plain, _ = trained(None, objective=Legacy())
+    network, _ = trained(lambda step: made.append(Device(step)) or made[-1], objective=Legacy())
+    assert {mode for _, mode in made[0].captures} == {(True,), (False,)}
+    assert fingerprint(network) == fingerprint(plain)
+
+
+def test_averages_after_every_step_see_the_same_weights():
+    means = []
+
+    def averager(network):
+        means.append(ExponentialMean(0.9, network.state_dict()))
+        return means[-1]
+
+    trained(None, averager=averager)
+    trained(captured, averager=averager)
+    assert all(torch.equal(value, means[1].state[name]) for name, value in means[0].state.items())
+
+
+@pytest.mark.parametrize("method", [SSD(dropout_sites="embed+mid"), KD(), SSD(guidance="random", weighting="uniform")])
+def test_whole_methods_give_the_same_bits(method):
+    plain, fixed = workbench(), workbench(execution="graph")
+    one = method.fit(plain.training_set, plain).networks
+    other = method.fit(fixed.training_set, fixed).networks
+    assert fingerprint(*one) == fingerprint(*other)
+    curves = [[entry.curve for entry in bench.ledger.entries] for bench in (plain, fixed)]
+    assert curves[0] == curves[1]
+
+
+def test_a_step_names_every_random_stream_it_draws_from():
+    """A stream that a graph does not know would repeat its numbers in every replay."""
+    steps = []
+
+    class Bench(type(workbench())):
+        def _train(self, network, objective, *arguments, **options):
+            steps.append((network, objective))
+            return super()._train(network, objective, *arguments, **options)
+
+    bench = workbench()
+    bench.__class__ = Bench
+    SSD(dropout_sites="embed+mid", guidance="random", weighting="uniform").fit(bench.training_set, bench)
+    network, objective = steps[-1]
+    for number, site in enumerate(network.sites()):
+        site.generator = generator(number)
+    x, y = bench.tensors(bench.training_set)
+    step = Step(network, x, y, objective, torch.optim.Adam(network.parameters()))
+    before = [stream.get_state() for stream in step.generators]
+    others = torch.get_rng_state()
+    network.train()
+    step(torch.arange(4))
+    assert len(before) == 4
+    assert not any(torch.equal(state, stream.get_state()) for state, stream in zip(before, step.generators, strict=True))
+    assert torch.equal(others, torch.get_rng_state())

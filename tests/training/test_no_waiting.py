@@ -1,0 +1,72 @@
+"""No step waits for the device: nothing in it turns a tensor into a Python number, or asks how many elements are not zero."""
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ssd_cli.backbones.base import Dropout
+from ssd_cli.methods.registry import methods
+from ssd_cli.training.predict import outputs
+from tests.small import workbench
+
+WAITS = {"_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "equal", "unique", "_unique2", "repeat_interleave"}
+
+
+class Watch(TorchDispatchMode):
+    """Raises at operations that need the device's answer before they can go on."""
+
+    def __torch_dispatch__(self, function, types, arguments=(), options=None):
+        name = function.overloadpacket.__name__
+        masked = name in ("index", "index_put_") and any(
+            index is not None and index.dtype in (torch.bool, torch.uint8) for index in arguments[1]
+        )
+        if name in WAITS or masked:
+            raise AssertionError(f"{name} waits for the device")
+        return function(*arguments, **(options or {}))
+
+
+class Watched:
+    def __init__(self, step):
+        self.step, self.sums = step, step.sums
+
+    def begin_epoch(self):
+        with Watch():
+            self.step.begin_epoch()
+
+    def __call__(self, index):
+        with Watch():
+            self.step(index)
+
+
+@pytest.fixture
+def watched(monkeypatch):
+    steps = []
+    execute = lambda step: steps.append(Watched(step)) or steps[-1]  # noqa: E731
+    monkeypatch.setattr("ssd_cli.training.workbench.steps_of", lambda execution: execute)
+    monkeypatch.setattr("ssd_cli.training.passes.Captured", lambda step, device: execute(step))
+    return steps
+
+
+@pytest.mark.parametrize("name", methods.names())
+def test_no_step_of_a_method_waits(name, watched):
+    bench = workbench()
+    methods.get(name)().fit(bench.training_set, bench)
+    assert watched
+
+
+def test_no_step_of_a_pass_waits(watched):
+    workbench(execution="graph").members(range(2), Dropout(0.2, 0.3))
+    assert len(watched) == 1
+
+
+def test_no_prediction_waits_between_its_batches():
+    bench = workbench()
+    x, _ = bench.tensors(bench.training_set)
+    with Watch():
+        outputs(bench.fresh().eval(), x)
+
+
+def test_the_watch_sees_what_waits():
+    for wait in (lambda x: x.sum().item(), lambda x: x[x > 0], lambda x: float(x[0]), lambda x: x.nonzero()):
+        with pytest.raises(AssertionError, match="waits"), Watch():
+            wait(torch.ones(3))

@@ -1,0 +1,62 @@
+import pytest
+
+from ssd_cli.configuration import configure
+from ssd_cli.errors import MisuseError
+from ssd_cli.training.recipe import Recipe
+from ssd_cli.training.registry import recipes
+
+
+def paper(backbone):
+    return recipes.get("paper")().for_backbone(backbone)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "epochs", "batches"),
+    [
+        # batches of training sets of 16, 100, 300 and 5000 cases
+        ("inception", 1500, (16, 64, 64, 64)),
+        ("lite", 1500, (16, 64, 64, 64)),
+        ("h-inception", 1500, (2, 10, 30, 64)),
+        ("resnet", 1500, (2, 10, 30, 64)),
+        ("fcn", 2000, (2, 10, 16, 16)),
+        ("a-plugin", 1500, (16, 64, 64, 64)),
+    ],
+)
+def test_paper_has_the_published_epochs_and_batches(backbone, epochs, batches):
+    recipe = paper(backbone)
+    assert recipe.epochs == epochs
+    assert tuple(recipe.batch(n) for n in (16, 100, 300, 5000)) == batches
+
+
+def test_paper_is_the_published_recipe():
+    recipe = paper("inception")
+    assert (recipe.learning_rate, recipe.schedule, recipe.keep, recipe.initialisation) == (1e-3, "plateau", "best", "glorot")
+    assert recipe.bn_momentum == 0.01  # Keras's 0.99
+    assert recipe.student_epochs == 100
+
+
+def test_fast_and_smoke_differ_in_length_only():
+    fast, smoke = (recipes.get(name)().for_backbone("lite") for name in ("fast", "smoke"))
+    assert (fast.epochs, fast.student_epochs, smoke.epochs, smoke.student_epochs) == (100, 25, 3, 1)
+    assert (
+        (fast.schedule, fast.keep, fast.bn_momentum) == (smoke.schedule, smoke.keep, smoke.bn_momentum) == ("cosine", "last", 0.1)
+    )
+
+
+def test_what_the_user_sets_is_never_filled_in():
+    recipe = configure(
+        recipes.get("paper"), "paper", {"epochs": "7", "student_epochs": "3", "batch_size": "5", "batch_divisor": "0"}
+    )
+    recipe = recipe.for_backbone("fcn")
+    assert (recipe.epochs, recipe.student_epochs, recipe.batch(100)) == (7, 3, 5)
+
+
+def test_a_batch_is_never_larger_than_the_training_set():
+    assert Recipe().for_backbone("resnet").batch(1) == 1
+    assert Recipe().for_backbone("resnet").batch(3) == 2
+
+
+@pytest.mark.parametrize("parameter", ["epochs", "student_epochs", "batch_size", "learning_rate"])
+def test_numbers_out_of_range_are_refused_with_their_name(parameter):
+    with pytest.raises(MisuseError, match=parameter):
+        configure(recipes.get("fast"), "fast", {parameter: "0"})
