@@ -109,7 +109,7 @@ def cost(comparison: Comparison) -> Figure | None:
     )
     figure.canvas.draw()
     for one, (name, _, _) in zip(axes, panels, strict=True):
-        _number(one, facts.means[name], comparison.facts.means["accuracy"])
+        number_points(one, facts.means[name], comparison.facts.means["accuracy"])
     chosen, y = looks(names), height - 0.3
     for name, line in zip(names, lines, strict=True):
         x = 4.2 * len(panels) + 0.15
@@ -222,8 +222,15 @@ def _cost_panel(axes: Axes, comparison: Comparison, costs: Floats, front: npt.ND
     axes.grid(color="#eeeeee", zorder=0)
 
 
-def _number(axes: Axes, costs: Floats, accuracy: Floats) -> None:
-    """Each point's place beside it, at the nearest spot where it covers neither another number nor another point."""
+def number_points(axes: Axes, costs: Floats, accuracy: Floats) -> None:
+    """Write each point's place at the nearest spot where it covers neither another number nor another point.
+
+    Parameters
+    ----------
+    axes : Axes
+        Of a figure that has been drawn, so that positions are known.
+    costs, accuracy : ndarray, shape (n_methods,)
+    """
     scale = axes.figure.dpi / 72
     points = [axes.transData.transform((x, y)) for x, y in zip(costs, accuracy, strict=True)]
     taken: list[tuple[float, float, float, float]] = [

@@ -1,0 +1,92 @@
+"""Accuracy against what it costs: training in CPU seconds, inference in multiply-accumulates, both relative to `single`.
+
+Training is counted in CPU seconds (`cpu_seconds` of the records: all networks of the method, shared ones too, as if it were alone),
+since the machine was shared with other work and wall-clock seconds would say more about that than about the method.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tables
+
+from ssd_cli.leaderboard.facts import MATCHED
+from ssd_cli.leaderboard.figures import looks, number_points, wrap_name
+from ssd_cli.statistics.ranks import rank_scores
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from suites import Loaded
+
+HEAD = [
+    "method", "accuracy", "average rank", "average rank at 1x inference", "training CPU x single", "inference MACs x single",
+    "CPU seconds of training", "networks trained", "networks stored", "datasets",
+]  # fmt: skip
+
+
+def costs(one: Loaded, methods: list[str]) -> tables.Table:
+    """A row a method, the best average rank first, on the datasets that all of them completed; empty without `single`.
+
+    Ratios are geometric means over datasets. The rank at 1x inference is among the methods that need no more
+    multiply-accumulates than `single`, but for one per cent; others have none.
+    """
+    columns = ("accuracy", "cpu_seconds", "macs", "networks_trained", "networks_stored")
+    found = {name: one.done(methods, name) for name in columns}
+    datasets, accuracy = found["accuracy"]
+    if "single" not in methods or not datasets:
+        return HEAD, []
+    base = methods.index("single")
+    training, inference = (
+        np.exp(np.log(found[name][1] / found[name][1][:, [base]]).mean(axis=0)) for name in ("cpu_seconds", "macs")
+    )
+    matched = inference <= MATCHED
+    ranks, among = rank_scores(accuracy).mean(axis=0), np.full(len(methods), np.nan)
+    among[matched] = rank_scores(accuracy[:, matched]).mean(axis=0)
+    means = {name: values.mean(axis=0) for name, (_, values) in found.items()}
+    columns_ = [means["accuracy"], ranks, among, training, inference]
+    columns_ += [means[name] for name in ("cpu_seconds", "networks_trained", "networks_stored")]
+    order = np.lexsort((-means["accuracy"], ranks))
+    return HEAD, [[methods[i], *(float(column[i]) for column in columns_), len(datasets)] for i in order]
+
+
+def draw(table: tables.Table, title: str) -> Figure:
+    """Mean accuracy above the cost of training and of inference; a number is the method's place by average rank."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    head, rows = table
+    names = [str(row[0]) for row in rows]
+    chosen = looks(names)
+    figure = Figure(figsize=(9.4, max(3.8, 0.9 + 0.2 * len(rows))), dpi=200)
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, 2, sharey=True)
+    labels = {"training CPU x single": "training, CPU seconds × single", "inference MACs x single": "inference, MACs × single"}
+    for one, column in zip(axes, labels, strict=True):
+        at = np.array([row[head.index(column)] for row in rows], dtype=float)
+        height = np.array([row[1] for row in rows], dtype=float)
+        for place, name in enumerate(names):
+            look = chosen[name]
+            one.plot(at[place], height[place], color=look.color, marker=look.marker, markersize=6, linestyle="", zorder=3)
+        one.set_xscale("log")
+        ticks = [tick for tick in (0.5, 1, 2, 5, 10, 20) if 0.8 * at.min() <= tick <= 1.25 * at.max()]
+        one.set_xticks(ticks)
+        one.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        one.xaxis.set_minor_formatter(NullFormatter())
+        one.set_xlabel(labels[column], fontsize=9)
+        one.grid(color="#eeeeee", zorder=0)
+        one.tick_params(labelsize=8)
+        one.margins(0.12)
+    axes[0].set_ylabel(f"mean accuracy, {rows[0][-1]} datasets", fontsize=9)
+    handles = [axes[0].plot([], [], color=chosen[n].color, marker=chosen[n].marker, linestyle="", markersize=5)[0] for n in names]
+    texts = [f"{place + 1}  {wrap_name(name, 38)}" for place, name in enumerate(names)]
+    legend = figure.legend(handles, texts, loc="center left", bbox_to_anchor=(0.71, 0.5), fontsize=8, frameon=False)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    figure.suptitle(title, fontsize=9, x=0.07, ha="left", y=0.985)
+    figure.subplots_adjust(left=0.07, right=0.7, bottom=0.13, top=0.92, wspace=0.06)
+    figure.canvas.draw()
+    for one, column in zip(axes, labels, strict=True):
+        number_points(one, *(np.array([row[place] for row in rows], dtype=float) for place in (head.index(column), 1)))
+    return figure
