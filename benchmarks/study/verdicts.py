@@ -1,4 +1,4 @@
-"""The verdicts of the study, as they were fixed before the first training.
+"""The verdicts of the study: questions, tests and corrections as they were fixed before the first training.
 
 For `ssd`, and again for `ssd-mid` with its own controls, five questions: is it better than `finetune`, `single-dropout`,
 `feat-kd` and `ssd-random-k` (Wilcoxon's signed-rank test over datasets, two-sided as everywhere in this tool, the direction
