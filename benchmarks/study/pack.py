@@ -33,7 +33,7 @@ from ssd_cli.store import tsml
 from ssd_cli.store.record import CellRecord
 from ssd_cli.store.results import ResultStore
 
-DIGITS = 6
+DIGITS = 5
 TOLERANCE = 1e-5
 EXACT = ("accuracy", "balanced_accuracy", "macro_f1")
 MARK = "probabilities_rounded"

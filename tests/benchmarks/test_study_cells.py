@@ -78,10 +78,10 @@ def test_a_recount_of_what_was_unpacked_is_exact(packed):
             assert before.scores.get(name) == after.scores.get(name)
         for name in before.scores:
             assert after.scores[name] == pytest.approx(before.scores[name], abs=done.largest + 1e-15)
-    assert 0 < done.largest < 1e-6
+    assert 0 < done.largest < 1e-5
 
 
-def test_probabilities_are_rounded_to_six_digits_and_no_prediction_changes(packed):
+def test_probabilities_are_rounded_to_five_digits_and_no_prediction_changes(packed):
     _, root, again, _ = packed
     for record in ResultStore(root).records():
         if record.status == "ok":
@@ -89,8 +89,8 @@ def test_probabilities_are_rounded_to_six_digits_and_no_prediction_changes(packe
             assert (y == y_again).all()
             assert (before.argmax(1) == after.argmax(1)).all()
             large = before >= NLL_CLIP
-            np.testing.assert_allclose(after[large], before[large], rtol=5.1e-6)
-            assert all(float(f"{value:.6g}") == value for value in after.flat)
+            np.testing.assert_allclose(after[large], before[large], rtol=5.1e-5)
+            assert all(float(f"{value:.5g}") == value for value in after.flat)
 
 
 def test_packing_what_was_unpacked_changes_nothing(packed, tmp_path):
@@ -141,7 +141,7 @@ def test_a_cell_whose_class_would_change_keeps_its_digits(tmp_path):
 def test_rounding():
     rounded = importlib.import_module("pack").rounded
     values = np.array([[1.0, 0.0, 0.123456789], [1.23456789e-5, 1.6e-9, 0.99999999]])
-    assert rounded(values).tolist() == [[1.0, 0.0, 0.123457], [1.23457e-5, 2e-9, 1.0]]
+    assert rounded(values).tolist() == [[1.0, 0.0, 0.12346], [1.2346e-5, 2e-9, 1.0]]
 
 
 # ---- the whole analysis ------------------------------------------------------------------------------------------------------
