@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ssd_cli.methods.trainings import Training
 from ssd_cli.protocol.containers import Floats, TrainingSet
 from ssd_cli.training.predict import predict_proba
 
@@ -90,15 +91,21 @@ class Method(ABC):
         """The reason why the method cannot be used on this training set, or None."""
         return None
 
-    def cost(self, recipe: Recipe) -> float:
-        """Roughly what training costs, in full trainings of one network; orders cells and estimates time, nothing else.
+    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
+        """The trainings that `fit` needs; orders cells and estimates time, nothing else. By default one full training of its own.
 
         Parameters
         ----------
         recipe : Recipe
             Filled in for the backbone (`Recipe.for_backbone`).
         """
-        return 1.0
+        assert recipe.epochs is not None
+        return (Training(recipe.epochs),)
+
+    def cost(self, recipe: Recipe) -> float:
+        """Roughly what training costs alone, in full trainings of one network; a validation part is not counted."""
+        assert recipe.epochs is not None
+        return sum(training.epochs * training.step for training in self.trainings(recipe)) / recipe.epochs
 
 
 def require(condition: bool, message: str) -> None:

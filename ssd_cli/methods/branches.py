@@ -6,10 +6,12 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from ssd_cli.backbones.base import Dropout
+from ssd_cli.methods.trainings import Training, member
 from ssd_cli.training import passes
 
 if TYPE_CHECKING:
     from ssd_cli.backbones.base import Network
+    from ssd_cli.training.recipe import Recipe
     from ssd_cli.training.workbench import Workbench
 
 
@@ -27,9 +29,6 @@ BRANCHES = (Branch(1e-3, 0, 0), Branch(3e-4, 0, 0), Branch(1e-3, 0.2, 0), Branch
 TRUNK = 0.6
 """Fraction of the epochs that all branches share; each has the rest for itself."""
 
-COST = TRUNK + len(BRANCHES) * (1 - TRUNK)
-"""In trainings of one network."""
-
 
 def grow(workbench: Workbench, holdout: bool = False) -> list[Network]:
     """Train the trunk (member 0, stopped early, its last weights) and its branches, each with a batch order of its own.
@@ -44,9 +43,20 @@ def grow(workbench: Workbench, holdout: bool = False) -> list[Network]:
         Train on the training part of the validation split only.
     """
     trunk = workbench.member(stop=TRUNK, keep="last", holdout=holdout)
-    epochs = max(1, workbench.epochs - math.ceil(TRUNK * workbench.epochs))
     branches = [
         passes.Branch(workbench.copy(trunk, Dropout(embed=branch.dropout)), index, branch.learning_rate, branch.smoothing)
         for index, branch in enumerate(BRANCHES)
     ]
-    return passes.train_branches(workbench, branches, epochs=epochs, holdout=holdout, purpose="branch")
+    return passes.train_branches(workbench, branches, epochs=_own(workbench.epochs), holdout=holdout, purpose="branch")
+
+
+def trainings(recipe: Recipe, holdout: bool = False) -> tuple[Training, ...]:
+    """What `grow` trains: the trunk, and each branch's own epochs."""
+    assert recipe.epochs is not None
+    trunk = member(recipe, stop=TRUNK, keep="last", holdout=holdout)
+    return trunk, *(Training(_own(recipe.epochs), holdout=holdout) for _ in BRANCHES)
+
+
+def _own(epochs: int) -> int:
+    """Epochs of a branch after the trunk."""
+    return max(1, epochs - math.ceil(TRUNK * epochs))

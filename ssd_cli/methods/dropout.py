@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ssd_cli.backbones.base import Dropout
 from ssd_cli.methods.base import Method, refuse_idle, require
+from ssd_cli.methods.trainings import Training, member
 
 if TYPE_CHECKING:
     from ssd_cli.backbones.base import Network
@@ -87,7 +88,6 @@ class StudentMethod(DropoutMethod):
         assert epochs is not None
         return epochs
 
-    def cost(self, recipe: Recipe) -> float:
+    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
         """The teacher, and the student's share of its epochs."""
-        assert recipe.epochs is not None
-        return 1 + self.budget(recipe) / recipe.epochs
+        return member(recipe, dropout=self.rates), Training(self.budget(recipe))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ssd_cli.methods.base import Method, Predictor, require
 from ssd_cli.methods.registry import methods
+from ssd_cli.methods.trainings import Training, member
 
 if TYPE_CHECKING:
     from ssd_cli.protocol.containers import TrainingSet
@@ -43,6 +44,6 @@ class EnsAvg(Method):
         """Take the first members."""
         return Predictor(workbench.members(range(self.members)))
 
-    def cost(self, recipe: Recipe) -> float:
-        """One training a member."""
-        return float(self.members)
+    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
+        """The first members."""
+        return tuple(member(recipe, index) for index in range(self.members))

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from ssd_cli.methods.base import Method, Predictor, require
 from ssd_cli.methods.registry import methods
+from ssd_cli.methods.trainings import Training, member
 from ssd_cli.training.losses import softened_kl
 from ssd_cli.training.objective import Batch, Objective
 from ssd_cli.training.predict import freeze, outputs
@@ -56,9 +57,10 @@ class KD(Method):
         workbench.train(student, SoftLabels(workbench.bind(teacher), self), purpose="member", index=1, label="student")
         return Predictor([student], teacher=teacher)
 
-    def cost(self, recipe: Recipe) -> float:
-        """Teacher and student."""
-        return 2.0
+    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
+        """Member 0 is the teacher; the student has a full training of its own."""
+        assert recipe.epochs is not None
+        return member(recipe), Training(recipe.epochs)
 
 
 class SoftLabels(Objective):

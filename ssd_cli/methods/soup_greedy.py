@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ssd_cli.methods.base import Method, Predictor
-from ssd_cli.methods.branches import COST, grow
+from ssd_cli.methods.branches import grow, trainings
 from ssd_cli.methods.registry import methods
+from ssd_cli.methods.trainings import Training
 from ssd_cli.training.averaging import mean_of
 from ssd_cli.training.predict import predict_proba
 
@@ -73,6 +74,6 @@ class SoupGreedy(Method):
             },
         )
 
-    def cost(self, recipe: Recipe) -> float:
-        """As the uniform soup; the fifth fewer training cases are not counted."""
-        return COST
+    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
+        """As the uniform soup, without the validation cases."""
+        return trainings(recipe, holdout=True)

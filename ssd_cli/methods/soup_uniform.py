@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ssd_cli.methods.base import Method, Predictor
-from ssd_cli.methods.branches import COST, grow
+from ssd_cli.methods.branches import grow, trainings
 from ssd_cli.methods.registry import methods
+from ssd_cli.methods.trainings import Training
 from ssd_cli.training.averaging import mean_of
 
 if TYPE_CHECKING:
@@ -32,6 +33,6 @@ class SoupUniform(Method):
         soup.load_state_dict(mean_of([branch.state_dict() for branch in branches]))
         return Predictor([workbench.refresh_batch_norm(soup)])
 
-    def cost(self, recipe: Recipe) -> float:
-        """0.6 for the trunk, 0.4 for each of the five branches."""
-        return COST
+    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
+        """The trunk and its five branches."""
+        return trainings(recipe)

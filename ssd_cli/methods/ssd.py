@@ -40,6 +40,7 @@ from ssd_cli.methods.base import Predictor, refuse_idle, require
 from ssd_cli.methods.dropout import StudentMethod
 from ssd_cli.methods.registry import methods
 from ssd_cli.methods.student_guided import StudentGuided
+from ssd_cli.methods.trainings import Training, member
 from ssd_cli.training.predict import freeze
 
 if TYPE_CHECKING:
@@ -206,12 +207,12 @@ class SSD(StudentMethod):
             return workbench.copy(teacher)
         return workbench.fresh(1, self.rates, workbench.backbone.narrow() if self.student == "narrow" else None)
 
-    def cost(self, recipe: Recipe) -> float:
+    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
         """The teacher, and the student's epochs; with the site `mid` each of its steps carries N second halves of the teacher.
 
         Counting a backward pass as two forward passes, such a step costs (3 + (1 - f) + N f) / 3 plain ones, with f the share of
         the network behind the site.
         """
-        assert recipe.epochs is not None
         step = (3 + (1 - BODY_SHARE) + self.representations * BODY_SHARE) / 3 if self.rates.mid and self.stochastic else 1
-        return _EARLY.get(self.teacher_stop, 1) + step * self.budget(recipe) / recipe.epochs
+        stop, keep = _EARLY.get(self.teacher_stop, 1), "last" if self.teacher_stop == "last" else None
+        return member(recipe, dropout=self.rates, stop=stop, keep=keep), Training(self.budget(recipe), step=step)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from ssd_cli.methods.base import Method, Predictor, require
 from ssd_cli.methods.registry import methods
+from ssd_cli.methods.trainings import Training, member
 from ssd_cli.training.averaging import RunningMean
 from ssd_cli.training.objective import CrossEntropy
 
 if TYPE_CHECKING:
     from ssd_cli.protocol.containers import TrainingSet
+    from ssd_cli.training.recipe import Recipe
     from ssd_cli.training.workbench import Workbench
 
 
@@ -47,7 +49,7 @@ class SWA(Method):
         workbench.train(
             network,
             CrossEntropy(),
-            epochs=max(1, workbench.epochs - math.ceil(self.start * workbench.epochs)),
+            epochs=self._averaged(workbench.epochs),
             learning_rate=self.learning_rate,
             shape="constant",
             keep="last",
@@ -56,3 +58,12 @@ class SWA(Method):
         )
         network.load_state_dict(mean.state)
         return Predictor([workbench.refresh_batch_norm(network)], diagnostics={"averaged_epochs": mean.n_averaged})
+
+    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
+        """Member 0 up to `start`, and the epochs that are averaged."""
+        assert recipe.epochs is not None
+        return member(recipe, stop=self.start, keep="last"), Training(self._averaged(recipe.epochs))
+
+    def _averaged(self, epochs: int) -> int:
+        """How many epochs are averaged."""
+        return max(1, epochs - math.ceil(self.start * epochs))
