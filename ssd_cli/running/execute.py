@@ -16,6 +16,7 @@ from ssd_cli.running.packing import out_of_memory, releasing
 from ssd_cli.running.plan import PlannedCell, configured_backbone, configured_method, configured_recipe
 from ssd_cli.running.provenance import provenance, reduce_paths
 from ssd_cli.running.resume import record_mark
+from ssd_cli.running.threads import put_right
 from ssd_cli.store.atomic import StorageError, writing_to
 from ssd_cli.store.claims import Claims
 from ssd_cli.store.networks import NetworkStore
@@ -100,7 +101,8 @@ def execute(job: Job, tell: Tell) -> Outcome:
             parts.scores, parts.networks, parts.y, parts.probabilities = {}, [], None, None
         record = _record(job, status, reason, trace, parts)
         store.put(record, parts.y, parts.probabilities)
-    return Outcome(status, reason or "", time.perf_counter() - started, record.scores.get("accuracy"))
+    warning = put_right(planned.identity["threads"])
+    return Outcome(status, reason or "", time.perf_counter() - started, record.scores.get("accuracy"), warning)
 
 
 def failed_record(job: Job, reason: str, trace: str | None) -> CellRecord:
@@ -138,7 +140,7 @@ def _fit(job: Job, method: Method, training_set: TrainingSet, parts: _Parts, tel
     from ssd_cli.training.workbench import Workbench
 
     identity = job.planned.identity
-    _warm_up(identity["threads"])
+    warm_up(identity["threads"])
     workbench = Workbench(
         training_set,
         configured_backbone(identity),
@@ -223,7 +225,7 @@ def _record(job: Job, status: str, reason: str | None, trace: str | None, parts:
 
 
 @cache
-def _warm_up(threads: int) -> None:
+def warm_up(threads: int) -> None:
     """Give torch its number of threads, and load what it loads at the first training, a second or two that no cell shall pay."""
     import torch
 

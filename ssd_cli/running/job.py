@@ -51,9 +51,12 @@ class Outcome:
     seconds : float
         Wall time; 0 where another process had executed the cell meanwhile.
     accuracy : float, optional
+    warning : str
+        What whoever started the run should know although the cell is fine.
     """
 
     status: str
     reason: str = ""
     seconds: float = 0.0
     accuracy: float | None = None
+    warning: str = ""

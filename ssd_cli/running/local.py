@@ -136,6 +136,8 @@ class LocalRun:
                 self._queue.put_back(cell)
                 self._reporter.note(f"{cell.cell}: the device's memory ran out; trying once more, alone")
             else:
+                if event.value.warning:
+                    self._reporter.note(f"Warning: {cell.cell}: {event.value.warning}")
                 self._finish(cell, event.value)
         elif event.kind == "died":
             self._mourn(event, cell)

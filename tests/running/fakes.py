@@ -46,6 +46,16 @@ def die_once(marker, tell):
     return "second life"
 
 
+def first_dies(marker, tell):
+    """Of several workers that do this at once exactly one dies."""
+    try:
+        Path(marker).open("x").close()
+    except FileExistsError:
+        return "lives"
+    os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(60)
+
+
 def chatter(tell):
     for number in range(1000):
         tell(number)
@@ -111,4 +121,4 @@ def run_fake(job, tell):
             return Outcome("failed", "it rained", 0.1)
         y, probabilities = make_predictions()
         store.put(_record(job, "ok", None, None, _Parts(scores={"accuracy": 0.5})), y, probabilities)
-    return Outcome("ok", "", 0.1, 0.5)
+    return Outcome("ok", "", 0.1, 0.5, "it took all cores" if behaviour == "warned" else "")

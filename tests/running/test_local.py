@@ -171,3 +171,9 @@ def test_the_board_counts_and_estimates(out):
 
     run([make_planned(dataset, "slow") for dataset in "ABC"], out, Watching())
     assert seen == [(1, 2, True, "ok"), (2, 1, True, "ok"), (3, 0, True, "ok")]
+
+
+def test_what_a_cell_warns_of_is_told(out):
+    notes = Notes()
+    assert run([make_planned("A", "warned"), make_planned("B", "ok")], out, notes).ok == 2
+    assert [note.partition(": ")[0] for note in notes.notes] == ["Warning"] and notes.notes[0].endswith("it took all cores")
