@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 import signal
 import sys
@@ -19,6 +20,7 @@ from ssd_cli.errors import SsdBenchError
 
 if TYPE_CHECKING:
     from ssd_cli.running.board import Board
+    from ssd_cli.running.estimate import Estimate
     from ssd_cli.running.plan import Plan
     from ssd_cli.running.pool import Pool
     from ssd_cli.running.suite import Suite
@@ -99,17 +101,23 @@ def run(
     only_present: OnlyPresent = None,
 ) -> None:
     """Train and evaluate every dataset × method × backbone × resample × seed; what is finished is never computed again."""
+    from ssd_cli.running.estimate import estimate
     from ssd_cli.running.pool import Pool
     from ssd_cli.running.suite import Suite, parse_suite
+    from ssd_cli.running.threads import warnings_before
     from ssd_cli.running.worker import Settings
 
     resolved = parse_suite(suite, {field.name: ctx.params[field.name] for field in fields(Suite)})
     with Pool(Settings(resolved.threads, resolved.plugin)) as pool:
         signal.signal(signal.SIGTERM, _interrupt)
         try:
+            for text in warnings_before(resolved, os.environ):
+                warn(f"Warning: {text}")
             plan = _plan(pool, resolved, dry_run)
+            expected = estimate(plan, resolved, pool if dry_run else None, _rarely(warn))
+            plan = expected.plan
             if dry_run:
-                _show_plan(plan, resolved)
+                _show_plan(expected)
                 return
             _warn_of_leaks(plan, resolved)
             board = _compute(pool, plan, resolved)
@@ -177,43 +185,62 @@ def _interrupt(number: int, frame: Any) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _show_plan(plan: Plan, suite: Suite) -> None:
+def _show_plan(expected: Estimate) -> None:
+    plan = expected.plan
     if len(plan.cells) <= _SHOWN_CELLS:
         header, rows = _every_cell(plan)
     else:
         header, rows = _every_method(plan)
     table(header, rows)
-    pending = plan.pending
-    cost = sum(planned.cost for planned in pending)
-    n_workers = min(suite.n_workers, max(1, len(pending)))
-    say(f"\n{plural(len(plan.cells), 'cell')}: {len(plan.done)} done, {len(pending)} to do on {plan.device}.")
-    say(
-        f"Roughly {duration(cost)} on one core, {duration(cost / n_workers)} with {plural(n_workers, 'worker')}; "
-        "less where methods share networks."
-    )
+    say(f"\n{plural(len(plan.cells), 'cell')}: {len(plan.done)} done, {len(plan.pending)} to do on {plan.device}.")
+    if plan.pending:
+        _say_estimate(expected)
     if plan.absent:
         more = f" and {len(plan.absent) - _SHOWN_ABSENT} more" if len(plan.absent) > _SHOWN_ABSENT else ""
         say(f"Not on this machine yet: {', '.join(plan.absent[:_SHOWN_ABSENT])}{more}.")
 
 
+def _say_estimate(expected: Estimate) -> None:
+    workers = plural(expected.n_workers, "worker")
+    say(
+        f"About {duration(expected.wall_seconds)} with {workers}: {duration(expected.seconds)} of work, since cells share networks "
+        f"({duration(expected.seconds_alone)} if each cell trained all of its own: column alone)."
+    )
+    if expected.measured:
+        rates = ", ".join(f"{one.label} {one.gigaflops:.0f}" for one in expected.measured)
+        when = (
+            f"measured just now in {duration(expected.calibration_seconds)} and kept for the next time"
+            if expected.calibration_seconds
+            else f"measured on {min(one.date for one in expected.measured)}"
+        )
+        say(f"Rates of this machine, {when} (billion operations a second of the plain network): {rates}.")
+    if expected.assumed:
+        say(f"Not measured, a rate is assumed: {', '.join(expected.assumed)}.")
+    if expected.unknown:
+        say(f"Not in the estimate, since their time is not known: {', '.join(expected.unknown)}.")
+
+
 def _every_cell(plan: Plan) -> tuple[list[str], list[tuple[Any, ...]]]:
-    header = ["dataset", "method", "backbone", "resample", "seed", "state", "cost"]
+    header = ["dataset", "method", "backbone", "resample", "seed", "state", "cost", "alone"]
     rows = []
     for planned in plan.cells:
         cell, state = planned.cell, plan.done.get(planned.key, "to do")
-        rows.append((cell.dataset, cell.method, cell.backbone, cell.resample, cell.seed, state, duration(planned.cost)))
+        costs = ("", "") if planned.key in plan.done else (duration(planned.cost), duration(planned.alone))
+        rows.append((cell.dataset, cell.method, cell.backbone, cell.resample, cell.seed, state, *costs))
     return header, rows
 
 
 def _every_method(plan: Plan) -> tuple[list[str], list[tuple[Any, ...]]]:
-    done, to_do, costs = Counter[tuple[str, str]](), Counter[tuple[str, str]](), dict[tuple[str, str], float]()
+    done, to_do = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    cost, alone = dict[tuple[str, str], float](), dict[tuple[str, str], float]()
     for planned in plan.cells:
         column, is_done = (planned.cell.method, planned.cell.backbone), planned.key in plan.done
         done[column] += is_done
         to_do[column] += not is_done
-        costs[column] = costs.get(column, 0.0) + (0.0 if is_done else planned.cost)
-    header = ["method", "backbone", "done", "to do", "cost to do"]
-    return header, [(*column, done[column], to_do[column], duration(cost)) for column, cost in costs.items()]
+        cost[column] = cost.get(column, 0.0) + (0.0 if is_done else planned.cost)
+        alone[column] = alone.get(column, 0.0) + (0.0 if is_done else planned.alone)
+    header = ["method", "backbone", "done", "to do", "cost to do", "alone"]
+    return header, [(*column, done[column], to_do[column], duration(cost[column]), duration(alone[column])) for column in cost]
 
 
 def _summary(board: Board, plan: Plan, suite: Suite) -> None:

@@ -6,11 +6,12 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ssd_cli import PROTOCOL_VERSION
 from ssd_cli.configuration import as_dict, configure, digest, label, parse_label, slug
 from ssd_cli.errors import MisuseError, SsdBenchError
+from ssd_cli.running.work import Shape, Work, work_of
 from ssd_cli.store.record import Cell, plain
 
 if TYPE_CHECKING:
@@ -34,13 +35,19 @@ class PlannedCell:
     group : str
         Cells of one group share networks: same dataset, backbone, resample, seed.
     cost : float
-        Estimated seconds on one core, all networks trained; for ordering and a first idea.
+        Estimated seconds of one worker; networks that cells before it in its group train cost nothing (`cost_model.price`).
+    alone : float
+        The same as if nobody shared.
+    work : Work, optional
+        What both are estimated from; None for a method without networks.
     """
 
     cell: Cell
     identity: dict[str, Any]
     group: str
-    cost: float
+    cost: float = 0.0
+    alone: float = 0.0
+    work: Work | None = None
 
     @cached_property
     def key(self) -> str:
@@ -93,14 +100,6 @@ class _Choice:
     slug: str
     identity: dict[str, Any]
     configuration: Any
-
-
-class _Shape(NamedTuple):
-    """Of a training set."""
-
-    n_cases: int
-    n_channels: int
-    n_timepoints: int
 
 
 NO_BACKBONE = _Choice("none", "none", {"name": "none", "parameters": {}}, None)
@@ -254,7 +253,7 @@ def _distinct(choices: Iterator[_Choice]) -> list[_Choice]:
 
 
 def _cell(
-    common: dict[str, Any], method: _Choice, backbone: _Choice, recipe: _Choice, resample: int, seed: int, shape: _Shape
+    common: dict[str, Any], method: _Choice, backbone: _Choice, recipe: _Choice, resample: int, seed: int, shape: Shape
 ) -> PlannedCell:
     filled = recipe.configuration.for_backbone(backbone.identity["name"])
     cell = Cell(
@@ -275,13 +274,9 @@ def _cell(
         "seed": seed,
     }
     group = f"{cell.dataset} {backbone.label} {resample} {seed}"
-    seconds = shape.n_cases * shape.n_timepoints * filled.epochs * _SECONDS.get(backbone.identity["name"], _SECONDS["inception"])
-    return PlannedCell(cell, identity, group, seconds * method.configuration.cost(filled))
-
-
-# Seconds of training per case and time step on one core of a small cloud machine, measured on 50 x 150 and 256 x 500 steps without
-# any faster execution. They order cells and give a first idea; twice as much or half is well possible.
-_SECONDS = {"inception": 9e-5, "h-inception": 1e-4, "resnet": 1e-4, "fcn": 3e-5, "lite": 1.2e-5}
+    if backbone is NO_BACKBONE:
+        return PlannedCell(cell, identity, group)
+    return PlannedCell(cell, identity, group, work=work_of(method.configuration, backbone.configuration, filled, shape, identity))
 
 
 def _digest(name: str, suite: Suite, dry_run: bool) -> str:
@@ -293,21 +288,22 @@ def _digest(name: str, suite: Suite, dry_run: bool) -> str:
     return digest_of(name, suite.data_dir, suite.download)
 
 
-def _shape(name: str, suite: Suite, here: bool) -> _Shape:
-    """Shape of the training part of the archive's split."""
+def _shape(name: str, suite: Suite, here: bool) -> Shape:
+    """Shape of the archive's split."""
     from ssd_cli.archives import catalog
     from ssd_cli.archives.load import load
 
     size = catalog.size(name)
     if size is not None and size.n_train and size.n_channels and size.n_timepoints:
-        return _Shape(size.n_train, size.n_channels, size.n_timepoints)
+        return Shape(size.n_train, size.n_channels, size.n_timepoints, size.n_test or 0)
     if not here:
-        return _Shape(1, 1, 1)
-    train = load(name, suite.data_dir, download=False).train
-    return _Shape(train.n_cases, train.n_channels, int(train.lengths.max()))
+        return Shape(1, 1, 1)
+    dataset = load(name, suite.data_dir, download=False)
+    train, test = dataset.train, dataset.test
+    return Shape(train.n_cases, train.n_channels, int(train.lengths.max()), test.n_cases)
 
 
-def _execution(backbone: _Choice, recipe: _Choice, shape: _Shape, device: str, suite: Suite) -> str:
+def _execution(backbone: _Choice, recipe: _Choice, shape: Shape, device: str, suite: Suite) -> str:
     """How the networks of a cell are computed: the planner's choice, or the one that the user forces.
 
     Raises

@@ -195,6 +195,33 @@ class Pool:
                         raise cannot_start(event)
                     self.bury(event.worker)
 
+    def call_each(
+        self, n_workers: int, function: Callable[..., Any], *arguments: Any, tell: Callable[[Any], None] | None = None
+    ) -> list[Any]:
+        """Do the same task on several workers at once; return the results of those that live to the end.
+
+        What one raises is raised here; only worker 0's progress is told.
+        """
+        busy = set(range(n_workers))
+        for number in busy:
+            (self.workers.get(number) or self.start(number)).hand(function.__name__, function, *arguments)
+        results = []
+        while busy:
+            for event in self.wait(1.0):
+                number = event.worker.number
+                if event.kind == "progress":
+                    if tell is not None and number == 0:
+                        tell(event.value)
+                    continue
+                busy.discard(number)
+                if event.kind == "raised":
+                    raise event.value
+                if event.kind == "done":
+                    results.append(event.value)
+                else:
+                    self.bury(event.worker)
+        return results
+
     def stop(self) -> None:
         """End all workers: told first, so that they give back what they claimed, and killed after ten seconds."""
         for one in self.workers.values():

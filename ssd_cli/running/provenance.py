@@ -46,7 +46,7 @@ def _fixed() -> dict[str, Any]:
         "versions": {"ssd-bench": __version__, "python": platform.python_version(), **_versions()},
         "revision": git_revision(),
         "platform": f"{platform.system()} {platform.release().partition('-')[0]} {platform.machine()}",
-        "cpu": _cpu_model(),
+        "cpu": cpu_model(),
         "cores": os.cpu_count(),
     }
 
@@ -99,7 +99,8 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _cpu_model() -> str:
+def cpu_model() -> str:
+    """What the processor calls itself."""
     if sys.platform == "linux":
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("model name"):

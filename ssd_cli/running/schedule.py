@@ -16,7 +16,8 @@ class Queue:
     Parameters
     ----------
     cells : iterable of PlannedCell
-        A cell's `group` names the networks it shares with others; its `cost` is only compared.
+        A cell's `group` names the networks it shares with others; its costs are only compared: within a group what it would take
+        alone, between groups what the cells take together.
     """
 
     def __init__(self, cells: Iterable[PlannedCell]) -> None:
@@ -25,7 +26,7 @@ class Queue:
         for cell in cells:
             self._groups[cell.group].append(cell)
         for group in self._groups.values():
-            group.sort(key=lambda cell: cell.cost)
+            group.sort(key=lambda cell: cell.alone)
 
     def __len__(self) -> int:
         return sum(map(len, self._groups.values()))
@@ -50,7 +51,7 @@ class Queue:
             if fresh:
                 last_group = max(fresh, key=lambda group: sum(cell.cost for cell in self._groups[group]))
             else:
-                last_group = max(self._groups, key=lambda group: self._groups[group][-1].cost)
+                last_group = max(self._groups, key=lambda group: self._groups[group][-1].alone)
         self._started.add(last_group)
         cell = self._groups[last_group].pop()
         if not self._groups[last_group]:

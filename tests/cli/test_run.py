@@ -57,8 +57,12 @@ def test_run_again_and_dry_run(data, tmp_path):
         "--out",
         "out dir",
     ]
-    before = ssd_bench(*arguments, "--dry-run", cwd=tmp_path)
+    cache = {"SSD_BENCH_CACHE": str(tmp_path / "cache")}
+    before, kept = (ssd_bench(*arguments, "--dry-run", cwd=tmp_path, **cache) for _ in range(2))
     assert before.returncode == 0 and "4 cells: 0 done, 4 to do on cpu" in before.stdout
+    assert "measured just now" in before.stdout
+    assert "measured just now" not in kept.stdout and "measured on 2" in kept.stdout
+    assert re.search(r"About .* with 2 workers: .* of work, since cells share networks", kept.stdout)
     assert not (tmp_path / "out dir").exists()
     done = ssd_bench(*arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -9,7 +9,7 @@ from tests.store.builders import make_cell, make_record
 def make_planned(dataset="GunPoint", method="single", backbone="lite", *, resample=0, seed=0, cost=1.0, **identity):
     cell = make_cell(dataset, method, backbone, resample=resample, seed=seed)
     full = {**make_record(cell).identity, "threads": 1, "device": "cpu", "execution": "plain", **identity}
-    return PlannedCell(cell, full, f"{dataset} {backbone} {resample} {seed}", cost)
+    return PlannedCell(cell, full, f"{dataset} {backbone} {resample} {seed}", cost, cost)
 
 
 def make_plan(cells):

@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from ssd_cli.errors import MisuseError, SsdBenchError
+from ssd_cli.running.cost_model import price
 from ssd_cli.running.plan import make_plan
 from ssd_cli.running.plan_file import planned_cells, save_plan
 from ssd_cli.running.resume import look
@@ -74,10 +75,11 @@ def test_other_data_under_the_same_name_is_another_identity(data):
 
 def test_a_longer_training_and_more_networks_cost_more(data):
     suite = suite_of(data, method=("single", "ens-avg", "ssd"))
-    single, ensemble, ssd = make_plan(suite, dry_run=False).cells
-    assert 0 < single.cost < ssd.cost < ensemble.cost
-    longer = make_plan(replace(suite, recipe="smoke[epochs=30]"), dry_run=False).cells[0]
-    assert longer.cost == pytest.approx(10 * single.cost)
+    single, ensemble, ssd = price(make_plan(suite, dry_run=False), {}).cells
+    assert 0 < single.alone < ssd.alone < ensemble.alone
+    longer = price(make_plan(replace(suite, recipe="smoke[epochs=30]"), dry_run=False), {}).cells[0]
+    steps = [sum(counts.steps for _, counts in cell.work.trainings) for cell in (single, longer)]
+    assert steps[1] == 10 * steps[0] and longer.alone > single.alone
 
 
 def test_the_same_thing_named_twice_is_one_cell(data):

@@ -1,0 +1,91 @@
+"""A plan with what its cells will cost, at rates that are kept for this machine or measured now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ssd_cli.running import calibration
+from ssd_cli.running.cost_model import price, wall_seconds
+
+if TYPE_CHECKING:
+    from ssd_cli.running.plan import Plan
+    from ssd_cli.running.pool import Pool
+    from ssd_cli.running.suite import Suite
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a plan will take.
+
+    Parameters
+    ----------
+    plan : Plan
+        With the cost of every cell.
+    n_workers : int
+        That will compute at once.
+    measured : tuple of Measured
+        The rates that were used.
+    calibration_seconds : float
+        That measuring took just now; 0 where all rates were kept.
+    assumed, unknown : tuple of str
+        Backbones whose rates are assumed, and methods of other libraries whose time nobody knows.
+    """
+
+    plan: Plan
+    n_workers: int
+    measured: tuple[calibration.Measured, ...]
+    calibration_seconds: float
+    assumed: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Of one worker, for all cells that are to do."""
+        return sum(cell.cost for cell in self.plan.pending)
+
+    @property
+    def seconds_alone(self) -> float:
+        """The same as if no method shared a network."""
+        return sum(cell.alone for cell in self.plan.pending)
+
+    @property
+    def wall_seconds(self) -> float:
+        """Of the run."""
+        return wall_seconds(self.plan.pending, self.n_workers)
+
+
+def estimate(plan: Plan, suite: Suite, pool: Pool | None = None, tell: Callable[[Any], None] | None = None) -> Estimate:
+    """Price a plan. Only costs are added: which cells there are and what identifies them stays.
+
+    Parameters
+    ----------
+    plan : Plan
+    suite : Suite
+    pool : Pool, optional
+        Rates that are not kept are measured on its workers, all at once, since they slow each other down; without a pool such rates
+        are assumed, so that a run never waits for them.
+    tell : callable, optional
+        Told what is being measured.
+    """
+    kinds = {cell.work.rates: cell.identity for cell in plan.pending if cell.work is not None}
+    of = calibration.machine(suite.threads, suite.n_workers, plan.device)
+    known, seconds = calibration.load(of), 0.0
+    missing = [identity for name, identity in kinds.items() if name not in known]
+    if missing and pool is not None:
+        started = time.perf_counter()
+        found = pool.call_each(suite.n_workers, calibration.measure, missing, suite.threads, tell=tell)
+        if found:
+            calibration.keep(of, calibration.average(found))
+            known |= calibration.average(found)
+        seconds = time.perf_counter() - started
+    return Estimate(
+        price(plan, {name: one.rates for name, one in known.items()}),
+        min(suite.n_workers, max(1, len(plan.pending))),
+        tuple(known[name] for name in kinds if name in known),
+        seconds,
+        tuple(dict.fromkeys(identity["backbone"]["name"] for name, identity in kinds.items() if name not in known)),
+        tuple(dict.fromkeys(cell.cell.method for cell in plan.pending if cell.work is None)),
+    )
