@@ -14,15 +14,16 @@ from ssd_cli.training.objective import CrossEntropy
 from ssd_cli.training.seeds import generator
 from ssd_cli.training.step import Step
 from tests.small import SmallBackbone, fingerprint, waves, workbench
+from tests.training.test_batched import BACKBONES
 
 SCHEDULE = Schedule(6, 6, 1e-2, "cosine", "last", 4)
 DROPOUT = Dropout(0.2, 0.3)
 
 
-def trained(execute, schedule=SCHEDULE, averager=None, objective=None):
+def trained(execute, schedule=SCHEDULE, averager=None, objective=None, backbone=None):
     X, y = waves(11)
     torch.manual_seed(0)
-    network = SmallBackbone().build(1, 3, DROPOUT)
+    network = (backbone or SmallBackbone()).build(1, 3, DROPOUT)
     for number, site in enumerate(network.sites()):
         site.generator = generator(number)
     options = {} if execute is None else {"execute": execute}
@@ -69,6 +70,15 @@ def test_a_step_over_fixed_places_gives_the_bits_of_the_plain_loop(shape, keep):
     schedule = replace(SCHEDULE, shape=shape, keep=keep)
     one, curve = trained(None, schedule)
     other, same = trained(captured, schedule)
+    assert fingerprint(one) == fingerprint(other)
+    assert curve == same
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_every_backbone_gives_the_bits_of_the_plain_loop(name):
+    """The last batch, of 11 cases in batches of 4, is short."""
+    one, curve = trained(None, backbone=BACKBONES[name])
+    other, same = trained(captured, backbone=BACKBONES[name])
     assert fingerprint(one) == fingerprint(other)
     assert curve == same
 
