@@ -4,7 +4,8 @@
 
 A step is forward, backward and a fused Adam on a batch that is there. Columns take turns; times are medians. "compile s" is what
 the first step of the compiled column took: compilation happens once for each shape of a batch in each process, and a training has
-two shapes where its last batch is short. The difference is that of the losses after the timed steps from equal weights.
+two shapes where its last batch is short. The difference from the plain loss is that after all timed steps, from equal weights: it
+grows with every step, as between any two orders of summation.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@
 The rates are measured anew, as the first `--dry-run` on a machine does. Then all cells are run by the command's own workers, short
 recipes instead of long ones: fewer epochs make what is not training weigh more, so the estimate has it harder than in a real run.
 Measured is the time of each cell on its worker, from claim to record. The data of four sets come with aeon, those of the others
-from $SSD_BENCH_DATA. Quotients are estimated over measured: above 1 the run was faster than told.
+from $SSD_BENCH_DATA. Quotients are estimated over measured: above 1 the run was faster than told. A network that cells of several
+methods share is paid for by one of them; which one, workers settle between them, so quotients by method say less.
 """
 
 from __future__ import annotations

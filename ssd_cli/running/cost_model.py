@@ -53,7 +53,7 @@ def _price_group(cells: list[PlannedCell], done: Mapping[str, str], rates: Rates
     there = {shared for cell in cells if done.get(cell.key) == "ok" and cell.work for shared, _ in cell.work.trainings}
     paid = {(shared, cell.work.rates) for cell in cells if cell.work for shared in there}
     alone = {cell.key: _alone(cell, rates) for cell in cells}
-    for cell in sorted(cells, key=lambda cell: -alone[cell.key]):
+    for cell in reversed(sorted(cells, key=lambda cell: alone[cell.key])):  # as `schedule.Queue` has it, also among equals
         cost = alone[cell.key]
         if cell.work is not None and cell.key not in done:
             for shared, counts in cell.work.trainings:

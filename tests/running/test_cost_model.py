@@ -56,13 +56,24 @@ def test_the_sum_is_that_of_all_networks_in_any_order():
 
 
 def test_the_order_of_the_queue_is_the_order_in_which_cells_pay():
-    plan = price(plan_of([cell("single", SINGLE), cell("kd", DISTILLED), cell("ens-avg", ENSEMBLE)]), RATES)
+    pair = cell("ens-avg[members=2]", ENSEMBLE[:2])  # alone as long as kd
+    plan = price(plan_of([cell("single", SINGLE), pair, cell("kd", DISTILLED), cell("ens-avg", ENSEMBLE)]), RATES)
     queue, order = Queue(plan.cells), []
     while queue:
         order.append(queue.take(order[-1].group if order else None))
-    assert [one.cell.method for one in order] == ["ens-avg", "kd", "single"]
-    paid = [one.cost - CELL_SECONDS for one in order]
-    assert paid == pytest.approx([30, 10, 0])
+    assert [one.cell.method for one in order] == ["ens-avg", "kd", "ens-avg[members=2]", "single"]
+    trained: set[str] = set()
+    for one in order:
+        fresh = [counts.steps for shared, counts in one.work.trainings if not shared or shared not in trained]
+        trained |= {shared for shared, _ in one.work.trainings}
+        assert one.cost - CELL_SECONDS == pytest.approx(sum(fresh))
+
+
+def test_of_two_equally_long_cells_the_one_that_the_queue_hands_out_first_pays():
+    plan = price(plan_of([cell("ens-avg[members=2]", ENSEMBLE[:2]), cell("kd", DISTILLED)]), RATES)
+    first = Queue(plan.cells).take()
+    assert first.cost == first.alone
+    assert sum(one.cost for one in plan.cells) == pytest.approx(30 + 2 * CELL_SECONDS)
 
 
 def test_cells_of_other_datasets_share_nothing():
