@@ -202,10 +202,10 @@ def _show_plan(expected: Estimate) -> None:
 
 def _say_estimate(expected: Estimate) -> None:
     workers = plural(expected.n_workers, "worker")
-    say(
-        f"About {duration(expected.wall_seconds)} with {workers}: {duration(expected.seconds)} of work, since cells share networks "
-        f"({duration(expected.seconds_alone)} if each cell trained all of its own: column alone)."
-    )
+    alone = duration(expected.seconds_alone)
+    saved = f", since cells share networks ({alone} if each cell trained all of its own: column alone)"
+    shares = expected.seconds_alone > 1.001 * expected.seconds
+    say(f"About {duration(expected.wall_seconds)} with {workers}: {duration(expected.seconds)} of work{saved if shares else ''}.")
     if expected.measured:
         rates = ", ".join(f"{one.label} {one.gigaflops:.0f}" for one in expected.measured)
         when = (
