@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class SsdBenchError(Exception):
     """Something went wrong that the user can understand and mend.
@@ -41,3 +43,8 @@ def did_you_mean(name: str, known: list[str]) -> str:
     lowered = {candidate.lower(): candidate for candidate in known}
     near = get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.5)
     return f" Did you mean '{lowered[near[0]]}'?" if near else ""
+
+
+def shortened(names: Sequence[str], most: int = 8) -> str:
+    """The first few of many names, and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -42,8 +42,7 @@ def bundle(
         A dataset is absent or not what it claims to be.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=out.parent, prefix=f".{out.name}-", delete=False) as file:
-        draft = Path(file.name)
+    draft = out.with_name(f".{out.name}-{os.getpid()}")  # unlike a temporary file, others may read it: it is to be carried away
     try:
         with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
             for name in names:

@@ -9,8 +9,8 @@ The sizes of univariate problems are those of the UCR archive's DataSummary (Dau
 of Bagnall et al. 2018 where a second source agrees, else two later sources that agree (the metadata of
 timeseriesclassification.com, tables of later papers, the files themselves). A value that could not be confirmed is left empty: the
 split of DuckDuckGeese, the lengths of CharacterTrajectories and InsectWingbeat, the sizes of the HAR problems other than UCIHAR and
-of those that are in neither UCR nor UEA. Types of univariate problems are those of the tsml repository's table. A digest is given
-where two independent sources of the files agree, or where aeon itself ships them.
+of those that are in neither UCR nor UEA, but for Covid3Month_disc, which aeon ships. Types of univariate problems are those of the
+tsml repository's table. A digest is given where two independent sources of the files agree, or where aeon itself ships them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ARCHIVES = {
     "ucr112": "the 112 of them with equal lengths, no missing values and more than one case per class",
     "uea": "the 30 multivariate problems of the UEA archive 2018",
     "har": "human activity recognition: eight sets from Zenodo, UCIHAR, and the nine HAR problems of UEA",
-    "bundled": "six problems that come with aeon and need no download",
+    "bundled": "nine problems that come with aeon and need no download",
     "redux": "the 30 problems added by the bake-off redux (Middlehurst et al. 2024)",
     "multiverse": "the 133 multivariate problems of the Multiverse archive 2026",
     "multiverse-core": "the 66 of them that its authors recommend for comparisons",

@@ -12,10 +12,10 @@ from zipfile import ZipInfo
 from ssd_cli.archives import catalog
 from ssd_cli.archives.origins import Origin, Zenodo, offline, origin
 from ssd_cli.archives.place import locked, place, workroom
-from ssd_cli.archives.sources import aeon_home, check_name
+from ssd_cli.archives.sources import aeon_home, check_name, locate, roots
 from ssd_cli.archives.transport import RemoteFile, TransferError
 from ssd_cli.archives.unpack import extract, members, open_zip
-from ssd_cli.errors import SsdBenchError
+from ssd_cli.errors import SsdBenchError, shortened
 
 
 class Watcher(Protocol):
@@ -66,16 +66,34 @@ def fetch(name: str, looked_in: Sequence[Path] = ()) -> Path:
     """
     check_name(name)
     if offline():
-        raise absent(name, looked_in, "and SSD_BENCH_OFFLINE forbids the network")
+        raise absent([name], looked_in, "and SSD_BENCH_OFFLINE forbids the network")
     try:
         fetch_one(name, aeon_home(), origin())
     except TransferError as error:
-        raise absent(name, looked_in, f"and it could not be downloaded ({error.what})") from error
+        raise absent([name], looked_in, f"and it could not be downloaded ({error.what})") from error
     except SsdBenchError as error:
         if catalog.record_of(name) is None:
-            raise absent(name, looked_in, "and there is no download for it") from error
+            raise absent([name], looked_in, "and there is no download for it") from error
         raise
     return aeon_home() / name
+
+
+def require(names: Iterable[str], data_dirs: Sequence[Path] = (), download: bool = True) -> None:
+    """Refuse datasets that cannot be had, all at once and before the first of the others is downloaded.
+
+    Raises
+    ------
+    SsdBenchError
+        Some are not on this machine, and the network is forbidden or has no download for them.
+    """
+    lacking = [name for name in names if locate(name, data_dirs) is None]
+    if lacking and not download:
+        raise absent(lacking, roots(data_dirs), "and downloading is switched off")
+    if lacking and offline():
+        raise absent(lacking, roots(data_dirs), "and SSD_BENCH_OFFLINE forbids the network")
+    without = [name for name in lacking if catalog.record_of(name) is None]
+    if without and isinstance(origin(), Zenodo):  # a mirror may have them
+        raise absent(without, roots(data_dirs), f"and there is no download for {'it' if len(without) == 1 else 'them'}")
 
 
 def fetch_one(name: str, root: Path, source: Origin, force: bool = False, watcher: Watcher | None = None) -> bool:
@@ -200,12 +218,16 @@ def _check_room(root: Path, n_bytes: int) -> None:
         )
 
 
-def absent(name: str, looked_in: Sequence[Path], why: str) -> SsdBenchError:
-    """The error for a dataset that cannot be had: where it was looked for, how to get it."""
+def absent(names: Sequence[str], looked_in: Sequence[Path], why: str) -> SsdBenchError:
+    """The error for datasets that cannot be had: where they were looked for, how to get them."""
     places = "".join(f"\n  {root}" for root in looked_in) or " no folder"
+    if len(names) == 1:
+        what, folder = f"The dataset '{names[0]}' is", names[0]
+    else:
+        what, folder = f"{len(names)} datasets ({shortened(names)}) are", "NAME"
     return SsdBenchError(
-        f"The dataset '{name}' is not on this machine, {why}.",
-        f"Looked for {name}/{name}_TRAIN.ts and {name}/{name}_TEST.ts in:{places}",
-        f"Try again with a network, or get the files (https://www.timeseriesclassification.com), put them into DIR/{name}/ "
-        "and say --data-dir DIR (or SSD_BENCH_DATA=DIR).",
+        f"{what} not on this machine, {why}.",
+        f"Looked for {folder}/{folder}_TRAIN.ts and {folder}/{folder}_TEST.ts in:{places}",
+        "Get what has a download with 'ssd-bench data download', or put the files (https://www.timeseriesclassification.com) into "
+        f"DIR/{folder}/ and say --data-dir DIR (or SSD_BENCH_DATA=DIR). 'ssd-bench run --only-present' leaves out what is absent.",
     )

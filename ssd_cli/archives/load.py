@@ -55,9 +55,9 @@ def _source(name: str, data_dirs: Sequence[Path], download: bool) -> Source:
     source = locate(name, data_dirs)
     if source is None:
         if not download:
-            raise absent(name, roots(data_dirs), "and downloading is switched off")
+            raise absent([name], roots(data_dirs), "and downloading is switched off")
         fetch(name, roots(data_dirs))
         source = locate(name, data_dirs)
     if source is None:
-        raise absent(name, roots(data_dirs), "and its download holds no such files")
+        raise absent([name], roots(data_dirs), "and its download holds no such files")
     return source

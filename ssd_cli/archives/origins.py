@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 from ssd_cli.archives import catalog
 from ssd_cli.archives.receipt import Receipt, parse_receipt, receipt_name
 from ssd_cli.archives.sources import check_name, source_in
-from ssd_cli.archives.transport import RemoteFile, TransferError, Transport
+from ssd_cli.archives.transport import NotThere, RemoteFile, TransferError, Transport
 from ssd_cli.errors import MisuseError, SsdBenchError
 
 ZENODO = "https://zenodo.org"
@@ -85,7 +85,14 @@ class WebMirror:
 
     def files(self, name: str) -> list[RemoteFile]:
         """The files that the dataset's receipt names."""
-        receipt = parse_receipt(self.transport.json(f"{self._base}/{check_name(name)}/{receipt_name(name)}"), name, self._base)
+        url = f"{self._base}/{check_name(name)}/{receipt_name(name)}"
+        try:
+            receipt = parse_receipt(self.transport.json(url), name, self._base)
+        except NotThere as error:
+            raise SsdBenchError(
+                f"The mirror {self._base} has no {name}.",
+                f"Expected {url}: a mirror on the web is a folder that 'ssd-bench data download' has filled.",
+            ) from error
         return [
             RemoteFile(file, f"{self._base}/{name}/{quote(file)}", check.size, check.md5) for file, check in receipt.files.items()
         ]

@@ -36,6 +36,10 @@ class TransferError(SsdBenchError):
     """A file could not be fetched."""
 
 
+class NotThere(TransferError):
+    """The server has no such file."""
+
+
 class Stopped(Exception):
     """The program was asked to end."""
 
@@ -217,9 +221,8 @@ class Transport:
             if error.code == 416:
                 raise _Temporary("the server has no more of this file") from error
             if error.code not in _TEMPORARY:
-                raise TransferError(
-                    f"{url} answered {error.code} {error.reason}.", "", "Try again later, or use --mirror."
-                ) from error
+                kind = NotThere if error.code in (404, 410) else TransferError
+                raise kind(f"{url} answered {error.code} {error.reason}.", "", "Try again later, or use --mirror.") from error
             wait = _asked_wait(error.headers)
             if wait is not None:
                 self._hold(wait)

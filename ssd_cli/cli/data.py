@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from ssd_cli.cli import completion
 from ssd_cli.cli.console import plural, say, table, warn
-from ssd_cli.errors import MisuseError, SsdBenchError
+from ssd_cli.errors import MisuseError, SsdBenchError, shortened
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -58,7 +59,7 @@ def download(
     if offline and not isinstance(origin, origins.FolderMirror):
         if names:
             raise SsdBenchError(
-                f"{plural(len(names), 'dataset')} not on this machine: {_some(names)}.",
+                f"{plural(len(names), 'dataset')} not on this machine: {shortened(names)}.",
                 "",
                 "Without --offline they are downloaded; --mirror FOLDER and 'data import' need no network.",
             )
@@ -66,8 +67,8 @@ def download(
     if isinstance(origin, origins.Zenodo):
         names = _with_records(names, named=bool(dataset))
     failed = _download(names, archive or [], root, origin, jobs, zip_, force)
-    for name, error in failed.items():
-        warn(f"\n{name}: {error}")
+    for names_of_one_error, error in _grouped(failed):
+        warn(f"\n{names_of_one_error}: {error}")
     say(f"{plural(len(names) - len(failed), 'dataset')} in {root}{f', {len(failed)} failed' if failed else ''}.")
     if failed:
         raise typer.Exit(1)
@@ -88,23 +89,26 @@ def verify(
 
     here = [*folders(data_dir or []), *catalog.archives()["bundled"]]
     wanted = _chosen(archive, names, data_dir or []) if archive or names else sorted(set(here))
-    rows, n_wrong = [], 0
+    rows, absent, n_wrong = [], [], 0
     for name in wanted:
         source = locate(name, data_dir or [])
         if source is None:
-            wrong, checked, note = ["it is not on this machine"], "", ""
-        else:
-            finding = verify_one(name, source)
-            wrong, checked, note = finding.wrong, ", ".join(finding.checked) or "format only", finding.note
-        n_wrong += bool(wrong)
-        rows.append((name, "WRONG" if wrong else "ok", checked))
-        for text in wrong:
+            absent.append(name)
+            rows.append((name, "ABSENT", ""))
+            continue
+        finding = verify_one(name, source)
+        n_wrong += bool(finding.wrong)
+        rows.append((name, "WRONG" if finding.wrong else "ok", ", ".join(finding.checked) or "format only"))
+        for text in finding.wrong:
             warn(f"{name}: {text}")
-        if note:
-            warn(f"{name}: note: {note}.")
+        if finding.note:
+            warn(f"{name}: note: {finding.note}.")
     table(["dataset", "", "compared with"], rows)
-    say(f"\n{plural(len(rows), 'dataset')}: {len(rows) - n_wrong} ok, {n_wrong} wrong.")
-    if n_wrong:
+    n_ok = len(rows) - n_wrong - len(absent)
+    say(f"\n{plural(len(rows), 'dataset')}: {n_ok} ok, {n_wrong} wrong{f', {len(absent)} absent' if absent else ''}.")
+    if absent:
+        warn(f"Not on this machine: {shortened(absent)}. See: ssd-bench data download")
+    if n_wrong or absent:
         raise typer.Exit(1)
 
 
@@ -140,9 +144,9 @@ def bundle(
     wanted = _chosen(archive, dataset, data_dir or [])
     absent = [name for name in wanted if locate(name, data_dir or []) is None]
     if absent and (dataset or len(absent) == len(wanted)):
-        raise SsdBenchError(f"Not on this machine: {_some(absent)}.", "", "See: ssd-bench data download")
+        raise SsdBenchError(f"Not on this machine: {shortened(absent)}.", "", "See: ssd-bench data download")
     if absent:
-        warn(f"Left out, for they are not on this machine: {_some(absent)}.")
+        warn(f"Left out, for they are not on this machine: {shortened(absent)}.")
     names = [name for name in wanted if name not in absent]
     write_bundle(names, out, data_dir or [], lambda name: warn(f"packed {name}"))
     say(f"{plural(len(names), 'dataset')} in {out} ({out.stat().st_size / 1e6:.1f} MB).")
@@ -212,7 +216,7 @@ def _with_records(names: list[str], named: bool) -> list[str]:
 
     without = [name for name in names if catalog.record_of(name) is None]
     if without:
-        what = f"There is no download for {_some(without)}."
+        what = f"There is no download for {shortened(without)}."
         remedy = "Get the files by hand and use 'ssd-bench data add', or put them into a folder of your own (docs/data.md)."
         if named:
             raise SsdBenchError(what, "", remedy)
@@ -253,5 +257,9 @@ def _download_monster(name: str, fold: int, root: Path, offline: bool, force: bo
     say(f"{dataset} is in {root}.")
 
 
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+def _grouped(failed: dict[str, SsdBenchError]) -> list[tuple[str, SsdBenchError]]:
+    """Errors that say the same but for the dataset's name are told once, for the first dataset and with the names of the others."""
+    groups: dict[str, list[str]] = {}
+    for name, error in failed.items():
+        groups.setdefault(re.sub(r"\d+", "", str(error).replace(name, "NAME")), []).append(name)
+    return [(shortened(sorted(names)), failed[min(names)]) for names in groups.values()]

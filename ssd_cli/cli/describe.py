@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,7 @@ def describe_table(name: str, folder: Path | None) -> None:
     ]
     if is_har(name):
         rows.append(("protocol", protocol(name, folder is not None and knows_subjects(name, [folder.parent]))))
-    table([name, ""], [(key, "" if value is None else str(value)) for key, value in rows])
+    table(["", name], [(key, "" if value is None else str(value)) for key, value in rows])
 
 
 def describe_dataset(dataset: Dataset) -> None:
@@ -51,20 +52,27 @@ def describe_dataset(dataset: Dataset) -> None:
     normalised = all(_is_normalised(series) for series in train.X)
     say(
         f"\n{train.n_cases} training and {test.n_cases} test cases, "
-        f"{plural(train.n_channels, 'channel')}, {steps} steps, {n_missing} missing values; "
-        f"{'every' if normalised else 'not every'} training series is z-normalised as it comes."
+        f"{plural(train.n_channels, 'channel')}, {steps} steps, {n_missing} missing values."
     )
+    say(f"{'Every' if normalised else 'Not every'} training series is z-normalised as it comes.")
     if train.groups is not None and test.groups is not None:
         say(f"Subjects: {len(np.unique(train.groups))} in training, {len(np.unique(test.groups))} in test.")
     say(f"Digest {dataset.digest}\n")
     rows = []
+    width = _room_for_plots(dataset)
     for label in dataset.classes[:_MOST_CLASSES]:
         (cases,) = np.nonzero(train.y == label)
-        drawn = sparkline(train.X[cases[0]][0]) if len(cases) else ""
+        drawn = sparkline(train.X[cases[0]][0], width) if len(cases) else ""
         rows.append((f"{label}", len(cases), int(np.count_nonzero(test.y == label)), drawn))
     table(["class", "train", "test", "the first training series" + (", channel 1" if train.n_channels > 1 else "")], rows)
     if len(dataset.classes) > _MOST_CLASSES:
         say(f"and {len(dataset.classes) - _MOST_CLASSES} classes more")
+
+
+def _room_for_plots(dataset: Dataset) -> int:
+    """Columns of the terminal that class, numbers of cases and the gaps between them leave; 80 columns where there is none."""
+    taken = max(len("class"), *map(len, dataset.classes)) + len("  train  test  ")
+    return max(20, min(_WIDTH, shutil.get_terminal_size().columns - taken))
 
 
 def sparkline(values: np.ndarray, width: int = _WIDTH) -> str:

@@ -70,7 +70,9 @@ Discard = Annotated[bool | None, typer.Option("--discard-networks", help="Keep n
 OnlyPresent = Annotated[
     bool | None, typer.Option("--only-present", help="Leave out, and name, datasets that are not on this machine.")
 ]
-Download = Annotated[bool | None, typer.Option("--download/--no-download", help="Whether to download absent datasets.")]
+Download = Annotated[
+    bool | None, typer.Option("--download/--no-download", " /--offline", help="Whether to download absent datasets.")
+]
 
 
 def run(
@@ -114,12 +116,12 @@ def run(
             for text in warnings_before(resolved, os.environ):
                 warn(f"Warning: {text}")
             plan = _plan(pool, resolved, dry_run)
+            _warn_of_leaks(plan, resolved)
             expected = estimate(plan, resolved, pool if dry_run else None, _rarely(warn))
             plan = expected.plan
             if dry_run:
                 _show_plan(expected)
                 return
-            _warn_of_leaks(plan, resolved)
             board = _compute(pool, plan, resolved)
         except KeyboardInterrupt:
             _stop(pool, resolved)

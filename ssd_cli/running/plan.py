@@ -130,6 +130,7 @@ def make_plan(suite: Suite, dry_run: bool, tell: Any = None) -> Plan:
         A dataset that is absent or damaged.
     """
     from ssd_cli.archives import catalog
+    from ssd_cli.archives.fetch import require
     from ssd_cli.backbones.registry import backbones
     from ssd_cli.methods.registry import methods
     from ssd_cli.training.registry import recipes
@@ -139,6 +140,8 @@ def make_plan(suite: Suite, dry_run: bool, tell: Any = None) -> Plan:
     recipe = _choose(recipes, suite.recipe)
     device = resolve_device(suite.device)
     names, left_out = _present(catalog.select(suite.archive, suite.dataset, suite.data_dir), suite)
+    if not dry_run:
+        require(names, suite.data_dir, suite.download)
     cells, absent = [], []
     for number, name in enumerate(names, start=1):
         if tell is not None:

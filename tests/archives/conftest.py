@@ -1,6 +1,10 @@
+import os
 from pathlib import Path
 
 import pytest
+
+DATA_FOLDERS = [Path(entry) for entry in os.environ.get("SSD_BENCH_DATA", "").split(os.pathsep) if entry and Path(entry).is_dir()]
+"""Where the machine that runs the tests has real datasets; the tests themselves see none of them unless they ask."""
 
 
 @pytest.fixture(autouse=True)
@@ -28,3 +32,24 @@ def write_problem(tmp_path):
         return root
 
     return write
+
+
+@pytest.fixture
+def archive(monkeypatch):
+    """The server that speaks Zenodo's API, with WISDM; the environment names it in Zenodo's place."""
+    from .remote import LONG, RECORD
+    from .server import Archive
+
+    for variable in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    archive = Archive()
+    archive.add(RECORD, WISDM_TRAIN=LONG, WISDM_TEST=TEST, WISDM_TRAIN_eq="never asked for")
+    monkeypatch.setenv("SSD_BENCH_ZENODO", archive.url)
+    yield archive
+    archive.close()
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A data folder that does not exist yet."""
+    return tmp_path / "there"

@@ -1,15 +1,27 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from ssd_cli.archives import catalog
 from ssd_cli.archives.load import load
+from ssd_cli.archives.sources import bundled_root, locate, source_in
 from ssd_cli.errors import MisuseError
 
-BUNDLED = ("ArrowHead", "BasicMotions", "GunPoint", "ItalyPowerDemand", "JapaneseVowels", "PickupGestureWiimoteZ")
+from .conftest import DATA_FOLDERS
+
+BUNDLED = (
+    "ACSF1",
+    "ArrowHead",
+    "BasicMotions",
+    "Covid3Month_disc",
+    "GunPoint",
+    "ItalyPowerDemand",
+    "JapaneseVowels",
+    "OSULeaf",
+    "PickupGestureWiimoteZ",
+)
 
 
 def test_names_are_those_of_aeon():
@@ -21,7 +33,7 @@ def test_names_are_those_of_aeon():
         "ucr112": 112,
         "uea": 30,
         "har": 18,
-        "bundled": 6,
+        "bundled": 9,
         "redux": 30,
         "multiverse": 133,
         "multiverse-core": 66,
@@ -32,7 +44,8 @@ def test_names_are_those_of_aeon():
     assert archives["ucr112"] == tuple(sorted(tsc_datasets.univariate_equal_length))
     assert archives["uea"] == tuple(sorted(tsc_datasets.UEA))
     assert set(archives["har"]) - {"UCIHAR"} <= set(tsc_datasets.tsc_zenodo)
-    assert archives["bundled"] == BUNDLED
+    shipped = [name for name in catalog.names() if source_in(bundled_root() / name, name) is not None]
+    assert archives["bundled"] == BUNDLED == tuple(shipped)
     for archive, theirs in {"redux": "redux", "multiverse": "multiverse2026", "multiverse-core": "multiverse_core"}.items():
         assert archives[archive] == tuple(sorted(getattr(tsc_datasets, theirs)))
     assert archives["eeg"] == tuple(sorted(tsc_datasets.eeg2026))
@@ -85,10 +98,9 @@ def test_bundled_problems_load_with_the_published_size(name):
     "name", ["Chinatown", "DodgerLoopGame", "ERing", "Fungi", "GesturePebbleZ1", "MelbournePedestrian", "PLAID", "PenDigits"]
 )
 def test_problems_of_the_data_folder_load_with_the_published_size(name):
-    data = _DATA
-    if not data or not (Path(data) / name).is_dir():
-        pytest.skip("SSD_BENCH_DATA names no folder with this dataset")
-    size, dataset = catalog.size(name), load(name, [Path(data)], download=False)
+    if locate(name, DATA_FOLDERS) is None:
+        pytest.skip(f"no folder in $SSD_BENCH_DATA has {name}")
+    size, dataset = catalog.size(name), load(name, DATA_FOLDERS, download=False)
     assert len(dataset.classes) == size.n_classes
     assert max(dataset.train.lengths.max(), dataset.test.lengths.max()) == size.n_timepoints
     assert catalog.known_digest(name) in ("", dataset.digest)
@@ -135,6 +147,3 @@ def test_listing_imports_nothing_heavy():
     loaded = set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
     assert "ssd_cli.archives.catalog" in loaded
     assert not loaded & {"numpy", "pandas", "aeon", "sktime", "torch", "sklearn"}
-
-
-_DATA = os.environ.get("SSD_BENCH_DATA")

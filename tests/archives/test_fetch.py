@@ -1,72 +1,29 @@
 """Downloads against a server on the loopback device: the right dataset or a clear error, and nothing half-placed."""
 
+import email.utils
 import errno
 import hashlib
 import io
-import json
 import os
-import stat
 import subprocess
 import sys
 import threading
 import time
-import zipfile
 from pathlib import Path
 
 import pytest
 
 from ssd_cli.archives import catalog, place, transport
 from ssd_cli.archives import fetch as fetching
-from ssd_cli.archives.fetch import Silent, fetch_many, fetch_one, fetch_zip
+from ssd_cli.archives.fetch import Silent, fetch_many, fetch_one
 from ssd_cli.archives.load import load
-from ssd_cli.archives.origins import FolderMirror, WebMirror, Zenodo, origin
+from ssd_cli.archives.origins import Zenodo
 from ssd_cli.archives.receipt import Receipt
-from ssd_cli.archives.transport import Stopped, Transport
-from ssd_cli.errors import MisuseError, SsdBenchError
+from ssd_cli.archives.transport import Stopped
+from ssd_cli.errors import SsdBenchError
 
 from .conftest import TEST, TRAIN
-from .server import Archive
-
-RECORD = catalog.record_of("WISDM")
-LONG = TRAIN + "1,2,3:a\n" * 2000
-
-
-@pytest.fixture
-def archive(monkeypatch):
-    for variable in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(variable, raising=False)
-    archive = Archive()
-    archive.add(RECORD, WISDM_TRAIN=LONG, WISDM_TEST=TEST, WISDM_TRAIN_eq="never asked for")
-    monkeypatch.setenv("SSD_BENCH_ZENODO", archive.url)
-    yield archive
-    archive.close()
-
-
-@pytest.fixture
-def root(tmp_path):
-    return tmp_path / "there"
-
-
-def quick(**options) -> Transport:
-    return Transport(**{"first_pause": 0.01, "timeout": 5, **options})
-
-
-def zenodo(archive, **options) -> Zenodo:
-    return Zenodo(quick(**options), archive.url)
-
-
-def entries(root: Path) -> list[str]:
-    """What is in a data folder, but for the locks and the partial files in its workroom."""
-    return sorted(path.name for path in root.iterdir() if path.name != ".ssd-bench") if root.exists() else []
-
-
-def is_right(root: Path) -> bool:
-    folder = root / "WISDM"
-    return (
-        sorted(path.name for path in folder.iterdir()) == ["WISDM_TEST.ts", "WISDM_TRAIN.ts", "WISDM_checksums.json"]
-        and (folder / "WISDM_TRAIN.ts").read_text() == LONG
-        and (folder / "WISDM_TEST.ts").read_text() == TEST
-    )
+from .remote import LONG, RECORD, entries, is_right, quick, zenodo
 
 
 def test_a_download_is_placed_with_a_receipt_and_only_the_two_files_are_fetched(archive, root):
@@ -119,6 +76,13 @@ def test_a_partial_file_of_an_older_version_is_not_continued(archive, root):
     assert not list((root / "WISDM").glob("*.part"))
 
 
+def test_a_file_that_changes_on_the_server_while_it_is_fetched_is_fetched_again(archive, root):
+    path = archive.path(RECORD, "WISDM_TRAIN.ts")
+    archive.faults[path] = ["drop", "wrong"]  # the second half is of another version
+    fetch_one("WISDM", root, zenodo(archive))
+    assert is_right(root) and archive.hits(path) == [None, f"bytes={len(LONG) // 2}-", None]
+
+
 def test_a_server_without_ranges_starts_again(archive, root):
     archive.faults[archive.path(RECORD, "WISDM_TRAIN.ts")] = ["drop", "no-range"]
     fetch_one("WISDM", root, zenodo(archive))
@@ -155,6 +119,14 @@ def test_a_rate_limit_is_waited_for(archive, root):
     times = [when for requested, _, when in archive.requests if requested == path]
     assert is_right(root) and times[1] - times[0] >= 0.95
     assert len(archive.requests) == 5  # nobody asks again before the time
+
+
+def test_a_rate_limit_may_name_a_time_of_day(archive, root):
+    path = f"/api/records/{RECORD}"
+    archive.faults[path] = [("status", 429, {"Retry-After": email.utils.formatdate(time.time() + 2, usegmt=True)})]
+    fetch_one("WISDM", root, zenodo(archive))
+    first, second = (when for requested, _, when in archive.requests if requested == path)
+    assert is_right(root) and second - first >= 0.9  # such a time has whole seconds
 
 
 def test_all_threads_wait_for_a_rate_limit(archive, root):
@@ -326,142 +298,3 @@ def test_ctrl_c_ends_the_waiting_of_all_threads(archive, root):
     threading.Timer(0.3, source.transport.stop).start()
     with pytest.raises(Stopped):
         fetch_many(["WISDM"], root, source, Silent())
-
-
-# --- mirrors
-
-
-def _mirror(archive, root, tmp_path) -> Path:
-    fetch_one("WISDM", root, zenodo(archive))
-    return root
-
-
-def test_a_folder_that_was_downloaded_is_a_mirror_on_a_disk_and_on_the_web(archive, root, tmp_path):
-    mirror = _mirror(archive, root, tmp_path)
-    for number, kind in enumerate((FolderMirror(quick(), mirror), WebMirror(quick(), f"{archive.url}/mirror"))):
-        for path in (mirror / "WISDM").iterdir():
-            archive.statics[f"/mirror/WISDM/{path.name}"] = path.read_bytes()
-        assert fetch_one("WISDM", tmp_path / str(number), kind)
-        assert is_right(tmp_path / str(number))
-
-
-def test_a_changed_file_on_a_mirror_is_refused(archive, root, tmp_path):
-    mirror = _mirror(archive, root, tmp_path)
-    (mirror / "WISDM" / "WISDM_TEST.ts").write_text(TEST.replace("2,2,2", "2,2,3"))
-    with pytest.raises(SsdBenchError, match="its MD5 is"):
-        fetch_one("WISDM", tmp_path / "new", FolderMirror(quick(), mirror))
-    assert entries(tmp_path / "new") == []
-
-
-def test_a_mirror_without_checksums_must_have_the_known_values(tmp_path):
-    from ssd_cli.archives.sources import bundled_root
-
-    mirror = tmp_path / "mirror" / "GunPoint"
-    mirror.mkdir(parents=True)
-    for path in (bundled_root() / "GunPoint").glob("GunPoint_T*.ts"):
-        (mirror / path.name).write_bytes(path.read_bytes())
-    assert fetch_one("GunPoint", tmp_path / "new", FolderMirror(quick(), mirror.parent))
-    train = mirror / "GunPoint_TRAIN.ts"
-    head, data = train.read_text().split("@data\n")
-    train.write_text(f"{head}@data\n1{data[data.index('.') :]}")
-    with pytest.raises(SsdBenchError, match="not those that this release knows"):
-        fetch_one("GunPoint", tmp_path / "other", FolderMirror(quick(), mirror.parent))
-
-
-@pytest.mark.parametrize("name", ["../../x", "WISDM_TRAIN.ts/../x", "x.ts", "WISDM_checksums.json"])
-def test_a_hostile_receipt_on_a_mirror_is_refused(archive, root, tmp_path, name):
-    mirror = _mirror(archive, root, tmp_path)
-    receipt = json.loads((mirror / "WISDM" / "WISDM_checksums.json").read_text())
-    receipt["files"][name] = receipt["files"]["WISDM_TEST.ts"]
-    archive.statics["/mirror/WISDM/WISDM_checksums.json"] = json.dumps(receipt).encode()
-    with pytest.raises(SsdBenchError, match="is no file of WISDM"):
-        fetch_one("WISDM", tmp_path / "new", WebMirror(quick(), f"{archive.url}/mirror"))
-
-
-def test_which_origin_is_meant(tmp_path, monkeypatch):
-    assert isinstance(origin(), Zenodo) and isinstance(origin("https://x.org/a"), WebMirror)
-    monkeypatch.setenv("SSD_BENCH_MIRROR", str(tmp_path))
-    assert isinstance(origin(), FolderMirror)
-    with pytest.raises(MisuseError, match="neither"):
-        origin("ftp://x.org")
-
-
-def test_offline_never_asks(archive, monkeypatch):
-    monkeypatch.setenv("SSD_BENCH_OFFLINE", "1")
-    with pytest.raises(SsdBenchError, match="SSD_BENCH_OFFLINE"):
-        load("WISDM")
-    assert archive.requests == []
-
-
-# --- the zip of a whole archive
-
-
-def _zip(members: dict[str, bytes], edit=lambda info: info) -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
-        for name, content in members.items():
-            info = zipfile.ZipInfo(name)
-            info.compress_type = zipfile.ZIP_DEFLATED
-            file.writestr(edit(info), content)
-    return packed.getvalue()
-
-
-def _publish(archive, content: bytes) -> None:
-    record, key = catalog.ZENODO_ZIPS["ucr"]
-    archive.records[record] = {key: content}
-
-
-def _bundled_files(*names: str) -> dict[str, bytes]:
-    from ssd_cli.archives.sources import bundled_root
-
-    paths = [bundled_root() / name / f"{name}_{part}.ts" for name in names for part in ("TRAIN", "TEST")]
-    return {f"Some folder/{path.parent.name}/{path.name}": path.read_bytes() for path in paths}
-
-
-def test_datasets_come_out_of_the_zip_of_an_archive(archive, root):
-    files = _bundled_files("GunPoint", "ItalyPowerDemand")
-    broken = {key.replace("GunPoint", "Coffee"): content for key, content in _bundled_files("GunPoint").items()}
-    _publish(archive, _zip({**files, **broken, "readme.txt": b"x"}))
-    left = fetch_zip("ucr", ["Coffee", "GunPoint", "ItalyPowerDemand", "Wine"], root, zenodo(archive), Silent())
-    assert left == ["Coffee", "Wine"]  # another dataset's files; not there
-    assert entries(root) == ["GunPoint", "ItalyPowerDemand"]
-    assert "2018.zip" in Receipt.read(root / "GunPoint", "GunPoint").origin
-    assert load("GunPoint", [root]).digest == catalog.known_digest("GunPoint")
-    assert not list((root / ".ssd-bench").glob("*.zip"))
-
-
-def _as_link(info):
-    info.external_attr = (stat.S_IFLNK | 0o777) << 16
-    return info
-
-
-HOSTILE = {
-    "a path outside": (_zip({"../../GunPoint_TRAIN.ts": b"x"}), "would be written outside"),
-    "an absolute path": (_zip({"/tmp/GunPoint_TRAIN.ts": b"x"}), "would be written outside"),
-    "a path of Windows": (_zip({"..\\..\\GunPoint_TRAIN.ts": b"x"}), "would be written outside"),
-    "a drive": (_zip({"C:/GunPoint_TRAIN.ts": b"x"}), "would be written outside"),
-    "a link": (_zip({"GunPoint/GunPoint_TRAIN.ts": b"/etc/passwd"}, _as_link), "is a link"),
-    "a bomb": (_zip({"GunPoint/GunPoint_TRAIN.ts": b"0" * 2**26}), "announces 67108864 bytes"),
-    "no zip": (b"PK\x03\x04 not a zip at all", "is damaged"),
-}
-
-
-@pytest.mark.parametrize("kind", HOSTILE)
-def test_a_hostile_zip_is_refused_whole(archive, root, tmp_path, kind):
-    content, piece = HOSTILE[kind]
-    _publish(archive, content)
-    before = sorted(path for path in tmp_path.rglob("*"))
-    with pytest.raises(SsdBenchError, match=piece):
-        fetch_zip("ucr", ["GunPoint"], root, zenodo(archive), Silent())
-    assert entries(root) == [] and not list((root / ".ssd-bench").glob("*.zip"))
-    assert [path for path in sorted(tmp_path.rglob("*")) if root not in path.parents and path != root] == before
-
-
-def test_a_member_that_lies_about_its_size_is_refused(archive, root):
-    files = _bundled_files("GunPoint")
-    content = bytearray(_zip(files))
-    at = content.index(b"PK\x01\x02")
-    content[at + 24 : at + 28] = (100).to_bytes(4, "little")  # the size of the first member, in the list of members
-    _publish(archive, bytes(content))
-    assert fetch_zip("ucr", ["GunPoint"], root, zenodo(archive), Silent()) == ["GunPoint"]
-    assert entries(root) == []

@@ -1,4 +1,4 @@
-"""Verifying, packing, adding; what is said of human activity recognition."""
+"""Verifying, packing, adding."""
 
 import json
 import shutil
@@ -19,8 +19,6 @@ from ssd_cli.errors import MisuseError, SsdBenchError
 
 from .conftest import TEST, TRAIN
 
-BUNDLED = ["ArrowHead", "BasicMotions", "GunPoint", "ItalyPowerDemand", "JapaneseVowels", "PickupGestureWiimoteZ"]
-
 
 @pytest.fixture
 def placed(tmp_path):
@@ -40,7 +38,7 @@ def _found(root, name="GunPoint"):
     return verify(name, locate(name, [root]))
 
 
-@pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.parametrize("name", catalog.archives()["bundled"])
 def test_bundled_problems_are_what_they_claim_to_be(name):
     finding = verify(name, locate(name))
     assert finding.wrong == [] and finding.checked == ["size", "digest"]
@@ -95,6 +93,8 @@ def test_a_bundle_brings_datasets_to_another_machine(placed, write_problem, tmp_
     packed = tmp_path / "out" / "all.zip"
     bundle(["GunPoint", "JapaneseVowels", "MyOwn"], packed, [placed, root])
     assert sorted(path.name for path in packed.parent.iterdir()) == ["all.zip"]
+    (tmp_path / "plain").touch()
+    assert packed.stat().st_mode == (tmp_path / "plain").stat().st_mode  # it can be read by whoever may read other files
     told = []
     assert unbundle(packed, tmp_path / "new", tell=lambda *news: told.append(news)) == ["GunPoint", "JapaneseVowels", "MyOwn"]
     for name in ("GunPoint", "JapaneseVowels", "MyOwn"):
@@ -238,26 +238,3 @@ def test_monster_without_its_library_says_what_to_install(tmp_path, monkeypatch)
     monkeypatch.setattr("aeon.datasets.load_monster_dataset", lambda name, fold: 1 / 0)
     with pytest.raises(SsdBenchError, match="could not be downloaded: ZeroDivisionError"):
         own.fetch_monster("WISDM", 0, tmp_path / "root")
-
-
-# --- human activity recognition
-
-
-def test_a_resample_of_windows_with_unknown_subjects_is_warned_of(write_problem):
-    root = write_problem("WISDM")
-    assert har.leak_warnings(["WISDM"], [0], [root]) == []
-    assert har.leak_warnings(["GunPoint", "Toy"], [0, 1], [root]) == []
-    (text,) = har.leak_warnings(["WISDM", "BasicMotions", "WISDM", "Skoda"], [0, 1], [root])
-    assert text.startswith("WISDM, BasicMotions: the subjects are unknown")
-    assert "leaks" in har.protocol("WISDM", groups_known=False)
-    (root / "WISDM" / "WISDM_subjects_train.csv").write_text("row,subject,label\n0,7,a\n1,7,b\n2,9,a\n")
-    (root / "WISDM" / "WISDM_subjects_test.csv").write_text("row,subject,label\n0,3,b\n1,3,a\n")
-    assert har.leak_warnings(["WISDM"], [0, 1], [root]) == [] and "leave out" in har.protocol("WISDM", groups_known=True)
-
-
-def test_subjects_inside_the_files_count(tmp_path):
-    folder = tmp_path / "Skoda"
-    folder.mkdir()
-    for part in ("TRAIN", "TEST"):
-        np.savez(folder / f"Skoda_{part}.npz", X=np.zeros((2, 3)), y=np.array([1, 2]), groups=np.array([1, 2]))
-    assert har.knows_subjects("Skoda", [tmp_path])

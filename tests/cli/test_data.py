@@ -59,9 +59,32 @@ def test_download_verify_move_and_run_without_a_network(machine, tmp_path, archi
     assert "WISDM: imported" in ok("data", "import", tmp_path / "all.zip", **second).stderr
     out = tmp_path / "runs"
     suite = ("--method", "single", "--backbone", "lite", "--recipe", "smoke", "--workers", "1", "--out", out)
+    told = failing("run", "--dataset", "WISDM", "--dataset", "Skoda", "--dataset", "PAMAP2", *suite, code=1, **second)
+    assert "2 datasets (PAMAP2, Skoda) are not on this machine, and SSD_BENCH_OFFLINE forbids the network" in told
     done = ok("run", "--dataset", "WISDM", "--resamples", "0,1", *suite, **second)
     assert "2 ok" in done.stdout and "WISDM: the subjects are unknown" in done.stderr
     assert len(archive.requests) == n_requests  # the second machine never asked
+
+
+def test_offline_is_an_option_of_run_and_never_asks(machine, tmp_path, archive):
+    arguments = ("run", "--dataset", "WISDM", "--method", "single", "--out", tmp_path / "runs", "--offline")
+    assert "'WISDM' is not on this machine, and downloading is switched off" in failing(*arguments, code=1, **machine())
+    assert "not on this machine: WISDM" in failing("data", "download", "--dataset", "WISDM", "--offline", code=1, **machine())
+    assert archive.requests == []
+
+
+def test_a_plan_warns_of_windows_whose_subjects_are_unknown(machine, tmp_path):
+    suite = ("--dataset", "BasicMotions", "--method", "single", "--resamples", "2", "--out", tmp_path / "runs")
+    assert "BasicMotions: the subjects are unknown" in ok("run", *suite, "--dry-run", **machine()).stderr
+
+
+def test_errors_that_say_the_same_are_told_once(machine, tmp_path):
+    (tmp_path / "mirror").mkdir()
+    done = ssd_bench(
+        "data", "download", "--dataset", "Skoda", "--dataset", "WISDM", "--mirror", tmp_path / "mirror", "--no-zip", **machine()
+    )
+    assert done.returncode == 1 and "2 failed" in done.stdout
+    assert "Skoda, WISDM: The mirror" in done.stderr and done.stderr.count("has no") == 1
 
 
 def test_what_failed_is_told_at_the_end_and_the_rest_is_there(machine, archive):
@@ -86,7 +109,9 @@ def test_wrong_files_are_named(machine, tmp_path):
     path.write_text(path.read_text().replace("2,2,2", "2,2,3"))
     done = ssd_bench("data", "verify", "WISDM", **machine())
     assert done.returncode == 1 and f"{path} has another checksum" in done.stderr and "1 wrong" in done.stdout
-    assert "not on this machine" in ssd_bench("data", "verify", "Coffee", **machine()).stderr
+    done = ssd_bench("data", "verify", "Coffee", "GunPoint", **machine())
+    assert done.returncode == 1 and "Not on this machine: Coffee." in done.stderr
+    assert "2 datasets: 1 ok, 0 wrong, 1 absent." in done.stdout
 
 
 def test_info(machine, tmp_path):

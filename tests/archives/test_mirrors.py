@@ -1,0 +1,82 @@
+"""Mirrors on a disk and on the web, and no network at all."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ssd_cli.archives.fetch import fetch_one
+from ssd_cli.archives.load import load
+from ssd_cli.archives.origins import FolderMirror, WebMirror, Zenodo, origin
+from ssd_cli.errors import MisuseError, SsdBenchError
+
+from .conftest import TEST
+from .remote import entries, is_right, quick, zenodo
+
+
+def _mirror(archive, root, tmp_path) -> Path:
+    fetch_one("WISDM", root, zenodo(archive))
+    return root
+
+
+def test_a_folder_that_was_downloaded_is_a_mirror_on_a_disk_and_on_the_web(archive, root, tmp_path):
+    mirror = _mirror(archive, root, tmp_path)
+    for number, kind in enumerate((FolderMirror(quick(), mirror), WebMirror(quick(), f"{archive.url}/mirror"))):
+        for path in (mirror / "WISDM").iterdir():
+            archive.statics[f"/mirror/WISDM/{path.name}"] = path.read_bytes()
+        assert fetch_one("WISDM", tmp_path / str(number), kind)
+        assert is_right(tmp_path / str(number))
+
+
+def test_a_changed_file_on_a_mirror_is_refused(archive, root, tmp_path):
+    mirror = _mirror(archive, root, tmp_path)
+    (mirror / "WISDM" / "WISDM_TEST.ts").write_text(TEST.replace("2,2,2", "2,2,3"))
+    with pytest.raises(SsdBenchError, match="its MD5 is"):
+        fetch_one("WISDM", tmp_path / "new", FolderMirror(quick(), mirror))
+    assert entries(tmp_path / "new") == []
+
+
+def test_a_mirror_without_checksums_must_have_the_known_values(tmp_path):
+    from ssd_cli.archives.sources import bundled_root
+
+    mirror = tmp_path / "mirror" / "GunPoint"
+    mirror.mkdir(parents=True)
+    for path in (bundled_root() / "GunPoint").glob("GunPoint_T*.ts"):
+        (mirror / path.name).write_bytes(path.read_bytes())
+    assert fetch_one("GunPoint", tmp_path / "new", FolderMirror(quick(), mirror.parent))
+    train = mirror / "GunPoint_TRAIN.ts"
+    head, data = train.read_text().split("@data\n")
+    train.write_text(f"{head}@data\n1{data[data.index('.') :]}")
+    with pytest.raises(SsdBenchError, match="not those that this release knows"):
+        fetch_one("GunPoint", tmp_path / "other", FolderMirror(quick(), mirror.parent))
+
+
+def test_a_dataset_that_a_mirror_on_the_web_lacks_is_told_with_the_file_that_it_needs(archive, root):
+    with pytest.raises(SsdBenchError, match=r"The mirror .*/mirror has no WISDM") as caught:
+        fetch_one("WISDM", root, WebMirror(quick(), f"{archive.url}/mirror"))
+    assert "/mirror/WISDM/WISDM_checksums.json" in caught.value.expected and entries(root) == []
+
+
+@pytest.mark.parametrize("name", ["../../x", "WISDM_TRAIN.ts/../x", "x.ts", "WISDM_checksums.json"])
+def test_a_hostile_receipt_on_a_mirror_is_refused(archive, root, tmp_path, name):
+    mirror = _mirror(archive, root, tmp_path)
+    receipt = json.loads((mirror / "WISDM" / "WISDM_checksums.json").read_text())
+    receipt["files"][name] = receipt["files"]["WISDM_TEST.ts"]
+    archive.statics["/mirror/WISDM/WISDM_checksums.json"] = json.dumps(receipt).encode()
+    with pytest.raises(SsdBenchError, match="is no file of WISDM"):
+        fetch_one("WISDM", tmp_path / "new", WebMirror(quick(), f"{archive.url}/mirror"))
+
+
+def test_which_origin_is_meant(tmp_path, monkeypatch):
+    assert isinstance(origin(), Zenodo) and isinstance(origin("https://x.org/a"), WebMirror)
+    monkeypatch.setenv("SSD_BENCH_MIRROR", str(tmp_path))
+    assert isinstance(origin(), FolderMirror)
+    with pytest.raises(MisuseError, match="neither"):
+        origin("ftp://x.org")
+
+
+def test_offline_never_asks(archive, monkeypatch):
+    monkeypatch.setenv("SSD_BENCH_OFFLINE", "1")
+    with pytest.raises(SsdBenchError, match="SSD_BENCH_OFFLINE"):
+        load("WISDM")
+    assert archive.requests == []

@@ -1,0 +1,86 @@
+"""The zip of a whole archive: single datasets come out of it, and a hostile one is refused whole."""
+
+import io
+import stat
+import zipfile
+
+import pytest
+
+from ssd_cli.archives import catalog
+from ssd_cli.archives.fetch import Silent, fetch_zip
+from ssd_cli.archives.load import load
+from ssd_cli.archives.receipt import Receipt
+from ssd_cli.errors import SsdBenchError
+
+from .remote import entries, zenodo
+
+
+def _zip(members: dict[str, bytes], edit=lambda info: info) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in members.items():
+            info = zipfile.ZipInfo(name)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            file.writestr(edit(info), content)
+    return packed.getvalue()
+
+
+def _publish(archive, content: bytes) -> None:
+    record, key = catalog.ZENODO_ZIPS["ucr"]
+    archive.records[record] = {key: content}
+
+
+def _bundled_files(*names: str) -> dict[str, bytes]:
+    from ssd_cli.archives.sources import bundled_root
+
+    paths = [bundled_root() / name / f"{name}_{part}.ts" for name in names for part in ("TRAIN", "TEST")]
+    return {f"Some folder/{path.parent.name}/{path.name}": path.read_bytes() for path in paths}
+
+
+def test_datasets_come_out_of_the_zip_of_an_archive(archive, root):
+    files = _bundled_files("GunPoint", "ItalyPowerDemand")
+    broken = {key.replace("GunPoint", "Coffee"): content for key, content in _bundled_files("GunPoint").items()}
+    _publish(archive, _zip({**files, **broken, "readme.txt": b"x"}))
+    left = fetch_zip("ucr", ["Coffee", "GunPoint", "ItalyPowerDemand", "Wine"], root, zenodo(archive), Silent())
+    assert left == ["Coffee", "Wine"]  # another dataset's files; not there
+    assert entries(root) == ["GunPoint", "ItalyPowerDemand"]
+    assert "2018.zip" in Receipt.read(root / "GunPoint", "GunPoint").origin
+    assert load("GunPoint", [root]).digest == catalog.known_digest("GunPoint")
+    assert not list((root / ".ssd-bench").glob("*.zip"))
+
+
+def _as_link(info):
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    return info
+
+
+HOSTILE = {
+    "a path outside": (_zip({"../../GunPoint_TRAIN.ts": b"x"}), "would be written outside"),
+    "an absolute path": (_zip({"/tmp/GunPoint_TRAIN.ts": b"x"}), "would be written outside"),
+    "a path of Windows": (_zip({"..\\..\\GunPoint_TRAIN.ts": b"x"}), "would be written outside"),
+    "a drive": (_zip({"C:/GunPoint_TRAIN.ts": b"x"}), "would be written outside"),
+    "a link": (_zip({"GunPoint/GunPoint_TRAIN.ts": b"/etc/passwd"}, _as_link), "is a link"),
+    "a bomb": (_zip({"GunPoint/GunPoint_TRAIN.ts": b"0" * 2**26}), "announces 67108864 bytes"),
+    "no zip": (b"PK\x03\x04 not a zip at all", "is damaged"),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_zip_is_refused_whole(archive, root, tmp_path, kind):
+    content, piece = HOSTILE[kind]
+    _publish(archive, content)
+    before = sorted(path for path in tmp_path.rglob("*"))
+    with pytest.raises(SsdBenchError, match=piece):
+        fetch_zip("ucr", ["GunPoint"], root, zenodo(archive), Silent())
+    assert entries(root) == [] and not list((root / ".ssd-bench").glob("*.zip"))
+    assert [path for path in sorted(tmp_path.rglob("*")) if root not in path.parents and path != root] == before
+
+
+def test_a_member_that_lies_about_its_size_is_refused(archive, root):
+    files = _bundled_files("GunPoint")
+    content = bytearray(_zip(files))
+    at = content.index(b"PK\x01\x02")
+    content[at + 24 : at + 28] = (100).to_bytes(4, "little")  # the size of the first member, in the list of members
+    _publish(archive, bytes(content))
+    assert fetch_zip("ucr", ["GunPoint"], root, zenodo(archive), Silent()) == ["GunPoint"]
+    assert entries(root) == []
