@@ -25,6 +25,7 @@ from ssd_cli.backbones.base import DropoutSite, Network
 from ssd_cli.methods import methods
 from ssd_cli.methods.base import Predictor, require
 from ssd_cli.methods.dropout import StudentMethod
+from ssd_cli.methods.trainings import Training, member
 from ssd_cli.training.losses import softened_kl
 from ssd_cli.training.objective import Batch, Objective
 from ssd_cli.training.predict import freeze, outputs
@@ -78,11 +79,10 @@ class SSDEnsemble(StudentMethod):
         workbench.train(student, Crowd(teachers, self, workbench), epochs=self.budget(workbench.recipe), purpose="student")
         return Predictor([student], teacher=teachers[0])
 
-    def cost(self, recipe: Recipe) -> float:
+    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
         """Every teacher; the student, whose steps carry a forward pass of each teacher if cases are mixed."""
-        assert recipe.epochs is not None
-        step = (3 + self.members) / 3 if self.mixup else 1
-        return self.members + step * self.budget(recipe) / recipe.epochs
+        teachers = (member(recipe, index, dropout=self.rates) for index in range(self.members))
+        return *teachers, Training(self.budget(recipe), step=(3 + self.members) / 3 if self.mixup else 1)
 
 
 class Crowd(Objective):

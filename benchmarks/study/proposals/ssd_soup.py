@@ -16,6 +16,7 @@ from ssd_cli.methods import methods
 from ssd_cli.methods.base import Predictor, require
 from ssd_cli.methods.ssd import SSD
 from ssd_cli.methods.student_guided import StudentGuided
+from ssd_cli.methods.trainings import Training
 from ssd_cli.training.averaging import mean_of
 from ssd_cli.training.predict import freeze
 
@@ -56,8 +57,7 @@ class SSDSoup(SSD):
         student.load_state_dict(mean_of(states))
         return Predictor([workbench.refresh_batch_norm(student)], teacher=self.deploy(teacher, workbench))
 
-    def cost(self, recipe: Recipe) -> float:
+    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
         """The teacher, and every student."""
-        assert recipe.epochs is not None
-        one = self.budget(recipe) / recipe.epochs
-        return super().cost(recipe) + (self.students - 1) * one
+        teacher, student = super().trainings(recipe)
+        return teacher, *(self.students * (student,))
