@@ -1,6 +1,6 @@
 """How often ``ssd-bench check`` raises a false alarm, and what drop it finds: simulated runs against simulated references.
 
-    python benchmarks/gate_study.py [--studies 200] [--seeds 10]
+    python benchmarks/gate_study.py [--studies 2000] [--seeds 10]
 
 Test accuracies are shares of 30 to 600 cases, drawn for every seed around the accuracy of a dataset, with a spread between seeds
 of 0.5 to 2 points, normal or with heavy tails (Student's t, 4 degrees of freedom). Each study draws a new reference and a new run.
@@ -42,7 +42,7 @@ def alarm(reference: list[np.ndarray], new: list[np.ndarray]) -> bool:
 def main() -> None:
     """Simulate and print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--studies", type=int, default=200)
+    parser.add_argument("--studies", type=int, default=2000)
     parser.add_argument("--seeds", type=int, default=10, help="of the reference")
     options = parser.parse_args()
     print(f"{options.studies} studies a row, {N_DATASETS} datasets × {N_METHODS} methods,", end=" ")
