@@ -3,6 +3,8 @@
 # make lint     ruff and mypy
 # make torture  the long tests (kills, again and again)
 # make peers    environments of the libraries that benchmarks/speed_peers.py compares with
+# make gate     trains the suite of the accuracy gate and checks it against results/reference
+# make results  every table, figure and page under results/ again, from the cells stored there
 # make pilot    the pilot under results/pilot (needs $SSD_BENCH_DATA)
 # make study-tables    tables and figures of the study, from the archives of its cells
 
@@ -13,7 +15,7 @@ READY := $(VENV)/.ready
 # Two test processes of one thread each: two threads each on two cores would be many times slower than one.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint torture peers pilot study-tables clean
+.PHONY: demo test lint torture gate results peers pilot study-tables clean
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -34,6 +36,15 @@ lint: $(READY)
 
 torture: $(READY)
 	$(BIN)/python -m pytest -m torture -s
+
+# The seed is none of the reference's, and always the same: a run that has not changed repeats its verdict.
+gate: $(READY)
+	rm -rf build/gate
+	env -u SSD_BENCH_DATA $(BIN)/ssd-bench run benchmarks/gate.yaml --seeds 100, --out build/gate
+	$(BIN)/ssd-bench check build/gate --reference results/reference --two-sided --junit build/gate.xml
+
+results: $(READY)
+	$(BIN)/python benchmarks/results.py
 
 peers:
 	for peer in aeon sktime tsai; do \

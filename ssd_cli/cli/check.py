@@ -16,6 +16,9 @@ def check(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Output folder of 'ssd-bench run'.", show_default=False)],
     reference: Annotated[Path, typer.Option("--reference", "-r", help="Folder of the reference.", show_default=False)],
     alpha: Annotated[float, typer.Option("--false-alarms", help="Probability that an unchanged program fails.")] = 0.01,
+    two_sided: Annotated[
+        bool, typer.Option("--two-sided", help="Fail where something is better, too: whatever moves the numbers needs --update.")
+    ] = False,
     update: Annotated[bool, typer.Option("--update", help="Write DIR as the reference instead of checking it.")] = False,
     markdown: Annotated[
         Path | None, typer.Option("--markdown", help="Write a summary; $GITHUB_STEP_SUMMARY gets it anyway.")
@@ -36,7 +39,7 @@ def check(
         written = write_reference(run, reference, reduce_command(sys.argv))
         say(f"Written as the reference: {', '.join(map(str, written))} ({len(run)} cells).")
         return
-    report = compare_with(run, read_reference(reference), alpha)
+    report = compare_with(run, read_reference(reference), alpha, two_sided)
     for title, moved in (("Better than the reference", report.risen), ("Worse than the reference", report.fallen)):
         if moved:
             say(title)

@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from ssd_cli.leaderboard.compare import Comparison
+    from ssd_cli.leaderboard.external import External
 
 _MANY_PAIRS = 10
 """Up to as many pairs, those of five methods, are shown; more are read in the file."""
 _MANY_MISSING = 20
 _MANY_RECORDS = 2000  # about two seconds
 _CAPTION_WIDTH = 100
+_SCREEN_WIDTH = 104  # columns of the screenshot
 
 
 def compare(
@@ -52,21 +54,30 @@ def compare(
     ] = None,
     figures: Annotated[
         bool,
-        typer.Option("--figures", help="Also draw accuracy against cost, scatter against the leader, and boxes of differences."),
+        typer.Option(
+            "--figures",
+            help="Also draw the multi-comparison matrix, accuracy against cost, the leader against all, boxes of differences.",
+        ),
     ] = False,
     published: Annotated[
         str | None,
         typer.Option(
-            "--published", metavar="NAME,...", help="Put published accuracies beside them: inceptiontime, resnet, rocket, …"
+            "--published",
+            metavar="NAME,...",
+            help="Put published accuracies beside them: inceptiontime, resnet, rocket, …; aeon:HC2 and the like are fetched.",
         ),
     ] = None,
     others: Annotated[
         list[Path] | None, typer.Option("--with", help="Results of another tool: a tsml folder, or a CSV 'dataset,method,…'.")
     ] = None,
     formats: Annotated[str, typer.Option("--format", metavar="svg,png,pdf", help="Formats of the figures.")] = "svg,png",
+    screenshot: Annotated[
+        Path | None,
+        typer.Option("--screenshot", metavar="FILE.svg", help="Also draw the leaderboard as the terminal shows it."),
+    ] = None,
 ) -> None:
     """Rank the methods, test every pair, and write tables (CSV, Markdown, LaTeX) and a critical-difference diagram."""
-    from ssd_cli.leaderboard.caption import caption, warning
+    from ssd_cli.cli.reference_results import fetch
     from ssd_cli.leaderboard.compare import compare as compare_folders
     from ssd_cli.leaderboard.diagram import write_figures
     from ssd_cli.leaderboard.figures import check_formats, write_all
@@ -80,27 +91,57 @@ def compare(
     known = [name.strip() for name in (published or "").split(",") if name.strip()]
     if not folders and not known and not others:
         raise MisuseError("There is nothing to compare.", "Expected a folder of results, --published names, or --with a file.")
-    externals = None
-    if known or others:
-        externals = lambda resamples: [*load(known), *(one for path in others or [] for one in foreign(path, resamples))]  # noqa: E731
-    comparison = compare_folders(folders or [], missing, alpha, _announce, convention=convention, rope=rope, externals=externals)
+
+    def externals(resamples: set[int]) -> list[External]:
+        return [*load(known, resamples, fetch), *(one for path in others or [] for one in foreign(path, resamples))]
+
+    beside = externals if known or others else None
+    comparison = compare_folders(folders or [], missing, alpha, _announce, convention=convention, rope=rope, externals=beside)
     for text in comparison.warnings:
         warn(f"Warning: {text}")
-    console = _console()
-    for heading, table in _tables(comparison, console):
-        _print(console, heading, table)
-    for text in [*warning(comparison), *caption(comparison)]:
-        console.print(text, width=min(console.width, _CAPTION_WIDTH))
+    _show(comparison, _console())
     folder = out or (folders[0] / "leaderboard" if folders else Path("leaderboard"))
     written = [*write_csv(comparison, folder), *write_published(comparison, folder), *write_figures(comparison, folder, chosen)]
     if figures:
         written += write_all(comparison, folder, chosen)
+    if screenshot is not None:
+        written.append(_photograph(comparison, screenshot))
     say(f"\nWritten to {folder}: {', '.join(path.name for path in written)}")
 
 
 def _announce(n_records: int) -> None:
     if n_records >= _MANY_RECORDS:
         warn(f"Reading {n_records} new or changed records; the next time it is quick.")
+
+
+def _show(comparison: Comparison, console: Console, first: int = 0) -> None:
+    """Print the tables from the `first` on, and the caption."""
+    from ssd_cli.leaderboard.caption import caption, warning
+
+    for heading, table in _tables(comparison, console)[first:]:
+        _print(console, heading, table)
+    for text in [*warning(comparison), *caption(comparison)]:
+        console.print(text, width=min(console.width, _CAPTION_WIDTH))
+
+
+def _photograph(comparison: Comparison, path: Path) -> Path:
+    """Write the leaderboard and its caption as a picture of a terminal; it fetches no font, and the same table gives the same."""
+    import io
+    import re
+
+    from rich.console import Console
+
+    from ssd_cli.store import atomic
+
+    console = Console(
+        record=True, file=io.StringIO(), force_terminal=True, width=_SCREEN_WIDTH, highlight=False, markup=False, emoji=False
+    )
+    _show(comparison, console, first=-1)
+    picture = console.export_svg(title="ssd-bench compare")
+    picture = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
+    with atomic.writing_to(path.parent):
+        atomic.write([(path, picture.encode())], path.parent)
+    return path
 
 
 def _console() -> Console:

@@ -20,6 +20,7 @@ def recount(
     ] = None,
 ) -> None:
     """Compute every score from the stored probabilities, and say where a record or a table does not match; exit code 1 then."""
+    from ssd_cli.cli.reference_results import fetch
     from ssd_cli.leaderboard.recount import check_tables
     from ssd_cli.store.recount import recount as recount_folder
 
@@ -28,7 +29,7 @@ def recount(
     default = folders[0] / "leaderboard"
     checked = tables or ([default] if default.is_dir() else [])
     for folder in checked:
-        problems += check_tables(folders, found, folder)
+        problems += check_tables(folders, found, folder, fetch)
     for problem in problems[:_SHOWN]:
         warn(problem)
     if len(problems) > _SHOWN:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -42,8 +43,10 @@ def facts(name: str) -> dict[str, Any]:
 
 
 def about() -> dict[str, Any]:
-    """Who made the page, and when."""
-    return {"version": __version__, "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")}
+    """Who made the page, and when: now, or at $SOURCE_DATE_EPOCH (seconds), so that a page can be made again byte for byte."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    made = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdecimal() else datetime.now(UTC)
+    return {"version": __version__, "made": made.strftime("%Y-%m-%d %H:%M UTC")}
 
 
 def heading(folders: list[Path]) -> str:

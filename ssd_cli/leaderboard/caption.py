@@ -20,7 +20,7 @@ FEW = 6
 
 def caption(comparison: Comparison) -> list[str]:
     """Sentences: the data, the policy for missing results, the tests, the rule of the groups, the recipes."""
-    lines = [_data(comparison), _missing(comparison), _friedman(comparison), comparison.test or _wilcoxon(comparison)]
+    lines = [_data(comparison), _missing(comparison), _friedman(comparison), tested(comparison)]
     lines.append(comparison.rule)
     apart = comparison.unjoined
     if apart:
@@ -44,6 +44,11 @@ def warning(comparison: Comparison) -> list[str]:
             "after the correction."
         ]
     return []
+
+
+def tested(comparison: Comparison) -> str:
+    """The test of the pairs: sides, zeros, distribution, correction, alpha."""
+    return comparison.test or _wilcoxon(comparison)
 
 
 def _data(comparison: Comparison) -> str:

@@ -29,6 +29,7 @@ _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _DPI = 200
 _GREY = "#555555"
+_PANEL = 2.2  # inches, of a panel of the scatter
 _METADATA: dict[str, dict[str, None]] = {"svg": {"Date": None}, "png": {"Software": None}, "pdf": {"CreationDate": None}}
 
 
@@ -53,14 +54,16 @@ def check_formats(formats: tuple[str, ...]) -> None:
 
 
 def write_all(comparison: Comparison, folder: Path, formats: tuple[str, ...] = ("svg", "png")) -> list[Path]:
-    """Write cost, scatter and differences in every format; the figure of costs only where costs are known.
+    """Write matrix, scatter, differences and cost in every format; the figure of costs only where costs are known.
 
     Raises
     ------
     SsdBenchError
         If the folder cannot be written.
     """
-    figures = {"scatter": scatter(comparison), "differences": differences(comparison)}
+    from ssd_cli.leaderboard.matrix import matrix
+
+    figures = {"matrix": matrix(comparison), "scatter": scatter(comparison), "differences": differences(comparison)}
     drawn = cost(comparison)
     if drawn is not None:
         figures["cost"] = drawn
@@ -97,7 +100,7 @@ def cost(comparison: Comparison) -> Figure | None:
     lines = [wrap_name(f"{place + 1}  {name}", 42).replace("\n", "\n     ") for place, name in enumerate(names)]
     n_lines = sum(1 + line.count("\n") for line in lines)
     height = max(3.6, 0.75 + 0.16 * n_lines)
-    figure = _figure(4.2 * len(panels) + 3.3, height)
+    figure = blank(4.2 * len(panels) + 3.3, height)
     axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     for one, (name, title, front) in zip(axes, panels, strict=True):
         _cost_panel(one, comparison, facts.means[name], front)
@@ -126,30 +129,36 @@ def scatter(comparison: Comparison) -> Figure:
     """The first of the leaderboard against each other method: a point a dataset, above the diagonal where the first is better."""
     n = len(comparison.names) - 1
     n_columns = min(4, n)
-    n_rows = -(-n // n_columns)
-    figure = _figure(2.7 * n_columns + 0.5, 3.1 * n_rows + 0.3)
-    axes = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
-    chosen, wins = looks(comparison.names), comparison.contests
+    names = [wrap_name(name, 32) for name in comparison.names[1:]]
+    rows = [names[start : start + n_columns] for start in range(0, n, n_columns)]
+    heights = [_PANEL + 0.62 + 0.13 * max(1 + name.count("\n") for name in row) for row in rows]
+    leader = wrap_name(comparison.names[0], 60)
+    left = 0.25 + 0.17 * (1 + leader.count("\n"))
+    width, height = left + (_PANEL + 0.5) * n_columns, sum(heights) + 0.05
+    figure = blank(width, height)
     finite = comparison.scores[np.isfinite(comparison.scores)]
     low, high = float(finite.min()), float(finite.max())
     pad = max(0.02, 0.05 * (high - low))
-    for place, one in enumerate(axes, start=1):
-        if place > n:
-            one.set_axis_off()
-            continue
-        name, look = comparison.names[place], chosen[comparison.names[place]]
-        one.plot([low - pad, high + pad], [low - pad, high + pad], color=_GREY, linewidth=0.8)
-        one.scatter(comparison.scores[:, place], comparison.scores[:, 0], s=14, color=look.color, marker=look.marker, linewidths=0)
-        counts = "/".join(str(part[0, place]) for part in (wins.wins, wins.ties, wins.losses))
-        verdict = "different" if comparison.tests.different[0, place] else "not different"
-        one.set_title(f"wins/ties/losses {counts}, {verdict}", fontsize=7.5, color=_GREY)
-        one.set(xlim=(low - pad, high + pad), ylim=(low - pad, high + pad), aspect="equal")
-        one.set_xlabel(wrap_name(name, 32), fontsize=7.5, parse_math=False)
-        one.tick_params(labelsize=7)
-    figure.supylabel(wrap_name(comparison.names[0], 60), fontsize=9, parse_math=False)
-    n_lines = 1 + wrap_name(comparison.names[0], 60).count("\n")
-    figure.tight_layout(pad=0.6, rect=(0.17 * n_lines / figure.get_figwidth(), 0, 1, 1))
+    for place in range(1, n + 1):
+        row, column = divmod(place - 1, n_columns)
+        x, y = left + 0.3 + (_PANEL + 0.5) * column, height - sum(heights[:row]) - 0.3 - _PANEL
+        one = figure.add_axes((x / width, y / height, _PANEL / width, _PANEL / height))
+        _panel(one, comparison, place, (low - pad, high + pad))
+        one.set_xlabel(names[place - 1], fontsize=7.5, parse_math=False)
+    figure.text(0.08 / width, 0.5, leader, fontsize=9, rotation=90, ha="left", va="center", parse_math=False)
     return figure
+
+
+def _panel(axes: Axes, comparison: Comparison, place: int, limits: tuple[float, float]) -> None:
+    """The leader against the method at `place`."""
+    look = looks(comparison.names)[comparison.names[place]]
+    counts = "/".join(str(part[0, place]) for part in comparison.contests)
+    verdict = "different" if comparison.tests.different[0, place] else "not different"
+    axes.plot(limits, limits, color=_GREY, linewidth=0.8)
+    axes.scatter(comparison.scores[:, place], comparison.scores[:, 0], s=14, color=look.color, marker=look.marker, linewidths=0)
+    axes.set_title(f"wins/ties/losses {counts}, {verdict}", fontsize=7.5, color=_GREY)
+    axes.set(xlim=limits, ylim=limits)
+    axes.tick_params(labelsize=7)
 
 
 def differences(comparison: Comparison) -> Figure:
@@ -159,12 +168,12 @@ def differences(comparison: Comparison) -> Figure:
     base = bases[0] if bases else 0
     others = [i for i in range(len(names)) if i != base]
     labels = [wrap_name(names[i], 46) for i in others]
-    n_lines = sum(max(2, 1 + label.count("\n")) for label in labels)
-    height = 0.9 + 0.17 * n_lines
-    figure = _figure(7.5, height)
+    n_lines = np.array([2.0 + label.count("\n") for label in labels])  # with an empty one between two labels
+    height = 0.9 + 0.17 * n_lines.sum()
+    figure = blank(7.5, height)
     axes, chosen = figure.subplots(), looks(names)
     values = [comparison.scores[:, i] - comparison.scores[:, base] for i in others]
-    places = -np.cumsum([max(2, 1 + label.count("\n")) for label in labels]).astype(np.float64)
+    places = n_lines / 2 - np.cumsum(n_lines)
     boxes = axes.boxplot(
         [part[np.isfinite(part)] for part in values],
         orientation="horizontal", positions=places, widths=1.1, whis=(5, 95), showmeans=True, patch_artist=True,
@@ -177,7 +186,7 @@ def differences(comparison: Comparison) -> Figure:
     axes.set_yticks(places, labels, fontsize=8)
     for label in axes.get_yticklabels():
         label.set_parse_math(False)
-    axes.set_ylim(places.min() - 1.2, places.max() + 1.2)
+    axes.set_ylim(-n_lines.sum() - 0.2, 0.2)
     axes.tick_params(axis="x", labelsize=8)
     axes.set_xlabel(
         textwrap.fill(f"accuracy minus {names[base]}, by dataset (box: quartiles; whiskers: 5 and 95 %; diamond: mean)", 80),
@@ -187,7 +196,8 @@ def differences(comparison: Comparison) -> Figure:
     return figure
 
 
-def _figure(width: float, height: float) -> Figure:
+def blank(width: float, height: float) -> Figure:
+    """An empty figure of so many inches, which can measure its texts."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -259,8 +269,8 @@ def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
 
 
 def wrap_name(name: str, width: int) -> str:
-    """The name in lines of at most `width` characters, broken behind a comma, @, [ or + where there is one."""
-    lines, pieces = [""], re.split(r"(?<=[,@\[+])", name)
+    """The name in lines of at most `width` characters, broken behind a comma, @, [, + or : where there is one."""
+    lines, pieces = [""], re.split(r"(?<=[,@\[+:])", name)
     for piece in (part[i : i + width] for part in pieces for i in range(0, len(part), width)):
         if lines[-1] and len(lines[-1]) + len(piece) > width:
             lines.append("")

@@ -55,6 +55,8 @@ class GateReport:
     n_same_seed : int
         Cells whose seed is in the reference too, and n_equal of them with exactly its scores.
     n_equal : int
+    two_sided : bool
+        Whether what is better is an alarm too.
     """
 
     tests: tuple[Moved, ...]
@@ -64,10 +66,11 @@ class GateReport:
     alpha: float
     n_same_seed: int = field(default=0)
     n_equal: int = field(default=0)
+    two_sided: bool = False
 
     @property
     def fallen(self) -> list[Moved]:
-        """The alarms among the tests."""
+        """What is worse than the reference by more than chance explains."""
         return [test for test in self.tests if test.fall.fell]
 
     @property
@@ -78,10 +81,15 @@ class GateReport:
     @property
     def passed(self) -> bool:
         """Whether there is no alarm at all."""
-        return not (self.fallen or self.absent or self.other_data)
+        return not (self.alarms or self.absent or self.other_data)
+
+    @property
+    def alarms(self) -> list[Moved]:
+        """The tests that fail the run."""
+        return self.fallen + (self.risen if self.two_sided else [])
 
 
-def check(run: pd.DataFrame, reference: pd.DataFrame, alpha: float = 0.01) -> GateReport:
+def check(run: pd.DataFrame, reference: pd.DataFrame, alpha: float = 0.01, two_sided: bool = False) -> GateReport:
     """Compare a run with a reference.
 
     Parameters
@@ -90,6 +98,9 @@ def check(run: pd.DataFrame, reference: pd.DataFrame, alpha: float = 0.01) -> Ga
         As `made_with` and `read_reference` give them.
     alpha : float
         Probability of any false alarm of a run that has not changed.
+    two_sided : bool
+        Whether to raise an alarm for what is better as well, each side at half of `alpha`: labels that leak make scores better, and
+        so may a changed recipe, after which old and new results no longer belong into one table.
 
     Raises
     ------
@@ -111,12 +122,13 @@ def check(run: pd.DataFrame, reference: pd.DataFrame, alpha: float = 0.01) -> Ga
             "Run the reference again with --seeds 10.",
         )
     return GateReport(
-        tuple(_tests(old, new, common, alpha)),
+        tuple(_tests(old, new, common, alpha / 2 if two_sided else alpha)),
         tuple(f"{_name(key)} on {key[0]}" for key in old if key not in common),
         tuple(changed_data),
         tuple(f"{_name(key)} on {key[0]}" for key in new if key not in old),
         alpha,
         *_same(run, reference),
+        two_sided,
     )
 
 

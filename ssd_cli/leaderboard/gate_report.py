@@ -27,12 +27,14 @@ def summary(report: GateReport) -> list[str]:
     """Sentences: the verdict, the false-alarm rate, the power."""
     means = [test for test in report.tests if not test.dataset and test.score == "accuracy"]
     groups = [test for test in report.tests if test.dataset and test.score == "accuracy"]
-    lines = ["PASSED: nothing is worse than the reference by more than its seeds explain." if report.passed else "FAILED."]
+    what = "different from" if report.two_sided else "worse than"
+    lines = [f"PASSED: nothing is {what} the reference by more than its seeds explain." if report.passed else "FAILED."]
     lines += [f"Not in the run: {one}." for one in report.absent]
     lines += [f"Other data than in the reference: {one}." for one in report.other_data]
     lines.append(
         f"{len(report.tests)} tests; if nothing has changed, a run fails by chance with a probability of at most "
-        f"{report.alpha:.1%} (half for single datasets, half for means over the datasets of a method; one-sided, Bonferroni)."
+        f"{report.alpha:.1%} (half for single datasets, half for means over the datasets of a method; "
+        f"{'two' if report.two_sided else 'one'}-sided, Bonferroni)."
     )
     if means and groups:
         worst = max(test.fall.detectable for test in means)
@@ -68,11 +70,11 @@ def markdown(report: GateReport) -> str:
 
 def junit(report: GateReport) -> str:
     """A test case for every test of the gate, as CI systems read them."""
-    cases = []
+    cases, alarms = [], report.alarms
     for test in report.tests:
         name = f"{test.dataset or 'all datasets'}: {test.score}"
         case = f"  <testcase classname={quoteattr(test.name)} name={quoteattr(name)}"
-        if test.fall.fell:
+        if test in alarms:
             cases.append(f"{case}><failure message={quoteattr(_sentence(test))}/></testcase>")
         else:
             cases.append(f"{case}/>")
@@ -81,14 +83,14 @@ def junit(report: GateReport) -> str:
             f"  <testcase classname={quoteattr(what)} name={quoteattr(name)}><failure message={quoteattr(what)}/></testcase>"
             for name in names
         ]
-    n_failures = len(report.fallen) + len(report.absent) + len(report.other_data)
+    n_failures = len(alarms) + len(report.absent) + len(report.other_data)
     head = f'<testsuite name="ssd-bench check" tests="{len(cases)}" failures="{n_failures}" errors="0">'
     return "\n".join(['<?xml version="1.0" encoding="utf-8"?>', head, *cases, "</testsuite>", ""])
 
 
 def github(report: GateReport) -> list[str]:
     """Lines that GitHub turns into annotations."""
-    texts = [_sentence(test) for test in report.fallen]
+    texts = [_sentence(test) for test in report.alarms]
     texts += [f"{name} is not in the run" for name in report.absent]
     texts += [f"{name} has other data than in the reference" for name in report.other_data]
     return [f"::error title=Accuracy gate::{_escaped(text)}" for text in texts]

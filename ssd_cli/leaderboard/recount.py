@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.leaderboard.collect import Cells, collect
 from ssd_cli.leaderboard.compare import compare_cells
+from ssd_cli.leaderboard.online import Fetch
 from ssd_cli.leaderboard.published import published
 from ssd_cli.leaderboard.table import as_csv, csv_tables
 from ssd_cli.statistics.conventions import DEFAULT
@@ -27,7 +28,7 @@ _TABLES = {
 _TOLERANCE = 1e-9
 
 
-def check_tables(roots: list[Path], recounts: list[Recount], folder: Path) -> list[str]:
+def check_tables(roots: list[Path], recounts: list[Recount], folder: Path, fetch: Fetch | None = None) -> list[str]:
     """Where the tables of a folder differ from what the recounted scores give, one sentence each.
 
     Parameters
@@ -38,6 +39,8 @@ def check_tables(roots: list[Path], recounts: list[Recount], folder: Path) -> li
         Of these, in their order.
     folder : Path
         Holds leaderboard.csv, per_dataset.csv and pairwise.csv of ``ssd-bench compare``.
+    fetch : callable, optional
+        For published results that are not shipped; see `published`.
 
     Raises
     ------
@@ -57,7 +60,9 @@ def check_tables(roots: list[Path], recounts: list[Recount], folder: Path) -> li
             f"The tables in {folder} hold results of other tools, which cannot be recounted.", "", "Leave --with out."
         )
     names = [row["method"] for row in board if row.get("backbone") == "published"]
-    comparison = compare_cells(_recounted(roots, recounts), *options, (lambda _: published(names)) if names else None)
+    comparison = compare_cells(
+        _recounted(roots, recounts), *options, (lambda resamples: published(names, resamples, fetch)) if names else None
+    )
     problems = []
     for name, rows in csv_tables(comparison).items():
         if name in tables:

@@ -77,6 +77,16 @@ def test_an_improvement_passes_and_is_said(reference, tmp_path, capsys):
     assert "Better than the reference" in capsys.readouterr().out
 
 
+def test_an_improvement_fails_where_both_sides_are_guarded(reference, tmp_path, capsys):
+    better = cells(tmp_path / "new", (20,), drop=-0.1)
+    failing(better, reference, two_sided=True, junit=tmp_path / "gate.xml")
+    shown = capsys.readouterr().out
+    assert "Better than the reference" in shown and "two-sided" in shown
+    assert int(ET.parse(tmp_path / "gate.xml").getroot().get("failures")) > 0
+    check(cells(tmp_path / "same", (21, 22)), reference, two_sided=True)
+    assert "nothing is different from the reference" in capsys.readouterr().out
+
+
 def test_the_same_cells_are_equal_and_nothing_changed(reference, tmp_path, capsys):
     check(tmp_path / "old", reference)
     assert "120 of 120 cells with a seed of the reference have exactly its accuracy" in capsys.readouterr().out

@@ -1,4 +1,5 @@
 import io
+import xml.etree.ElementTree as ET
 
 import pytest
 from rich.console import Console
@@ -95,3 +96,16 @@ def test_changed_predictions_are_warned_of_on_standard_error(tmp_path, capsys):
     path.write_text(path.read_text().replace("0,1,,0.25,0.75", "0,0,,0.75,0.25", 1))
     run([tmp_path])
     assert f"Warning: {path} was changed" in capsys.readouterr().err
+
+
+def test_the_screenshot_shows_the_leaderboard_and_fetches_nothing(tmp_path):
+    fill(tmp_path, TABLE)
+    for name in ("one.svg", "two.svg"):
+        command.compare([tmp_path], tmp_path / "out", screenshot=tmp_path / name)
+    picture = (tmp_path / "one.svg").read_text()
+    assert picture == (tmp_path / "two.svg").read_text()
+    assert "http" not in picture.replace("http://www.w3.org/2000/svg", "").replace("https://www.textualize.io", "")
+    shown = " ".join(text.replace("\xa0", " ") for text in ET.fromstring(picture).itertext())
+    for words in ("Leaderboard", "0.7550", "policy fail", "Wilcoxon"):
+        assert words in shown
+    assert "Accuracy by dataset" not in shown

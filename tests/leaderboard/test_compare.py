@@ -199,6 +199,13 @@ def test_methods_that_saw_different_data_are_not_compared(tmp_path, changes, wor
         compare([tmp_path])
 
 
+def test_methods_of_different_protocols_are_not_compared(tmp_path):
+    store = fill(tmp_path, {"a": [0.5, 0.5]})
+    put(store, "D00", "b", 0.6, identity={"protocol_version": 99})
+    with pytest.raises(SsdBenchError, match="version 99 of the protocol"):
+        compare([tmp_path])
+
+
 def test_datasets_may_be_prepared_differently_from_each_other(tmp_path):
     store = fill(tmp_path, {"a": [0.5], "b": [0.6]})
     for method in ("a", "b"):

@@ -1,9 +1,12 @@
 import re
+from pathlib import Path
 
+import aeon
 import numpy as np
 import pytest
 import scipy.stats
 
+from ssd_cli.cli.reference_results import fetch
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.leaderboard.caption import caption
 from ssd_cli.leaderboard.compare import compare
@@ -95,6 +98,56 @@ def test_mixing_protocols_is_warned_of(own, tmp_path):
     assert any("Means over resamples (hydra-30 (published))" in text for text in with_mean.warnings)
     both = compare([], "complete", externals=lambda _: published(["resnet", "hydra-30"]))
     assert any("Default-split" in text for text in both.warnings)
+
+
+AEON = Path(aeon.__file__).parent / "testing" / "example_results_files"  # four files of the reference results, shipped by aeon
+
+
+def test_reference_results_are_those_that_aeon_reads(monkeypatch):
+    from aeon.benchmarking.results_loaders import get_estimator_results
+
+    monkeypatch.setenv("SSD_BENCH_REFERENCE_RESULTS", str(AEON))
+    for resamples in ({0}, {0, 1, 2}, set()):
+        for one in published(["aeon:InceptionTime", "aeon:HIVECOTEV2"], resamples, fetch):
+            official = one.label.removeprefix("aeon:")
+            theirs = get_estimator_results(official, num_resamples=len(resamples) or 30, path=str(AEON))[official]
+            assert one.scores == pytest.approx({name: np.mean(values) for name, values in theirs.items()}, abs=1e-12)
+    (split,), (mean,) = published(["aeon:HC2"], {0}, fetch), published(["aeon:HC2"], set(), fetch)
+    assert (split.protocol.text, mean.protocol.text) == ("default split", "mean of 30 resamples")
+
+
+def test_what_reference_results_lack_is_named_with_its_reason(own, monkeypatch):
+    monkeypatch.setenv("SSD_BENCH_REFERENCE_RESULTS", str(AEON))
+    put(own, "BasicMotions", "single", 0.9, seed=0)
+    put(own, "BasicMotions", "single", 0.9, seed=1)
+    put(own, "BasicMotions", "ssd", 0.9, seed=0)
+    put(own, "BasicMotions", "ssd", 0.9, seed=1)
+    names = ["aeon:HC2", "aeon:WEASEL-2.0"]
+    found = compare([own.root], "complete", externals=lambda resamples: published(names, resamples, fetch))
+    assert found.left_out == ("AllGestureWiimoteX", "BasicMotions")
+    lacking = {(item.dataset, item.name): item.reason for item in found.missing}
+    assert lacking["BasicMotions", "aeon:HC2 (published)"] == "no number in its source (published)"
+    assert "AllGestureWiimoteX_eq as AllGestureWiimoteX" in " ".join(found.warnings)
+    assert ("AllGestureWiimoteX", "aeon:WEASEL-2.0 (published)") not in lacking
+
+
+def test_reference_results_are_fetched_once_and_gaps_in_them_are_gaps(tmp_path, monkeypatch, capsys):
+    there = tmp_path / "there/classification/accuracy"
+    there.mkdir(parents=True)
+    write(there / "HC2_accuracy.csv", "Resamples:,0,1\nGunPoint,0.9,0.8\nBeef,0.7,NaN\nCar,0.5,nan\n")
+    monkeypatch.setenv("SSD_BENCH_REFERENCE_RESULTS", (tmp_path / "there").as_uri())
+    monkeypatch.setenv("SSD_BENCH_CACHE", str(tmp_path / "cache"))
+    (one,) = published(["aeon:HC2"], {0, 1}, fetch)
+    assert one.scores == pytest.approx({"GunPoint": 0.85})
+    assert one.gaps["Beef"] == "no number for resample 1 in HC2_accuracy.csv"
+    assert "Fetching" in capsys.readouterr().err
+    (there / "HC2_accuracy.csv").unlink()
+    assert published(["aeon:HC2"], {0}, fetch)[0].scores == {"GunPoint": 0.9, "Beef": 0.7, "Car": 0.5}
+    with pytest.raises(MisuseError, match="Did you mean 'InceptionTime'"):
+        published(["aeon:InceptionTimes"], {0}, fetch)
+    write(fetch("classification/accuracy/HC2_accuracy.csv"), "<html>")
+    with pytest.raises(SsdBenchError, match="no table of accuracies"):
+        published(["aeon:HC2"], {0}, fetch)
 
 
 def write(path, text):

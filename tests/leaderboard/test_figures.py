@@ -4,6 +4,7 @@ import pytest
 from ssd_cli.errors import MisuseError
 from ssd_cli.leaderboard.compare import compare
 from ssd_cli.leaderboard.figures import cost, differences, looks, scatter, write_all
+from ssd_cli.leaderboard.matrix import matrix
 from ssd_cli.store.results import ResultStore
 from tests.leaderboard.builders import compared, put
 
@@ -50,9 +51,35 @@ def test_method_labels_of_the_boxes_stay_apart_and_inside(many):
 
 def test_the_scatter_has_a_panel_for_every_other_method(many):
     figure = scatter(many)
-    panels = [axes for axes in figure.axes if axes.axison]
+    panels = figure.axes
     assert len(panels) == 19
     assert panels[0].collections[0].get_offsets().tolist() == many.scores[:, [1, 0]].tolist()
+
+
+def test_names_and_titles_of_the_scatter_overlap_nowhere(many):
+    figure = scatter(many)
+    figure.canvas.draw()  # titles and labels move to their places
+    renderer = figure.canvas.get_renderer()
+    texts = [text for axes in figure.axes for text in (axes.title, axes.xaxis.label)] + list(figure.texts)
+    boxes = [text.get_window_extent(renderer) for text in texts]
+    assert overlapping(boxes) == []
+    assert all(box.x0 >= 0 and box.x1 <= figure.bbox.width and box.y0 >= 0 and box.y1 <= figure.bbox.height for box in boxes)
+
+
+def test_the_matrix_has_a_cell_for_every_ordered_pair_and_its_texts_overlap_nowhere(many):
+    figure = matrix(many)
+    renderer, texts = figure.canvas.get_renderer(), figure.axes[0].texts
+    by_kind = {kind: [text for text in texts if text.get_gid() == kind] for kind in ("row", "column", "cell", "note")}
+    assert [len(by_kind[kind]) for kind in ("row", "column", "cell")] == [20, 20, 380]
+    boxes = [text.get_window_extent(renderer) for text in texts]
+    assert overlapping(boxes) == []
+    assert all(box.x0 >= 0 and box.x1 <= figure.bbox.width and box.y0 >= 0 and box.y1 <= figure.bbox.height for box in boxes)
+    difference, counts, p = by_kind["cell"][0].get_text().split("\n")
+    assert difference == f"{(many.scores[:, 0] - many.scores[:, 1]).mean():+.4f}"
+    assert counts == "/".join(str(part[0, 1]) for part in many.contests)
+    assert p == f"p {many.tests.adjusted[0, 1]:.3f}".replace("0.", ".")
+    bold = [text.get_fontweight() == "bold" for text in by_kind["cell"]]
+    assert bold == many.tests.different[~np.eye(20, dtype=bool)].tolist()
 
 
 def test_looks_differ_and_do_not_depend_on_the_ranking():
@@ -63,7 +90,9 @@ def test_looks_differ_and_do_not_depend_on_the_ranking():
 
 def test_all_formats_are_written_and_the_same_each_time(tmp_path, many):
     first = {path.name: path.read_bytes() for path in write_all(many, tmp_path / "one", ("svg", "png", "pdf"))}
-    assert set(first) == {f"{name}.{form}" for name in ("cost", "scatter", "differences") for form in ("svg", "png", "pdf")}
+    assert set(first) == {
+        f"{name}.{form}" for name in ("cost", "matrix", "scatter", "differences") for form in ("svg", "png", "pdf")
+    }
     assert first["cost.pdf"].startswith(b"%PDF")
     second = {path.name: path.read_bytes() for path in write_all(many, tmp_path / "two", ("svg", "pdf"))}
     assert all(first[name] == content for name, content in second.items())

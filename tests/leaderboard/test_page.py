@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ssd_cli.cli.page_server import Source, open_server
-from ssd_cli.cli.report import facts, heading, report
+from ssd_cli.cli.report import about, facts, heading, report
 from ssd_cli.cli.serve import serve
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.leaderboard.page.assemble import assemble
@@ -162,6 +162,15 @@ def test_report_writes_one_file(tmp_path, capsys):
     assert "<title>Mine</title>" in (tmp_path / "page.html").read_text()
     assert "page.html" in capsys.readouterr().out
     assert heading([tmp_path / "cells"]) == "ssd-bench: cells"
+
+
+def test_a_dated_page_is_made_again_byte_for_byte(tmp_path, monkeypatch):
+    fill(tmp_path / "cells", TABLE)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1764000000")
+    assert about()["made"] == "2025-11-24 16:00 UTC"
+    for name in ("one.html", "two.html"):
+        report([tmp_path / "cells"], tmp_path / name, "Mine")
+    assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()
 
 
 def test_nothing_to_report_is_an_error(tmp_path):

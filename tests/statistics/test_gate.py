@@ -2,13 +2,14 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from ssd_cli.statistics.gate import group_falls, mean_fall, spreads
+from ssd_cli.statistics.gate import GROUP_DEGREES, group_falls, mean_fall, spreads
 
 
-def world(rng, n_datasets=8, n_reference=10, n_new=2, drop=0.0):
+def world(rng, n_datasets=8, n_reference=10, n_new=2, drop=0.0, noise=None):
+    noise = noise or rng.standard_normal
     spread = np.repeat([0.005, 0.02], n_datasets // 2)
-    reference = [rng.normal(0.8, s, n_reference) for s in spread]
-    return reference, [rng.normal(0.8 - drop, s, n_new) for s in spread]
+    reference = [0.8 + s * noise(size=n_reference) for s in spread]
+    return reference, [0.8 - drop + s * noise(size=n_new) for s in spread]
 
 
 def test_one_group_is_the_t_test_of_scipy():
@@ -17,7 +18,10 @@ def test_one_group_is_the_t_test_of_scipy():
     (fall,) = group_falls([before], [now], 0.01)
     # a single new value against a sample: the prediction interval
     t = (now[0] - before.mean()) / (before.std(ddof=1) * np.sqrt(1 / 10 + 1))
-    assert fall.p == pytest.approx(scipy.stats.t.cdf(t, 9), rel=1e-9)
+    assert fall.p == pytest.approx(scipy.stats.t.cdf(t, GROUP_DEGREES), rel=1e-9)
+    (fall,) = group_falls([before[:4]], [now], 0.01)
+    t = (now[0] - before[:4].mean()) / (before[:4].std(ddof=1) * np.sqrt(1 / 4 + 1))
+    assert fall.p == pytest.approx(scipy.stats.t.cdf(t, 3), rel=1e-9)
     assert fall.fell and not fall.rose
 
 
@@ -28,10 +32,12 @@ def test_a_reference_that_never_varies_borrows_the_spread_of_the_others():
     assert found[1] == pytest.approx(lively.std(ddof=1))
 
 
-def test_false_alarms_stay_at_most_as_stated():
-    rng, alarms, studies, alpha = np.random.default_rng(1), 0, 600, 0.05
+@pytest.mark.parametrize("tails", ["normal", "heavy"])
+def test_false_alarms_stay_at_most_as_stated(tails):
+    rng, alarms, studies, alpha = np.random.default_rng(1), 0, 1000, 0.02
+    noise = (lambda size: rng.standard_t(4, size) / np.sqrt(2)) if tails == "heavy" else rng.standard_normal
     for _ in range(studies):
-        reference, new = world(rng)
+        reference, new = world(rng, noise=noise)
         falls = [*group_falls(reference, new, alpha / 2 / 8), mean_fall(reference, new, alpha / 2)]
         alarms += any(fall.fell for fall in falls)
     assert alarms / studies <= alpha + 3 * np.sqrt(alpha * (1 - alpha) / studies)

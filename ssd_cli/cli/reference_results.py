@@ -1,0 +1,41 @@
+"""Copies of the reference results of timeseriesclassification.com, fetched once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from ssd_cli.cli.console import warn
+from ssd_cli.errors import SsdBenchError
+
+ADDRESS = "https://timeseriesclassification.com/results/ReferenceResults"
+
+
+def fetch(place: str) -> Path:
+    """A copy of one file, from the cache where it is there.
+
+    ``$SSD_BENCH_REFERENCE_RESULTS`` replaces the address: another one, or a folder with the same layout, which is read as it is.
+
+    Raises
+    ------
+    SsdBenchError
+        The file is not there, or could not be fetched.
+    """
+    from ssd_cli.archives.cache import cache_root
+    from ssd_cli.archives.transport import RemoteFile, Transport
+
+    address = os.environ.get("SSD_BENCH_REFERENCE_RESULTS") or ADDRESS
+    if "://" not in address:
+        path = Path(address) / place
+        if not path.is_file():
+            raise SsdBenchError(
+                f"There is no {path}.", "Expected the layout of the reference results, in $SSD_BENCH_REFERENCE_RESULTS."
+            )
+        return path
+    copy = cache_root() / "results" / hashlib.sha256(address.encode()).hexdigest()[:16] / place
+    if not copy.is_file():
+        warn(f"Fetching {address}/{place}; the next time the copy {copy} is used.")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        Transport().download(RemoteFile(copy.name, f"{address}/{place}"), copy)
+    return copy
