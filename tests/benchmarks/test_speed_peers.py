@@ -70,6 +70,7 @@ def test_a_run_from_start_to_table(tmp_path):
     found = json.loads((tmp_path / "out" / "speed_peers.json").read_text())
     epochs = {one["column"]: [len(laps) for laps in one["seconds"]] for one in found["measurements"]}
     assert epochs == {"ssd-bench": [2], "textbook": [2]}
+    assert {one["execution"] for one in found["measurements"]} == {"fast", ""}  # what a run plans; the textbook has no choice
 
 
 @pytest.mark.parametrize(
