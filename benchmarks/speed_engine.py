@@ -26,6 +26,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import textbook
 import torch
@@ -77,16 +78,24 @@ def main() -> None:
         for shape in options.shapes:
             turns += measure(backbone, shape, options)
             print(*row([turn for turn in turns if (turn.backbone, turn.shape) == (backbone, shape)]), flush=True)
-    text = "\n".join(
-        [__doc__ or "", sentence(machine), f"torch {torch.__version__}, threads: {options.threads}", "", *table(turns)]
-    )
+            text = page(machine, turns)
+            if options.out:  # after every row: a run that is cut off leaves what it has measured
+                write(options, text, {"machine": machine, "turns": [asdict(turn) for turn in turns]})
     print("\n" + text)
-    if options.out:
-        options.out.mkdir(parents=True, exist_ok=True)
-        name = f"engine_{options.threads}_thread{'s' if options.threads > 1 else ''}"
-        (options.out / f"{name}.txt").write_text(text + "\n")
-        record = {"machine": machine, "turns": [asdict(turn) for turn in turns]}
-        (options.out / f"{name}.json").write_text(json.dumps(record, separators=(",", ":")) + "\n")
+
+
+def page(machine: dict[str, Any], turns: list[Turn]) -> str:
+    """What was done, where, and the table."""
+    where = [sentence(machine), f"torch {machine['torch']}, threads: {machine['threads']}"]
+    return "\n".join([__doc__ or "", machine["command"], *where, "", *table(turns)]) + "\n"
+
+
+def write(options: argparse.Namespace, text: str, record: dict[str, Any]) -> None:
+    """The page and all turns."""
+    options.out.mkdir(parents=True, exist_ok=True)
+    place = options.out / f"engine_{options.threads}_thread{'s' if options.threads > 1 else ''}"
+    place.with_suffix(".txt").write_text(text)
+    place.with_suffix(".json").write_text(json.dumps(record, separators=(",", ":")) + "\n")
 
 
 def measure(backbone: str, shape: str, options: argparse.Namespace) -> list[Turn]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from ssd_cli.training.predict import freeze, outputs, predict_proba
 BACKBONES = ("inception", "h-inception", "resnet", "fcn", "lite")
 TEST_SETS = {"GunPoint": (150, 150), "ItalyPowerDemand": (1029, 24), "OSULeaf": (242, 427)}
 """Cases and time steps of the archive's own test sets."""
+HEAD = ("backbone", "test set", "plain ms", "deployed", "quotient", "one case: plain", "deployed", "quotient")
 
 
 def row(backbone: str, title: str, size: tuple[int, int], rounds: int) -> tuple[str, ...]:
@@ -50,28 +52,32 @@ def row(backbone: str, title: str, size: tuple[int, int], rounds: int) -> tuple[
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--backbones", type=lambda text: text.split(","), default=list(BACKBONES))
     parser.add_argument("--threads", type=lambda text: list(map(int, text.split(","))), default=[1, 2])
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--quick", action="store_true", help="one round of Inception")
+    parser.add_argument("--quick", action="store_true", help="one round of the first backbone")
     parser.add_argument("--out", type=Path, help="folder for inference.txt")
     options = parser.parse_args()
-    machine, tables = describe(), []
+    machine = describe()
+    tables: dict[int, list[tuple[str, ...]]] = {}
     for threads in options.threads:
         torch.set_num_threads(threads)
-        lines: list[tuple[str, ...]] = [
-            ("backbone", "test set", "plain ms", "deployed", "quotient", "one case: plain", "deployed", "quotient")
-        ]
-        for backbone in BACKBONES[: 1 if options.quick else None]:
+        tables[threads] = [HEAD]
+        for backbone in options.backbones[: 1 if options.quick else None]:
             for title, size in TEST_SETS.items():
-                lines.append(row(backbone, title, size, 1 if options.quick else options.rounds))
-                print(threads, *lines[-1], flush=True)
-        tables.append(f"threads: {threads}\n\n{aligned(lines)}")
+                tables[threads].append(row(backbone, title, size, 1 if options.quick else options.rounds))
+                print(threads, *tables[threads][-1], flush=True)
+                if options.out:  # after every row: a run that is cut off leaves what it has measured
+                    options.out.mkdir(parents=True, exist_ok=True)
+                    (options.out / "inference.txt").write_text(page(machine, tables))
+    print("\n" + page(machine, tables))
+
+
+def page(machine: dict[str, Any], tables: dict[int, list[tuple[str, ...]]]) -> str:
+    """What was done, where, and a table for each number of threads."""
     head = f"{machine['command']}\n{sentence(machine)}\ntorch {torch.__version__}"
-    text = "\n\n".join([(__doc__ or "").strip(), head, *tables]) + "\n"
-    print("\n" + text)
-    if options.out:
-        options.out.mkdir(parents=True, exist_ok=True)
-        (options.out / "inference.txt").write_text(text)
+    parts = [f"threads: {threads}\n\n{aligned(lines)}" for threads, lines in tables.items()]
+    return "\n\n".join([(__doc__ or "").strip(), head, *parts]) + "\n"
 
 
 if __name__ == "__main__":

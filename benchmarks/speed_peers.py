@@ -232,9 +232,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--peers-dir", type=Path, default=Path("build/peers"), help="environments of the peers")
     parser.add_argument("--limit", type=float, default=300, help="seconds after which a peer is given up")
     parser.add_argument("--out", type=Path, help="folder for speed_peers.md and speed_peers.json")
-    parser.add_argument(
-        "--add", action="store_true", help="keep the measurements that --out holds, and add other shapes or networks"
-    )
+    parser.add_argument("--add", action="store_true", help="keep what --out holds, and add other shapes or networks")
     options = parser.parse_args()
     default_shapes = (*BUNDLED[:2], "OSULeaf-like") if options.quick else (*BUNDLED, *SYNTHETIC)
     options.shapes = options.shapes.split(",") if options.shapes else list(default_shapes)
