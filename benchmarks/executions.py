@@ -57,11 +57,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--backbones", type=lambda text: text.split(","), default=list(BACKBONES))
     options = parser.parse_args()
     machine, cells = describe(), options.out / "executions" / "cells"
     for engine in ENGINES:
-        subprocess.run(command(engine, cells / engine, options.workers), check=True)
-    pairs = collect(cells)
+        subprocess.run(command(engine, cells / engine, options.backbones, options.workers), check=True)
+    pairs = collect(cells, options.backbones)
     with (options.out / "executions.csv").open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerows([Pair._fields, *([*pair[:3], f"{pair.plain:.4f}", f"{pair.fast:.4f}"] for pair in pairs)])
@@ -71,15 +72,15 @@ def main() -> None:
     print(table(pairs))
 
 
-def command(engine: str, out: Path, workers: int) -> list[str]:
+def command(engine: str, out: Path, backbones: list[str], workers: int) -> list[str]:
     """The command line of all cells by one execution."""
     options = {"engine": engine, "out": out, "workers": workers, "method": "single", "recipe": "fast", "seeds": N_SEEDS}
-    names = [("dataset", name) for name in DATASETS] + [("backbone", name) for name in BACKBONES]
+    names = [("dataset", name) for name in DATASETS] + [("backbone", name) for name in backbones]
     words = [word for name, value in [*options.items(), *names] for word in (f"--{name}", str(value))]
     return [sys.executable, "-m", "ssd_cli", "run", *words, "--no-download", "--discard-networks"]
 
 
-def collect(cells: Path) -> list[Pair]:
+def collect(cells: Path, backbones: list[str]) -> list[Pair]:
     """Accuracies of all pairs; the executions are what the records say."""
     found = {}
     for engine in ENGINES:
@@ -87,7 +88,7 @@ def collect(cells: Path) -> list[Pair]:
             if record.status != "ok" or record.identity["execution"] != engine:
                 raise SystemExit(f"{record.cell} by {engine}: {record.status}, {record.identity['execution']}. Delete {cells}.")
             found[record.cell.backbone, record.cell.dataset, record.cell.seed, engine] = 100 * record.scores["accuracy"]
-    keys = [(backbone, name, seed) for backbone in BACKBONES for name in DATASETS for seed in range(N_SEEDS)]
+    keys = [(backbone, name, seed) for backbone in backbones for name in DATASETS for seed in range(N_SEEDS)]
     return [Pair(*key, *(found[*key, engine] for engine in ENGINES)) for key in keys]
 
 
@@ -100,6 +101,11 @@ def interval(values: list[float]) -> tuple[float, float, float]:
     return mean, mean - half, mean + half
 
 
+def backbones_of(pairs: list[Pair]) -> list[str]:
+    """The backbones of the pairs, in their order."""
+    return list(dict.fromkeys(pair.backbone for pair in pairs))
+
+
 def by_dataset(pairs: list[Pair]) -> dict[str, list[float]]:
     """Differences of each dataset, seed by seed."""
     return {name: [pair.difference for pair in pairs if pair.dataset == name] for name in DATASETS}
@@ -109,7 +115,7 @@ def table(pairs: list[Pair]) -> str:
     """Mean accuracies, differences and intervals, in Markdown."""
     lines = ["| backbone | dataset | plain % | fast % | difference, points | 90 % interval |", "|---|---|--:|--:|--:|---|"]
     verdicts = []
-    for backbone in BACKBONES:
+    for backbone in backbones_of(pairs):
         own = [pair for pair in pairs if pair.backbone == backbone]
         groups = {**{name: [pair for pair in own if pair.dataset == name] for name in DATASETS}, "**all**": own}
         for name, group in groups.items():
@@ -129,9 +135,10 @@ def draw(pairs: list[Pair]) -> Figure:
     """Every difference, and the mean with its interval, for each backbone."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8.4, 3.1), layout="constrained")
-    panels = figure.subplots(1, len(BACKBONES), sharex=True, sharey=True)
-    for axes, backbone in zip(panels, BACKBONES, strict=True):
+    names = backbones_of(pairs)
+    figure = Figure(figsize=(2.4 + 3 * len(names), 3.1), layout="constrained")
+    panels = figure.subplots(1, len(names), sharex=True, sharey=True, squeeze=False)[0]
+    for axes, backbone in zip(panels, names, strict=True):
         own = [pair for pair in pairs if pair.backbone == backbone]
         axes.axvspan(-BOUND, BOUND, color="#eeeeee", zorder=0)
         axes.axvline(0, color="#555555", linewidth=0.8, zorder=1)
