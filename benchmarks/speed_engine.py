@@ -1,7 +1,7 @@
 """Training steps and predictions of every execution, beside the textbook's step and the floor that a matrix product sets.
 
     python benchmarks/speed_engine.py --out results/speed               # one thread, the whole table
-    python benchmarks/speed_engine.py --threads 2 --backbones inception,resnet --shapes 50x150,64x427,64x24
+    python benchmarks/speed_engine.py --threads 2 --backbones inception,resnet --shapes 50x150,64x427,64x24 --out results/speed
     python benchmarks/speed_engine.py --quick                           # a look, in under two minutes
 
 A step is forward, backward and Adam, on a batch that is already there. The textbook's step is that of textbook.py with torch's
@@ -26,12 +26,14 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import textbook
 import torch
 from machine import describe, sentence
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
+from turns import steps_of, turn
 
 from ssd_cli.backbones import backbones
 from ssd_cli.training.engine import bind, fold, kept_memory, plan
@@ -40,8 +42,6 @@ BACKBONES = ("inception", "h-inception", "resnet", "fcn", "lite")
 SHAPES = ("50x150", "64x427", "64x24", "5x150", "16x427", "64x1460", "64x150", "40x100x6", "40x100x24")
 QUICK = ("50x150", "64x24")
 N_CLASSES = 6
-STEPS_OF_A_TURN = 20_000
-"""Cases times steps that a turn is about."""
 
 
 @dataclass(frozen=True)
@@ -78,22 +78,30 @@ def main() -> None:
         for shape in options.shapes:
             turns += measure(backbone, shape, options)
             print(*row([turn for turn in turns if (turn.backbone, turn.shape) == (backbone, shape)]), flush=True)
-    text = "\n".join(
-        [__doc__ or "", sentence(machine), f"torch {torch.__version__}, threads: {options.threads}", "", *table(turns)]
-    )
+            text = page(machine, turns)
+            if options.out:  # after every row: a run that is cut off leaves what it has measured
+                write(options, text, {"machine": machine, "turns": [asdict(turn) for turn in turns]})
     print("\n" + text)
-    if options.out:
-        options.out.mkdir(parents=True, exist_ok=True)
-        name = f"engine_{options.threads}_thread{'s' if options.threads > 1 else ''}"
-        (options.out / f"{name}.txt").write_text(text + "\n")
-        record = {"machine": machine, "turns": [asdict(turn) for turn in turns]}
-        (options.out / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+def page(machine: dict[str, Any], turns: list[Turn]) -> str:
+    """What was done, where, and the table."""
+    where = [sentence(machine), f"torch {machine['torch']}, threads: {machine['threads']}"]
+    return "\n".join([__doc__ or "", machine["command"], *where, "", *table(turns)]) + "\n"
+
+
+def write(options: argparse.Namespace, text: str, record: dict[str, Any]) -> None:
+    """The page and all turns."""
+    options.out.mkdir(parents=True, exist_ok=True)
+    place = options.out / f"engine_{options.threads}_thread{'s' if options.threads > 1 else ''}"
+    place.with_suffix(".txt").write_text(text)
+    place.with_suffix(".json").write_text(json.dumps(record, separators=(",", ":")) + "\n")
 
 
 def measure(backbone: str, shape: str, options: argparse.Namespace) -> list[Turn]:
     """All rounds of a backbone on a shape: training steps, then predictions."""
     n_cases, n_timepoints, n_channels = [*map(int, shape.split("x")), 1][:3]
-    steps = max(1, min(20, round(STEPS_OF_A_TURN / (n_cases * n_timepoints))))
+    steps = steps_of(n_cases * n_timepoints)
     torch.manual_seed(0)
     x, y = torch.randn(n_cases, n_channels, n_timepoints), torch.randint(N_CLASSES, (n_cases,))
     turns = []
@@ -140,18 +148,6 @@ def prediction_columns(backbone: str, x: Tensor) -> dict[str, Callable[[], None]
     return {"plain": lambda: network(x).logits, "deployed": lambda: deployed(x).logits}
 
 
-def turn(step: Callable[[], None], steps: int) -> tuple[float, float]:
-    """Median wall and CPU time of a step in milliseconds, after one that is not counted."""
-    walls, cpus = [], []
-    for i in range(steps + 1):
-        wall, cpu = time.perf_counter(), time.process_time()
-        step()
-        if i:
-            walls.append(time.perf_counter() - wall)
-            cpus.append(time.process_time() - cpu)
-    return statistics.median(walls) * 1e3, statistics.median(cpus) * 1e3
-
-
 def count(backbone: str, x: Tensor, training: bool) -> float:
     """Floating-point operations of a step, or of a prediction, of the plain network."""
     network = backbones.get(backbone)().build(x.shape[1], N_CLASSES)
@@ -163,10 +159,10 @@ def count(backbone: str, x: Tensor, training: bool) -> float:
 
 
 def gemm_rate() -> float:
-    """Floating-point operations a second of a float32 matrix product: the best of five."""
+    """Floating-point operations a second of a float32 matrix product: the best of three."""
     a, b = torch.randn(2048, 2048), torch.randn(2048, 2048)
     times = []
-    for _ in range(6):
+    for _ in range(4):
         start = time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
         a @ b
         times.append((time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()) - start)

@@ -3,6 +3,7 @@
     python benchmarks/speed_peers.py --out results/speed          # the whole table
     python benchmarks/speed_peers.py --quick                      # one round of three sets
     python benchmarks/speed_peers.py --peers textbook --shapes 64x150 --networks lite --threads 1 --cells none
+    python benchmarks/speed_peers.py --out results/speed --add --shapes ACSF1-like,1000x500 --cells none       # joins what is there
 
 Every peer trains the same networks, batch size and epochs in a process of its own, in its own environment (peers/README.md), one
 after another, in another order in every round; a peer without an environment is left out, with the reason. Then several cells at
@@ -181,15 +182,16 @@ def measure(options: argparse.Namespace, crews: Crews, shapes: list[Shape]) -> l
     return measurements
 
 
-def report(options: argparse.Namespace, machine: dict, crews: Crews, measurements: list[Measurement]) -> str:
+def report(options: argparse.Namespace, runs: list[dict], measurements: list[Measurement]) -> str:
     """The page."""
     results = Results(measurements)
-    versions = "; ".join(
-        f"{peer}: {', '.join(f'{name} {version}' for name, version in found.items())}" for peer, found in crews.versions().items()
-    )
-    parts = ["# Training speed beside its peers", f"`{machine['command']}`", sentence(machine), f"Versions: {versions}."]
-    parts += [f"Engine of ssd-bench: {options.engine}; batch size {options.batch_size}; rounds {options.rounds}."]
-    parts += [f"Left out: {peer}: {reason}." for peer, reason in crews.left_out.items()]
+    parts = ["# Training speed beside its peers"]
+    for run in runs:
+        parts += [f"`{run['machine']['command']}`", sentence(run["machine"])]
+        parts += [f"Left out: {peer}: {reason}." for peer, reason in run["left_out"].items()]
+    named = {peer: found for run in runs for peer, found in run["versions"].items()}
+    versions = (f"{peer}: {', '.join(f'{name} {version}' for name, version in found.items())}" for peer, found in named.items())
+    parts += [f"Versions: {'; '.join(versions)}.", f"Engine of ssd-bench: {options.engine}; batch size {options.batch_size}."]
     parts += [f"## Milliseconds an epoch, one training; threads: {options.threads}", epoch_table(results, options.threads)]
     if any(one.processes > 1 for one in measurements):
         parts += [
@@ -198,6 +200,12 @@ def report(options: argparse.Namespace, machine: dict, crews: Crews, measurement
             cells_table(results, options.workers, options.threads),
         ]
     return "\n\n".join([*parts, "## What differs in the work", notes(results)]) + "\n"
+
+
+def before(path: Path) -> tuple[list[dict], list[Measurement]]:
+    """The runs and measurements that a file holds; none where there is none."""
+    found = json.loads(path.read_text()) if path.exists() else {"runs": [], "measurements": []}
+    return found["runs"], [Measurement(**one) for one in found["measurements"]]
 
 
 def _say(text: str) -> None:
@@ -224,6 +232,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--peers-dir", type=Path, default=Path("build/peers"), help="environments of the peers")
     parser.add_argument("--limit", type=float, default=300, help="seconds after which a peer is given up")
     parser.add_argument("--out", type=Path, help="folder for speed_peers.md and speed_peers.json")
+    parser.add_argument("--add", action="store_true", help="keep what --out holds, and add other shapes or networks")
     options = parser.parse_args()
     default_shapes = (*BUNDLED[:2], "OSULeaf-like") if options.quick else (*BUNDLED, *SYNTHETIC)
     options.shapes = options.shapes.split(",") if options.shapes else list(default_shapes)
@@ -241,20 +250,21 @@ def _options() -> argparse.Namespace:
 def main() -> None:
     """Measure, print, and write where asked."""
     options, machine = _options(), describe()
+    runs, measurements = before(options.out / "speed_peers.json") if options.add and options.out else ([], [])
     with tempfile.TemporaryDirectory(prefix="speed-peers-") as folder:
         shapes = [prepare(name, Path(folder)) for name in options.shapes]
         crews = Crews(options, Path(folder))
         try:
-            measurements = measure(options, crews, shapes)
-            page = report(options, machine, crews, measurements)
-            data = {"machine": machine, "versions": crews.versions(), "left_out": crews.left_out, "engine": options.engine}
+            measurements += measure(options, crews, shapes)
+            runs.append({"machine": machine, "versions": crews.versions(), "left_out": crews.left_out, "engine": options.engine})
         finally:
             crews.close()
+    page = report(options, runs, measurements)
     print(page, end="")
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
-        data["measurements"] = [asdict(one) for one in measurements]
-        (options.out / "speed_peers.json").write_text(json.dumps(data, indent=1) + "\n")
+        data = {"runs": runs, "measurements": [asdict(one) for one in measurements]}
+        (options.out / "speed_peers.json").write_text(json.dumps(data, separators=(",", ":")) + "\n")
         (options.out / "speed_peers.md").write_text(page)
 
 

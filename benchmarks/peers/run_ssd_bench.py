@@ -1,14 +1,16 @@
-"""Serve ssd-bench's own training path: `Workbench.member`, as every method calls it.
+"""Serve ssd-bench's own training path: `Workbench.member`, as every method calls it, by the execution that a run would plan.
 
 Its first epoch includes all that happens before it: the network's making and its key.
 """
 
 import os
 
+import torch
 from serve import Fitted, Stopwatch, serve
 
 from ssd_cli.backbones.registry import backbones
 from ssd_cli.protocol.containers import TrainingSet
+from ssd_cli.training.engine import kept_memory, plan
 from ssd_cli.training.recipe import Recipe
 from ssd_cli.training.workbench import Workbench
 
@@ -22,10 +24,16 @@ def fit(network: str, X, y, batch_size: int, epochs: int) -> Fitted:
     """Train one network; see serve.py."""
     training_set = TrainingSet(X, y, int(y.max()) + 1, "speed")
     recipe = Recipe(epochs=epochs, batch_size=batch_size, batch_divisor=0).for_backbone(network)
+    backbone, size = backbones.get(network)(), recipe.batch(len(y))
+    execution = ENGINE
+    if ENGINE == "auto":
+        built = backbone.build(X.shape[1], training_set.n_classes)
+        execution = plan(built, X.shape[1], X.shape[2], size, threads=torch.get_num_threads(), epochs=epochs)
     watch = Stopwatch()
-    bench = Workbench(training_set, backbones.get(network)(), {"name": network}, recipe, seed=0, on_epoch=watch.lap)
-    watch.start()
-    bench.member()
+    bench = Workbench(training_set, backbone, {"name": network}, recipe, seed=0, execution=execution, on_epoch=watch.lap)
+    with kept_memory(size * X.shape[2]):  # as a worker does around every cell
+        watch.start()
+        bench.member()
     return Fitted({"ssd-bench": watch.laps}, bench.execution)
 
 

@@ -70,6 +70,18 @@ def test_a_run_from_start_to_table(tmp_path):
     found = json.loads((tmp_path / "out" / "speed_peers.json").read_text())
     epochs = {one["column"]: [len(laps) for laps in one["seconds"]] for one in found["measurements"]}
     assert epochs == {"ssd-bench": [2], "textbook": [2]}
+    assert {one["execution"] for one in found["measurements"]} == {"fast", ""}  # what a run plans; the textbook has no choice
+
+
+def test_a_table_is_measured_in_parts(tmp_path):
+    options = ("--peers", "textbook", "--networks", "lite", "--rounds", "1", "--epochs", "1", "--threads", "1", "--cells", "none")
+    for shape in ("12x20", "10x24"):
+        done = run(*options, "--shapes", shape, "--out", tmp_path, "--add")
+    assert [line.split(" | ")[0] for line in done.stdout.splitlines() if "| lite |" in line] == [
+        "| 12x20 (12 × 1 × 20)",
+        "| 10x24 (10 × 1 × 24)",
+    ]
+    assert done.stdout.count("Python") == 2  # where each part was measured
 
 
 @pytest.mark.parametrize(

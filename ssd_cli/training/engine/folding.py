@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -43,14 +44,18 @@ class Deployed:
     """
 
     def __init__(self, network: Network) -> None:
-        inner = network.inner if isinstance(network, MaskedNetwork) else network
-        self.network = fold_norms(network)
-        self._direct: NetworkLike = self.network
-        self._spectral: NetworkLike | None = None
-        if isinstance(inner, ResNetNetwork | FCNNetwork):
-            self._direct = bind(self.network, "fast")
-        if isinstance(inner, InceptionNetwork):
-            self._spectral = bind(copy.deepcopy(network).eval().requires_grad_(False), "fast")
+        self._inner = network.inner if isinstance(network, MaskedNetwork) else network
+        self._frozen = _frozen_copy(network)
+        self._spectral = bind(self._frozen, "fast") if isinstance(self._inner, InceptionNetwork) else None
+
+    @cached_property
+    def network(self) -> Network:
+        """The folded network; made when it is first needed, since folding takes as long as predicting some cases."""
+        return _fold_norms(self._frozen if self._spectral is None else _frozen_copy(self._frozen))
+
+    @cached_property
+    def _direct(self) -> NetworkLike:
+        return bind(self.network, "fast") if isinstance(self._inner, ResNetNetwork | FCNNetwork) else self.network
 
     @torch.no_grad()
     def __call__(self, x: Tensor) -> Outputs:
@@ -73,7 +78,14 @@ def fold_norms(network: Network) -> Network:
     The outputs equal those of the network in evaluation mode, to rounding error. Norms become the identity. A network of a kind
     that is not known here is only copied.
     """
-    folded = copy.deepcopy(network).eval().requires_grad_(False)
+    return _fold_norms(_frozen_copy(network))
+
+
+def _frozen_copy(network: Network) -> Network:
+    return copy.deepcopy(network).eval().requires_grad_(False)
+
+
+def _fold_norms(folded: Network) -> Network:
     for module in list(folded.modules()):
         if isinstance(module, InceptionModule):
             _fold_branches(module, [*module.convolutions, module.pooled])
