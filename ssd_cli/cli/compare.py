@@ -63,6 +63,12 @@ def compare(
     others: Annotated[
         list[Path] | None, typer.Option("--with", help="Results of another tool: a tsml folder, or a CSV 'dataset,method,…'.")
     ] = None,
+    deployed: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--deployed", help="Files of 'ssd-bench export', or a folder of them: their size and latency beside accuracy."
+        ),
+    ] = None,
     formats: Annotated[str, typer.Option("--format", metavar="svg,png,pdf", help="Formats of the figures.")] = "svg,png",
 ) -> None:
     """Rank the methods, test every pair, and write tables (CSV, Markdown, LaTeX) and a critical-difference diagram."""
@@ -84,6 +90,10 @@ def compare(
     if known or others:
         externals = lambda resamples: [*load(known), *(one for path in others or [] for one in foreign(path, resamples))]  # noqa: E731
     comparison = compare_folders(folders or [], missing, alpha, _announce, convention=convention, rope=rope, externals=externals)
+    if deployed:
+        from ssd_cli.leaderboard.deployed import with_deployed
+
+        comparison = with_deployed(comparison, deployed, folders or [])
     for text in comparison.warnings:
         warn(f"Warning: {text}")
     console = _console()
