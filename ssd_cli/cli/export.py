@@ -79,7 +79,7 @@ def export(
 def predict(
     model: Annotated[str, typer.Argument(metavar="MODEL.onnx", help="A file of 'ssd-bench export'.", show_default=False)],
     series: Annotated[
-        Path | None, typer.Argument(metavar="[X.npz|ts|csv|parquet]", help="Series to classify; .npz needs X only.")
+        Path | None, typer.Argument(metavar="[X.npz|ts|csv|parquet]", help="Series to classify, with or without labels.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="CSV to write; default standard output.")] = None,
     stream: Annotated[
@@ -98,7 +98,7 @@ def predict(
     assert series is not None
     from ssd_cli.deployment.series import read_series
 
-    X, y = read_series(series)
+    X, y = read_series(series, True if loaded.about["equal_length"] else None)
     if y is not None and (unknown := sorted(set(y) - set(loaded.classes))):
         raise SsdBenchError(
             f"{series} has the class {unknown[0]}, which the model does not know.", f"It knows {', '.join(loaded.classes)}."
