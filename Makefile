@@ -4,6 +4,7 @@
 # make torture  the long tests (kills, again and again)
 # make peers    environments of the libraries that benchmarks/speed_peers.py compares with
 # make pilot    the pilot under results/pilot (needs $SSD_BENCH_DATA)
+# make contestants  networks beside other libraries' classifiers, under results/contestants (needs $SSD_BENCH_DATA)
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -12,7 +13,7 @@ READY := $(VENV)/.ready
 # Two test processes of one thread each: two threads each on two cores would be many times slower than one.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint torture peers pilot clean
+.PHONY: demo test lint torture peers pilot contestants clean
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -42,6 +43,10 @@ peers:
 pilot: $(READY)
 	$(BIN)/ssd-bench run benchmarks/pilot.yaml --out results/pilot/cells
 	$(BIN)/ssd-bench compare results/pilot/cells -o results/pilot --missing complete
+
+contestants: $(READY)
+	$(BIN)/ssd-bench run benchmarks/contestants.yaml --out results/contestants/cells
+	$(BIN)/ssd-bench compare results/contestants/cells -o results/contestants
 
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info

@@ -103,7 +103,7 @@ def predict(
         raise SsdBenchError(
             f"{series} has the class {unknown[0]}, which the model does not know.", f"It knows {', '.join(loaded.classes)}."
         )
-    probabilities = loaded.predict_proba(X)
+    probabilities = loaded.predict_proba(X, f"{series}, case")
     lines = [_header(loaded), *(f"{case},{_row(loaded, row)}" for case, row in enumerate(probabilities))]
     if out is None:
         say("\n".join(lines))
@@ -119,7 +119,7 @@ def _stream(model: Model) -> None:
     for number, line in enumerate(filter(str.strip, sys.stdin)):
         window = _window(line, number)
         start = time.perf_counter()
-        (row,) = model.predict_proba([window])
+        (row,) = model.predict_proba([window], "Window", number)
         milliseconds = (time.perf_counter() - start) * 1e3
         print(f"{number},{_row(model, row)}", flush=True)
         warn(f"{number}: {milliseconds:.3f} ms")
@@ -133,7 +133,7 @@ def _window(line: str, number: int) -> Series:
         return np.array(channels, dtype=np.float64)
     except ValueError as error:
         raise SsdBenchError(
-            f"Window {number} of standard input cannot be read.", "Expected a line of numbers: values by comma, channels by colon."
+            f"Window {number} cannot be read.", "Expected a line of numbers: values by comma, channels by colon."
         ) from error
 
 

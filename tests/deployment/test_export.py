@@ -193,14 +193,17 @@ def test_predict_says_what_does_not_fit(model, predict, tmp_path):
         return " ".join(done.stderr.split())
 
     np.savez(tmp_path / "long.npz", X=np.zeros((2, 1, 30)))
-    assert "(1, 30)" in (said := message(model, tmp_path / "long.npz", code=1)) and "1 channels and 24 steps" in said
+    said = message(model, tmp_path / "long.npz", code=1)
+    assert "long.npz, case 0 has the shape (1, 30). The model expects 1 channel and 24 steps." in said
     np.savez(tmp_path / "wide.npz", X=np.zeros((2, 3, 24)))
     assert "(3, 24)" in message(model, tmp_path / "wide.npz", code=1)
     np.savez(tmp_path / "text.npz", X=np.array([["a", "b"]]))
     assert "Expected numbers" in message(model, tmp_path / "text.npz", code=1)
     np.savez(tmp_path / "classes.npz", X=np.ones((1, 1, 24)), y=np.array(["walrus"]))
     assert "walrus" in message(model, tmp_path / "classes.npz", code=1)
-    assert "Window 0" in message(model, "--stream", text="1,2,apple\n", code=1)
+    assert "Window 0 cannot be read" in message(model, "--stream", text="1,2,apple\n", code=1)
+    windows = [",".join("1" * length) for length in (24, 24, 23)]
+    assert "Window 2 has the shape (1, 23)" in message(model, "--stream", text="\n".join(windows), code=1)
     half = tmp_path / "half.onnx"
     for part in (0, 0.01, 0.5, 0.99):
         half.write_bytes(model.read_bytes()[: int(model.stat().st_size * part)])
