@@ -72,7 +72,8 @@ def export(
     rows = [(text, *(_number(report[kind].get(key)) for kind in kinds)) for key, text in names.items()]
     table([f"{trained.record.cell.dataset}, {trained.record.cell.method}", *kinds], rows)
     if "macs" in report:
-        say(f"\n{report['networks']} networks, {report['macs']:,} multiply-accumulates a series; latency: onnxruntime, one thread.")
+        networks = "1 network" if report["networks"] == 1 else f"{report['networks']} networks"
+        say(f"\n{networks}, {report['macs']:,} multiply-accumulates a series; latency: onnxruntime, one thread.")
     say(f"Written to {out}" + (f" and {out.name}.json" if format_ is Format.onnx else ""))
 
 

@@ -16,7 +16,7 @@ import torch
 from ssd_cli import __version__
 from ssd_cli.archives.dataset import Series
 from ssd_cli.costs.measure import MACS_CONVENTION, count_macs
-from ssd_cli.deployment.fold import fold_batch_norms
+from ssd_cli.deployment.fold import drop_notes, fold_batch_norms
 from ssd_cli.deployment.graph import DeployedPredictor
 from ssd_cli.deployment.runtime import INPUT, METADATA_KEY, OUTPUT, Model, load_model
 from ssd_cli.deployment.trained import Trained
@@ -64,6 +64,7 @@ def export_onnx(trained: Trained, path: Path, int8: bool = False) -> dict[str, A
         ) from error
     model = _graph(trained)
     left = fold_batch_norms(model)
+    drop_notes(model)
     _describe(model, trained)
     onnx.checker.check_model(model)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -64,6 +64,8 @@ def test_the_graph_computes_what_the_run_stored(results, tmp_path, method, backb
     assert report["networks"] == len(cell.networks) and report["macs"] > 0 and report["float"]["latency_ms_p50"] > 0
     assert report["float"]["size_bytes"] == (tmp_path / "model.onnx").stat().st_size
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.onnx", "model.onnx.json"]
+    content = (tmp_path / "model.onnx").read_bytes()
+    assert b"site-packages" not in content and b"graph.py" not in content  # notes of the exporter name folders
     model = load_model(tmp_path / "model.onnx")
     assert tuple(model.classes) == cell.classes and model.about["cell"]["method"] == method
     np.testing.assert_allclose(model.predict_proba(cell.test[:1]), stored[:1], atol=1e-5)
