@@ -7,6 +7,7 @@
 # make results  every table, figure and page under results/ again, from the cells stored there
 # make pilot    the pilot under results/pilot (needs $SSD_BENCH_DATA)
 # make study-tables    tables and figures of the study, from the archives of its cells
+# make contestants  networks beside other libraries' classifiers, under results/contestants (needs $SSD_BENCH_DATA)
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -15,7 +16,7 @@ READY := $(VENV)/.ready
 # Two test processes of one thread each: two threads each on two cores would be many times slower than one.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint torture gate results peers pilot study-tables clean
+.PHONY: demo test lint torture gate results peers pilot contestants study-tables clean
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -57,6 +58,10 @@ pilot: $(READY)
 
 study-tables: $(READY)
 	$(BIN)/python benchmarks/study/analyse.py --cells results/study/cells --out results/study
+
+contestants: $(READY)
+	$(BIN)/ssd-bench run benchmarks/contestants.yaml --out results/contestants/cells
+	$(BIN)/ssd-bench compare results/contestants/cells -o results/contestants --deployed results/contestants/exports
 
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info

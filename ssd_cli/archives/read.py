@@ -40,7 +40,7 @@ def read_source(name: str, source: Source) -> Dataset:
     return make_dataset(name, train, test)
 
 
-def read_part(path: Path, subjects: Path | None = None, equal_length: bool | None = None) -> Part:
+def read_part(path: Path, subjects: Path | None = None, equal_length: bool | None = None, missing_label: str | None = None) -> Part:
     """Read one part and, where there is one, its file of subjects.
 
     Parameters
@@ -53,8 +53,11 @@ def read_part(path: Path, subjects: Path | None = None, equal_length: bool | Non
         Whether all series of the dataset are equally long, where that is known. Formats that store a table (``.tsv``, ``.arff``,
         wide ``.csv`` and ``.parquet``) fill short series up with missing values at the end; there, values that are missing at the
         end of a series are taken for filling, unless `equal_length` is true.
+    missing_label : str, optional
+        Stands for every label where a ``.npz``, ``.csv`` or ``.parquet`` has none; by default that is an error.
     """
-    part = _reader(path.suffix)(path, equal_length)
+    labels = {"missing_label": missing_label} if path.suffix in (".npz", ".csv", ".parquet") else {}
+    part = _reader(path.suffix)(path, equal_length, **labels)
     for case, series in enumerate(part.X):
         if np.isinf(series).any():
             raise SsdBenchError(f"{path}, case {case}: a value is infinite or too large for a 64-bit number.")
@@ -66,7 +69,7 @@ def read_part(path: Path, subjects: Path | None = None, equal_length: bool | Non
     return replace(part, groups=groups)
 
 
-def _reader(extension: str) -> Callable[[Path, bool | None], Part]:
+def _reader(extension: str) -> Callable[..., Part]:
     from ssd_cli.archives.formats import arff, npz, tables, tsv
 
     readers = {

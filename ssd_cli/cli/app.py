@@ -34,6 +34,7 @@ app = typer.Typer(
 )
 app.command(short_help="Train and evaluate; go on where an earlier run ended.")(run)
 app.command(short_help="Rank and test the methods; write tables and a figure.")(compare)
+app.command(name="leaderboard", hidden=True)(compare)  # the name that some look for
 app.command(short_help="Write the page: one file to explore, send and publish.")(report)
 app.command(short_help="Show the page in a browser while a run goes on.")(serve)
 app.command(short_help="Fail where accuracy fell below a reference; for continuous integration.")(check)

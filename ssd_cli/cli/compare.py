@@ -70,6 +70,12 @@ def compare(
     others: Annotated[
         list[Path] | None, typer.Option("--with", help="Results of another tool: a tsml folder, or a CSV 'dataset,method,…'.")
     ] = None,
+    deployed: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--deployed", help="Files of 'ssd-bench export', or a folder of them: their size and latency beside accuracy."
+        ),
+    ] = None,
     formats: Annotated[str, typer.Option("--format", metavar="svg,png,pdf", help="Formats of the figures.")] = "svg,png",
     screenshot: Annotated[
         Path | None,
@@ -97,6 +103,10 @@ def compare(
 
     beside = externals if known or others else None
     comparison = compare_folders(folders or [], missing, alpha, _announce, convention=convention, rope=rope, externals=beside)
+    if deployed:
+        from ssd_cli.leaderboard.deployed import with_deployed
+
+        comparison = with_deployed(comparison, deployed, folders or [])
     for text in comparison.warnings:
         warn(f"Warning: {text}")
     _show(comparison, _console())

@@ -72,14 +72,15 @@ def export(
     rows = [(text, *(_number(report[kind].get(key)) for kind in kinds)) for key, text in names.items()]
     table([f"{trained.record.cell.dataset}, {trained.record.cell.method}", *kinds], rows)
     if "macs" in report:
-        say(f"\n{report['networks']} networks, {report['macs']:,} multiply-accumulates a series; latency: onnxruntime, one thread.")
+        networks = "1 network" if report["networks"] == 1 else f"{report['networks']} networks"
+        say(f"\n{networks}, {report['macs']:,} multiply-accumulates a series; latency: onnxruntime, one thread.")
     say(f"Written to {out}" + (f" and {out.name}.json" if format_ is Format.onnx else ""))
 
 
 def predict(
     model: Annotated[str, typer.Argument(metavar="MODEL.onnx", help="A file of 'ssd-bench export'.", show_default=False)],
     series: Annotated[
-        Path | None, typer.Argument(metavar="[X.npz|ts|csv|parquet]", help="Series to classify; .npz needs X only.")
+        Path | None, typer.Argument(metavar="[X.npz|ts|csv|parquet]", help="Series to classify, with or without labels.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="CSV to write; default standard output.")] = None,
     stream: Annotated[
@@ -98,12 +99,12 @@ def predict(
     assert series is not None
     from ssd_cli.deployment.series import read_series
 
-    X, y = read_series(series)
+    X, y = read_series(series, True if loaded.about["equal_length"] else None)
     if y is not None and (unknown := sorted(set(y) - set(loaded.classes))):
         raise SsdBenchError(
             f"{series} has the class {unknown[0]}, which the model does not know.", f"It knows {', '.join(loaded.classes)}."
         )
-    probabilities = loaded.predict_proba(X)
+    probabilities = loaded.predict_proba(X, f"{series}, case")
     lines = [_header(loaded), *(f"{case},{_row(loaded, row)}" for case, row in enumerate(probabilities))]
     if out is None:
         say("\n".join(lines))
@@ -119,7 +120,7 @@ def _stream(model: Model) -> None:
     for number, line in enumerate(filter(str.strip, sys.stdin)):
         window = _window(line, number)
         start = time.perf_counter()
-        (row,) = model.predict_proba([window])
+        (row,) = model.predict_proba([window], "Window", number)
         milliseconds = (time.perf_counter() - start) * 1e3
         print(f"{number},{_row(model, row)}", flush=True)
         warn(f"{number}: {milliseconds:.3f} ms")
@@ -133,7 +134,7 @@ def _window(line: str, number: int) -> Series:
         return np.array(channels, dtype=np.float64)
     except ValueError as error:
         raise SsdBenchError(
-            f"Window {number} of standard input cannot be read.", "Expected a line of numbers: values by comma, channels by colon."
+            f"Window {number} cannot be read.", "Expected a line of numbers: values by comma, channels by colon."
         ) from error
 
 

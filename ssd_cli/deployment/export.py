@@ -16,11 +16,12 @@ import torch
 from ssd_cli import __version__
 from ssd_cli.archives.dataset import Series
 from ssd_cli.costs.measure import MACS_CONVENTION, count_macs
-from ssd_cli.deployment.fold import fold_batch_norms
+from ssd_cli.deployment.fold import drop_notes, fold_batch_norms
 from ssd_cli.deployment.graph import DeployedPredictor
 from ssd_cli.deployment.runtime import INPUT, METADATA_KEY, OUTPUT, Model, load_model
 from ssd_cli.deployment.trained import Trained
 from ssd_cli.errors import SsdBenchError
+from ssd_cli.hardware import cpu_model
 from ssd_cli.methods.base import Predictor
 from ssd_cli.methods.ens_vote import VotePredictor
 
@@ -63,6 +64,7 @@ def export_onnx(trained: Trained, path: Path, int8: bool = False) -> dict[str, A
         ) from error
     model = _graph(trained)
     left = fold_batch_norms(model)
+    drop_notes(model)
     _describe(model, trained)
     onnx.checker.check_model(model)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,13 +85,37 @@ def export_onnx(trained: Trained, path: Path, int8: bool = False) -> dict[str, A
                 "Report this.",
             )
         if int8:
-            _quantise(trained, temporary)
+            _quantise(trained, temporary, temporary)
             report["int8"] = _figures(trained, temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    path.with_name(path.name + ".json").write_text(json.dumps({**_about(trained), **report}, indent=1) + "\n", encoding="utf-8")
+    write_report(path, {**_about(trained), **report})
     return report
+
+
+def quantise_onnx(trained: Trained, path: Path, out: Path) -> dict[str, Any]:
+    """Write ``out``, the 8-bit form of ``path``, a float file that `export_onnx` wrote; the report as of ``int8=True``."""
+    report = read_report(path)
+    _quantise(trained, path, out)
+    report["int8"] = _figures(trained, out)
+    write_report(out, report)
+    return report
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """What stands beside an exported file."""
+    report: dict[str, Any] = json.loads(_beside(path).read_text(encoding="utf-8"))
+    return report
+
+
+def write_report(path: Path, report: dict[str, Any]) -> None:
+    """Put the report beside an exported file."""
+    _beside(path).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.json")
 
 
 def export_torch(trained: Trained, path: Path) -> dict[str, Any]:
@@ -179,9 +205,13 @@ def _figures(trained: Trained, path: Path) -> dict[str, Any]:
     return {
         **_parity(trained, model.predict_proba(trained.test)),
         "size_bytes": path.stat().st_size,
-        **model.latency_ms(trained.test[0]),
-        "latency_convention": "onnxruntime, CPU, batch 1, one thread",
+        **latency(model, trained.test[0]),
     }
+
+
+def latency(model: Model, series: Series) -> dict[str, Any]:
+    """Median and 95th percentile for one series, and what they were measured with and on."""
+    return {**model.latency_ms(series), "latency_convention": "onnxruntime, CPU, batch 1, one thread", "processor": cpu_model()}
 
 
 def _parity(trained: Trained, found: npt.NDArray) -> dict[str, float]:
@@ -199,15 +229,17 @@ def _filled(trained: Trained) -> list[Series]:
     return [trained.preparation.imputer.filled(series) for series in trained.test]
 
 
-def _quantise(trained: Trained, path: Path) -> None:
+def _quantise(trained: Trained, path: Path, out: Path) -> None:
     """Static quantisation, weights per channel, calibrated on up to 256 training series spread over the training set."""
     from onnxruntime import quantization
 
     model = load_model(path)
     step = max(1, len(trained.train) // CALIBRATION_CASES)
     reader = _Calibration(model, trained.train[::step][:CALIBRATION_CASES])
-    output = path.with_suffix(".int8.onnx")
-    logging.getLogger().setLevel(logging.ERROR)
+    output = out.with_name(f".{out.stem}.{os.getpid()}.int8.onnx")
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)  # the quantiser's advice to preprocess: the graph is folded already
     try:
         quantization.quantize_static(
             path,
@@ -219,8 +251,9 @@ def _quantise(trained: Trained, path: Path) -> None:
             activation_type=quantization.QuantType.QInt8,
             weight_type=quantization.QuantType.QInt8,
         )
-        output.replace(path)
+        output.replace(out)
     finally:
+        root.setLevel(level)
         output.unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""Fold batch normalisation into the convolutions before it, also through a concatenation."""
+"""Make an exported graph as small as what it computes: batch normalisation folded, the exporter's notes dropped."""
 
 from __future__ import annotations
 
@@ -67,6 +67,18 @@ def fold_batch_norms(model: onnx.ModelProto) -> int:
         graph.node.remove(norm)
     _drop_unused(graph)
     return left
+
+
+def drop_notes(model: onnx.ModelProto) -> None:
+    """Drop, in place, what the exporter notes about its work: stack traces and inferred shapes.
+
+    They name folders of the machine, and weigh more than the weights of a small network.
+    """
+    graph = model.graph
+    del graph.value_info[:], graph.metadata_props[:]
+    for part in (*graph.node, *graph.initializer, *graph.input, *graph.output):
+        del part.metadata_props[:]
+        part.doc_string = ""
 
 
 def _channels(node: Any, weights: dict[str, Any]) -> int | None:

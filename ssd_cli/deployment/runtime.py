@@ -39,8 +39,14 @@ class Model:
         """Names of the classes in the order of the probabilities."""
         return list(self.about["classes"])
 
-    def prepare(self, series: npt.NDArray) -> npt.NDArray[np.float32]:
+    def prepare(self, series: npt.NDArray, name: str = "The series") -> npt.NDArray[np.float32]:
         """One series as the graph takes it, (1, n_channels, n_timepoints): missing values filled by the rule of the training.
+
+        Parameters
+        ----------
+        series : ndarray, shape (n_channels, n_timepoints)
+        name : str
+            What an error calls it.
 
         Raises
         ------
@@ -48,22 +54,24 @@ class Model:
             It has another length, other channels or another type than the model was trained on.
         """
         if series.dtype.kind not in "fiu":
-            raise SsdBenchError(f"The series holds {series.dtype}.", "The model expects numbers.")
+            raise SsdBenchError(f"{name} holds {series.dtype}.", "The model expects numbers.")
         if series.ndim == 1:
             series = series[None]
         expected = (self.about["n_channels"], self.about["n_timepoints"])
         fits = series.ndim == 2 and series.shape[0] == expected[0] and series.shape[1] > 0
         if not fits or (self.about["equal_length"] and series.shape[1] != expected[1]):
             length = f"{expected[1]} steps" if self.about["equal_length"] else "any number of steps"
-            raise SsdBenchError(
-                f"The series has the shape {series.shape}.", f"The model expects {expected[0]} channels and {length}."
-            )
+            channels = f"{expected[0]} channel{'s' * (expected[0] != 1)}"
+            raise SsdBenchError(f"{name} has the shape {series.shape}.", f"The model expects {channels} and {length}.")
         imputer = Imputer(self.about["preparation"]["impute"], np.array(self.about["fill"]), np.zeros(0, dtype=np.int64))
         return imputer.filled(series.astype(np.float64)).astype(np.float32)[None]
 
-    def predict_proba(self, X: Sequence[Series]) -> npt.NDArray[np.float64]:
-        """Class probabilities (n_cases, n_classes) of raw series (n_channels, n_timepoints_i); equal lengths in batches."""
-        prepared = [self.prepare(series) for series in X]
+    def predict_proba(self, X: Sequence[Series], name: str = "Case", first: int = 0) -> npt.NDArray[np.float64]:
+        """Class probabilities (n_cases, n_classes) of raw series (n_channels, n_timepoints_i); equal lengths in batches.
+
+        An error calls the series `name` and its number, counted from `first`.
+        """
+        prepared = [self.prepare(series, f"{name} {number}") for number, series in enumerate(X, first)]
         probabilities = np.empty((len(X), len(self.classes)))
         lengths = np.array([series.shape[2] for series in prepared])
         for length in np.unique(lengths):

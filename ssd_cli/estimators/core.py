@@ -194,6 +194,8 @@ def _seed(random_state: Any) -> int:
 @contextmanager
 def _threads(threads: int) -> Iterator[None]:
     """Let torch use as many threads as asked for; the number is restored afterwards."""
+    if threads < 1:
+        raise ValueError(f"threads must be at least 1, not {threads}")
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(threads)

@@ -29,7 +29,7 @@ def caption(comparison: Comparison) -> list[str]:
         lines.append(f"Not different either, though not joined: {'; '.join(shown)}{more}.")
     if comparison.rope is not None:
         lines.append(f"Bayesian signed-rank test with a rope of ±{comparison.rope:g} in accuracy: in pairwise.csv.")
-    return [*lines, *_noise(comparison), *_recipes(comparison), *comparison.sources]
+    return [*lines, *_noise(comparison), *_recipes(comparison), *comparison.notes, *comparison.sources]
 
 
 def warning(comparison: Comparison) -> list[str]:

@@ -66,6 +66,8 @@ class Comparison:
     warnings : tuple of str
     sources : tuple of str
         Of the results that are not our own: name, protocol, where they stand.
+    notes : tuple of str
+        Sentences for the caption about numbers that were added, such as those of exported files.
     convention : str
         By whose rules the pairs were judged; see `CONVENTIONS`.
     cliques : tuple of (int, int)
@@ -98,6 +100,7 @@ class Comparison:
     left_out: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     convention: str = DEFAULT
     cliques: tuple[tuple[int, int], ...] = field(default=(), repr=False)
     test: str = ""

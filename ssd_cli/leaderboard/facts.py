@@ -36,6 +36,7 @@ class Facts:
     means : dict of str to ndarray (n_methods,)
         Of `SCORES`, `DISTILLATION` and `COSTS`: mean over resamples and seeds, then over the datasets that every method of the
         comparison completed. NaN where some of them lack the number. Absent where no record has it.
+        `deployed.with_deployed` adds those of exported files.
     relative : dict of str to ndarray (n_methods,)
         ``fit_alone``, ``fit_spent``, ``inference`` (MACs): geometric mean over these datasets of the ratio to the method `single`
         with the same backbone; NaN where there is none.

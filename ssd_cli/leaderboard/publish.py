@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssd_cli.leaderboard.caption import caption, warning
+from ssd_cli.leaderboard.deployed import KINDS
 from ssd_cli.statistics.ranks import TIE
 from ssd_cli.store import atomic
 
@@ -39,6 +40,16 @@ _COLUMNS: tuple[tuple[str, str, str, bool | None, float], ...] = (
     ("teacher acc.", "teacher_accuracy", ".4f", None, 1),
     ("agreement", "teacher_agreement", ".4f", None, 1),
     ("disagreement", "disagreement", ".4f", None, 1),
+    *(
+        (f"{title} {text}", f"deployed_{kind}_{figure}", form, higher, factor)
+        for kind, title in KINDS.items()
+        for text, figure, form, higher, factor in (
+            ("acc.", "accuracy", ".4f", True, 1),
+            ("kB", "size_bytes", ",.0f", None, 1e-3),
+            ("p50 [ms]", "latency_ms_p50", ".3g", None, 1),
+            ("p95 [ms]", "latency_ms_p95", ".3g", None, 1),
+        )
+    ),
 )
 Column = tuple[str, Floats, str, bool | None]
 

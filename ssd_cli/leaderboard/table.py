@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ssd_cli.leaderboard.deployed import DEPLOYED
 from ssd_cli.leaderboard.facts import COSTS, DISTILLATION, SCORES
 from ssd_cli.statistics.ranks import TIE
 from ssd_cli.store import atomic
@@ -99,7 +100,7 @@ def csv_tables(comparison: Comparison) -> dict[str, list[list[object]]]:
 def _leaderboard(comparison: Comparison) -> list[list[object]]:
     head = ["place", "name", "method", "backbone", "recipe", "average_rank", "mean_accuracy", "n_datasets", "n_results_per_dataset"]
     facts = comparison.facts
-    known = [name for name in (*SCORES, *DISTILLATION, *COSTS) if name in facts.means]
+    known = [name for name in (*SCORES, *DISTILLATION, *COSTS, *DEPLOYED) if name in facts.means]
     relative = [f"{name}_relative_to_single" for name in facts.relative]
     beside = ["average_rank_at_matched_inference", "pareto_inference", "pareto_training", *known, *relative]
     rows: list[list[object]] = [[*head, "wins", "ties", "losses", "groups", "missing_policy", "n_missing", *beside]]

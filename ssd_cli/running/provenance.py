@@ -7,7 +7,6 @@ import platform
 import re
 import socket
 import subprocess
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -16,6 +15,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from ssd_cli import __version__
+from ssd_cli.hardware import cpu_model
 
 _PACKAGES = ("torch", "numpy", "scipy", "aeon", "sktime", "safetensors")
 _QUOTED = re.compile(r"""(["'])((?:[A-Za-z]:[\\/]|[/\\~])[^"'\n]*)\1""")
@@ -97,15 +97,6 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def cpu_model() -> str:
-    """What the processor calls itself."""
-    if sys.platform == "linux":
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _reduced(path: str) -> str:

@@ -1,6 +1,6 @@
 import json
+import os
 import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from ssd_cli.running.plan import make_plan
 from ssd_cli.running.suite import Suite
 from ssd_cli.store.results import ResultStore
 from tests.cli.helpers import failing, ssd_bench
+from tests.deployment import environment
 
 BACKBONES = ("lite[width=4]", "inception[width=4]", "h-inception[width=4]", "resnet[width=4]", "fcn[width=4]")
 METHODS = ("ens-avg[members=2]", "swa", "ssd", "ssd-small", "ens-vote[members=3]")
@@ -49,7 +50,8 @@ def trained(results, method="single", backbone=LITE, dataset="ItalyPowerDemand")
 
 
 @pytest.mark.parametrize(
-    ("method", "backbone"), [*(("single", backbone) for backbone in BACKBONES), ("ens-avg[members=2]", LITE), ("ssd", LITE)]
+    ("method", "backbone"),
+    [*(("single", backbone) for backbone in BACKBONES), ("ens-avg[members=2]", LITE), ("ssd", LITE), ("swa", LITE)],
 )
 def test_the_graph_computes_what_the_run_stored(results, tmp_path, method, backbone):
     cell = trained(results, method, backbone)
@@ -62,6 +64,8 @@ def test_the_graph_computes_what_the_run_stored(results, tmp_path, method, backb
     assert report["networks"] == len(cell.networks) and report["macs"] > 0 and report["float"]["latency_ms_p50"] > 0
     assert report["float"]["size_bytes"] == (tmp_path / "model.onnx").stat().st_size
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.onnx", "model.onnx.json"]
+    content = (tmp_path / "model.onnx").read_bytes()
+    assert b"site-packages" not in content and b"graph.py" not in content  # notes of the exporter name folders
     model = load_model(tmp_path / "model.onnx")
     assert tuple(model.classes) == cell.classes and model.about["cell"]["method"] == method
     np.testing.assert_allclose(model.predict_proba(cell.test[:1]), stored[:1], atol=1e-5)
@@ -117,15 +121,6 @@ def test_what_cannot_be_exported_is_said(results):
         DeployedPredictor(Preparation(impute="mask").fit(series), [])
 
 
-WITHOUT_TORCH = """
-import sys
-for name in ("torch", "aeon", "sktime", "pandas", "scipy", "sklearn", "onnx"):
-    sys.modules[name] = None
-from ssd_cli.cli.app import main
-main()
-"""
-
-
 @pytest.fixture(scope="module")
 def model(results, tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "model.onnx"
@@ -135,12 +130,24 @@ def model(results, tmp_path_factory):
     return path
 
 
-def predict(*arguments, text=None):
-    command = [sys.executable, "-c", WITHOUT_TORCH, "predict", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, input=text, timeout=120, check=False)
+@pytest.fixture(scope="module")
+def predict(tmp_path_factory):
+    """The command in an environment that has onnxruntime, numpy and typer, and nothing else."""
+    python = environment.make(tmp_path_factory.mktemp("bare") / "venv", "onnxruntime", "numpy", "typer")
+    outside = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+    def run(*arguments, text=None):
+        command = [python, "-m", "ssd_cli", "predict", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, input=text, timeout=120, env=outside, check=False)
+
+    absent = ("torch", "aeon", "sktime", "pandas", "scipy", "sklearn", "onnx", "yaml")
+    for name in absent:
+        tried = subprocess.run([python, "-c", f"import {name}"], capture_output=True, text=True, env=outside, check=False)
+        assert "ModuleNotFoundError" in tried.stderr
+    return run
 
 
-def test_predict_needs_no_torch(results, model, tmp_path):
+def test_predict_needs_no_torch(results, model, predict, tmp_path):
     test = load("ItalyPowerDemand", download=False).test
     X = np.stack(test.X[:5])
     np.savez(tmp_path / "X.npz", X=X)
@@ -155,24 +162,54 @@ def test_predict_needs_no_torch(results, model, tmp_path):
     assert streamed.stdout == done.stdout and streamed.stderr.count(" ms") == 5
 
 
-def test_predict_says_what_does_not_fit(model, tmp_path):
+def test_every_format_gives_the_same_with_and_without_labels(model, predict, tmp_path):
+    import pandas as pd
+
+    test = load("ItalyPowerDemand", download=False).test
+    X, y = np.stack(test.X[:5]), test.y[:5]
+    np.savez(tmp_path / "bare.npz", X=X)
+    expected = predict(model, tmp_path / "bare.npz").stdout
+    np.savez(tmp_path / "labelled.npz", X=X[:, 0], y=y)
+    np.savez(tmp_path / "numbers.npz", X=X[:, 0], y=y.astype(float))
+    table = pd.DataFrame(X[:, 0], columns=[str(step) for step in range(24)])
+    table.to_csv(tmp_path / "bare.csv", index=False)
+    table.to_parquet(tmp_path / "bare.parquet")
+    table.insert(0, "label", y)
+    table.to_csv(tmp_path / "labelled.csv", index=False)
+    table.to_parquet(tmp_path / "labelled.parquet")
+    rows = [",".join(map(repr, series[0].tolist())) + f":{label}" for series, label in zip(X, y, strict=True)]
+    (tmp_path / "labelled.ts").write_text("\n".join(["@problemName P", "@univariate true", "@classLabel true 1 2", "@data", *rows]))
+    for path in sorted(tmp_path.iterdir()):
+        done = ssd_bench("predict", model, path) if path.suffix == ".parquet" else predict(model, path)
+        assert done.stdout == expected, (path, done.stderr)
+        assert ("of 5 as labelled (accuracy" in done.stderr) == (path.stem != "bare")
+    assert "ssd-bench[parquet]" in predict(model, tmp_path / "bare.parquet").stderr
+    assert predict(model, tmp_path / "bare.npz", "-o", tmp_path / "classes.csv").returncode == 0
+    assert (tmp_path / "classes.csv").read_text() == expected
+
+
+def test_predict_says_what_does_not_fit(model, predict, tmp_path):
     def message(*arguments, code, text=None):
         done = predict(*arguments, text=text)
         assert done.returncode == code and "Traceback" not in done.stderr, done.stderr
         return " ".join(done.stderr.split())
 
     np.savez(tmp_path / "long.npz", X=np.zeros((2, 1, 30)))
-    assert "(1, 30)" in (said := message(model, tmp_path / "long.npz", code=1)) and "1 channels and 24 steps" in said
+    said = message(model, tmp_path / "long.npz", code=1)
+    assert "long.npz, case 0 has the shape (1, 30). The model expects 1 channel and 24 steps." in said
     np.savez(tmp_path / "wide.npz", X=np.zeros((2, 3, 24)))
     assert "(3, 24)" in message(model, tmp_path / "wide.npz", code=1)
     np.savez(tmp_path / "text.npz", X=np.array([["a", "b"]]))
     assert "Expected numbers" in message(model, tmp_path / "text.npz", code=1)
     np.savez(tmp_path / "classes.npz", X=np.ones((1, 1, 24)), y=np.array(["walrus"]))
     assert "walrus" in message(model, tmp_path / "classes.npz", code=1)
-    assert "Window 0" in message(model, "--stream", text="1,2,apple\n", code=1)
+    assert "Window 0 cannot be read" in message(model, "--stream", text="1,2,apple\n", code=1)
+    windows = [",".join("1" * length) for length in (24, 24, 23)]
+    assert "Window 2 has the shape (1, 23)" in message(model, "--stream", text="\n".join(windows), code=1)
     half = tmp_path / "half.onnx"
-    half.write_bytes(model.read_bytes()[: model.stat().st_size // 2])
-    assert "damaged or cut off" in message(half, tmp_path / "long.npz", code=1)
+    for part in (0, 0.01, 0.5, 0.99):
+        half.write_bytes(model.read_bytes()[: int(model.stat().st_size * part)])
+        assert "damaged or cut off" in message(half, tmp_path / "long.npz", code=1)
     (tmp_path / "model.pkl").write_bytes(b"")
     assert "Pickled models are refused" in message(tmp_path / "model.pkl", tmp_path / "long.npz", code=2)
     assert "Remote models are refused" in message("https://example.org/model.onnx", tmp_path / "long.npz", code=2)

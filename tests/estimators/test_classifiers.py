@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
@@ -42,18 +43,31 @@ def waves(n_cases=12, n_channels=1, n_timepoints=20):
     return X, y
 
 
+def probabilities_of_the_command(out, dataset, method, backbone):
+    names = {"dataset": (dataset,), "method": (method,), "backbone": (backbone,)}
+    suite = Suite(**names, recipe="smoke[epochs=2]", seeds=(3,), device="cpu", out=out)
+    (planned,) = make_plan(suite, dry_run=False).cells
+    assert execute(Job(planned, out, keep_networks=False), lambda progress: None).status == "ok"
+    return ResultStore(out).predictions(planned.cell)[1]
+
+
 @pytest.mark.parametrize(("name", "parameters", "method", "backbone"), CASES)
 def test_probabilities_are_those_of_the_command_bit_for_bit(name, parameters, method, backbone, tmp_path):
-    names = {"dataset": ("ItalyPowerDemand",), "method": (method,), "backbone": (backbone,)}
-    suite = Suite(**names, recipe="smoke[epochs=2]", seeds=(3,), device="cpu", out=tmp_path)
-    (planned,) = make_plan(suite, dry_run=False).cells
-    assert execute(Job(planned, tmp_path, keep_networks=False), lambda progress: None).status == "ok"
-    _, expected = ResultStore(tmp_path).predictions(planned.cell)
+    expected = probabilities_of_the_command(tmp_path, "ItalyPowerDemand", method, backbone)
     dataset = load("ItalyPowerDemand", download=False)
     X_train, X_test = np.stack(dataset.train.X), np.stack(dataset.test.X)
     for library in (aeon, sktime):
         classifier = getattr(library, name)(**parameters, **TINY, dataset="ItalyPowerDemand")
         found = classifier.fit(X_train, dataset.train.y).predict_proba(X_test)
+        assert np.array_equal(found, expected)
+
+
+def test_probabilities_are_those_of_the_command_for_unequal_lengths_and_several_channels_too(tmp_path):
+    expected = probabilities_of_the_command(tmp_path, "JapaneseVowels", "ema", "lite[width=4]")
+    dataset = load("JapaneseVowels", download=False)
+    for library, container in ((aeon, list), (sktime, lambda X: [pd.DataFrame(series.T) for series in X])):
+        classifier = library.MethodClassifier(method="ema", backbone="lite[width=4]", **TINY, dataset="JapaneseVowels")
+        found = classifier.fit(container(dataset.train.X), dataset.train.y).predict_proba(container(dataset.test.X))
         assert np.array_equal(found, expected)
 
 
@@ -103,6 +117,7 @@ def test_what_does_not_fit_is_said():
         ({"method": "ssd[temprature=3]"}, "Did you mean 'temperature'"),
         ({"scale": "sideways"}, "scale is one of series, train, none"),
         ({"device": "tpu"}, "tpu"),
+        ({"threads": 0}, "threads must be at least 1"),
     ):
         with pytest.raises(ValueError, match=words):
             aeon.MethodClassifier(**{**TINY, **parameters}).fit(X, y)

@@ -48,12 +48,16 @@ def test_cells_are_cells_like_all_others(tmp_path, monkeypatch):
     monkeypatch.setenv("SSD_BENCH_CACHE", str(tmp_path / "cache"))
     write_dataset(tmp_path / "data", "Waves")
     options = {"dataset": ("Waves",), "backbone": ("lite", "fcn"), "recipe": "smoke", "device": "cpu", "out": tmp_path / "out"}
-    suite = Suite(**options, method=("dummy", "1nn-dtw", "single"), data_dir=(tmp_path / "data",))
+    broken = "sklearn:KNeighborsClassifier[n_neighbors=500]"  # there are 8 training cases
+    suite = Suite(**options, method=("dummy", "1nn-dtw", broken, "single"), data_dir=(tmp_path / "data",))
     plan = look(make_plan(suite, dry_run=False), suite)
-    folders = sorted(planned.cell.folder for planned in plan.cells)
-    assert folders == ["1nn-dtw@none", "dummy@none", "single@fcn", "single@lite"]
+    folders = {planned.cell.folder for planned in plan.cells if planned.cell.method != broken}
+    assert folders == {"1nn-dtw@none", "dummy@none", "single@fcn", "single@lite"} and len(plan.cells) == 5
     for planned in plan.cells:
-        assert execute(Job(planned, suite.out, suite.data_dir), lambda progress: None).status == "ok"
+        status = execute(Job(planned, suite.out, suite.data_dir), lambda progress: None).status
+        assert status == ("failed" if planned.cell.method == broken else "ok")
+    (failed,) = [record for record in ResultStore(suite.out).records() if record.status == "failed"]
+    assert "n_neighbors" in failed.reason
     assert not look(make_plan(suite, dry_run=False), suite).pending
     record = next(record for record in ResultStore(suite.out).records() if record.cell.method == "1nn-dtw")
     assert re.fullmatch(r"1\.\d+\.\d+", record.identity["method"]["versions"]["aeon"])
@@ -61,12 +65,14 @@ def test_cells_are_cells_like_all_others(tmp_path, monkeypatch):
     assert record.costs["peak_memory_bytes"] > 0
     for empty in ("parameters", "macs", "size_bytes", "networks_stored", "networks_trained", "optimiser_steps"):
         assert record.costs[empty] is None
-    assert len(load_index(suite.out)) == 4
-    assert len(compare([suite.out]).names) == 4
+    assert len(load_index(suite.out)) == 5
+    assert len(compare([suite.out], missing="worst-rank").names) == 5
 
 
 def test_parameters_are_those_of_the_signature():
     method = chosen("sklearn:RandomForestClassifier[max_depth=3,class_weight=balanced,bootstrap=false]")
+    assert chosen("aeon:MultiRocketHydraClassifier[n_kernels=10000]").n_kernels == 10000
+    assert chosen("sktime:TimeSeriesForestClassifier").uses_backbone is False
     assert (method.max_depth, method.class_weight, method.bootstrap) == (3, "balanced", False)
     assert label("m", method) == "m[bootstrap=false,class_weight=balanced,max_depth=3]" or "max_depth=3" in label("m", method)
     for text, words in (
@@ -76,6 +82,7 @@ def test_parameters_are_those_of_the_signature():
         ("weka:J48", "Unknown library 'weka'"),
         ("aeon:InceptionTimeClassifier", "needs TensorFlow"),
         ("sktime:InceptionTimeClassifier", "needs TensorFlow"),
+        ("aeon:MultiRocketHydraClassifier[n_kernel=10000]", "Did you mean 'n_kernels'"),
     ):
         with pytest.raises(MisuseError, match=words):
             chosen(text)

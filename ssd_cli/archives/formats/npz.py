@@ -11,13 +11,15 @@ from ssd_cli.archives.formats.common import as_labels
 from ssd_cli.errors import SsdBenchError
 
 _EXPECTED = (
-    "Expected X (n_cases, n_channels, n_timepoints) or (n_cases, n_timepoints), y (n_cases,), "
+    "Expected numbers X (n_cases, n_channels, n_timepoints) or (n_cases, n_timepoints), y (n_cases,), "
     "and optionally lengths (n_cases,) and groups (n_cases,), the last two whole numbers."
 )
 
 
-def read(path: Path, equal_length: bool | None = None) -> Part:
+def read(path: Path, equal_length: bool | None = None, missing_label: str | None = None) -> Part:
     """Read a part; where there are ``lengths``, what lies behind a series' length is ignored.
+
+    Where there is no ``y``, `missing_label` stands for every label, if it is given.
 
     Raises
     ------
@@ -30,6 +32,8 @@ def read(path: Path, equal_length: bool | None = None) -> Part:
     except Exception as error:  # zipfile, zlib and numpy each have errors of their own for damaged files
         raise SsdBenchError(f"{path} cannot be read: {error}.", _EXPECTED) from error
     X, y = arrays.get("X"), arrays.get("y")
+    if X is not None and y is None and missing_label is not None:
+        y = np.full(len(X) if X.ndim else 0, missing_label)
     if X is None or y is None:
         raise SsdBenchError(f"{path} has no array {'X' if X is None else 'y'}.", _EXPECTED)
     if X.ndim == 2:

@@ -56,8 +56,8 @@ class _Table:
         return malformed(self.path, self.first_line + row, what, expected)
 
 
-def read_csv(path: Path, equal_length: bool | None = None) -> Part:
-    """Read a part from comma-separated text.
+def read_csv(path: Path, equal_length: bool | None = None, missing_label: str | None = None) -> Part:
+    """Read a part from comma-separated text; without a column ``label``, `missing_label` stands for every label, if it is given.
 
     Raises
     ------
@@ -83,11 +83,12 @@ def read_csv(path: Path, equal_length: bool | None = None) -> Part:
         except csv.Error as error:
             raise malformed(path, reader.line_num, f"not comma-separated text ({error})") from error
     columns = [name for name in header if name not in _TEXTS]
-    return _part(_Table(path, 2, dict(texts), columns, np.array(values).reshape(len(values), len(columns))), header, equal_length)
+    table = _Table(path, 2, dict(texts), columns, np.array(values).reshape(len(values), len(columns)))
+    return _part(table, header, equal_length, missing_label)
 
 
-def read_parquet(path: Path, equal_length: bool | None = None) -> Part:
-    """Read a part from a Parquet file.
+def read_parquet(path: Path, equal_length: bool | None = None, missing_label: str | None = None) -> Part:
+    """Read a part from a Parquet file; labels as of `read_csv`.
 
     Raises
     ------
@@ -109,10 +110,13 @@ def read_parquet(path: Path, equal_length: bool | None = None) -> Part:
         texts = {name: table.column(name).to_pylist() for name in table.column_names if name in _TEXTS}
     except (ArrowException, OSError, KeyError) as error:
         raise SsdBenchError(f"{path} cannot be read: {error}.", _EXPECTED) from error
-    return _part(_Table(path, 0, texts, columns, values), table.column_names, equal_length)
+    return _part(_Table(path, 0, texts, columns, values), table.column_names, equal_length, missing_label)
 
 
-def _part(table: _Table, header: list[str], equal_length: bool | None) -> Part:
+def _part(table: _Table, header: list[str], equal_length: bool | None, missing_label: str | None) -> Part:
+    if "label" not in header and missing_label is not None:
+        header = [*header, "label"]
+        table.texts["label"] = [missing_label] * len(table.values)
     twice = [name for name in header if header.count(name) > 1]
     if twice:
         raise table.wrong(-1, f"the column '{shown(twice[0])}' stands twice")
