@@ -38,10 +38,10 @@ lint: $(READY)
 torture: $(READY)
 	$(BIN)/python -m pytest -m torture -s
 
-# The seed is none of the reference's, and always the same: a run that has not changed repeats its verdict.
+# The seeds are none of the reference's, and always the same: a run that has not changed repeats its verdict.
 gate: $(READY)
 	rm -rf build/gate
-	env -u SSD_BENCH_DATA $(BIN)/ssd-bench run benchmarks/gate.yaml --seeds 100, --out build/gate
+	env -u SSD_BENCH_DATA $(BIN)/ssd-bench run benchmarks/gate.yaml --seeds 100,101,102 --out build/gate
 	$(BIN)/ssd-bench check build/gate --reference results/reference --two-sided --junit build/gate.xml
 
 results: $(READY)
