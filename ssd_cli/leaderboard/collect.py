@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.store.index import load_index
-from ssd_cli.store.record import CellRecord, difference
+from ssd_cli.store.record import NO_BACKBONE, CellRecord, difference
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +46,7 @@ def no_cells() -> Cells:
 def collect(folders: list[Path], on_reading: Callable[[int], None] | None = None) -> Cells:
     """Read the folders, name the contestants, and refuse what cannot stand in one table.
 
-    A contestant is called by its method's label, and by ``<method>@<backbone>`` where several backbones are compared.
+    A contestant is called by its method's label, and by ``<method>@<backbone>`` where it has a backbone and several are compared.
 
     Raises
     ------
@@ -70,8 +70,7 @@ def collect(folders: list[Path], on_reading: Callable[[int], None] | None = None
         frames.append(_as_text(frame).assign(root=str(folder)))
     frame = pd.concat(frames, ignore_index=True)
     _every_result_has_an_accuracy(frame)
-    several = frame["backbone"].nunique() > 1
-    frame["name"] = frame["method"] + "@" + frame["backbone"] if several else frame["method"]
+    frame["name"] = _names(frame)
     warnings = _predictions(frame)
     _one_configuration_a_name(frame)
     frame, repeated = _one_record_a_cell(frame)
@@ -105,6 +104,12 @@ def _predictions(frame: pd.DataFrame) -> list[str]:
     frame.loc[gone, "status"] = "failed"
     frame.loc[gone, "reason"] = "the file of its predictions is gone"
     return warnings
+
+
+def _names(frame: pd.DataFrame) -> pd.Series:
+    networks = frame["backbone"] != NO_BACKBONE
+    several = frame.loc[networks, "backbone"].nunique() > 1
+    return frame["method"].where(~networks | (not several), frame["method"] + "@" + frame["backbone"])
 
 
 def _one_configuration_a_name(frame: pd.DataFrame) -> None:

@@ -12,6 +12,7 @@ from ssd_cli import PROTOCOL_VERSION
 from ssd_cli.configuration import as_dict, configure, digest, label, parse_label, slug
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.running.work import Shape, Work, work_of
+from ssd_cli.store import record
 from ssd_cli.store.record import Cell, plain
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class _Choice:
     configuration: Any
 
 
-NO_BACKBONE = _Choice("none", "none", {"name": "none", "parameters": {}}, None)
+NO_BACKBONE = _Choice(record.NO_BACKBONE, record.NO_BACKBONE, {"name": record.NO_BACKBONE, "parameters": {}}, None)
 """Of the cells of methods that have no network."""
 
 

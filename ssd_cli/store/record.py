@@ -19,6 +19,8 @@ IDENTITY_KEYS = frozenset(
 """What every identity holds at least. The writer adds what else can change a result (execution, threads, a plug-in's digest)."""
 
 STATUSES = ("ok", "failed", "skipped")
+NO_BACKBONE = "none"
+"""What stands for a backbone in the cells of methods that have no network."""
 _UNSAFE = re.compile(r"[/\\:\x00-\x1f\x7f]")
 _TYPES: dict[str, tuple[type, ...]] = {
     "cell": (dict,),
@@ -77,7 +79,8 @@ class Cell:
         check_name(self.folder, "folder")
 
     def __str__(self) -> str:
-        return f"{self.dataset}, {self.method} on {self.backbone}, resample {self.resample}, seed {self.seed}"
+        where = "" if self.backbone == NO_BACKBONE else f" on {self.backbone}"
+        return f"{self.dataset}, {self.method}{where}, resample {self.resample}, seed {self.seed}"
 
 
 def check_name(name: str, what: str) -> str:

@@ -81,6 +81,14 @@ def test_several_backbones_make_several_contestants(tmp_path):
     assert found.contestants[0].backbone == "inception"
 
 
+def test_a_method_without_a_backbone_is_called_by_itself(tmp_path):
+    fill(tmp_path, {"a": [0.5, 0.6]}, backbone="lite")
+    fill(tmp_path, {"rocket": [0.9, 0.95]}, backbone="none")
+    assert set(compare([tmp_path]).names) == {"a", "rocket"}
+    fill(tmp_path, {"a": [0.7, 0.8]}, backbone="inception")
+    assert set(compare([tmp_path]).names) == {"a@lite", "a@inception", "rocket"}
+
+
 def test_several_folders_are_one_table(tmp_path):
     fill(tmp_path / "one", {"a": [0.5, 0.6]})
     fill(tmp_path / "two", {"b": [0.7, 0.8]})
