@@ -24,6 +24,8 @@ from ssd_cli.training.objective import CrossEntropy
 from ssd_cli.training.step import Step
 
 BATCH = 64
+NEIGHBOURS = 1.1
+"""Sizes nearer than that have no exponent between them."""
 GROWTH = {
     "cases": [(n_cases, 100, 1) for n_cases in (4, 8, 16, 32, 64, 65, 128, 256)],
     "length": [(16, n_timepoints, 1) for n_timepoints in (16, 32, 64, 128, 200, 256, 509, 512, 1024, 2048)],
@@ -51,7 +53,9 @@ def table(backbone: str, what: str, rounds: int) -> str:
     for size in GROWTH[what]:
         n_values = size[0] * size[1]
         time = milliseconds(take_turns({"epoch": epoch_of(backbone, size)}, steps_of(n_values), rounds), "epoch")
-        exponent = "–" if before is None else f"{math.log(time / before[1]) / math.log(size[place] / before[0]):.2f}"
+        exponent = "–"  # also between neighbours, whose quotient is mostly noise
+        if before is not None and size[place] > NEIGHBOURS * before[0]:
+            exponent = f"{math.log(time / before[1]) / math.log(size[place] / before[0]):.2f}"
         lines.append((str(size[place]), f"{time:.1f}", f"{time / n_values * 1e6:.0f}", exponent))
         before = size[place], time
     return aligned(lines)
