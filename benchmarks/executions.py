@@ -3,8 +3,8 @@
     python benchmarks/executions.py --out results/speed           # 100 cells; goes on where it stopped
 
 An execution adds the same numbers in another order, and a training may make of a rounding error another network: the question is
-whether one of them is better. Method `single`, recipe `fast`, resample 0. The five datasets were fixed before the first training: of
-the problems at hand those that are cheap to train and have many test cases.
+whether one of them is better. Method `single`, recipe `fast`, resample 0. The five datasets were fixed before the first training:
+of the problems at hand those that are cheap to train and have many test cases.
 
 The mean difference is over all pairs of dataset and seed, its 90 % interval Student's; that it lies within half a point either way
 is a test of equivalence by two one-sided tests at 5 % (Schuirmann 1987). Stricter, as if datasets were drawn at random: the same
