@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ssd_cli.archives.place import place
+from ssd_cli.archives.read import read_part
 from ssd_cli.archives.sources import EXTENSIONS
 from ssd_cli.errors import MisuseError, SsdBenchError
 
@@ -46,6 +47,8 @@ def add(name: str, train: Path, test: Path, groups: Path | None, root: Path, for
     extension = train.suffix.lower()
     if extension != test.suffix.lower() or extension not in EXTENSIONS:
         raise MisuseError(f"{train.name} and {test.name} are not of one known format.", f"Known: {', '.join(EXTENSIONS)}.")
+    for path in (train, test):  # before anything is copied, so that an error names the user's own file
+        read_part(path)
 
     def fill(folder: Path) -> str:
         shutil.copyfile(train, folder / f"{name}_TRAIN{extension}")

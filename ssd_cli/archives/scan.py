@@ -51,7 +51,9 @@ class _Header:
 
 def malformed(path: Path, line: int, what: str, expected: str = "") -> SsdBenchError:
     """The error for a file that cannot be trusted."""
-    remedy = f"Correct the line, or remove {path.parent} and fetch the dataset again."
+    remedy = "Correct the line."
+    if path.stem in (f"{path.parent.name}_TRAIN", f"{path.parent.name}_TEST"):  # as archives are laid out
+        remedy = f"Correct the line, or remove {path.parent} and fetch the dataset again."
     return SsdBenchError(f"{path}, line {line}: {what}.", expected, remedy)
 
 

@@ -77,6 +77,12 @@ def main() -> None:
     except BrokenPipeError:  # the reader of standard output left, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        if debug:
+            traceback.print_exc()
+        where = f"{error.filename}: " if error.filename else ""
+        warn(f"Error: {where}{error.strerror or error}.\nExpected files and folders that exist and may be read and written.")
+        sys.exit(1)
     except Exception as error:
         if debug:
             traceback.print_exc()

@@ -185,10 +185,13 @@ def add(
     from ssd_cli.cli.describe import describe_dataset
 
     folder = add_own(name, train, test, groups, to or aeon_home(), force)
-    describe_dataset(load(name, [folder.parent], download=False))
+    dataset = load(name, [folder.parent], download=False)
+    describe_dataset(dataset)
+    unseen = sorted(set(dataset.test.y.tolist()) - set(dataset.train.y.tolist()))
+    if unseen:
+        warn(f"Warning: no training case has the label {', '.join(unseen)}, which test cases have: nothing can learn it.")
     say(f"\n{name} is in {folder}.")
-    if to is not None:
-        say(f"Next: ssd-bench run --dataset {name} --data-dir {to} --method single")
+    say(f"Next: ssd-bench run --dataset {name} --method single{f' --data-dir {to}' if to is not None else ''}")
 
 
 def _chosen(archives: list[str] | None, patterns: list[str] | None, data_dirs: list[Path]) -> list[str]:

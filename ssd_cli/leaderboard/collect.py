@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ssd_cli.errors import SsdBenchError
+from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.store.index import load_index
 from ssd_cli.store.record import NO_BACKBONE, CellRecord, difference
 
@@ -59,7 +59,7 @@ def collect(folders: list[Path], on_reading: Callable[[int], None] | None = None
     frames = []
     for folder in {Path(folder).resolve(): Path(folder) for folder in folders}.values():
         if not folder.is_dir():
-            raise SsdBenchError(f"There is no folder {folder}.", "Expected the output folder of 'ssd-bench run'.")
+            raise MisuseError(f"There is no folder {folder}.", "Expected the output folder of 'ssd-bench run'.")
         frame = load_index(folder, on_reading)
         if frame.empty:
             raise SsdBenchError(

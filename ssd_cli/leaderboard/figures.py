@@ -107,9 +107,7 @@ def cost(comparison: Comparison) -> Figure | None:
         one.set_xlabel(title, fontsize=9)
     axes[0].set_ylabel(f"mean accuracy, {len(comparison.datasets)} datasets", fontsize=9)
     left = 4.2 * len(panels) / (4.2 * len(panels) + 3.3)
-    figure.subplots_adjust(
-        left=0.62 / (4.2 * len(panels) + 3.3), right=left, bottom=0.5 / height, top=1 - 0.3 / height, wspace=0.08
-    )
+    figure.subplots_adjust(left=0.8 / (4.2 * len(panels) + 3.3), right=left, bottom=0.5 / height, top=1 - 0.3 / height, wspace=0.08)
     figure.canvas.draw()
     for one, (name, _, _) in zip(axes, panels, strict=True):
         number_points(one, facts.means[name], comparison.facts.means["accuracy"])

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssd_cli.errors import MisuseError, SsdBenchError
-from ssd_cli.leaderboard.reference import CAUSES, KEY, SCORES
+from ssd_cli.leaderboard.reference import CAUSES, KEY, LEAST_SEEDS, SCORES
 from ssd_cli.statistics.gate import Fall, group_falls, mean_fall
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LEAST_SEEDS = 3
 _METHOD = ["method", "backbone", "recipe"]
 _GROUP = ["dataset", *_METHOD]
 _LOG_FLOOR = 1e-6

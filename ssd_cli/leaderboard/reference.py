@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 CELLS, ABOUT = "cells.csv", "reference.json"
 KEY = ["dataset", "method", "backbone", "recipe", "resample", "seed"]
 SCORES = ("accuracy", "nll")
+LEAST_SEEDS = 3
+"""Of every group: fewer give no spread to compare with."""
 CAUSES = {"dataset_digest": "data", "configuration": "configuration", "revision": "code revision", "versions": "versions"}
 """Columns that say with what a cell was made, and their names for people."""
 
@@ -39,8 +41,15 @@ def write_reference(frame: pd.DataFrame, folder: Path, command: str) -> list[Pat
     Raises
     ------
     SsdBenchError
-        If the folder cannot be written.
+        Fewer than `LEAST_SEEDS` seeds of some group, or the folder cannot be written.
     """
+    for (dataset, method, *_), group in frame.groupby(KEY[:4], observed=True):
+        if group["seed"].nunique() < LEAST_SEEDS:
+            raise SsdBenchError(
+                f"A reference needs at least {LEAST_SEEDS} seeds: {method} on {dataset} has {group['seed'].nunique()}.",
+                "Expected at least ten, from which the spread of an unchanged program is known.",
+                "Run it again with --seeds 10, into the same folder.",
+            )
     text = io.StringIO()
     frame.sort_values(KEY).to_csv(text, index=False, lineterminator="\n")
     about = {

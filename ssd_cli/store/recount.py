@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ssd_cli.errors import SsdBenchError
+from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.statistics.scores import all_scores
 from ssd_cli.store import tsml
 from ssd_cli.store.record import CellRecord
@@ -53,7 +53,7 @@ def recount(root: Path) -> Recount:
     """
     root = Path(root)
     if not root.is_dir():
-        raise SsdBenchError(f"There is no folder {root}.", "Expected the output folder of 'ssd-bench run'.")
+        raise MisuseError(f"There is no folder {root}.", "Expected the output folder of 'ssd-bench run'.")
     found = Recount()
     truths: dict[tuple[str, int], tuple[str, Path]] = {}
     for path in sorted(root.glob("seed*/*/Predictions/*/testResample*.json")):

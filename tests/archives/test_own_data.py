@@ -211,8 +211,10 @@ def test_files_that_do_not_fit_add_nothing(files, tmp_path):
     (tmp_path / "c.tsv").write_text("a\t1\t2\n")
     (tmp_path / "d.ts").write_text(TEST.replace("2,2,2", "2,2,x"))
     for train, test, error in (("a.ts", "c.tsv", MisuseError), ("a.ts", "none.ts", MisuseError), ("a.ts", "d.ts", SsdBenchError)):
-        with pytest.raises(error):
+        with pytest.raises(error) as caught:
             own.add("Mine", files / train, files / test, None, tmp_path / "root")
+        assert ".ssd-bench" not in str(caught.value) and "fetch" not in str(caught.value)
+    assert str(files / "d.ts") in str(caught.value)
     with pytest.raises(SsdBenchError, match="n_train is 3"):
         own.add("Coffee", files / "a.ts", files / "b.ts", None, tmp_path / "root")
     assert [path.name for path in (tmp_path / "root").iterdir()] == [".ssd-bench"]

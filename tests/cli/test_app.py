@@ -81,10 +81,18 @@ def test_ls_shows_the_folders_and_plugins_that_are_named(tmp_path):
         (["rnu"], "rnu"),
         (["ls", "method"], "method"),
         (["status", "absent"], "There is no folder absent"),
+        (["compare", "absent"], "There is no folder absent"),
+        (["recount", "absent"], "There is no folder absent"),
     ],
 )
 def test_misuse_is_a_sentence_and_exit_code_2(arguments, message, tmp_path):
     assert message in failing(*arguments, code=2, cwd=tmp_path)
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "taken").write_text("")
+    shown = failing("data", "bundle", "taken/b.zip", "--dataset", "GunPoint", code=1, cwd=tmp_path)
+    assert "taken" in shown and "Expected files and folders that exist" in shown and "foresaw" not in shown
 
 
 def test_debug_shows_the_traceback(tmp_path):

@@ -113,9 +113,14 @@ def test_bad_references_and_rates_are_errors(reference, tmp_path):
         check(new, tmp_path / "absent")
     with pytest.raises(MisuseError, match="false-alarm rate"):
         check(new, reference, alpha=0.9)
-    check(cells(tmp_path / "one", (0,)), tmp_path / "thin", update=True)
+    with pytest.raises(SsdBenchError, match=r"at least 3 seeds.* has 1"):
+        check(cells(tmp_path / "one", (0,)), tmp_path / "thin", update=True)
+    assert not (tmp_path / "thin").exists()
+    stored = (reference / "cells.csv").read_text().splitlines()
+    column = stored[0].split(",").index("seed")
+    (reference / "cells.csv").write_text("\n".join([stored[0], *(row for row in stored[1:] if row.split(",")[column] == "0")]))
     with pytest.raises(SsdBenchError, match="fewer than 3 seeds"):
-        check(new, tmp_path / "thin")
+        check(new, reference)
     (reference / "cells.csv").write_text("a,b\n1,2\n")
     with pytest.raises(SsdBenchError, match="is not a reference"):
         check(new, reference)

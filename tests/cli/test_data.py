@@ -132,6 +132,10 @@ def test_add(machine, tmp_path):
     parts = ("--train", tmp_path / "train.ts", "--test", tmp_path / "test.ts", "--groups", tmp_path / "groups.csv")
     assert "Subjects: 2 in training, 1 in test." in ok("data", "add", "Mine", *parts, **machine()).stdout
     assert "Mine" in ok("ls", "datasets", **machine()).stdout
+    (tmp_path / "test.csv").write_text("label,0,1\na,1,2\nd,3,5\n")
+    (tmp_path / "train.csv").write_text("label,0,1\na,1,2\nb,3,5\n")
+    done = ok("data", "add", "Odd", "--train", tmp_path / "train.csv", "--test", tmp_path / "test.csv", **machine())
+    assert "no training case has the label d" in done.stderr and "Next: ssd-bench run --dataset Odd" in done.stdout
     assert "cannot be the name" in failing("data", "add", "../x", *parts, code=2, **machine())
     assert json.loads((tmp_path / "first" / "data" / "Mine" / "Mine_checksums.json").read_text())["dataset"] == "Mine"
 
