@@ -16,6 +16,7 @@ from ssd_cli.leaderboard.recount import check_tables
 from ssd_cli.statistics.scores import NLL_CLIP, all_scores
 from ssd_cli.store.recount import recount
 from ssd_cli.store.results import ResultStore
+from tests.plugins import forgotten
 from tests.store.builders import make_cell, make_predictions, make_record
 
 STUDY = Path(__file__).parents[2] / "benchmarks" / "study"
@@ -150,7 +151,7 @@ def test_rounding():
 @pytest.fixture(scope="module")
 def analysed(tmp_path_factory):
     """Study A of three datasets, P of two, an ablation; everything else has not been run."""
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, forgotten():
         patch.syspath_prepend(str(STUDY))
         patch.setattr(os, "fsync", lambda descriptor: None)
         yield written(tmp_path_factory.mktemp("study"), patch)

@@ -12,6 +12,7 @@ from ssd_cli.running.suite import parse_suite
 from ssd_cli.running.worker import add_plugins
 from ssd_cli.training.networks import MemoryNetworks
 from tests.contract import checks
+from tests.plugins import forgotten
 from tests.small import EXACT, SmallBackbone, waves_training_set, weights, workbench
 
 STUDY = Path(__file__).parents[2] / "benchmarks" / "study"
@@ -22,11 +23,9 @@ STORE = MemoryNetworks()
 
 @pytest.fixture(autouse=True, scope="module")
 def _plugins():
-    assert sorted(add_plugins(FILES)) == sorted(NAMES)
-    yield
-    for name in NAMES:  # the other tests of the registry know nothing of plug-ins
-        methods._entries.pop(name)
-        methods._classes.pop(name)
+    with forgotten():
+        assert sorted(add_plugins(FILES)) == sorted(NAMES)
+        yield
 
 
 def build(label):

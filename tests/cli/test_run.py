@@ -177,9 +177,11 @@ def test_a_disk_that_fills_up_ends_the_run_and_no_cell_is_blamed(data, tmp_path)
 
 def interrupt(arguments, times):
     """Start a run, send Ctrl-C to its whole group once an endless cell is claimed, and return exit code, stderr, its children."""
+    kept = signal.signal(signal.SIGINT, signal.SIG_DFL)  # what a script runs in its background ignores it, children included
     process = subprocess.Popen(
         command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
+    signal.signal(signal.SIGINT, kept)
     claims = Claims(arguments[-1] / ".claims")
     deadline = time.monotonic() + 300  # of a machine that does much else beside
     while not any(key.startswith("cell-") for key, _ in claims.live()) and time.monotonic() < deadline:
