@@ -31,7 +31,7 @@ ARCHIVES = {
     "ucr112": "the 112 of them with equal lengths, no missing values and more than one case per class",
     "uea": "the 30 multivariate problems of the UEA archive 2018",
     "har": "human activity recognition: eight sets from Zenodo, UCIHAR, and the nine HAR problems of UEA",
-    "bundled": "nine problems that come with aeon and need no download",
+    "bundled": "seven problems that come with aeon and need no download",
     "redux": "the 30 problems added by the bake-off redux (Middlehurst et al. 2024)",
     "multiverse": "the 133 multivariate problems of the Multiverse archive 2026",
     "multiverse-core": "the 66 of them that its authors recommend for comparisons",

@@ -12,14 +12,12 @@ from ssd_cli.errors import MisuseError
 from .conftest import DATA_FOLDERS
 
 BUNDLED = (
-    "ACSF1",
     "ArrowHead",
     "BasicMotions",
     "Covid3Month_disc",
     "GunPoint",
     "ItalyPowerDemand",
     "JapaneseVowels",
-    "OSULeaf",
     "PickupGestureWiimoteZ",
 )
 
@@ -33,7 +31,7 @@ def test_names_are_those_of_aeon():
         "ucr112": 112,
         "uea": 30,
         "har": 18,
-        "bundled": 9,
+        "bundled": 7,
         "redux": 30,
         "multiverse": 133,
         "multiverse-core": 66,
@@ -45,7 +43,8 @@ def test_names_are_those_of_aeon():
     assert archives["uea"] == tuple(sorted(tsc_datasets.UEA))
     assert set(archives["har"]) - {"UCIHAR"} <= set(tsc_datasets.tsc_zenodo)
     shipped = [name for name in catalog.names() if source_in(bundled_root() / name, name) is not None]
-    assert archives["bundled"] == BUNDLED == tuple(shipped)
+    leaving = {"ACSF1", "OSULeaf"}  # aeon 1.6 announces that they leave the package in 1.7
+    assert archives["bundled"] == BUNDLED == tuple(name for name in shipped if name not in leaving)
     for archive, theirs in {"redux": "redux", "multiverse": "multiverse2026", "multiverse-core": "multiverse_core"}.items():
         assert archives[archive] == tuple(sorted(getattr(tsc_datasets, theirs)))
     assert archives["eeg"] == tuple(sorted(tsc_datasets.eeg2026))
