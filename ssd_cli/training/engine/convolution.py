@@ -16,6 +16,9 @@ from ssd_cli.backbones.layers import SameConv1d, SeparableConv1d
 from ssd_cli.training.engine.kernels import KernelSpectrum, reach
 from ssd_cli.training.engine.transform import Transform, transform_for
 
+_GAP = 16
+"""Numbers between the bins of a product."""
+
 
 class SpectralConvolution(Function):
     """A dense convolution: one batched matrix product over bins, between two transforms."""
@@ -26,7 +29,7 @@ class SpectralConvolution(Function):
         spectrum = _bins_first(transform.spectrum(maps))
         ctx.save_for_backward(spectrum, kernel)
         ctx.transform = transform
-        product = torch.bmm(kernel, spectrum)
+        product = _product(kernel, spectrum)
         if bias is not None:  # a constant is bin 0
             product[0] += transform.size * bias[:, None]
         return transform.series(_bins_last(product))
@@ -39,7 +42,7 @@ class SpectralConvolution(Function):
         transformed = _bins_first(ctx.transform.gradient_spectrum(gradient))
         of_maps = of_kernel = of_bias = None
         if ctx.needs_input_grad[0]:
-            of_maps = ctx.transform.gradient_series(_bins_last(torch.bmm(kernel.transpose(1, 2).conj(), transformed)))
+            of_maps = ctx.transform.gradient_series(_bins_last(_product(kernel.transpose(1, 2).conj(), transformed)))
         if ctx.needs_input_grad[1]:
             of_kernel = torch.bmm(transformed, spectrum.transpose(1, 2).conj())
         if ctx.needs_input_grad[2]:
@@ -132,7 +135,19 @@ def _bins_first(spectrum: Tensor) -> Tensor:
 
 def _bins_last(spectrum: Tensor) -> Tensor:
     """(bins, channels, columns) to (channels, columns, bins), for transforms."""
-    return spectrum.view(len(spectrum), -1).t().contiguous().view(*spectrum.shape[1:], -1)
+    return spectrum.flatten(1).t().contiguous().view(*spectrum.shape[1:], -1)
+
+
+def _product(kernel: Tensor, spectrum: Tensor) -> Tensor:
+    """Products over bins, (bins, filters, columns), ready for `_bins_last`.
+
+    Bins lie a few numbers further apart than they need: reading one number of each bin, at distances that are multiples of a large
+    power of two, puts all of them into the same lines of the cache (measured: the copy takes 1.3 to 2.5 times as long).
+    """
+    bins, filters, _ = kernel.shape
+    size = filters * spectrum.shape[2]
+    apart = kernel.new_empty(bins, size + _GAP)
+    return torch.bmm(kernel, spectrum, out=apart[:, :size].view(bins, filters, -1))
 
 
 def _by_windows(maps: Tensor, kernels: Sequence[Tensor]) -> list[Tensor]:
