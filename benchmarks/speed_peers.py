@@ -42,8 +42,8 @@ SYNTHETIC = {"OSULeaf-like": (200, 1, 427, 6), "ACSF1-like": (100, 1, 1460, 10),
 CELLS = (("GunPoint", "inception"), ("ItalyPowerDemand", "inception"))
 """What several processes at once are measured with."""
 LARGE = 100_000
-"""Time steps of a set above which a third of the rounds is enough."""
-STEPS_OF_A_TURN = 25_000
+"""Time steps of a set from which a third of the rounds, and one epoch a turn, are enough."""
+STEPS_OF_A_TURN = 75_000
 """Time steps (cases × length × epochs) that a turn is about."""
 
 
@@ -70,8 +70,9 @@ class Shape:
 
     @property
     def epochs(self) -> int:
-        """Epochs of a turn: 1 to 10."""
-        return max(1, min(10, round(STEPS_OF_A_TURN / (self.size[0] * self.size[2]))))
+        """Epochs of a turn: 3 to 10, so that the first, which fetches memory and makes the network, is not their median; else 1."""
+        steps = self.size[0] * self.size[2]
+        return 1 if steps >= LARGE else max(3, min(10, round(STEPS_OF_A_TURN / steps)))
 
     def rounds(self, rounds: int) -> int:
         """In how many rounds it takes part."""
@@ -220,7 +221,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--networks", default=",".join(NETWORKS), help="comma-separated (default: all)")
     parser.add_argument("--rounds", type=int, help="default 2 (of large sets a third, rounded up); 1 with --quick")
-    parser.add_argument("--epochs", type=int, help="epochs of a turn (default: by the size of the set, 1 to 10)")
+    parser.add_argument("--epochs", type=int, help="epochs of a turn (default: by the size of the set: 1, or 3 to 10)")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--threads", type=int, default=2, help="of the one process (default 2)")
     parser.add_argument("--workers", type=int, default=2, help="processes at once in the second table (default 2)")
