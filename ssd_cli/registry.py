@@ -42,10 +42,13 @@ class Registry(Generic[T]):
         What the entries are, in the singular ("method"); used in messages.
     source : str
         Dotted name of the package or module whose files are read for ``@register("name")`` decorators.
+    pluggable : bool
+        Whether users may add their own, which an unknown name's message then says.
     """
 
-    def __init__(self, kind: str, source: str) -> None:
+    def __init__(self, kind: str, source: str, *, pluggable: bool = True) -> None:
         self.kind = kind
+        self._pluggable = pluggable
         self._source = source
         self._entries: dict[str, Entry] | None = None
         self._classes: dict[str, type[T]] = {}
@@ -74,15 +77,20 @@ class Registry(Generic[T]):
         """All known names, sorted."""
         return [entry.name for entry in self.entries()]
 
+    def listed(self) -> list[str]:
+        """The names that a user may be told of; here all of them."""
+        return self.names()
+
     def entry(self, name: str) -> Entry:
         """The entry called `name`; an unknown name is an error that names the nearest one."""
         for entry in self.entries():
             if entry.name == name:
                 return entry
+        known = self.listed()
         raise MisuseError(
-            f"Unknown {self.kind} '{name}'.{did_you_mean(name, self.names())}",
-            f"Known {self.kind}s: {', '.join(self.names())}.",
-            f"See: ssd-bench ls {self.kind}s",
+            f"Unknown {self.kind} '{name}'.{did_you_mean(name, known)}",
+            f"Known {self.kind}s: {', '.join(known)}.",
+            f"See: ssd-bench ls {self.kind}s.{' One of your own is named by --plugin FILE.py.' if self._pluggable else ''}",
         )
 
     def get(self, name: str) -> type[T]:

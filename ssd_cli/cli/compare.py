@@ -86,7 +86,7 @@ def compare(
     from ssd_cli.cli.reference_results import fetch
     from ssd_cli.leaderboard.compare import compare as compare_folders
     from ssd_cli.leaderboard.diagram import write_figures
-    from ssd_cli.leaderboard.figures import check_formats, write_all
+    from ssd_cli.leaderboard.figures import check_formats, left_over, write_all
     from ssd_cli.leaderboard.foreign import foreign
     from ssd_cli.leaderboard.publish import write_published
     from ssd_cli.leaderboard.published import published as load
@@ -117,6 +117,9 @@ def compare(
     if screenshot is not None:
         written.append(_photograph(comparison, screenshot))
     say(f"\nWritten to {folder}: {', '.join(path.name for path in written)}")
+    old = ", ".join(path.name for path in left_over(folder, written))
+    if old:
+        warn(f"Warning: {old} there show an earlier comparison. --figures and --format draw them anew.")
 
 
 def _announce(n_records: int) -> None:

@@ -31,7 +31,10 @@ def status(
     counts = Counter(records["status"].tolist())
     there = set(records["path"].tolist())
     store = ResultStore(folder)
-    left = [cell for cell in planned_cells(folder) if record_path(store, cell) not in there]
+    planned = planned_cells(folder)
+    if not planned and not there:
+        raise MisuseError(f"{folder} holds no results and no plan.", "Expected the output folder of 'ssd-bench run'.")
+    left = [cell for cell in planned if record_path(store, cell) not in there]
     claims = [owner for key, owner in Claims(folder / ".claims").live() if key.startswith("cell-")]
     say(f"{counts['ok']} done, {counts['failed']} failed, {counts['skipped']} skipped, {len(left)} left, {len(claims)} claimed")
     for title, state in (("Failed", "failed"), ("Skipped", "skipped")):

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 
 FORMATS = ("svg", "png", "pdf")
+FIGURES = ("matrix", "scatter", "differences", "cost")
+"""Names of the files of `write_all`."""
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's palette without its yellow, which is too pale for a point."""
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -63,11 +65,14 @@ def write_all(comparison: Comparison, folder: Path, formats: tuple[str, ...] = (
     """
     from ssd_cli.leaderboard.matrix import matrix
 
-    figures = {"matrix": matrix(comparison), "scatter": scatter(comparison), "differences": differences(comparison)}
-    drawn = cost(comparison)
-    if drawn is not None:
-        figures["cost"] = drawn
-    return [path for name, figure in figures.items() for path in save(figure, name, folder, formats)]
+    drawn = dict(zip(FIGURES, (matrix(comparison), scatter(comparison), differences(comparison), cost(comparison)), strict=True))
+    return [path for name, figure in drawn.items() if figure is not None for path in save(figure, name, folder, formats)]
+
+
+def left_over(folder: Path, written: list[Path]) -> list[Path]:
+    """Figures of an earlier comparison in the folder, which need not show what was `written` now."""
+    possible = [folder / f"{name}.{form}" for name in (*FIGURES, "cd") for form in FORMATS]
+    return [path for path in possible if path not in written and path.exists()]
 
 
 def save(figure: Figure, name: str, folder: Path, formats: tuple[str, ...]) -> list[Path]:

@@ -41,6 +41,10 @@ class MethodRegistry(Registry["Method"]):
             return Entry(name, f"{name.partition(':')[2]} of {name.partition(':')[0]}.", "ssd_cli.methods.contestants")
         return super().entry(name)
 
+    def listed(self) -> list[str]:
+        """Methods, and the short names of contestants."""
+        return sorted([*self.names(), *CONTESTANTS])
+
     def contestants(self) -> list[Entry]:
         """Classifiers of other libraries that have a short name here; they are not among `entries`, since they train no network."""
         return [self.entry(name) for name in CONTESTANTS]

@@ -9,4 +9,4 @@ from ssd_cli.registry import Registry
 if TYPE_CHECKING:
     from ssd_cli.training.recipe import Recipe
 
-recipes: Registry[Recipe] = Registry("recipe", "ssd_cli.training.recipe")
+recipes: Registry[Recipe] = Registry("recipe", "ssd_cli.training.recipe", pluggable=False)

@@ -109,3 +109,14 @@ def test_the_screenshot_shows_the_leaderboard_and_fetches_nothing(tmp_path):
     for words in ("Leaderboard", "0.7550", "policy fail", "Wilcoxon"):
         assert words in shown
     assert "Accuracy by dataset" not in shown
+
+
+def test_figures_of_an_earlier_comparison_are_named(tmp_path, capsys):
+    fill(tmp_path, TABLE)
+    command.compare([tmp_path], figures=True)
+    assert "earlier" not in capsys.readouterr().err
+    command.compare([tmp_path])
+    assert "Warning: matrix.svg, matrix.png, scatter.svg" in capsys.readouterr().err
+    (tmp_path / "leaderboard" / "matrix.svg").unlink()
+    command.compare([tmp_path], formats="svg")
+    assert "cd.png there show an earlier" in capsys.readouterr().err

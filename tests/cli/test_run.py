@@ -131,12 +131,18 @@ def test_a_method_from_a_file_outside_the_package(data, tmp_path):
     ("change", "code", "message"),
     [
         (["--method", "sdd"], 2, "Unknown method 'sdd'. Did you mean 'ssd'?"),
+        (["--method", "mini-rocket"], 2, "Did you mean 'minirocket'?"),
+        (["--method", "mine"], 2, "--plugin FILE.py"),
         (["--dataset", "Coffee", "--no-download"], 1, "The dataset 'Coffee' is not on this machine"),
     ],
 )
 def test_nothing_is_computed_where_the_plan_has_an_error(data, tmp_path, change, code, message):
     assert message in failing("run", *options(data, "Waves"), *change, "--out", tmp_path / "out", code=code)
     assert not list((tmp_path / "out").glob("seed*"))
+
+
+def test_status_of_a_folder_without_results_says_so(tmp_path):
+    assert "holds no results and no plan" in failing("status", tmp_path, code=2)
 
 
 def test_a_malformed_file_is_named_with_its_line(tmp_path):
