@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ssd_cli.backbones.base import Network, Outputs
 from ssd_cli.protocol.containers import Floats
-from ssd_cli.training.engine import fold
+from ssd_cli.training.engine import fold, kept_spectra
 
 # Time steps of one prediction batch: 128 filters of 2**16 steps in float32 are 32 MB a layer.
 _STEPS_AT_ONCE = 2**16
@@ -32,7 +32,7 @@ def outputs(network: Callable[[Tensor], Outputs], x: Tensor) -> tuple[Tensor, Te
 
     The network's mode is left as it is; a frozen network is in eval mode.
     """
-    with torch.no_grad():
+    with torch.no_grad(), kept_spectra():
         parts = [network(part) for part in batches_of(x)]
     return torch.cat([part.logits for part in parts]), torch.cat([part.embedding for part in parts])
 

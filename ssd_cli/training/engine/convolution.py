@@ -13,7 +13,7 @@ from torch.autograd.function import once_differentiable
 
 from ssd_cli.backbones.handmade import HandMadeFilters
 from ssd_cli.backbones.layers import SameConv1d, SeparableConv1d
-from ssd_cli.training.engine.kernels import KernelSpectrum, reach
+from ssd_cli.training.engine.kernels import reach, spectrum_of
 from ssd_cli.training.engine.transform import Transform, transform_for
 
 _GAP = 16
@@ -101,7 +101,7 @@ def by_spectra(maps: Tensor, kernels: Sequence[Tensor], bias: Tensor | None = No
     reaches = [reach(kernel.shape[-1]) for kernel in kernels]
     widest = max(left for left, _ in reaches), max(right for _, right in reaches)
     transform = transform_for(n_timepoints, n_cases, widest, inputs, sum(map(len, kernels)))
-    return SpectralConvolution.apply(maps, KernelSpectrum.apply(transform, 1, *kernels), bias, transform)
+    return SpectralConvolution.apply(maps, spectrum_of(transform, 1, *kernels), bias, transform)
 
 
 def separable(maps: Tensor, layer: SeparableConv1d) -> Tensor:
@@ -109,7 +109,7 @@ def separable(maps: Tensor, layer: SeparableConv1d) -> Tensor:
     depthwise: SameConv1d = layer.depthwise
     dilation = depthwise.dilation[0]
     transform = transform_for(maps.shape[2], maps.shape[1] * len(maps), reach(depthwise.kernel_size[0], dilation), 1, 1)
-    kernel = KernelSpectrum.apply(transform, dilation, depthwise.weight)
+    kernel = spectrum_of(transform, dilation, depthwise.weight)
     return pointwise(DepthwiseConvolution.apply(maps, kernel, transform), layer.pointwise.weight)
 
 

@@ -7,15 +7,44 @@ Gradients of spectra are carried as plain products of transforms. The weights th
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from ssd_cli.training.engine.transform import Transform
+
+_kept: ContextVar[dict[tuple[Any, ...], Tensor] | None] = ContextVar("kept spectra", default=None)
+
+
+@contextmanager
+def kept_spectra() -> Iterator[None]:
+    """Transform each kernel once until the end of the block, in which no weight may change and no gradient is wanted.
+
+    For networks that outlive the block: kernels are known by their identity.
+    """
+    token = _kept.set({})
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+
+
+def spectrum_of(transform: Transform, dilation: int, *kernels: Tensor) -> Tensor:
+    """The spectrum of kernels, (bins, all filters, inputs): see `KernelSpectrum`."""
+    kept = _kept.get()
+    if kept is None or not all(isinstance(kernel, nn.Parameter) for kernel in kernels):
+        return KernelSpectrum.apply(transform, dilation, *kernels)
+    key = transform, dilation, *map(id, kernels)
+    if key not in kept:
+        kept[key] = KernelSpectrum.apply(transform, dilation, *kernels)
+    return kept[key]
 
 
 def reach(taps: int, dilation: int = 1) -> tuple[int, int]:

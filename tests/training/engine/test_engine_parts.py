@@ -96,6 +96,12 @@ def test_the_maximum_of_three_shares_ties_out_as_the_library_does(n_timepoints):
         torch.testing.assert_close(u, v, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("shape", [(3, 1, 1), (2, 3, 2), (5, 2, 24), (64, 70, 240)])
+def test_the_maximum_of_three_is_the_librarys_for_small_maps_and_large_ones(shape):
+    maps = torch.randn(shape)
+    assert torch.equal(max_of_three(maps), F.max_pool1d(maps, 3, 1, 1))
+
+
 def test_good_sizes_are_even_and_close():
     for n in range(1, 3000):
         size = good_size(n)

@@ -5,8 +5,9 @@ import torch
 
 from ssd_cli.backbones.base import Dropout
 from ssd_cli.backbones.masked import MaskedNetwork
-from ssd_cli.training.engine import fold, kept_memory
+from ssd_cli.training.engine import bind, fold, kept_memory
 from ssd_cli.training.engine.folding import fold_norms
+from ssd_cli.training.predict import freeze, outputs
 from tests.training.engine.test_executions import NAMES, build
 
 # A single case, a few, and enough for spectra.
@@ -67,3 +68,16 @@ def test_kept_memory_changes_no_result():
     with kept_memory(n_steps=10**9) as kept:
         assert not kept
     assert torch.equal(x @ x, expected)
+
+
+@pytest.mark.parametrize("name", ["inception", "h-inception", "lite"])
+def test_spectra_are_kept_between_the_batches_of_one_prediction_only(name):
+    """Otherwise a network that goes on being trained would be predicted with by its old kernels."""
+    network = freeze(build(name, 1))
+    fast, x = bind(network, "fast"), torch.randn(600, 1, 30, dtype=torch.float64)
+    for _ in range(2):
+        logits, _ = outputs(fast, x)
+        torch.testing.assert_close(logits, outputs(network, x)[0], rtol=1e-9, atol=1e-9)
+        with torch.no_grad():
+            for weight in network.parameters():
+                weight.mul_(1.3)
