@@ -136,6 +136,8 @@ def draw(table: tables.Table, title: str) -> Figure:
     axes.grid(axis="x", color="#eeeeee", zorder=0)
     axes.tick_params(axis="x", labelsize=8)
     text = "mean accuracy minus that of ssd; 95 % bootstrap interval\n(orange: without 0; not corrected for their number)"
+    axes.set_xscale("symlog", linthresh=0.01, linscale=2)  # a few changes are hundreds of times as large as the others
+    axes.set_xticks([-0.5, -0.1, -0.01, -0.005, 0, 0.005, 0.01], ["−0.5", "−0.1", "−0.01", "−.005", "0", ".005", "0.01"])
     axes.set_xlabel(text, fontsize=8)
     axes.set_title(title, fontsize=9, loc="left")
     figure.tight_layout(pad=0.6)
