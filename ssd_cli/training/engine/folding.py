@@ -15,7 +15,8 @@ from ssd_cli.backbones.layers import SeparableConv1d
 from ssd_cli.backbones.lite import MultiplexedLayer, SeparableLayer
 from ssd_cli.backbones.masked import MaskedNetwork
 from ssd_cli.backbones.resnet import ResidualBlock, ResNetNetwork
-from ssd_cli.training.engine.normalise import statistics_of
+from ssd_cli.training.engine.frozen import MATRICES_PAY_TO, frozen
+from ssd_cli.training.engine.normalise import scale_and_shift
 from ssd_cli.training.engine.planner import NetworkLike, bind
 
 SPECTRA_PAY_FROM = 1500
@@ -47,6 +48,7 @@ class Deployed:
         self._inner = network.inner if isinstance(network, MaskedNetwork) else network
         self._frozen = _frozen_copy(network)
         self._spectral = bind(self._frozen, "fast") if isinstance(self._inner, InceptionNetwork) else None
+        self._short: dict[int, NetworkLike] = {}
 
     @cached_property
     def network(self) -> Network:
@@ -63,8 +65,14 @@ class Deployed:
         if x.device.type != "cpu":
             return self.network(x)
         if self._spectral is not None and x.shape[0] * x.shape[2] >= SPECTRA_PAY_FROM:
-            return self._spectral(x)
+            return (self._spectral if x.shape[2] > MATRICES_PAY_TO else self._matrices(x.shape[2]))(x)
         return self._direct(x)
+
+    def _matrices(self, n_timepoints: int) -> NetworkLike:
+        """The execution of Inception for short series of one length; the last one is kept."""
+        if n_timepoints not in self._short:
+            self._short = {n_timepoints: frozen(self._frozen, n_timepoints)}
+        return self._short[n_timepoints]
 
 
 def fold(network: Network) -> Deployed:
@@ -92,24 +100,24 @@ def _fold_norms(folded: Network) -> Network:
         elif isinstance(module, MultiplexedLayer):
             _fold_branches(module, list(module.convolutions))
         elif isinstance(module, InceptionGroup):
-            _scale(module.shortcut, *_scale_and_shift(module.shortcut_norm))
+            _scale(module.shortcut, *scale_and_shift(module.shortcut_norm))
             module.add_module("shortcut_norm", nn.Identity())
         elif isinstance(module, FCNLayer | SeparableLayer):
-            _scale(module.convolution, *_scale_and_shift(module.norm))
+            _scale(module.convolution, *scale_and_shift(module.norm))
             module.add_module("norm", nn.Identity())
         elif isinstance(module, ResidualBlock):
             for i, convolution in enumerate(module.convolutions):
-                _scale(convolution, *_scale_and_shift(module.norms[i]))
+                _scale(convolution, *scale_and_shift(module.norms[i]))
                 module.norms[i] = nn.Identity()
             if isinstance(module.shortcut, nn.Conv1d):
-                _scale(module.shortcut, *_scale_and_shift(module.shortcut_norm))
+                _scale(module.shortcut, *scale_and_shift(module.shortcut_norm))
                 module.add_module("shortcut_norm", nn.Identity())
     return folded.requires_grad_(False)
 
 
 def _fold_branches(module: InceptionModule | MultiplexedLayer, branches: list[nn.Module]) -> None:
     """Fold one norm into parallel convolutions; the hand-made filters, which stand before a ReLU, keep their share of it."""
-    scale, shift = _scale_and_shift(module.norm)
+    scale, shift = scale_and_shift(module.norm)
     first = 0
     for branch in branches:
         filters = (branch.pointwise if isinstance(branch, SeparableConv1d) else branch).out_channels
@@ -119,14 +127,6 @@ def _fold_branches(module: InceptionModule | MultiplexedLayer, branches: list[nn
     if module.handmade is not None:
         module.add_module("handmade", nn.Sequential(module.handmade, Affine(scale[first:], shift[first:])))
     module.add_module("norm", nn.Identity())
-
-
-def _scale_and_shift(norm: nn.Module) -> tuple[Tensor, Tensor]:
-    """What a norm in evaluation mode multiplies every channel with, and adds to it."""
-    assert isinstance(norm, nn.BatchNorm1d)
-    mean, variance, _ = statistics_of(norm)
-    scale = norm.weight * torch.rsqrt(variance + norm.eps)
-    return scale, norm.bias - mean * scale
 
 
 def _scale(convolution: nn.Module, scale: Tensor, shift: Tensor) -> None:

@@ -29,9 +29,7 @@ def normalise(parts: Sequence[Tensor], norm: nn.BatchNorm1d, residual: Tensor | 
     """
     if norm.training:
         return _BatchNormalise.apply(norm, residual, norm.weight, norm.bias, *parts)
-    mean, variance, _ = statistics_of(norm)
-    scale = norm.weight * torch.rsqrt(variance + norm.eps)
-    shift = norm.bias - mean * scale
+    scale, shift = scale_and_shift(norm)
     maps = _joined(parts, scale[:, None, None])
     maps += shift[:, None, None]
     if residual is not None:
@@ -120,6 +118,14 @@ def statistics_of(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor, Tensor]:
     """Running mean, running variance and number of batches: all norms of the backbones have them."""
     assert norm.running_mean is not None and norm.running_var is not None and norm.num_batches_tracked is not None
     return norm.running_mean, norm.running_var, norm.num_batches_tracked
+
+
+def scale_and_shift(norm: nn.Module) -> tuple[Tensor, Tensor]:
+    """What a norm in evaluation mode multiplies every channel with, and adds to it: each (channels,)."""
+    assert isinstance(norm, nn.BatchNorm1d)
+    mean, variance, _ = statistics_of(norm)
+    scale = norm.weight * torch.rsqrt(variance + norm.eps)
+    return scale, norm.bias - mean * scale
 
 
 def running_factor(norm: nn.BatchNorm1d) -> float:

@@ -10,8 +10,8 @@ from ssd_cli.training.engine.folding import fold_norms
 from ssd_cli.training.predict import freeze, outputs
 from tests.training.engine.test_executions import NAMES, build
 
-# A single case, a few, and enough for spectra.
-SHAPES = [(1, 1, 40), (3, 4, 21), (60, 2, 30)]
+# A single case, a few, enough for transforms by matrices, with taps that reach beyond the series, and for fast ones.
+SHAPES = [(1, 1, 40), (3, 4, 21), (60, 2, 30), (200, 1, 9), (16, 2, 100)]
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -44,6 +44,15 @@ def test_folding_leaves_the_network_alone_and_no_norm_behind(name):
     assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
     left = [key for key, module in folded.named_modules() if isinstance(module, torch.nn.BatchNorm1d)]
     assert left == (["blocks.2.shortcut_norm"] if name == "resnet" else [])  # the shortcut that has no convolution
+
+
+def test_one_deployed_network_predicts_series_of_several_lengths():
+    network = build("inception", 1)
+    deployed = fold(network)
+    network.eval()
+    for n_timepoints in (30, 31, 100, 30):
+        x = torch.randn(60, 1, n_timepoints, dtype=torch.float64)
+        torch.testing.assert_close(deployed(x).logits, network(x).logits, rtol=1e-9, atol=1e-9)
 
 
 def test_a_deployed_network_does_not_follow_later_training():
