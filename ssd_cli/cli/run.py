@@ -55,6 +55,7 @@ Workers = Annotated[int | None, typer.Option(help="Processes; default as many as
 Threads = Annotated[int | None, typer.Option(help="Of each worker; default 1.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps; default auto.")]
 Engine = Annotated[str | None, typer.Option(help="Execution of the networks: auto, plain, fast, batched or graph; default auto.")]
+Together = Annotated[bool | None, typer.Option("--together", help="Train resamples and seeds in common passes (batched, graph).")]
 Out = Annotated[Path | None, typer.Option(help="Output folder; default runs.")]
 DataDirs = Annotated[
     list[Path] | None, typer.Option("--data-dir", help="Folder of datasets, searched before $SSD_BENCH_DATA; repeatable.")
@@ -89,6 +90,7 @@ def run(
     threads: Threads = None,
     device: Device = None,
     engine: Engine = None,
+    together: Together = None,
     out: Out = None,
     data_dir: DataDirs = None,
     plugin: Plugins = None,

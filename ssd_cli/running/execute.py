@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.running.job import Job, Outcome
 from ssd_cli.running.packing import out_of_memory, releasing
-from ssd_cli.running.plan import PlannedCell, configured_backbone, configured_method, configured_recipe
+from ssd_cli.running.plan import PlannedCell, configured_method
 from ssd_cli.running.provenance import provenance, reduce_paths
 from ssd_cli.running.resume import record_mark
 from ssd_cli.running.threads import put_right
@@ -125,7 +125,7 @@ def _compute(job: Job, parts: _Parts, tell: Tell) -> str | None:
     if reason:
         return reason
     with PeakMemory() as memory, kept_memory(min(64, training_set.n_cases) * training_set.n_timepoints):
-        predictor = _fit(job, method, training_set, parts, tell)
+        predictor = _fit(job, method, dataset, training_set, parts, tell)
         tell("testing")
         _evaluate(predictor, sealed, parts)
     parts.costs |= _measured(job, predictor, training_set, memory)
@@ -135,23 +135,12 @@ def _compute(job: Job, parts: _Parts, tell: Tell) -> str | None:
     return None
 
 
-def _fit(job: Job, method: Method, training_set: TrainingSet, parts: _Parts, tell: Tell) -> Predictor:
+def _fit(job: Job, method: Method, dataset: Dataset, training_set: TrainingSet, parts: _Parts, tell: Tell) -> Predictor:
+    from ssd_cli.running.companions import workbench_of
     from ssd_cli.training.predict import freeze
-    from ssd_cli.training.workbench import Workbench
 
-    identity = job.planned.identity
-    warm_up(identity["threads"])
-    workbench = Workbench(
-        training_set,
-        configured_backbone(identity),
-        identity["backbone"],
-        configured_recipe(identity),
-        identity["seed"],
-        networks=NetworkStore(job.out),
-        device=identity["device"],
-        execution=identity["execution"],
-        on_epoch=tell,
-    )
+    warm_up(job.planned.identity["threads"])
+    workbench = workbench_of(job, dataset, training_set, tell)
     started = time.perf_counter()
     try:
         predictor = method.fit(training_set, workbench)

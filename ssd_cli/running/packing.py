@@ -82,7 +82,9 @@ def needs_of(cells: Sequence[PlannedCell], data_dirs: tuple[Path, ...]) -> dict[
         batch_size = configured_recipe(identity).batch(n_cases)
         each = training_bytes(configured_backbone(identity), n_channels, n_timepoints, n_classes, batch_size)
         members = configured_method(identity).at_once if identity["execution"] in BATCHES_MEMBERS else 1
-        data = 4 * n_cases * n_channels * n_timepoints
+        together = identity.get("together", {"resamples": [0], "seeds": [0]})
+        members *= len(together["resamples"]) * len(together["seeds"])
+        data = 4 * n_cases * n_channels * n_timepoints * 2 * len(together["resamples"])  # each, and all of them joined
         needs[cell.key] = CONTEXT_BYTES + data + each * members_at_once(members, each)
     return needs
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from ssd_cli import PROTOCOL_VERSION
 from ssd_cli.configuration import as_dict, configure, digest, label, parse_label, slug
-from ssd_cli.errors import MisuseError, SsdBenchError
+from ssd_cli.errors import SsdBenchError
+from ssd_cli.running.device import execution_of, resolve_device
 from ssd_cli.running.work import Shape, Work, work_of
 from ssd_cli.store import record
 from ssd_cli.store.record import Cell, plain
@@ -34,7 +35,8 @@ class PlannedCell:
     identity : dict
         Everything that decides the numbers, as it goes into the record.
     group : str
-        Cells of one group share networks: same dataset, backbone, resample, seed.
+        Cells of one group share networks, or passes in which networks are trained: same dataset and backbone, and the same resample
+        and seed where these are trained apart.
     cost : float
         Estimated seconds of one worker; networks that cells before it in its group train cost nothing (`cost_model.price`).
     alone : float
@@ -161,9 +163,12 @@ def make_plan(suite: Suite, dry_run: bool, tell: Any = None) -> Plan:
         shape = _shape(name, suite, bool(data_digest))
         for backbone in [*chosen_backbones, NO_BACKBONE]:
             members = [method for method in chosen_methods if method.configuration.uses_backbone != (backbone is NO_BACKBONE)]
-            execution = _execution(backbone, recipe, shape, device, suite) if backbone is not NO_BACKBONE else "plain"
+            how = {"execution": "plain"}
+            if backbone is not NO_BACKBONE:
+                filled = recipe.configuration.for_backbone(backbone.identity["name"])
+                how = execution_of(backbone.configuration, filled, shape, device, suite)
             for resample, seed, method in itertools.product(suite.resamples, suite.seeds, members):
-                cells.append(_cell(common | {"execution": execution}, method, backbone, recipe, resample, seed, shape))
+                cells.append(_cell(common | how, method, backbone, recipe, resample, seed, shape))
     return Plan(cells, device, tuple(absent), tuple(left_out))
 
 
@@ -216,28 +221,6 @@ def configured_recipe(identity: dict[str, Any]) -> Recipe:
     return recipes.get(identity["recipe"]["name"])(**identity["recipe"]["parameters"])
 
 
-def resolve_device(wanted: str) -> str:
-    """The kind of device; "auto" is the best one there is.
-
-    Raises
-    ------
-    MisuseError
-        A device that this machine or this build of torch does not have.
-    """
-    import torch
-
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if wanted == "auto":
-        return next(kind for kind, is_there in there.items() if is_there)
-    if not there[wanted]:
-        raise MisuseError(
-            f"There is no device '{wanted}' that torch can use here.",
-            f"Available: {', '.join(kind for kind, is_there in there.items() if is_there)}.",
-            "Use --device auto.",
-        )
-    return wanted
-
-
 def _choose(registry: Registry[Any], text: str) -> _Choice:
     name, parameters = parse_label(text)
     entry = registry.entry(name)
@@ -277,7 +260,7 @@ def _cell(
         "resample": resample,
         "seed": seed,
     }
-    group = f"{cell.dataset} {backbone.label} {resample} {seed}"
+    group = f"{cell.dataset} {backbone.label}" + ("" if "together" in common else f" {resample} {seed}")
     if backbone is NO_BACKBONE:
         return PlannedCell(cell, identity, group)
     return PlannedCell(cell, identity, group, work=work_of(method.configuration, backbone.configuration, filled, shape, identity))
@@ -305,31 +288,3 @@ def _shape(name: str, suite: Suite, here: bool) -> Shape:
     dataset = load(name, suite.data_dir, download=False)
     train, test = dataset.train, dataset.test
     return Shape(train.n_cases, train.n_channels, int(train.lengths.max()), test.n_cases)
-
-
-def _execution(backbone: _Choice, recipe: _Choice, shape: Shape, device: str, suite: Suite) -> str:
-    """How the networks of a cell are computed: the planner's choice, or the one that the user forces.
-
-    Raises
-    ------
-    MisuseError
-        The backbone has no such execution.
-    """
-    from ssd_cli.training.engine import bind, plan
-
-    network = backbone.configuration.build(shape.n_channels, 2)
-    if suite.engine != "auto":
-        bind(network, suite.engine)
-        return suite.engine
-    filled = recipe.configuration.for_backbone(backbone.identity["name"])
-    batch_size = filled.batch(shape.n_cases)
-    return plan(
-        network,
-        shape.n_channels,
-        shape.n_timepoints,
-        batch_size,
-        device=device,
-        threads=suite.threads,
-        epochs=filled.epochs,
-        precision=filled.precision,
-    )

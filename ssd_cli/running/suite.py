@@ -44,6 +44,8 @@ class Suite:
         "auto", "cpu", "cuda" or "mps".
     engine : str
         How networks are computed: "auto" (the planner chooses) or the name of an execution.
+    together : bool
+        Train the members of all resamples and seeds in common passes, where the execution has passes.
     out : Path
     data_dir, plugin : tuple of Path
     length, impute, scale : str, optional
@@ -64,6 +66,7 @@ class Suite:
     threads: int = 1
     device: str = "auto"
     engine: str = "auto"
+    together: bool = False
     out: Path = Path("runs")
     data_dir: tuple[Path, ...] = ()
     plugin: tuple[Path, ...] = ()

@@ -53,7 +53,7 @@ class Ledger:
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self.waited_seconds = 0.0
-        """Time spent waiting for networks that another process was training."""
+        """Time spent on networks of others: waiting while another process trains one, training some in the same pass."""
 
     def add(self, entry: Entry) -> None:
         """Book a training; a shared network asked for twice is one network."""

@@ -18,6 +18,8 @@ from ssd_cli.training.objective import Objective
 from ssd_cli.training.step import Step, Steps
 
 Curve = dict[str, list[float]]
+Keep = Literal["best", "last"]
+Shape = Literal["plateau", "cosine", "constant"]
 
 
 class Averager(Protocol):
@@ -49,8 +51,8 @@ class Schedule:
     epochs: int
     stop: int
     learning_rate: float
-    shape: Literal["plateau", "cosine", "constant"]
-    keep: Literal["best", "last"]
+    shape: Shape
+    keep: Keep
     batch_size: int
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -17,22 +17,19 @@ from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
 from ssd_cli.backbones.masked import MaskedNetwork
 from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.training.averaging import refresh_batch_norm
-from ssd_cli.training.engine import BATCHES_MEMBERS, bind
+from ssd_cli.training.engine import bind
 from ssd_cli.training.engine.graphs import steps_of
 from ssd_cli.training.engine.precision import autocasting, set_arithmetic
 from ssd_cli.training.holdout import holdout_split
 from ssd_cli.training.initialise import initialise
 from ssd_cli.training.ledger import Entry, Ledger, Progress
-from ssd_cli.training.loop import Averager, Curve, Schedule, train
-from ssd_cli.training.networks import Arrays, MemoryNetworks, Networks, load_arrays, state_to_arrays
-from ssd_cli.training.objective import CrossEntropy, Objective
-from ssd_cli.training.passes import member_key, train_members
+from ssd_cli.training.loop import Averager, Curve, Keep, Schedule, Shape, train
+from ssd_cli.training.members import Rule, obtain_members
+from ssd_cli.training.networks import MemoryNetworks, Networks
+from ssd_cli.training.objective import Objective
 from ssd_cli.training.predict import batches_of
 from ssd_cli.training.recipe import Recipe
 from ssd_cli.training.seeds import generator, sub_seed
-
-Keep = Literal["best", "last"]
-Shape = Literal["plateau", "cosine", "constant"]
 
 
 class Workbench:
@@ -56,6 +53,9 @@ class Workbench:
         How the backbone is computed; part of a network's identity, since sums in another order give other bits.
     on_epoch : callable, optional
         Told the progress of every training.
+    others : callable, optional
+        Makes the workbenches of other seeds and resamples whose members are trained in the same passes as this one's; only asked
+        where the execution trains several networks at once.
 
     Attributes
     ----------
@@ -75,6 +75,7 @@ class Workbench:
         device: str = "cpu",
         execution: str = "plain",
         on_epoch: Callable[[Progress], None] | None = None,
+        others: Callable[[], Sequence[Workbench]] = tuple,
     ) -> None:
         self.training_set = training_set
         self.backbone = backbone
@@ -86,6 +87,7 @@ class Workbench:
         self.seed = seed
         self.networks = MemoryNetworks() if networks is None else networks
         self.on_epoch = on_epoch or (lambda progress: None)
+        self._others = others
         self._tensors: dict[int, tuple[Tensor, Tensor]] = {}
         set_arithmetic(device, recipe.precision)
 
@@ -113,6 +115,11 @@ class Workbench:
     def rng(self, purpose: str, index: int = 0, device: str | None = None) -> torch.Generator:
         """A random stream for one purpose, on the workbench's device unless another is named."""
         return generator(self.sub_seed(purpose, index), self.device if device is None else device)
+
+    @cached_property
+    def companions(self) -> list[Workbench]:
+        """All workbenches whose members share passes, this one among them, in the order of resample and seed."""
+        return sorted([self, *self._others()], key=lambda bench: (bench.training_set.resample, bench.seed))
 
     # ---- networks -------------------------------------------------------------------------------------------------------------
 
@@ -156,30 +163,11 @@ class Workbench:
         holdout : bool
             Train on the training part of `validation_split` only.
         """
-        part = self.training_part() if holdout else self.training_set
-        schedule = self.schedule(part, self.epochs, math.ceil(stop * self.epochs))
-        schedule = replace(schedule, keep=keep or schedule.keep)
-        key = member_key(self, part, schedule, index, dropout)
-        label = f"member {index}"
-        network = self.fresh(index, dropout)
-
-        def make() -> tuple[Arrays, dict[str, Any]]:
-            entry = self._train(network, CrossEntropy(), schedule, part, "member", index, label)
-            return state_to_arrays(network), {**vars(entry)}
-
-        asked = time.perf_counter()
-        arrays, report, reused = self.networks.obtain(key, make)
-        if reused:
-            self.ledger.waited_seconds += time.perf_counter() - asked
-            load_arrays(network, arrays)
-        self.ledger.add(replace(Entry(**report), reused=reused, key=key))
-        return network.eval()
+        return obtain_members(self, [index], Rule(dropout, stop, keep, holdout))[0]
 
     def members(self, indices: Sequence[int], dropout: Dropout = NO_DROPOUT) -> list[Network]:
         """Several members; where the execution trains them in one pass, networks that `member` does not share."""
-        if self.execution in BATCHES_MEMBERS and len(indices) > 1:
-            return train_members(self, indices, dropout)
-        return [self.member(index, dropout) for index in indices]
+        return obtain_members(self, indices, Rule(dropout))
 
     def train(
         self,
@@ -219,7 +207,7 @@ class Workbench:
         schedule = self.schedule(part, epochs or self.epochs)
         changes = {"learning_rate": learning_rate, "shape": shape, "keep": keep}
         schedule = replace(schedule, **{key: value for key, value in changes.items() if value is not None})  # type: ignore[arg-type]
-        self.ledger.add(self._train(network, objective, schedule, part, purpose, index, label or purpose, averager))
+        self.ledger.add(self.run(network, objective, schedule, part, purpose, index, label or purpose, averager))
         return network
 
     def refresh_batch_norm(self, network: Network, holdout: bool = False) -> Network:
@@ -265,7 +253,7 @@ class Workbench:
         keep = self.recipe.keep if stop == epochs else "last"
         return Schedule(epochs, stop, self.recipe.learning_rate, self.recipe.schedule, keep, self.recipe.batch(part.n_cases))
 
-    def _train(
+    def run(
         self,
         network: Network,
         objective: Objective,
@@ -276,6 +264,7 @@ class Workbench:
         label: str,
         averager: Averager | None = None,
     ) -> Entry:
+        """Train a network in place and say what it cost; `train` and `member` book it."""
         x, y = self.tensors(part)
         self.seed_sites(network, purpose, index)
         wall, processor = time.perf_counter(), time.process_time()

@@ -16,8 +16,8 @@ from ssd_cli.store.networks import NetworkStore
 from ssd_cli.training import passes
 from ssd_cli.training.engine import footprint, plan
 from ssd_cli.training.engine.precision import set_arithmetic
+from ssd_cli.training.members import obtain_all
 from ssd_cli.training.networks import MemoryNetworks
-from ssd_cli.training.passes import obtain_all
 from ssd_cli.training.predict import predict_proba
 from tests.small import EXACT, SHORT, fingerprint, waves, waves_training_set, workbench
 

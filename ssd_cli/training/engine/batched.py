@@ -38,18 +38,22 @@ class Member:
         On the CPU; draws its batch order.
     smoothing : float
         Label smoothing of its cross-entropy.
+    first : int
+        Where its training cases begin.
     """
 
     network: Network
     schedule: Schedule
     order: torch.Generator
     smoothing: float = 0.0
+    first: int = 0
 
 
 def train_together(
     members: Sequence[Member],
     x: Tensor,
     y: Tensor,
+    n_cases: int | None = None,
     *,
     on_epoch: Callable[[int, float], None] | None = None,
     execute: Callable[[StackedStep], Steps] = lambda step: step,
@@ -62,6 +66,8 @@ def train_together(
     members : sequence of Member
     x, y, on_epoch, execute
         As for `loop.train`; `on_epoch` is told the mean loss of all members.
+    n_cases : int, optional
+        Training cases of each member, where x and y hold several training sets of this size, one behind the other.
     context : callable, optional
         Makes the context of forward passes (`precision.forward_context`).
 
@@ -75,6 +81,7 @@ def train_together(
     SsdBenchError
         A member's loss is not a finite number.
     """
+    n_cases = len(y) if n_cases is None else n_cases
     schedules = [member.schedule for member in members]
     stop, size = schedules[0].stop, schedules[0].batch_size
     if any((schedule.stop, schedule.batch_size) != (stop, size) for schedule in schedules):
@@ -88,11 +95,11 @@ def train_together(
     for epoch in range(1, stop + 1):
         stacked.optimiser.rates.copy_(torch.tensor([[course.rate] for course in courses], dtype=torch.float64))
         step.begin_epoch()
-        orders = torch.stack([torch.randperm(len(y), generator=member.order) for member in members]).to(x.device)
+        orders = torch.stack([member.first + torch.randperm(n_cases, generator=member.order) for member in members]).to(x.device)
         for index in orders.split(size, 1):
             step(index)
         best.look(step.sums["ce"])
-        losses = [total / len(y) for total in step.sums["ce"].tolist()]  # the only point of an epoch that waits for the device
+        losses = [total / n_cases for total in step.sums["ce"].tolist()]  # the only point of an epoch that waits for the device
         for curve, course, loss in zip(curves, courses, losses, strict=True):
             curve["learning_rate"].append(course.rate)
             curve["loss"].append(finite(loss, epoch, course.schedule))

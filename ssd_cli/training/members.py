@@ -1,0 +1,174 @@
+"""Plainly trained networks that all methods share: each under a key of its own, trained alone or in one pass with others."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+import torch
+
+from ssd_cli import PROTOCOL_VERSION
+from ssd_cli.backbones.base import Dropout, Network
+from ssd_cli.configuration import digest
+from ssd_cli.training.engine.planner import BATCHES_MEMBERS
+from ssd_cli.training.ledger import Entry
+from ssd_cli.training.networks import Arrays, Networks, load_arrays, state_to_arrays
+from ssd_cli.training.objective import CrossEntropy
+from ssd_cli.training.passes import Trainee, at_once, train_pass
+
+if TYPE_CHECKING:
+    from ssd_cli.protocol.containers import TrainingSet
+    from ssd_cli.training.loop import Keep, Schedule
+    from ssd_cli.training.workbench import Workbench
+
+Trained = tuple[Mapping[str, npt.NDArray], dict[str, Any], bool]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How members are trained; see `Workbench.member`."""
+
+    dropout: Dropout
+    stop: float = 1.0
+    keep: Keep | None = None
+    holdout: bool = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """A member of a workbench, and with what it is trained."""
+
+    bench: Workbench
+    index: int
+    dropout: Dropout
+    part: TrainingSet
+    schedule: Schedule
+
+    @property
+    def kind(self) -> tuple[Any, ...]:
+        """What is the same in all places of a pass."""
+        return self.part.X.shape, self.part.n_classes, self.part.padded, self.schedule.stop, self.schedule.batch_size
+
+    def key(self, together: Sequence[Place]) -> str:
+        """The content address of the network: a digest of all that decides its weights.
+
+        Who is trained in the same pass belongs to it: how many there are may change how a device adds.
+        """
+        identity: dict[str, Any] = {
+            "family": "member",
+            "training_set": self.part.digest,
+            "dataset": self.part.dataset,
+            "resample": self.part.resample,
+            "seed": self.bench.seed,
+            "index": self.index,
+            "backbone": self.bench.backbone_identity,
+            "dropout": {"embed": self.dropout.embed, "mid": self.dropout.mid},
+            "recipe": vars(self.bench.recipe),
+            "schedule": vars(self.schedule),
+            "execution": self.bench.execution,
+            "device": self.bench.device,
+            "threads": torch.get_num_threads(),
+            "protocol_version": PROTOCOL_VERSION,
+        }
+        if len(together) > 1:
+            identity["together"] = [[one.part.resample, one.bench.seed, one.index] for one in together]
+        return digest(identity)
+
+
+def obtain_members(bench: Workbench, indices: Sequence[int], rule: Rule) -> list[Network]:
+    """Members of a workbench, found or trained now: one by one, or in passes that fit into a device's memory.
+
+    Where the execution trains several networks at once, a pass holds these members of all `Workbench.companions` whose training
+    sets have the same shape. What it makes for others is stored under their keys, and found when they ask for it.
+    """
+    own = [_place(bench, index, rule) for index in indices]
+    if bench.execution not in BATCHES_MEMBERS:
+        return [network for place in own for network in _obtain([place], bench)]
+    alike = [one for one in bench.companions if _kind(one, rule) == own[0].kind]
+    places = [_place(one, index, rule) for one in alike for index in indices]
+    size = at_once(bench, own[0].part, len(places))
+    passes = [places[start : start + size] for start in range(0, len(places), size)]
+    return [network for some in passes if any(place.bench is bench for place in some) for network in _obtain(some, bench)]
+
+
+def _place(bench: Workbench, index: int, rule: Rule) -> Place:
+    part = bench.training_part() if rule.holdout else bench.training_set
+    schedule = bench.schedule(part, bench.epochs, math.ceil(rule.stop * bench.epochs))
+    return Place(bench, index, rule.dropout, part, replace(schedule, keep=rule.keep or schedule.keep))
+
+
+def _kind(bench: Workbench, rule: Rule) -> tuple[Any, ...] | None:
+    if rule.holdout and bench.validation_split() is None:
+        return None
+    return _place(bench, 0, rule).kind
+
+
+def _obtain(places: Sequence[Place], bench: Workbench) -> list[Network]:
+    """The networks of a pass that belong to a workbench. Where one of the pass is missing, all are trained."""
+    networks = [place.bench.fresh(place.index, place.dropout) for place in places]
+
+    def train() -> list[tuple[Arrays, dict[str, Any]]]:
+        if len(places) == 1:
+            (place,) = places
+            entries = [
+                bench.run(networks[0], CrossEntropy(), place.schedule, place.part, "member", place.index, f"member {place.index}")
+            ]
+        else:
+            entries = train_pass(
+                [
+                    Trainee(place.bench, network, place.part, place.schedule, "member", place.index)
+                    for place, network in zip(places, networks, strict=True)
+                ]
+            )
+            bench.ledger.waited_seconds += sum(
+                entry.fit_seconds for place, entry in zip(places, entries, strict=True) if place.bench is not bench
+            )
+        return [(state_to_arrays(network), {**vars(entry)}) for network, entry in zip(networks, entries, strict=True)]
+
+    asked = time.perf_counter()
+    keys = [place.key(places) for place in places]
+    trained = obtain_all(bench.networks, keys, train)
+    if all(reused for _, _, reused in trained):
+        bench.ledger.waited_seconds += time.perf_counter() - asked
+    mine = []
+    for place, network, key, (arrays, report, reused) in zip(places, networks, keys, trained, strict=True):
+        if place.bench is not bench:
+            continue
+        if reused:
+            load_arrays(network, arrays)
+        bench.ledger.add(replace(Entry(**report), reused=reused, key=key))
+        mine.append(network.eval())
+    return mine
+
+
+def obtain_all(
+    networks: Networks, keys: Sequence[str], train: Callable[[], Sequence[tuple[Arrays, dict[str, Any]]]]
+) -> list[Trained]:
+    """`Networks.obtain` for networks that come out of one training, which happens at most once.
+
+    All keys are claimed, one inside the other and always in the same order, before the training starts: whoever asks for the same
+    networks meanwhile waits at the first of them.
+    """
+    made: list[tuple[Arrays, dict[str, Any]]] = []
+    found: dict[int, Trained] = {}
+
+    def ask(position: int) -> None:
+        if position == len(keys):
+            return
+
+        def make() -> tuple[Arrays, dict[str, Any]]:
+            ask(position + 1)
+            if not made:
+                made.extend(train())
+            return made[position]
+
+        found[position] = networks.obtain(keys[position], make)
+        if position + 1 not in found:
+            ask(position + 1)
+
+    ask(0)
+    return [found[position] for position in range(len(keys))]
