@@ -132,9 +132,9 @@ def test_a_step_names_every_random_stream_it_draws_from():
     steps = []
 
     class Bench(type(workbench())):
-        def _train(self, network, objective, *arguments, **options):
+        def run(self, network, objective, *arguments, **options):
             steps.append((network, objective))
-            return super()._train(network, objective, *arguments, **options)
+            return super().run(network, objective, *arguments, **options)
 
     bench = workbench()
     bench.__class__ = Bench

@@ -50,7 +50,7 @@ def watched(monkeypatch):
         made.append(Watched())
         return made[-1]
 
-    monkeypatch.setattr("ssd_cli.training.workbench.CrossEntropy", make)
+    monkeypatch.setattr("ssd_cli.training.members.CrossEntropy", make)
     return made
 
 
