@@ -22,6 +22,9 @@ from ssd_cli.training.engine.planner import NetworkLike, bind
 SPECTRA_PAY_FROM = 1500
 """Cases times steps of a batch from which spectra predict faster than direct convolutions, for Inception: measured on one core."""
 
+CHANNELS_LAST_PAY_FROM = 200
+"""The same for ResNet and FCN: from which the execution that trains predicts faster than the folded network."""
+
 
 class Affine(nn.Module):
     """A scale and a shift for every channel: what is left of a batch norm that stands behind a ReLU."""
@@ -64,9 +67,10 @@ class Deployed:
         """Predict x (n_cases, n_channels, n_timepoints)."""
         if x.device.type != "cpu":
             return self.network(x)
-        if self._spectral is not None and x.shape[0] * x.shape[2] >= SPECTRA_PAY_FROM:
+        n_steps = x.shape[0] * x.shape[2]
+        if self._spectral is not None and n_steps >= SPECTRA_PAY_FROM:
             return (self._spectral if x.shape[2] > MATRICES_PAY_TO else self._matrices(x.shape[2]))(x)
-        return self._direct(x)
+        return (self._direct if n_steps >= CHANNELS_LAST_PAY_FROM else self.network)(x)
 
     def _matrices(self, n_timepoints: int) -> NetworkLike:
         """The execution of Inception for short series of one length; the last one is kept."""
