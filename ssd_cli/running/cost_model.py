@@ -46,22 +46,28 @@ def price(plan: Plan, rates: Rates) -> Plan:
 
 
 def _price_group(cells: list[PlannedCell], done: Mapping[str, str], rates: Rates) -> Iterable[PlannedCell]:
-    """The cells of one dataset, backbone, resample and seed, in the order in which they are handed out.
+    """The cells of one group, in the order in which they are handed out.
 
-    Each pays for the networks that no cell before it has trained; those of cells that are done lie on the disk.
+    Each pays for the networks that no cell before it has trained; those of cells that are done lie on the disk. What it saves to
+    train the networks of several resamples and seeds in one pass is not known.
     """
-    there = {shared for cell in cells if done.get(cell.key) == "ok" and cell.work for shared, _ in cell.work.trainings}
-    paid = {(shared, cell.work.rates) for cell in cells if cell.work for shared in there}
+    finished = [cell for cell in cells if done.get(cell.key) == "ok"]
+    paid = {_network(cell, shared) for cell in finished if cell.work for shared, _ in cell.work.trainings if shared}
     alone = {cell.key: _alone(cell, rates) for cell in cells}
     for cell in reversed(sorted(cells, key=lambda cell: alone[cell.key])):  # as `schedule.Queue` has it, also among equals
         cost = alone[cell.key]
         if cell.work is not None and cell.key not in done:
             for shared, counts in cell.work.trainings:
-                if (shared, cell.work.rates) in paid:
+                if _network(cell, shared) in paid:
                     cost -= counts.times(rates.get(cell.work.rates, ASSUMED))
                 elif shared:
-                    paid.add((shared, cell.work.rates))
+                    paid.add(_network(cell, shared))
         yield dataclasses.replace(cell, cost=max(cost, 0.0), alone=alone[cell.key])
+
+
+def _network(cell: PlannedCell, shared: str) -> tuple[str, int, int]:
+    """What tells a network of a group from others."""
+    return shared, cell.cell.resample, cell.cell.seed
 
 
 def _alone(cell: PlannedCell, rates: Rates) -> float:

@@ -14,8 +14,8 @@ from ssd_cli.store.results import ResultStore
 def discard_group(store: ResultStore, networks: NetworkStore, cells: Iterable[PlannedCell]) -> int:
     """Delete the networks that the finished cells of one group shared; return the bytes that were freed.
 
-    What any record of the same dataset, resample and seed names as kept stays, also where an earlier run wrote it. Another run that
-    still needs a deleted network trains it again: that costs time and changes nothing.
+    What any record of the same dataset, resamples and seeds names as kept stays, also where an earlier run wrote it. Another run
+    that still needs a deleted network trains it again: that costs time and changes nothing.
 
     Parameters
     ----------
@@ -24,11 +24,12 @@ def discard_group(store: ResultStore, networks: NetworkStore, cells: Iterable[Pl
     cells : iterable of PlannedCell
         All cells of the group.
     """
-    cell = next(iter(cells)).cell
-    backbone = cell.folder.rpartition("@")[2]
-    pattern = f"*@{backbone}/Predictions/{cell.dataset}/testResample{cell.resample}.json"
+    patterns = set()
+    for cell in (planned.cell for planned in cells):
+        backbone = cell.folder.rpartition("@")[2]
+        patterns.add(f"seed{cell.seed}/*@{backbone}/Predictions/{cell.dataset}/testResample{cell.resample}.json")
     keys, keep = set(), set()
-    for path in (store.root / f"seed{cell.seed}").glob(pattern):
+    for path in (path for pattern in patterns for path in store.root.glob(pattern)):
         try:
             record = CellRecord.from_json(path.read_bytes(), str(path))
         except (OSError, SsdBenchError):

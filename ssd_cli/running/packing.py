@@ -82,9 +82,11 @@ def needs_of(cells: Sequence[PlannedCell], data_dirs: tuple[Path, ...]) -> dict[
         batch_size = configured_recipe(identity).batch(n_cases)
         each = training_bytes(configured_backbone(identity), n_channels, n_timepoints, n_classes, batch_size)
         members = configured_method(identity).at_once if identity["execution"] in BATCHES_MEMBERS else 1
-        together = identity.get("together", {"resamples": [0], "seeds": [0]})
-        members *= len(together["resamples"]) * len(together["seeds"])
-        data = 4 * n_cases * n_channels * n_timepoints * 2 * len(together["resamples"])  # each, and all of them joined
+        data = 4 * n_cases * n_channels * n_timepoints
+        if "together" in identity:
+            n_resamples, n_seeds = (len(identity["together"][name]) for name in ("resamples", "seeds"))
+            members *= n_resamples * n_seeds
+            data *= 2 * n_resamples  # each training set, and all of them joined
         needs[cell.key] = CONTEXT_BYTES + data + each * members_at_once(members, each)
     return needs
 

@@ -65,7 +65,7 @@ class NetworkStore:
             False if this call trained it.
         """
         while True:
-            found = self._find(key)
+            found = self.find(key)
             if found is not None:
                 return *found, True
             with atomic.writing_to(self._root):
@@ -74,12 +74,18 @@ class NetworkStore:
                 time.sleep(self._poll_seconds)
                 continue
             with claim:
-                found = self._find(key)  # finished between the first look and the claim
+                found = self.find(key)  # finished between the first look and the claim
                 if found is not None:
                     return *found, True
                 arrays, report = train()
                 self._put(key, arrays, report)
                 return arrays, report, False
+
+    def find(self, key: str) -> Trained | None:
+        """What was trained under `key`; None where there is nothing, or where a file is damaged: then it is made anew."""
+        entry = self._entry(key)
+        arrays = None if entry is None else _read(self._weights(entry["weights"]), entry["weights"])
+        return None if entry is None or arrays is None else (arrays, entry["report"])
 
     def save(self, arrays: Arrays) -> tuple[str, int]:
         """Keep the weights of a predictor; return the file's digest, which is its name, and its size in bytes."""
@@ -118,12 +124,6 @@ class NetworkStore:
             self._report(key).unlink(missing_ok=True)
             weights.unlink(missing_ok=True)
         return freed
-
-    def _find(self, key: str) -> Trained | None:
-        """What was trained under `key`; None where there is nothing, or where a file is damaged: then it is made anew."""
-        entry = self._entry(key)
-        arrays = None if entry is None else _read(self._weights(entry["weights"]), entry["weights"])
-        return None if entry is None or arrays is None else (arrays, entry["report"])
 
     def _entry(self, key: str) -> dict[str, Any] | None:
         try:

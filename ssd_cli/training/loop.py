@@ -144,6 +144,12 @@ def finite(loss: float, epoch: int, schedule: Schedule) -> float:
     return loss
 
 
+def refuse_diverged(curve: Curve, schedule: Schedule) -> None:
+    """Raise what `train` raises where the mean loss of an epoch is not a finite number."""
+    for epoch, loss in enumerate(curve["loss"], start=1):
+        finite(loss, epoch, schedule)
+
+
 def _batches(n_cases: int, size: int, order: torch.Generator, device: torch.device) -> Iterator[Tensor]:
     """The positions of all cases once, in a fresh order; the last batch may be short."""
     yield from torch.randperm(n_cases, generator=order).to(device).split(size)

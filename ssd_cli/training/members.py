@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from ssd_cli.backbones.base import Dropout, Network
 from ssd_cli.configuration import digest
 from ssd_cli.training.engine.planner import BATCHES_MEMBERS
 from ssd_cli.training.ledger import Entry
+from ssd_cli.training.loop import refuse_diverged
 from ssd_cli.training.networks import Arrays, Networks, load_arrays, state_to_arrays
 from ssd_cli.training.objective import CrossEntropy
 from ssd_cli.training.passes import Trainee, at_once, train_pass
@@ -51,7 +53,7 @@ class Place:
     @property
     def kind(self) -> tuple[Any, ...]:
         """What is the same in all places of a pass."""
-        return self.part.X.shape, self.part.n_classes, self.part.padded, self.schedule.stop, self.schedule.batch_size
+        return self.part.X.shape, self.part.n_classes, self.bench.training_set.padded, self.schedule.stop, self.schedule.batch_size
 
     def key(self, together: Sequence[Place]) -> str:
         """The content address of the network: a digest of all that decides its weights.
@@ -88,7 +90,9 @@ def obtain_members(bench: Workbench, indices: Sequence[int], rule: Rule) -> list
     own = [_place(bench, index, rule) for index in indices]
     if bench.execution not in BATCHES_MEMBERS:
         return [network for place in own for network in _obtain([place], bench)]
+    asked = time.perf_counter()
     alike = [one for one in bench.companions if _kind(one, rule) == own[0].kind]
+    bench.ledger.waited_seconds += time.perf_counter() - asked
     places = [_place(one, index, rule) for one in alike for index in indices]
     size = at_once(bench, own[0].part, len(places))
     passes = [places[start : start + size] for start in range(0, len(places), size)]
@@ -108,67 +112,78 @@ def _kind(bench: Workbench, rule: Rule) -> tuple[Any, ...] | None:
 
 
 def _obtain(places: Sequence[Place], bench: Workbench) -> list[Network]:
-    """The networks of a pass that belong to a workbench. Where one of the pass is missing, all are trained."""
-    networks = [place.bench.fresh(place.index, place.dropout) for place in places]
-
-    def train() -> list[tuple[Arrays, dict[str, Any]]]:
-        if len(places) == 1:
-            (place,) = places
-            entries = [
-                bench.run(networks[0], CrossEntropy(), place.schedule, place.part, "member", place.index, f"member {place.index}")
-            ]
-        else:
-            entries = train_pass(
-                [
-                    Trainee(place.bench, network, place.part, place.schedule, "member", place.index)
-                    for place, network in zip(places, networks, strict=True)
-                ]
-            )
-            bench.ledger.waited_seconds += sum(
-                entry.fit_seconds for place, entry in zip(places, entries, strict=True) if place.bench is not bench
-            )
-        return [(state_to_arrays(network), {**vars(entry)}) for network, entry in zip(networks, entries, strict=True)]
-
+    """The networks of a pass that belong to a workbench. Where one of these is missing, all of the pass are trained."""
     asked = time.perf_counter()
     keys = [place.key(places) for place in places]
-    trained = obtain_all(bench.networks, keys, train)
-    if all(reused for _, _, reused in trained):
-        bench.ledger.waited_seconds += time.perf_counter() - asked
-    mine = []
-    for place, network, key, (arrays, report, reused) in zip(places, networks, keys, trained, strict=True):
-        if place.bench is not bench:
-            continue
-        if reused:
-            load_arrays(network, arrays)
-        bench.ledger.add(replace(Entry(**report), reused=reused, key=key))
+    own = [position for position, place in enumerate(places) if place.bench is bench]
+    trained = obtain_all(bench.networks, keys, own, lambda: _train(places))
+    mine, fresh = [], 0
+    for position in own:
+        place, (arrays, report, reused) = places[position], trained[position]
+        entry = Entry(**report)
+        refuse_diverged(entry.curve, place.schedule)
+        network = bench.fresh(place.index, place.dropout)
+        load_arrays(network, arrays)
+        bench.ledger.add(replace(entry, reused=reused, key=keys[position]))
         mine.append(network.eval())
+        fresh += not reused
+    bench.ledger.waited_seconds += (time.perf_counter() - asked) * (1 - fresh / len(places))
     return mine
 
 
+def _train(places: Sequence[Place]) -> list[tuple[Arrays, dict[str, Any]]]:
+    networks = [place.bench.fresh(place.index, place.dropout) for place in places]
+    first = places[0]
+    if len(places) == 1:
+        label = f"member {first.index}"
+        entries = [first.bench.run(networks[0], CrossEntropy(), first.schedule, first.part, "member", first.index, label)]
+    else:
+        entries = train_pass(
+            [
+                Trainee(place.bench, network, place.part, place.schedule, "member", place.index)
+                for place, network in zip(places, networks, strict=True)
+            ]
+        )
+    return [(state_to_arrays(network), {**vars(entry)}) for network, entry in zip(networks, entries, strict=True)]
+
+
 def obtain_all(
-    networks: Networks, keys: Sequence[str], train: Callable[[], Sequence[tuple[Arrays, dict[str, Any]]]]
-) -> list[Trained]:
+    networks: Networks, keys: Sequence[str], wanted: Sequence[int], train: Callable[[], Sequence[tuple[Arrays, dict[str, Any]]]]
+) -> dict[int, Trained]:
     """`Networks.obtain` for networks that come out of one training, which happens at most once.
 
-    All keys are claimed, one inside the other and always in the same order, before the training starts: whoever asks for the same
-    networks meanwhile waits at the first of them.
+    Parameters
+    ----------
+    networks : Networks
+    keys : sequence of str
+        Of all networks of the training. No network has one of them and is trained with others.
+    wanted : sequence of int
+        Positions of the networks to return.
+    train : callable
+        Makes all networks; called where a wanted one is missing.
+
+    Notes
+    -----
+    Whoever trains holds the claim of the first key until all are stored, the first one last, so that others wait there.
     """
     made: list[tuple[Arrays, dict[str, Any]]] = []
     found: dict[int, Trained] = {}
 
-    def ask(position: int) -> None:
-        if position == len(keys):
-            return
+    def make(position: int) -> tuple[Arrays, dict[str, Any]]:
+        if not made:
+            made.extend(train())
+        return made[position]
 
-        def make() -> tuple[Arrays, dict[str, Any]]:
-            ask(position + 1)
-            if not made:
-                made.extend(train())
-            return made[position]
+    def make_all() -> tuple[Arrays, dict[str, Any]]:
+        first = make(0)
+        for position in range(1, len(keys)):
+            found[position] = networks.obtain(keys[position], partial(make, position))
+        return first
 
-        found[position] = networks.obtain(keys[position], make)
-        if position + 1 not in found:
-            ask(position + 1)
-
-    ask(0)
-    return [found[position] for position in range(len(keys))]
+    there = {position: networks.find(keys[position]) for position in wanted}
+    if any(entry is None for entry in there.values()):
+        found[0] = networks.obtain(keys[0], make_all)
+    for position, entry in there.items():
+        if position not in found:
+            found[position] = (*entry, True) if entry is not None else networks.obtain(keys[position], partial(make, position))
+    return {position: found[position] for position in wanted}

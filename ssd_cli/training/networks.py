@@ -15,6 +15,9 @@ Arrays = dict[str, npt.NDArray]
 class Networks(Protocol):
     """Where shared networks are kept; each is trained at most once."""
 
+    def find(self, key: str) -> tuple[Mapping[str, npt.NDArray], dict[str, Any]] | None:
+        """Return weights and the report of their training, if they are there."""
+
     def obtain(
         self, key: str, train: Callable[[], tuple[Arrays, dict[str, Any]]]
     ) -> tuple[Mapping[str, npt.NDArray], dict[str, Any], bool]:
@@ -26,6 +29,10 @@ class MemoryNetworks:
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[Arrays, dict[str, Any]]] = {}
+
+    def find(self, key: str) -> tuple[Arrays, dict[str, Any]] | None:
+        """See `Networks`."""
+        return self._kept.get(key)
 
     def obtain(self, key: str, train: Callable[[], tuple[Arrays, dict[str, Any]]]) -> tuple[Arrays, dict[str, Any], bool]:
         """See `Networks`."""

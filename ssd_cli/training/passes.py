@@ -17,6 +17,7 @@ from ssd_cli.training.engine.graphs import Captured
 from ssd_cli.training.engine.planner import BATCHES_MEMBERS, CAPTURES
 from ssd_cli.training.engine.precision import forward_context
 from ssd_cli.training.ledger import Entry, Progress
+from ssd_cli.training.loop import refuse_diverged
 from ssd_cli.training.objective import CrossEntropy
 
 if TYPE_CHECKING:
@@ -60,13 +61,17 @@ def train_pass(trainees: Sequence[Trainee]) -> list[Entry]:
     bench, schedule, n_cases = trainees[0].bench, trainees[0].schedule, trainees[0].part.n_cases
     of_part = {id(one.part): one for one in trainees}
     first = {part: row * n_cases for row, part in enumerate(of_part)}
-    x, y = map(torch.cat, zip(*(one.bench.tensors(one.part) for one in of_part.values()), strict=True))
+    tensors = [one.bench.tensors(one.part) for one in of_part.values()]
+    x, y = tensors[0] if len(tensors) == 1 else map(torch.cat, zip(*tensors, strict=True))
     members = []
     for one in trainees:
         one.bench.seed_sites(one.network, one.purpose, one.index)
         order = one.bench.rng(f"{one.purpose} order", one.index, "cpu")
         members.append(Member(one.network, one.schedule, order, one.smoothing, first[id(one.part)]))
-    label = f"{trainees[0].purpose} {trainees[0].index} to {trainees[-1].index}"
+    indices = f"{trainees[0].index} to {trainees[-1].index}" if len(trainees) > 1 else f"{trainees[0].index}"
+    label = f"{trainees[0].purpose} {indices}"
+    if any(one.bench is not bench for one in trainees):
+        label = f"{len(trainees)} networks, {label}"
     wall, processor = time.perf_counter(), time.process_time()
     curves = train_together(
         members,
@@ -131,5 +136,6 @@ def train_branches(bench: Workbench, branches: Sequence[Branch], *, epochs: int,
     size = at_once(bench, part, len(trainees))
     for start in range(0, len(trainees), size):
         for entry in train_pass(trainees[start : start + size]):
+            refuse_diverged(entry.curve, schedule)
             bench.ledger.add(entry)
     return [one.network for one in branches]

@@ -116,10 +116,14 @@ class Workbench:
         """A random stream for one purpose, on the workbench's device unless another is named."""
         return generator(self.sub_seed(purpose, index), self.device if device is None else device)
 
-    @cached_property
+    @property
     def companions(self) -> list[Workbench]:
         """All workbenches whose members share passes, this one among them, in the order of resample and seed."""
-        return sorted([self, *self._others()], key=lambda bench: (bench.training_set.resample, bench.seed))
+        return sorted([self, *self._their_benches], key=lambda bench: (bench.training_set.resample, bench.seed))
+
+    @cached_property
+    def _their_benches(self) -> Sequence[Workbench]:
+        return self._others()
 
     # ---- networks -------------------------------------------------------------------------------------------------------------
 

@@ -5,12 +5,17 @@ from functools import partial
 import numpy as np
 import pytest
 
+from ssd_cli.backbones.lite import LITEBackbone
 from ssd_cli.errors import MisuseError
+from ssd_cli.running.cost_model import price
+from ssd_cli.running.discard import discard_group
 from ssd_cli.running.execute import Job, execute
 from ssd_cli.running.packing import needs_of
 from ssd_cli.running.plan import make_plan
 from ssd_cli.running.resume import look
+from ssd_cli.store.networks import NetworkStore
 from ssd_cli.store.results import ResultStore
+from ssd_cli.training.engine.footprint import training_bytes
 from tests.running.builders import make_suite, write_dataset
 
 
@@ -27,11 +32,11 @@ def planned(data, out, **options):
     return look(make_plan(suite, dry_run=False), suite), partial(Job, out=suite.out, data_dirs=suite.data_dir)
 
 
-def run(data, out, **options):
+def run(data, out, keep_networks=True, **options):
     """Probabilities and costs of every cell."""
     plan, job = planned(data, out, **options)
     for cell in plan.pending:
-        assert execute(job(cell), lambda progress: None).status == "ok"
+        assert execute(job(cell, keep_networks=keep_networks), lambda progress: None).status == "ok"
     store = ResultStore(out)
     records = [store.read(cell.cell) for cell in plan.cells]
     return [store.predictions(cell.cell)[1] for cell in plan.cells], [record.costs for record in records]
@@ -57,10 +62,30 @@ def test_a_worker_goes_on_with_the_cells_of_its_pass(data, tmp_path):
 
 
 def test_the_memory_of_a_pass_is_reckoned_with(data, tmp_path):
-    together, _ = planned(data, tmp_path / "a", together=True)
-    apart, _ = planned(data, tmp_path / "b")
-    many, few = (min(needs_of(plan.cells, (data,)).values()) for plan in (together, apart))
-    assert many > few
+    seeds = {"resamples": (0,), "seeds": (0, 1, 2)}
+    plans = [planned(data, tmp_path / str(together), **seeds, together=together)[0] for together in (True, False)]
+    many, few = (min(needs_of(plan.cells, (data,)).values()) for plan in plans)
+    each = training_bytes(LITEBackbone(), 1, 16, 2, 8)
+    assert many - few == pytest.approx(2 * each, rel=0.2)
+
+
+def test_discarding_networks_forgets_those_of_all_seeds(data, tmp_path):
+    run(data, tmp_path, keep_networks=False, together=True)
+    plan, _ = planned(data, tmp_path, together=True)
+    keys = [curve["key"] for cell in plan.cells for curve in ResultStore(tmp_path).read(cell.cell).curves]
+    networks = NetworkStore(tmp_path)
+    assert len(set(keys)) == 4
+    assert all(networks.find(key) for key in keys)
+    discard_group(ResultStore(tmp_path), networks, plan.cells)
+    left = [networks.find(key) for key in keys]
+    assert left == [None] * 4
+
+
+def test_a_network_of_each_seed_has_its_price(data, tmp_path):
+    plan, _ = planned(data, tmp_path, together=True)
+    costs = [cell.cost for cell in price(plan, {}).cells]
+    assert len(costs) == 4
+    assert min(costs) == pytest.approx(max(costs))
 
 
 def test_an_execution_without_passes_is_named(data, tmp_path):

@@ -14,7 +14,7 @@ from ssd_cli.backbones.resnet import ResNetBackbone
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.training.engine.batched import Member, train_together
 from ssd_cli.training.initialise import initialise
-from ssd_cli.training.loop import Schedule, train
+from ssd_cli.training.loop import Schedule, refuse_diverged, train
 from ssd_cli.training.objective import CrossEntropy
 from ssd_cli.training.predict import outputs
 from ssd_cli.training.seeds import generator
@@ -155,5 +155,7 @@ def test_a_member_that_diverges_is_named_by_its_epoch():
     x, y = problem()
     members = made(SmallBackbone(), [CONSTANT, CONSTANT], [Dropout()] * 2)
     x[3] = float("inf")
-    with pytest.raises(SsdBenchError, match="epoch 1 of 3"):
-        train_together(members, x, y)
+    for curve in train_together(members, x, y):
+        assert len(curve["loss"]) == 1  # where all diverge, nothing is gained by going on
+        with pytest.raises(SsdBenchError, match="epoch 1 of 3"):
+            refuse_diverged(curve, CONSTANT)

@@ -124,10 +124,10 @@ def test_half_a_pass_on_disk_is_completed(tmp_path):
         trained.append(1)
         return [weights_of(number) for number in range(3)]
 
-    found = obtain_all(store, keys, train)
+    found = obtain_all(store, keys, range(3), train).values()
     assert [reused for _, _, reused in found] == [False, True, False]
     assert [report["label"] for _, report, _ in found] == ["0", "1", "2"]
-    assert all(reused for _, _, reused in obtain_all(store, keys, train))
+    assert all(reused for _, _, reused in obtain_all(store, keys, range(3), train).values())
     assert trained == [1]
 
 
@@ -143,7 +143,7 @@ def test_two_that_ask_for_the_same_pass_at_once_train_it_once(tmp_path):
     def ask():
         store = NetworkStore(tmp_path, poll_seconds=0.01)
         together.wait()
-        found.append([report["label"] for _, report, _ in obtain_all(store, keys, train)])
+        found.append([report["label"] for _, report, _ in obtain_all(store, keys, range(5), train).values()])
 
     threads = [threading.Thread(target=ask) for _ in range(2)]
     for thread in threads:

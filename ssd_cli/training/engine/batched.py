@@ -21,7 +21,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from ssd_cli.backbones.base import Network
 from ssd_cli.training.engine.stack import Stack, StackedStep
-from ssd_cli.training.loop import Curve, Schedule, finite, rates_of
+from ssd_cli.training.loop import Curve, Schedule, rates_of
 from ssd_cli.training.step import Steps
 
 
@@ -78,8 +78,12 @@ def train_together(
 
     Raises
     ------
-    SsdBenchError
-        A member's loss is not a finite number.
+    ValueError
+        The members' epochs or batches differ.
+
+    Notes
+    -----
+    A member whose loss becomes infinite or NaN does not stop the others; `loop.refuse_diverged` tells from its curve.
     """
     n_cases = len(y) if n_cases is None else n_cases
     schedules = [member.schedule for member in members]
@@ -102,11 +106,13 @@ def train_together(
         losses = [total / n_cases for total in step.sums["ce"].tolist()]  # the only point of an epoch that waits for the device
         for curve, course, loss in zip(curves, courses, losses, strict=True):
             curve["learning_rate"].append(course.rate)
-            curve["loss"].append(finite(loss, epoch, course.schedule))
+            curve["loss"].append(loss)
             curve["ce"].append(loss)
             course.follow(loss)
         if on_epoch is not None:
             on_epoch(epoch, sum(losses) / len(losses))
+        if not any(map(math.isfinite, losses)):
+            break
     best.write()
     return curves
 

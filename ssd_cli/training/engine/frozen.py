@@ -41,7 +41,6 @@ class FrozenInception(Execution[InceptionNetwork]):
 
     def __init__(self, network: InceptionNetwork, n_timepoints: int) -> None:
         super().__init__(network)
-        self.n_timepoints = n_timepoints
         self._groups = [_FrozenGroup(group, n_timepoints) for group in typed(network.groups, InceptionGroup)]
 
     def stem(self, x: Tensor) -> Tensor:

@@ -31,7 +31,6 @@ class MatrixConvolution:
         left, right = (max(ends) for ends in zip(*(reach(kernel.shape[-1]) for kernel in kernels), strict=True))
         size = n_timepoints + max(left, right)  # no good size is needed, but an even one
         transform = Transform(n_timepoints, left, right, size + size % 2, 1)
-        self.n_timepoints = n_timepoints
         self._forward, self._back = _matrices(transform.size, n_timepoints, bias.dtype)
         spectrum = KernelSpectrum.apply(transform, 1, *kernels)
         real, imaginary = spectrum.real, spectrum.imag
