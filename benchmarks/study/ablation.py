@@ -33,9 +33,12 @@ PANELS = {
     "student_epochs": "epochs of the student",
     "teacher_stop": "stop of the teacher",
     "other": "other changes",
+    "proposal": "proposals",
     "reference": "references",
 }
 """Parameters in the order of the figure, and what they are called there."""
+_WIDE = 0.1
+"""Span of differences from which the axis is logarithmic outside ±0.01: a few changes are hundreds of times as large as others."""
 _NAMED = {
     "ssd-weight": "weighting",
     "ssd-filter": "weighting",
@@ -45,6 +48,9 @@ _NAMED = {
     "ssd-label-guided": "guidance",
     "ssd-mid": "dropout_sites",
     "ssd-legacy": "other",
+    "ssd-swa": "proposal",
+    "ssd-soup": "proposal",
+    "ssd-ensemble": "proposal",
 }
 
 
@@ -136,8 +142,9 @@ def draw(table: tables.Table, title: str) -> Figure:
     axes.grid(axis="x", color="#eeeeee", zorder=0)
     axes.tick_params(axis="x", labelsize=8)
     text = "mean accuracy minus that of ssd; 95 % bootstrap interval\n(orange: without 0; not corrected for their number)"
-    axes.set_xscale("symlog", linthresh=0.01, linscale=2)  # a few changes are hundreds of times as large as the others
-    axes.set_xticks([-0.5, -0.1, -0.01, -0.005, 0, 0.005, 0.01], ["−0.5", "−0.1", "−0.01", "−.005", "0", ".005", "0.01"])
+    if axes.dataLim.width > _WIDE:
+        axes.set_xscale("symlog", linthresh=0.01, linscale=2)
+        axes.set_xticks([-0.5, -0.1, -0.01, -0.005, 0, 0.005, 0.01], ["−0.5", "−0.1", "−0.01", "−.005", "0", ".005", "0.01"])
     axes.set_xlabel(text, fontsize=8)
     axes.set_title(title, fontsize=9, loc="left")
     figure.tight_layout(pad=0.6)
