@@ -259,7 +259,8 @@ def test_every_change_of_the_ablation_has_its_panel():
     ablation, suites = importlib.import_module("ablation"), importlib.import_module("suites")
     labels = suites.canonical(suites.parse_suite(STUDY / "ablation.yaml", {}))
     panels = {label: ablation.panel(label) for label in labels if label != "ssd"}
-    assert set(panels.values()) == set(ablation.PANELS)
+    assert set(panels.values()) == set(ablation.PANELS) - {"proposal"}
+    assert ablation.panel("ssd-ensemble[mixup=true]") == "proposal"
     assert panels["ssd[representations=10]"] == "representations"
     assert panels["ssd[student_epochs=100,student_init=random]"] == "student_init"
     assert panels["ssd-mid[representations=10]"] == "dropout_sites"
