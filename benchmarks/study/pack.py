@@ -155,4 +155,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except SsdBenchError as error:
+        sys.exit(str(error))
