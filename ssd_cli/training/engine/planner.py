@@ -31,7 +31,7 @@ EXECUTIONS = ("plain", "fast", "batched", "graph")
 CAPTURES = ("graph",)
 """Plain networks, whole training steps captured as CUDA graphs (without CUDA: the same steps, uncaptured)."""
 BATCHES_MEMBERS = ("batched", "graph")
-"""Plain networks, members of an ensemble trained in one batched step."""
+"""Plain networks, several of them trained in one batched step."""
 _FAST: dict[type[Network], type[Execution]] = {
     InceptionNetwork: FastInception,
     ResNetNetwork: FastResNet,
