@@ -73,8 +73,8 @@ class Ledger:
         dict
             ``networks_trained``, ``optimiser_steps``, ``cases_seen`` (cases × epochs), ``cpu_seconds`` and ``fit_seconds_alone``
             count every network the method needs, as if nobody shared; ``fit_seconds_spent`` and ``networks_reused`` say what really
-            happened. What a method does beside training (averaging, refreshing statistics) counts in both. A network trained in a pass
-            with others counts its share of the pass.
+            happened. What a method does beside training (averaging, refreshing statistics) counts in both. A network
+            trained in a pass with others counts its share of the pass.
         """
         all_seconds = sum(entry.fit_seconds for entry in self.entries)
         own_seconds = sum(entry.fit_seconds for entry in self.entries if not entry.reused)
