@@ -4,11 +4,12 @@
     python benchmarks/speed_engine.py --threads 2 --backbones inception,resnet --shapes 50x150,64x427,64x24 --out results/speed
     python benchmarks/speed_engine.py --quick                           # a look, in under two minutes
 
-A step is forward, backward and Adam, on a batch that is already there. The textbook's step is that of textbook.py with torch's
-default Adam (for backbones that it lacks: the plain network's, marked); ours have the fused one, and keep freed memory as trainings
-do. Columns take turns of a few steps, each after one that is not counted, and every round has another order. A turn's
-time is the median of its steps; quotients are medians over rounds. Wall time is what a user waits for; CPU time is the process's
-own, which other processes on a shared machine disturb less (with several threads it counts waiting as well).
+A step is forward, backward and Adam, on a batch that is already there; "fast" is the execution that is planned. The textbook's
+step is that of textbook.py with torch's default Adam (for backbones that it lacks: the plain network's, marked); ours have the
+fused one, and keep freed memory as trainings do. Columns take turns of a few steps, each after one that is not counted, and every
+round has another order. A turn's time is the median of its steps; quotients are medians over rounds. Wall time is what a user
+waits for; CPU time is the process's own, which other processes on a shared machine disturb less (with several threads it counts
+waiting as well).
 
 Floor: the step's multiplications and additions, as torch counts them for the plain network, at the rate of a float32 product of two
 2048 x 2048 matrices measured in the same round. An execution that needs fewer operations can be below it.
@@ -128,7 +129,8 @@ def training_columns(backbone: str, x: Tensor, y: Tensor) -> dict[str, Callable[
             logits: Callable[[Tensor], Tensor] = network
         else:
             network = backbones.get(backbone)().build(x.shape[1], N_CLASSES)
-            execution = bind(network, "fast" if column == "fast" else "plain")
+            planned = plan(network, x.shape[1], x.shape[2], len(x), threads=torch.get_num_threads())
+            execution = bind(network, planned if column == "fast" else "plain")
             logits = lambda x, execution=execution: execution(x).logits  # noqa: E731
         optimiser = torch.optim.Adam(network.parameters(), lr=1e-3, fused=column != "textbook" or None)
 

@@ -54,7 +54,9 @@ Seeds = Annotated[str | None, typer.Option(help=f"Default 1, which is seed 0. {_
 Workers = Annotated[int | None, typer.Option(help="Processes; default as many as there are cores for.")]
 Threads = Annotated[int | None, typer.Option(help="Of each worker; default 1.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps; default auto.")]
-Engine = Annotated[str | None, typer.Option(help="Execution of the networks: auto, plain, fast, batched or graph; default auto.")]
+Engine = Annotated[
+    str | None, typer.Option(help="Execution of networks: auto, plain, fast, bilinear, batched or graph; default auto.")
+]
 Together = Annotated[bool | None, typer.Option("--together", help="Train resamples and seeds in common passes (batched, graph).")]
 Out = Annotated[Path | None, typer.Option(help="Output folder; default runs.")]
 DataDirs = Annotated[

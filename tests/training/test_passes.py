@@ -191,7 +191,7 @@ def test_bf16_is_never_given_to_the_fast_executions():
     with pytest.raises(MisuseError, match="bf16"):
         bench.member(0)
     network = FCNBackbone(width=4).build(1, 3)
-    assert plan(network, 1, 32, 8) == "fast"
+    assert plan(network, 1, 32, 8) == "bilinear"
     assert plan(network, 1, 32, 8, precision="bf16") == "plain"
 
 

@@ -90,7 +90,7 @@ def convolve(maps: Tensor, kernels: Sequence[Tensor]) -> list[Tensor]:
     list of Tensor
         Maps which, in order, are the filters of all kernels; not necessarily one tensor a kernel.
     """
-    if _windows_are_cheaper(kernels):
+    if windows_are_cheaper(kernels):
         return _by_windows(maps, kernels)
     return [by_spectra(maps, kernels)]
 
@@ -166,7 +166,7 @@ def _by_windows(maps: Tensor, kernels: Sequence[Tensor]) -> list[Tensor]:
     return results
 
 
-def _windows_are_cheaper(kernels: Sequence[Tensor]) -> bool:
+def windows_are_cheaper(kernels: Sequence[Tensor]) -> bool:
     """Compare nanoseconds a step, measured on one core with AVX-512: a pure function of the kernels' shapes."""
     inputs = kernels[0].shape[1]
     filters = sum(map(len, kernels))

@@ -15,7 +15,8 @@ from ssd_cli.backbones.layers import SeparableConv1d
 from ssd_cli.backbones.lite import MultiplexedLayer, SeparableLayer
 from ssd_cli.backbones.masked import MaskedNetwork
 from ssd_cli.backbones.resnet import ResidualBlock, ResNetNetwork
-from ssd_cli.training.engine.frozen import MATRICES_PAY_TO, frozen
+from ssd_cli.training.engine.frozen import frozen
+from ssd_cli.training.engine.inception import MATRICES_PAY_TO
 from ssd_cli.training.engine.normalise import scale_and_shift
 from ssd_cli.training.engine.planner import NetworkLike, bind
 
@@ -60,7 +61,7 @@ class Deployed:
 
     @cached_property
     def _direct(self) -> NetworkLike:
-        return bind(self.network, "fast") if isinstance(self._inner, ResNetNetwork | FCNNetwork) else self.network
+        return bind(self.network, "bilinear") if isinstance(self._inner, ResNetNetwork | FCNNetwork) else self.network
 
     @torch.no_grad()
     def __call__(self, x: Tensor) -> Outputs:

@@ -17,9 +17,6 @@ from ssd_cli.training.engine.normalise import scale_and_shift
 from ssd_cli.training.engine.planner import NetworkLike
 from ssd_cli.training.engine.pooling import max_of_three
 
-MATRICES_PAY_TO = 80
-"""Steps up to which it predicts faster than the execution that trains, for Inception: measured on one core."""
-
 
 def frozen(network: Network, n_timepoints: int) -> NetworkLike:
     """The execution of an Inception, or of one that pools over valid steps, for series of one length."""

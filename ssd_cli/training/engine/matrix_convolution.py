@@ -1,62 +1,117 @@
-"""Convolutions of short series without gradients: transforms as matrix products, in the order in which they are needed.
+"""Convolutions of maps (channels, n_cases, n_timepoints) of short series by mixing matrices (`bilinear`), padding "same".
 
-A transform of a few dozen points is a small matrix. As a product with it, the transform costs more operations than a fast one, and
-none of the copies between (channels, cases, bins) and (bins, channels, cases).
+A series is mixed as a whole. Every product reads its operands where the one before has left them, as a stride or a transpose: what
+a fast transform saves in operations on a few dozen points, it loses to the copies between its order and that of the products.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
 
-from ssd_cli.training.engine.kernels import KernelSpectrum, reach
-from ssd_cli.training.engine.transform import Transform
+from ssd_cli.training.engine.bilinear import mix_back, mix_samples, mix_taps, n_products
+from ssd_cli.training.engine.kernels import reach
 
 
 class MatrixConvolution:
-    """Convolutions of the same maps by kernels of several lengths, padding "same", for series of one length.
+    """Convolutions of the same maps by kernels of several lengths, for series of one length, without gradients.
 
     Parameters
     ----------
     kernels : sequence of Tensor
-        Each (filters, inputs, taps). They are transformed here and now; later changes have no effect.
+        Each (filters, inputs, taps). They are mixed here and now; later changes have no effect.
     bias : Tensor, shape (filters of all kernels,)
     n_timepoints : int
     """
 
     def __init__(self, kernels: Sequence[Tensor], bias: Tensor, n_timepoints: int) -> None:
-        left, right = (max(ends) for ends in zip(*(reach(kernel.shape[-1]) for kernel in kernels), strict=True))
-        size = n_timepoints + max(left, right)  # no good size is needed, but an even one
-        transform = Transform(n_timepoints, left, right, size + size % 2, 1)
-        self._forward, self._back = _matrices(transform.size, n_timepoints, bias.dtype)
-        spectrum = KernelSpectrum.apply(transform, 1, *kernels)
-        real, imaginary = spectrum.real, spectrum.imag
-        # (bins, 2 filters, 2 inputs): a product of complex numbers as one of real ones, on real parts and imaginary parts.
-        self._kernel = torch.cat([torch.cat([real, -imaginary], 2), torch.cat([imaginary, real], 2)], 1)
-        self._constant = transform.size * bias[:, None]
+        self._size = _size(n_timepoints, [kernel.shape[2] for kernel in kernels])
+        self._kernel = _mix_kernels(kernels, self._size)
+        self._constant = self._size * bias[:, None]
 
     def __call__(self, maps: Tensor, out: Tensor) -> None:
         """Write what maps (inputs, n_cases, n_timepoints) give to `out` (filters, n_cases, n_timepoints), contiguous."""
-        inputs, n_cases, n_timepoints = maps.shape
-        filters = len(out)
-        spectrum = self._forward @ maps.view(-1, n_timepoints).t()
-        product = torch.bmm(self._kernel, spectrum.view(-1, 2 * inputs, n_cases))
-        product[0, :filters] += self._constant
-        torch.mm(product.view(-1, filters * n_cases).t(), self._back, out=out.view(-1, n_timepoints))
+        n_timepoints = maps.shape[2]
+        product = torch.bmm(self._kernel, _mix_maps(maps, self._size))
+        product[0] += self._constant
+        back = mix_back(self._size, n_timepoints, maps.dtype)
+        torch.mm(product.view(len(product), -1).t(), back.t(), out=out.view(-1, n_timepoints))
 
 
-@lru_cache(maxsize=64)
-def _matrices(size: int, n_timepoints: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """The transform of a real series, zeros behind its end, and its inverse: each (2 bins, n_timepoints).
+def by_matrices(maps: Tensor, kernels: Sequence[Tensor]) -> Tensor:
+    """Convolve maps (inputs, n_cases, n_timepoints) with kernels (filters, inputs, taps) of several lengths, with gradients.
 
-    Rows are the real and the imaginary part of bin 0, of bin 1, and so on.
+    Returns
+    -------
+    Tensor, shape (filters of all kernels, n_cases, n_timepoints)
     """
-    bins = size // 2 + 1
-    steps = torch.fft.rfft(torch.eye(n_timepoints, dtype=torch.float64), size)
-    forward = torch.view_as_real(steps).permute(1, 2, 0).reshape(2 * bins, n_timepoints)
-    parts = torch.view_as_complex(torch.eye(2 * bins, dtype=torch.float64).view(2 * bins, bins, 2))
-    back = torch.fft.irfft(parts, size)[:, :n_timepoints]
-    return forward.to(dtype), back.to(dtype).contiguous()
+    result: Tensor = _Convolution.apply(maps, *kernels)
+    return result
+
+
+class _Convolution(Function):
+    """Mix, multiply, mix back; and the gradients by the transposed matrices."""
+
+    @staticmethod
+    def forward(ctx: Any, maps: Tensor, *kernels: Tensor) -> Tensor:
+        """See `by_matrices`."""
+        _, n_cases, n_timepoints = maps.shape
+        ctx.shapes = [kernel.shape for kernel in kernels]
+        ctx.size = _size(n_timepoints, [shape[2] for shape in ctx.shapes])
+        mixed, kernel = _mix_maps(maps, ctx.size), _mix_kernels(kernels, ctx.size)
+        ctx.save_for_backward(mixed, kernel)
+        product = torch.bmm(kernel, mixed).view(len(kernel), -1)
+        return (product.t() @ mix_back(ctx.size, n_timepoints, maps.dtype).t()).view(-1, n_cases, n_timepoints)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        """Of the maps and of every kernel."""
+        mixed, kernel = ctx.saved_tensors
+        _, inputs, n_cases = mixed.shape
+        n_timepoints = gradient.shape[2]
+        back = mix_back(ctx.size, n_timepoints, gradient.dtype)
+        of_product = (back.t() @ gradient.reshape(-1, n_timepoints).t()).view(len(kernel), -1, n_cases)
+        of_maps = None
+        if ctx.needs_input_grad[0]:
+            of_mixed = torch.bmm(kernel.transpose(1, 2), of_product).view(len(kernel), -1)
+            of_maps = (of_mixed.t() @ mix_samples(ctx.size, n_timepoints, gradient.dtype)).view(inputs, n_cases, n_timepoints)
+        of_kernel = torch.bmm(of_product, mixed.transpose(1, 2))
+        parts = of_kernel.split([shape[0] for shape in ctx.shapes], 1)
+        return of_maps, *(_unmix(part, shape, ctx.size) for part, shape in zip(parts, ctx.shapes, strict=True))
+
+
+def _size(n_timepoints: int, taps: Sequence[int]) -> int:
+    """Points of the circular convolution: zeros behind the series for the widest kernel, on one side, serve both sides."""
+    size = n_timepoints + max(max(reach(k)) for k in taps)
+    return size + size % 2  # an even size has two frequencies of one product
+
+
+def _mix_maps(maps: Tensor, size: int) -> Tensor:
+    """Maps (inputs, n_cases, n_timepoints) to (n_products, inputs, n_cases)."""
+    inputs, n_cases, n_timepoints = maps.shape
+    mixed = mix_samples(size, n_timepoints, maps.dtype) @ maps.reshape(-1, n_timepoints).t()
+    return mixed.view(n_products(size), inputs, n_cases)
+
+
+def _mix_kernels(kernels: Sequence[Tensor], size: int) -> Tensor:
+    """Kernels (filters, inputs, taps) to (n_products, filters of all, inputs)."""
+    inputs = kernels[0].shape[1]
+    mixed = kernels[0].new_empty(n_products(size), sum(map(len, kernels)), inputs)
+    for kernel, part in zip(kernels, mixed.split([len(kernel) for kernel in kernels], 1), strict=True):
+        taps = kernel.shape[2]
+        matrix = mix_taps(size, taps, -reach(taps)[0], kernel.dtype)
+        part.copy_((matrix @ kernel.reshape(-1, taps).t()).view(part.shape))
+    return mixed
+
+
+def _unmix(of_mixed: Tensor, shape: torch.Size, size: int) -> Tensor:
+    """The gradient of a kernel from that of its part of `_mix_kernels`."""
+    matrix = mix_taps(size, shape[2], -reach(shape[2])[0], of_mixed.dtype)
+    # Few rows, many columns: the other way round, the same product takes up to ten times as long.
+    return (matrix.t() @ of_mixed.reshape(len(of_mixed), -1)).t().reshape(shape)

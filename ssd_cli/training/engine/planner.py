@@ -22,16 +22,21 @@ from ssd_cli.backbones.masked import MaskedNetwork
 from ssd_cli.backbones.resnet import ResNetNetwork
 from ssd_cli.errors import MisuseError
 from ssd_cli.training.engine.execution import Execution
-from ssd_cli.training.engine.inception import FastInception
+from ssd_cli.training.engine.inception import MATRICES_PAY_TO, BilinearInception, FastInception
 from ssd_cli.training.engine.lite import FastLITE
 from ssd_cli.training.engine.masked import MaskedExecution
-from ssd_cli.training.engine.resnet import FastFCN, FastResNet
+from ssd_cli.training.engine.resnet import BilinearFCN, BilinearResNet, FastFCN, FastResNet
 
-EXECUTIONS = ("plain", "fast", "batched", "graph")
+EXECUTIONS = ("plain", "fast", "bilinear", "batched", "graph")
 CAPTURES = ("graph",)
 """Plain networks, whole training steps captured as CUDA graphs (without CUDA: the same steps, uncaptured)."""
 BATCHES_MEMBERS = ("batched", "graph")
 """Plain networks, several of them trained in one batched step."""
+_BILINEAR: dict[type[Network], type[Execution]] = {
+    InceptionNetwork: BilinearInception,
+    ResNetNetwork: BilinearResNet,
+    FCNNetwork: BilinearFCN,
+}
 _FAST: dict[type[Network], type[Execution]] = {
     InceptionNetwork: FastInception,
     ResNetNetwork: FastResNet,
@@ -99,13 +104,18 @@ def plan(
     Returns
     -------
     str
-        One of `EXECUTIONS`. On a CPU it is "fast" for every architecture that has a fast execution: at all shapes that were
-        measured, from batches of five to 64 and from 24 to 1460 steps, with one thread and with two, it is the faster one. On CUDA
-        it is "graph", which has not been measured yet. Fast executions have no bf16.
+        One of `EXECUTIONS`. On a CPU it is "bilinear" for ResNet and FCN, and for Inception on series of up to `MATRICES_PAY_TO`
+        steps; "fast" for all others that have a fast execution. At all shapes that were measured, from batches of three to 64
+        and from 24 to 1460 steps, it is the fastest one. On CUDA it is "graph", which has not been measured yet. Neither of the
+        former has bf16.
     """
     if device == "cuda":
         return "graph"
-    return "fast" if device == "cpu" and precision != "bf16" and type(network) in _FAST else "plain"
+    if device != "cpu" or precision == "bf16":
+        return "plain"
+    if type(network) in _BILINEAR and (n_timepoints <= MATRICES_PAY_TO or not isinstance(network, InceptionNetwork)):
+        return "bilinear"
+    return "fast" if type(network) in _FAST else "plain"
 
 
 def bind(network: Network, execution: str) -> NetworkLike:
@@ -122,7 +132,7 @@ def bind(network: Network, execution: str) -> NetworkLike:
         raise MisuseError(f"Unknown execution '{execution}'.", f"Known executions: {', '.join(EXECUTIONS)}.")
     if isinstance(network, MaskedNetwork):
         return MaskedExecution(network, bind(network.inner, execution))
-    fast = _FAST.get(type(network))
+    fast = (_BILINEAR if execution == "bilinear" else _FAST).get(type(network))
     if fast is None:
         raise MisuseError(f"{type(network).__name__} has no execution '{execution}'.", "Expected --engine auto or plain.")
     return fast(network)

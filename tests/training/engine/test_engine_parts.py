@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from ssd_cli.backbones.layers import SameConv1d, SeparableConv1d
 from ssd_cli.training.engine import convolution
 from ssd_cli.training.engine.kernels import KernelSpectrum, reach
+from ssd_cli.training.engine.matrix_convolution import by_matrices
 from ssd_cli.training.engine.pooling import Entry, max_of_three
 from ssd_cli.training.engine.transform import FACTORS, Transform, good_size, transform_for
 
@@ -42,6 +43,19 @@ def test_dense_convolution_with_every_transform(taps, n_timepoints):
         torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
         for a, b in zip(torch.autograd.grad((found * weights).sum(), [maps, bias, *kernels]), wanted, strict=True):
             torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("n_timepoints", [1, 5, 24, 61])
+@pytest.mark.parametrize("taps", [(10, 6, 2), (7,), (1,), (40, 20, 10)])
+def test_dense_convolution_by_mixing_matrices(taps, n_timepoints):
+    maps, kernels = doubles(3, 2, n_timepoints), [doubles(4, 3, k) for k in taps]
+    expected = torch.cat([plain(maps, kernel) for kernel in kernels])
+    found = by_matrices(maps, kernels)
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+    weights = torch.randn_like(expected)
+    wanted = torch.autograd.grad((expected * weights).sum(), [maps, *kernels])
+    for a, b in zip(torch.autograd.grad((found * weights).sum(), [maps, *kernels]), wanted, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("n_timepoints", [1, 9, 130])

@@ -15,15 +15,23 @@ from ssd_cli.backbones import backbones
 from ssd_cli.backbones.base import NO_DROPOUT, Dropout, Network
 from ssd_cli.errors import MisuseError
 from ssd_cli.training.engine import EXECUTIONS, bind, plan, recompute, resnet
+from ssd_cli.training.engine.tiles import Tiling
 
 NAMES = ["fcn", "h-inception", "inception", "lite", "litemv", "resnet"]
+RUNS = [*NAMES, "fcn bilinear", "inception bilinear", "h-inception bilinear", "resnet bilinear"]
 # (n_cases, n_channels, n_timepoints): usual, odd and many channels, shorter than a kernel, one step, one case, cut into blocks.
 SHAPES = [(4, 1, 150), (3, 5, 37), (2, 1, 7), (5, 3, 1), (1, 1, 50), (1, 2, 900), (6, 12, 31)]
 WIDTHS = {"inception": 8, "h-inception": 8, "resnet": 8, "fcn": 8, "lite": 8, "litemv": 8}
 
 
+def run_by(network, name):
+    """The execution that a name of `RUNS` asks for."""
+    return bind(network, "bilinear" if name.endswith("bilinear") else "fast")
+
+
 def build(name, n_channels, dropout=NO_DROPOUT, dtype=torch.float64, **parameters):
     """A narrow network whose norms look as if it had been trained: no pre-activation lies exactly on a kink."""
+    name = name.removesuffix(" bilinear")
     parameters = {"width": WIDTHS[name]} | parameters
     if name == "litemv":
         name, parameters = "lite", parameters | {"separable": True}
@@ -49,7 +57,7 @@ def pair(name, n_channels, **options):
     twin = copy.deepcopy(plain)
     for network in (plain, twin):
         seed_sites(network)
-    return plain, twin, bind(twin, "fast")
+    return plain, twin, run_by(twin, name)
 
 
 def losses(network, x, y):
@@ -85,11 +93,30 @@ def assert_equal_to_rounding(plain, twin, fast, shape):
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", RUNS)
 def test_outputs_gradients_and_statistics_in_float64(name, shape, training):
     plain, twin, fast = pair(name, shape[1], dropout=Dropout(embed=0.3, mid=0.2))
     plain.train(training), twin.train(training)
     assert_equal_to_rounding(plain, twin, fast, shape)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("name", ["fcn bilinear", "resnet bilinear"])
+def test_every_convolution_by_tiles(name, shape, training, monkeypatch):
+    used = []
+
+    def tiling_for(n_cases, n_timepoints, taps, inputs, filters):
+        used.append(Tiling(n_timepoints, taps, 1 + n_timepoints // 16))
+        return used[-1]
+
+    monkeypatch.setattr(
+        resnet, "tiling_for", tiling_for
+    )  # narrow networks have few channels, for which direct convolutions are cheaper
+    plain, twin, bilinear = pair(name, shape[1], dropout=Dropout(embed=0.3, mid=0.2))
+    plain.train(training), twin.train(training)
+    assert_equal_to_rounding(plain, twin, bilinear, shape)
+    assert len(used) == 2 * {"fcn bilinear": 3, "resnet bilinear": 9}[name]  # two forward passes
 
 
 def test_resnet_convolves_many_channels_by_spectra(monkeypatch):
@@ -101,7 +128,7 @@ def test_resnet_convolves_many_channels_by_spectra(monkeypatch):
 
 
 @pytest.mark.parametrize("momentum", [0.1, None])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", RUNS)
 def test_recomputed_maps_change_no_bit(name, momentum, monkeypatch):
     results = []
     for large in (10**9, 1):
@@ -115,17 +142,17 @@ def test_recomputed_maps_change_no_bit(name, momentum, monkeypatch):
         torch.manual_seed(0)
         for _ in range(3):
             optimiser.zero_grad()
-            losses(bind(network, "fast"), torch.randn(4, 2, 33), torch.tensor([0, 1, 2, 0])).backward()
+            losses(run_by(network, name), torch.randn(4, 2, 33), torch.tensor([0, 1, 2, 0])).backward()
             optimiser.step()
         results.append(network.state_dict())
     assert all(torch.equal(value, results[1][key]) for key, value in results[0].items())
 
 
 @pytest.mark.parametrize("shape", [(8, 1, 150), (5, 3, 61), (4, 1, 24)], ids=str)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", RUNS)
 def test_outputs_gradients_and_statistics_in_float32_at_full_width(name, shape):
     n_cases, n_channels, _ = shape
-    width = {"resnet": 64, "fcn": 128}.get(name, 32)
+    width = {"resnet": 64, "fcn": 128}.get(name.removesuffix(" bilinear"), 32)
     plain, twin, fast = pair(name, n_channels, dtype=torch.float32, width=width)
     x, y = torch.randn(shape), torch.randint(3, (n_cases,))
     close(plain(x).logits, fast(x).logits, 1e-4)
@@ -136,7 +163,7 @@ def test_outputs_gradients_and_statistics_in_float32_at_full_width(name, shape):
     assert_equal_state(plain, twin, 1e-4)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", RUNS)
 def test_training_steps_with_dropout_at_both_sites(name):
     plain, twin, fast = pair(name, 2, dropout=Dropout(embed=0.2, mid=0.1))
     x, y = torch.randn(10, 2, 45, dtype=torch.float64), torch.randint(3, (10,))
@@ -152,7 +179,7 @@ def test_training_steps_with_dropout_at_both_sites(name):
     close(plain(x).logits, fast(x).logits, 1e-7)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", RUNS)
 def test_halves_can_be_used_apart_as_stochastic_teachers_do(name):
     plain, twin, fast = pair(name, 1, dropout=Dropout(embed=0.3, mid=0.3))
     x = torch.randn(4, 1, 40, dtype=torch.float64)
@@ -182,7 +209,7 @@ def test_running_statistics_follow_the_momentum(name, momentum):
     assert_equal_state(plain, twin, 1e-9)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", RUNS)
 def test_one_value_a_channel_cannot_be_normalised_by_itself(name):
     plain, _, fast = pair(name, 1)
     x = torch.randn(1, 1, 1, dtype=torch.float64)
@@ -215,7 +242,8 @@ def test_an_execution_follows_the_networks_weights_and_mode():
 def test_the_plan_is_one_of_the_known_executions():
     for name in ("inception", "h-inception", "resnet", "fcn", "lite"):
         network = backbones.get(name)().build(1, 2)
-        assert plan(network, 1, 150, 50) == "fast"
+        assert plan(network, 1, 150, 50) == ("bilinear" if name in ("resnet", "fcn") else "fast")
+        assert plan(network, 1, 24, 50) == ("fast" if name == "lite" else "bilinear")
         assert plan(network, 1, 150, 50, device="cuda") == "graph"
         assert bind(network, "plain") is network
     assert "plain" in EXECUTIONS
@@ -236,5 +264,7 @@ def test_a_network_without_a_fast_execution_runs_plainly():
     assert plan(network, 1, 10, 4) == "plain"
     with pytest.raises(MisuseError, match="Unknown has no execution 'fast'"):
         bind(network, "fast")
+    with pytest.raises(MisuseError, match="LITENetwork has no execution 'bilinear'"):
+        bind(build("lite", 1), "bilinear")
     with pytest.raises(MisuseError, match="Unknown execution 'quick'"):
         bind(network, "quick")
