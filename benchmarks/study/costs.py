@@ -84,7 +84,7 @@ def draw(table: tables.Table, title: str) -> Figure:
     legend = figure.legend(handles, texts, loc="center left", bbox_to_anchor=(0.71, 0.5), fontsize=8, frameon=False)
     for text in legend.get_texts():
         text.set_parse_math(False)
-    figure.suptitle(title, fontsize=9, x=0.07, ha="left", y=0.985)
+    figure.suptitle(title, fontsize=9, x=0.08, ha="left", y=0.985)
     figure.subplots_adjust(left=0.08, right=0.7, bottom=0.13, top=0.92, wspace=0.06)
     figure.canvas.draw()
     for one, column in zip(axes, labels, strict=True):
