@@ -171,11 +171,14 @@ def rates_of(backbone: Backbone, execution: str, device: str, precision: str) ->
         Seconds of one of each.
     """
     from ssd_cli.running.work import step_flops
+    from ssd_cli.training.engine import longest
 
     def flops(batch: Batch, n_channels: int | None = None) -> float:
         return batch.n_cases * batch.n_timepoints * step_flops(backbone, n_channels or batch.n_channels)
 
-    batches = [batch._replace(n_cases=max(2, int(batch.n_cases * min(1, _FLOPS / flops(batch))))) for batch in _BATCHES]
+    limit = longest(backbone.build(1, 2), execution)  # where the execution is planned
+    batches = [batch._replace(n_timepoints=int(min(batch.n_timepoints, limit))) for batch in _BATCHES]
+    batches = [batch._replace(n_cases=max(2, int(batch.n_cases * min(1, _FLOPS / flops(batch))))) for batch in batches]
     (small, large, wide) = [_times(backbone, batch, execution, device, precision) for batch in batches]
     few, many, with_inputs = map(flops, batches)
     launch, operation = _line((few, small.step), (many, large.step))

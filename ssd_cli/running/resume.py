@@ -104,15 +104,19 @@ def _predictions_are_whole(store: ResultStore, cell: PlannedCell, expected: str 
 
 
 def _conflict(store: ResultStore, changed: list[PlannedCell]) -> MisuseError:
-    lines = []
+    lines, made_by = [], set()
     for cell in changed[:_SHOWN]:
         record = store.read(cell.cell)
         if record is not None:
-            lines += [f"{cell.cell}:", *(f"  {line}" for line in difference(record.identity, cell.identity))]
+            differences = difference(record.identity, cell.identity)
+            lines += [f"{cell.cell}:", *(f"  {line}" for line in differences)]
+            only_execution = len(differences) == 1 and differences[0].startswith("execution:")
+            made_by.add(record.identity["execution"] if only_execution else "")
     if len(changed) > _SHOWN:
         lines.append(f"and {len(changed) - _SHOWN} more.")
+    go_on = f"--engine {made_by.pop()} to go on with them, " if len(made_by) == 1 and "" not in made_by else ""
     return MisuseError(
         f"{store.root} holds {len(changed)} of these cells under another configuration; nothing was computed.",
         "\n".join(lines),
-        "Use another --out to keep both, or --overwrite to replace them.",
+        f"Use {go_on}another --out to keep both, or --overwrite to replace them.",
     )

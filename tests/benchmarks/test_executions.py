@@ -13,7 +13,7 @@ def executions():
 def pairs(executions, shift, noise):
     rng = np.random.default_rng(0)
     keys = [(b, d, s) for b in executions.BACKBONES for d in executions.DATASETS for s in range(executions.N_SEEDS)]
-    return [executions.Pair(*key, 95.0, 95.0 + shift + noise * rng.normal()) for key in keys]
+    return [executions.Pair(*key, 95.0, 95.0 + shift + noise * rng.normal(), "fast") for key in keys]
 
 
 def test_the_interval_is_that_of_two_one_sided_tests_at_five_percent(executions):

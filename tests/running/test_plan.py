@@ -144,6 +144,16 @@ def test_another_configuration_in_the_folder_is_an_error_that_shows_the_differen
     assert look(plan_of([changed, other]), make_suite(tmp_path, overwrite=True)).pending == [changed, other]
 
 
+def test_cells_by_another_execution_can_be_gone_on_with(tmp_path):
+    for name in "AB":
+        finish(tmp_path, make_planned(name, "x", execution="fast"))
+    now = [make_planned(name, "x", execution="bilinear") for name in "AB"]
+    with pytest.raises(MisuseError, match="Use --engine fast to go on with them, another --out"):
+        look(plan_of(now), make_suite(tmp_path))
+    with pytest.raises(MisuseError, match="Use another --out"):  # not the execution alone
+        look(plan_of([make_planned("A", "x", execution="bilinear", threads=4)]), make_suite(tmp_path))
+
+
 def test_overwriting_replaces_what_differs_and_keeps_what_is_the_same(tmp_path):
     same, changed = make_planned("A", "x"), make_planned("B", "x")
     finish(tmp_path, same)

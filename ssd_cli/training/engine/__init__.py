@@ -8,6 +8,17 @@ which a frozen network predicts.
 from ssd_cli.training.engine.folding import Deployed, fold
 from ssd_cli.training.engine.kernels import kept_spectra
 from ssd_cli.training.engine.memory import kept_memory
-from ssd_cli.training.engine.planner import BATCHES_MEMBERS, EXECUTIONS, NetworkLike, bind, plan
+from ssd_cli.training.engine.planner import BATCHES_MEMBERS, EXECUTIONS, NetworkLike, bind, longest, plan
 
-__all__ = ["BATCHES_MEMBERS", "EXECUTIONS", "Deployed", "NetworkLike", "bind", "fold", "kept_memory", "kept_spectra", "plan"]
+__all__ = [
+    "BATCHES_MEMBERS",
+    "EXECUTIONS",
+    "Deployed",
+    "NetworkLike",
+    "bind",
+    "fold",
+    "kept_memory",
+    "kept_spectra",
+    "longest",
+    "plan",
+]

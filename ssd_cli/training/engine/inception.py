@@ -59,9 +59,11 @@ class FastInception(Execution[InceptionNetwork]):
 
 
 class BilinearInception(FastInception):
-    """The same for short series: the long kernels by mixing matrices."""
+    """The long kernels by mixing matrices, for short series."""
 
     @staticmethod
     def long(maps: Tensor, kernels: Sequence[Tensor]) -> list[Tensor]:
-        """The long convolutions; of few inputs by windows."""
-        return convolve(maps, kernels) if windows_are_cheaper(kernels) else [by_matrices(maps, kernels)]
+        """The long convolutions; of few inputs by windows, of long series by spectra: matrices grow as its square."""
+        if windows_are_cheaper(kernels) or maps.shape[2] > MATRICES_PAY_TO:
+            return convolve(maps, kernels)
+        return [by_matrices(maps, kernels)]

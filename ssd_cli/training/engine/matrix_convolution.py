@@ -64,7 +64,7 @@ class _Convolution(Function):
         ctx.shapes = [kernel.shape for kernel in kernels]
         ctx.size = _size(n_timepoints, [shape[2] for shape in ctx.shapes])
         mixed, kernel = _mix_maps(maps, ctx.size), _mix_kernels(kernels, ctx.size)
-        ctx.save_for_backward(mixed, kernel)
+        ctx.save_for_backward(mixed if any(ctx.needs_input_grad[1:]) else None, kernel)
         product = torch.bmm(kernel, mixed).view(len(kernel), -1)
         return (product.t() @ mix_back(ctx.size, n_timepoints, maps.dtype).t()).view(-1, n_cases, n_timepoints)
 
@@ -73,14 +73,15 @@ class _Convolution(Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         """Of the maps and of every kernel."""
         mixed, kernel = ctx.saved_tensors
-        _, inputs, n_cases = mixed.shape
-        n_timepoints = gradient.shape[2]
+        _, n_cases, n_timepoints = gradient.shape
         back = mix_back(ctx.size, n_timepoints, gradient.dtype)
         of_product = (back.t() @ gradient.reshape(-1, n_timepoints).t()).view(len(kernel), -1, n_cases)
         of_maps = None
         if ctx.needs_input_grad[0]:
             of_mixed = torch.bmm(kernel.transpose(1, 2), of_product).view(len(kernel), -1)
-            of_maps = (of_mixed.t() @ mix_samples(ctx.size, n_timepoints, gradient.dtype)).view(inputs, n_cases, n_timepoints)
+            of_maps = (of_mixed.t() @ mix_samples(ctx.size, n_timepoints, gradient.dtype)).view(-1, n_cases, n_timepoints)
+        if mixed is None:
+            return of_maps, *(None for _ in ctx.shapes)
         of_kernel = torch.bmm(of_product, mixed.transpose(1, 2))
         parts = of_kernel.split([shape[0] for shape in ctx.shapes], 1)
         return of_maps, *(_unmix(part, shape, ctx.size) for part, shape in zip(parts, ctx.shapes, strict=True))

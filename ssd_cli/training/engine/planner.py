@@ -10,6 +10,7 @@ to 0.94), after 16 to 31 seconds for each shape of a batch; the fast step withou
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 from torch import Tensor, nn
@@ -43,6 +44,8 @@ _FAST: dict[type[Network], type[Execution]] = {
     FCNNetwork: FastFCN,
     LITENetwork: FastLITE,
 }
+
+_KINDS = {"fast": _FAST, "bilinear": _BILINEAR}
 
 
 class NetworkLike(Protocol):
@@ -106,16 +109,21 @@ def plan(
     str
         One of `EXECUTIONS`. On a CPU it is "bilinear" for ResNet and FCN, and for Inception on series of up to `MATRICES_PAY_TO`
         steps; "fast" for all others that have a fast execution. At all shapes that were measured, from batches of three to 64
-        and from 24 to 1460 steps, it is the fastest one. On CUDA it is "graph", which has not been measured yet. Neither of the
-        former has bf16.
+        and from 24 to 1460 steps, it is the fastest one. On CUDA it is "graph", which has not been measured yet. "fast"
+        and "bilinear" have no bf16.
     """
     if device == "cuda":
         return "graph"
     if device != "cpu" or precision == "bf16":
         return "plain"
-    if type(network) in _BILINEAR and (n_timepoints <= MATRICES_PAY_TO or not isinstance(network, InceptionNetwork)):
+    if type(network) in _BILINEAR and n_timepoints <= longest(network, "bilinear"):
         return "bilinear"
     return "fast" if type(network) in _FAST else "plain"
+
+
+def longest(network: Network, execution: str) -> float:
+    """Up to how many steps of a series an execution is what it says; beyond, Inception's "bilinear" is "fast"."""
+    return MATRICES_PAY_TO if execution == "bilinear" and isinstance(network, InceptionNetwork) else math.inf
 
 
 def bind(network: Network, execution: str) -> NetworkLike:
@@ -132,7 +140,9 @@ def bind(network: Network, execution: str) -> NetworkLike:
         raise MisuseError(f"Unknown execution '{execution}'.", f"Known executions: {', '.join(EXECUTIONS)}.")
     if isinstance(network, MaskedNetwork):
         return MaskedExecution(network, bind(network.inner, execution))
-    fast = (_BILINEAR if execution == "bilinear" else _FAST).get(type(network))
-    if fast is None:
-        raise MisuseError(f"{type(network).__name__} has no execution '{execution}'.", "Expected --engine auto or plain.")
-    return fast(network)
+    kind = _KINDS[execution].get(type(network))
+    if kind is None:
+        others = [name for name, kinds in _KINDS.items() if type(network) in kinds]
+        has = ", ".join(["auto", *others, "plain"])
+        raise MisuseError(f"{type(network).__name__} has no execution '{execution}'.", f"Expected --engine {has}.")
+    return kind(network)

@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 LARGE = 2**18
-"""Cases times steps of a batch from which maps are not kept: 128 filters of them are 128 MB, and a network has some twenty."""
+"""Cases times steps of a batch from which maps are not kept: 128 filters of them are 128 MB, and a network has some twenty; a
+convolution by tiles keeps nearly twice its input."""
 
 _repeating: ContextVar[bool] = ContextVar("repeating", default=False)
 

@@ -1,9 +1,9 @@
 """Convolutions of maps (n_cases, n_timepoints, channels), padding "same", over tiles of the series with fewer multiplications.
 
 A series is cut into overlapping tiles of some thirty steps, and `bilinear` makes a few dozen products of matrices (tiles, inputs)
-and (inputs, filters) of them. No step moves data into another order: channels stay next to each other, and what lies further apart
+and (inputs, filters) of them. No step moves maps into another order: channels stay next to each other, and what lies further apart
 is a stride of the matrices that are multiplied. Cases are taken a few at a time, so that what passes from one product to the next
-stays in a core's cache.
+stays in a core's cache, if a case fits into it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ssd_cli.training.engine.bilinear import mix_back, mix_samples, mix_taps, n_
 from ssd_cli.training.engine.kernels import reach
 
 TILES_AT_ONCE = 128
-"""Of this many tiles, 128 channels and 60 products are 4 MB. From 64 to 256 it makes no difference on a core with 2 MB of cache."""
+"""Or those of one case, if more. With 128 channels and 60 products they are 4 MB; 64 to 256 take the same time (2 MB of cache)."""
 PASS = 10
 """Writing and reading a number again takes as long as so many of a matrix product's multiplications."""
 WORTH = 0.75
@@ -145,7 +145,8 @@ def cost(tiling: Tiling, n_cases: int, inputs: int, filters: int) -> float:
 
 def by_tiles(maps: Tensor, kernel: Tensor, bias: Tensor, tiling: Tiling) -> Tensor:
     """Convolve maps (n_cases, n_timepoints, inputs) with a kernel (filters, inputs, taps): (n_cases, n_timepoints, filters)."""
-    result: Tensor = _TiledConvolution.apply(maps.contiguous(), kernel, bias, tiling)
+    keep = torch.is_grad_enabled() and kernel.requires_grad
+    result: Tensor = _TiledConvolution.apply(maps.contiguous(), kernel, bias, tiling, keep)
     return result
 
 
@@ -153,8 +154,8 @@ class _TiledConvolution(Function):
     """The convolution, and its gradients by the transposed matrices."""
 
     @staticmethod
-    def forward(ctx: Any, maps: Tensor, kernel: Tensor, bias: Tensor, tiling: Tiling) -> Tensor:
-        """Mix, multiply, mix back."""
+    def forward(ctx: Any, maps: Tensor, kernel: Tensor, bias: Tensor, tiling: Tiling, keep: bool) -> Tensor:
+        """Mix, multiply, mix back; keep what the gradient of the kernel needs."""
         filters, inputs, taps = kernel.shape
         of_samples, of_taps, back = tiling.matrices(maps.dtype)
         mixed_kernel = (of_taps @ kernel.permute(2, 1, 0).reshape(taps, -1)).view(-1, inputs, filters)
@@ -166,7 +167,7 @@ class _TiledConvolution(Function):
             product = torch.bmm(mixed.transpose(0, 1), mixed_kernel)
             product[0] += bias / back[0, 0]
             out.copy_(tiling.outputs(_mix(back, product.transpose(0, 1))))
-            if ctx.needs_input_grad[1]:
+            if keep:
                 kept.append(mixed)
         ctx.save_for_backward(mixed_kernel, *kept)
         ctx.tiling = tiling
@@ -180,21 +181,21 @@ class _TiledConvolution(Function):
         tiling: Tiling = ctx.tiling
         of_samples, of_taps, back = tiling.matrices(gradient.dtype)
         _, inputs, filters = mixed_kernel.shape
-        of_maps = gradient.new_empty(*gradient.shape[:2], inputs)
+        of_maps = gradient.new_empty(*gradient.shape[:2], inputs) if ctx.needs_input_grad[0] else None
         of_kernel = torch.zeros_like(mixed_kernel) if ctx.needs_input_grad[1] else None
         of_bias = gradient.new_zeros(filters)
         size = tiling.cases_at_once(len(gradient))
-        for turn, (some, out) in enumerate(zip(gradient.split(size), of_maps.split(size), strict=True)):
+        for turn, some in enumerate(gradient.split(size)):
             mixed = _mix(back.t(), tiling.gradient_tiles(some)).transpose(0, 1)
             of_bias += mixed[0].sum(0)
             if of_kernel is not None:
                 of_kernel.baddbmm_(kept[turn].permute(1, 2, 0), mixed)
-            if ctx.needs_input_grad[0]:
+            if of_maps is not None:
                 samples = torch.bmm(mixed, mixed_kernel.transpose(1, 2)).transpose(0, 1)
-                out.copy_(tiling.paste(_mix(of_samples.t(), samples)))
+                of_maps[turn * size : (turn + 1) * size] = tiling.paste(_mix(of_samples.t(), samples))
         if of_kernel is not None:
             of_kernel = (of_taps.t() @ of_kernel.view(len(of_kernel), -1)).view(-1, inputs, filters).permute(2, 1, 0)
-        return of_maps if ctx.needs_input_grad[0] else None, of_kernel, of_bias / back[0, 0], None
+        return of_maps, of_kernel, of_bias / back[0, 0], None, None
 
 
 def _mix(matrix: Tensor, tiles: Tensor) -> Tensor:

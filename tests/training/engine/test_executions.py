@@ -14,7 +14,7 @@ from torch import nn
 from ssd_cli.backbones import backbones
 from ssd_cli.backbones.base import NO_DROPOUT, Dropout, Network
 from ssd_cli.errors import MisuseError
-from ssd_cli.training.engine import EXECUTIONS, bind, plan, recompute, resnet
+from ssd_cli.training.engine import EXECUTIONS, bind, inception, plan, recompute, resnet
 from ssd_cli.training.engine.tiles import Tiling
 
 NAMES = ["fcn", "h-inception", "inception", "lite", "litemv", "resnet"]
@@ -22,6 +22,19 @@ RUNS = [*NAMES, "fcn bilinear", "inception bilinear", "h-inception bilinear", "r
 # (n_cases, n_channels, n_timepoints): usual, odd and many channels, shorter than a kernel, one step, one case, cut into blocks.
 SHAPES = [(4, 1, 150), (3, 5, 37), (2, 1, 7), (5, 3, 1), (1, 1, 50), (1, 2, 900), (6, 12, 31)]
 WIDTHS = {"inception": 8, "h-inception": 8, "resnet": 8, "fcn": 8, "lite": 8, "litemv": 8}
+
+
+@pytest.fixture
+def everything_tiled(monkeypatch):
+    """The tilings so far. Narrow networks have few channels, for which direct convolutions are cheaper; now they are tiled too."""
+    used = []
+
+    def tiling_for(n_cases, n_timepoints, taps, inputs, filters):
+        used.append(Tiling(n_timepoints, taps, 1 + n_timepoints // 16))
+        return used[-1]
+
+    monkeypatch.setattr(resnet, "tiling_for", tiling_for)
+    return used
 
 
 def run_by(network, name):
@@ -103,20 +116,11 @@ def test_outputs_gradients_and_statistics_in_float64(name, shape, training):
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("name", ["fcn bilinear", "resnet bilinear"])
-def test_every_convolution_by_tiles(name, shape, training, monkeypatch):
-    used = []
-
-    def tiling_for(n_cases, n_timepoints, taps, inputs, filters):
-        used.append(Tiling(n_timepoints, taps, 1 + n_timepoints // 16))
-        return used[-1]
-
-    monkeypatch.setattr(
-        resnet, "tiling_for", tiling_for
-    )  # narrow networks have few channels, for which direct convolutions are cheaper
+def test_every_convolution_by_tiles(name, shape, training, everything_tiled):
     plain, twin, bilinear = pair(name, shape[1], dropout=Dropout(embed=0.3, mid=0.2))
     plain.train(training), twin.train(training)
     assert_equal_to_rounding(plain, twin, bilinear, shape)
-    assert len(used) == 2 * {"fcn bilinear": 3, "resnet bilinear": 9}[name]  # two forward passes
+    assert len(everything_tiled) == 2 * {"fcn bilinear": 3, "resnet bilinear": 9}[name]  # two forward passes
 
 
 def test_resnet_convolves_many_channels_by_spectra(monkeypatch):
@@ -129,7 +133,7 @@ def test_resnet_convolves_many_channels_by_spectra(monkeypatch):
 
 @pytest.mark.parametrize("momentum", [0.1, None])
 @pytest.mark.parametrize("name", RUNS)
-def test_recomputed_maps_change_no_bit(name, momentum, monkeypatch):
+def test_recomputed_maps_change_no_bit(name, momentum, monkeypatch, everything_tiled):
     results = []
     for large in (10**9, 1):
         monkeypatch.setattr(recompute, "LARGE", large)
@@ -164,7 +168,7 @@ def test_outputs_gradients_and_statistics_in_float32_at_full_width(name, shape):
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_training_steps_with_dropout_at_both_sites(name):
+def test_training_steps_with_dropout_at_both_sites(name, everything_tiled):
     plain, twin, fast = pair(name, 2, dropout=Dropout(embed=0.2, mid=0.1))
     x, y = torch.randn(10, 2, 45, dtype=torch.float64), torch.randint(3, (10,))
     for network, execution in ((plain, plain), (twin, fast)):
@@ -180,7 +184,7 @@ def test_training_steps_with_dropout_at_both_sites(name):
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_halves_can_be_used_apart_as_stochastic_teachers_do(name):
+def test_halves_can_be_used_apart_as_stochastic_teachers_do(name, everything_tiled):
     plain, twin, fast = pair(name, 1, dropout=Dropout(embed=0.3, mid=0.3))
     x = torch.randn(4, 1, 40, dtype=torch.float64)
     for network in (plain, twin):
@@ -219,11 +223,18 @@ def test_one_value_a_channel_cannot_be_normalised_by_itself(name):
         fast(x)
 
 
-def test_frozen_parts_get_no_gradient():
+@pytest.mark.parametrize("execution", ["fast", "bilinear"])
+def test_frozen_parts_get_no_gradient(execution):
     network = build("inception", 1)
     network.groups[0].requires_grad_(False)
-    losses(bind(network, "fast"), torch.randn(3, 1, 20, dtype=torch.float64), torch.tensor([0, 1, 2])).backward()
+    losses(bind(network, execution), torch.randn(3, 1, 20, dtype=torch.float64), torch.tensor([0, 1, 2])).backward()
     assert all((p.grad is None) == key.startswith("groups.0") for key, p in network.named_parameters())
+
+
+def test_inception_on_long_series_is_by_spectra_whatever_was_asked_for(monkeypatch):
+    network, x = build("inception", 1), torch.randn(2, 1, 81, dtype=torch.float64)
+    monkeypatch.setattr(inception, "by_matrices", None)
+    assert torch.equal(bind(network, "bilinear")(x).logits, bind(network, "fast")(x).logits)
 
 
 def test_an_execution_follows_the_networks_weights_and_mode():
@@ -243,7 +254,8 @@ def test_the_plan_is_one_of_the_known_executions():
     for name in ("inception", "h-inception", "resnet", "fcn", "lite"):
         network = backbones.get(name)().build(1, 2)
         assert plan(network, 1, 150, 50) == ("bilinear" if name in ("resnet", "fcn") else "fast")
-        assert plan(network, 1, 24, 50) == ("fast" if name == "lite" else "bilinear")
+        assert plan(network, 1, 80, 50) == ("fast" if name == "lite" else "bilinear")
+        assert plan(network, 1, 81, 50) == plan(network, 1, 150, 50)
         assert plan(network, 1, 150, 50, device="cuda") == "graph"
         assert bind(network, "plain") is network
     assert "plain" in EXECUTIONS
@@ -264,7 +276,8 @@ def test_a_network_without_a_fast_execution_runs_plainly():
     assert plan(network, 1, 10, 4) == "plain"
     with pytest.raises(MisuseError, match="Unknown has no execution 'fast'"):
         bind(network, "fast")
-    with pytest.raises(MisuseError, match="LITENetwork has no execution 'bilinear'"):
+    with pytest.raises(MisuseError, match=r"LITENetwork has no execution 'bilinear'") as failure:
         bind(build("lite", 1), "bilinear")
+    assert "auto, fast, plain" in str(failure.value)
     with pytest.raises(MisuseError, match="Unknown execution 'quick'"):
         bind(network, "quick")

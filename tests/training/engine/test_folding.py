@@ -8,15 +8,15 @@ from ssd_cli.backbones.masked import MaskedNetwork
 from ssd_cli.training.engine import bind, fold, kept_memory
 from ssd_cli.training.engine.folding import fold_norms
 from ssd_cli.training.predict import freeze, outputs
-from tests.training.engine.test_executions import NAMES, build
+from tests.training.engine.test_executions import NAMES, build, everything_tiled  # noqa: F401 (a fixture)
 
-# A single case, a few, enough for transforms by matrices, with taps that reach beyond the series, and for fast ones.
+# A single case, a few, enough for mixing matrices, with taps that reach beyond the series, and for fast ones.
 SHAPES = [(1, 1, 40), (3, 4, 21), (60, 2, 30), (200, 1, 9), (16, 2, 100)]
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("name", NAMES)
-def test_the_deployed_network_predicts_what_the_network_does_in_evaluation_mode(name, shape):
+def test_the_deployed_network_predicts_what_the_network_does_in_evaluation_mode(name, shape, everything_tiled):  # noqa: F811
     network = build(name, shape[1], dropout=Dropout(embed=0.5, mid=0.5))
     x = torch.randn(shape, dtype=torch.float64)
     deployed = fold(network)(x)

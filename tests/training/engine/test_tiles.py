@@ -62,10 +62,23 @@ def test_gradients_only_where_they_are_wanted():
 
 
 def test_many_turns_are_one_convolution():
-    maps, kernel, bias = torch.randn(100, 40, 3, dtype=torch.float64), torch.randn(4, 3, 8).double(), torch.randn(4).double()
+    operands = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in ((130, 40, 3), (4, 3, 8), (4,))]
     tiling = Tiling(40, 8, 3)
-    assert tiling.cases_at_once(100) < 50
-    torch.testing.assert_close(by_tiles(maps, kernel, bias, tiling), library(maps, kernel, bias), rtol=1e-9, atol=1e-9)
+    assert 130 % tiling.cases_at_once(130) > 0  # the last turn is a shorter one
+    found, expected = by_tiles(*operands, tiling), library(*operands)
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+    weights = torch.randn_like(expected)
+    wanted = torch.autograd.grad((expected * weights).sum(), operands)
+    for a, b in zip(torch.autograd.grad((found * weights).sum(), operands), wanted, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
+
+
+def test_nothing_is_kept_for_gradients_that_nobody_wants():
+    maps, kernel, bias = torch.randn(5, 20, 3, requires_grad=True), torch.randn(4, 3, 5, requires_grad=True), torch.randn(4)
+    with torch.no_grad():
+        assert by_tiles(maps, kernel, bias, Tiling(20, 5, 1)).grad_fn is None
+    n_saved = [len(by_tiles(maps, k, bias, Tiling(20, 5, 1)).grad_fn.saved_tensors) for k in (kernel, kernel.detach())]
+    assert n_saved == [2, 1]
 
 
 @pytest.mark.parametrize("tiling", tilings(40, 8), ids=str)
