@@ -4,12 +4,12 @@
     python benchmarks/speed_engine.py --threads 2 --backbones inception,resnet --shapes 50x150,64x427,64x24 --out results/speed
     python benchmarks/speed_engine.py --quick                           # a look, in under two minutes
 
-A step is forward, backward and Adam, on a batch that is already there; "fast" is the execution that is planned. The textbook's
-step is that of textbook.py with torch's default Adam (for backbones that it lacks: the plain network's, marked); ours have the
-fused one, and keep freed memory as trainings do. Columns take turns of a few steps, each after one that is not counted, and every
-round has another order. A turn's time is the median of its steps; quotients are medians over rounds. Wall time is what a user
-waits for; CPU time is the process's own, which other processes on a shared machine disturb less (with several threads it counts
-waiting as well).
+A step is forward, backward and Adam, on a batch that is already there; quotients are those of the execution that is planned;
+where it is another, the execution "fast" stands beside it. The textbook's step is that of textbook.py with torch's default Adam
+(for backbones that it lacks: the plain network's, marked); ours have the fused one, and keep freed memory as trainings do.
+Columns take turns of a few steps, each after one that is not counted, and every round has another order. A turn's time is the
+median of its steps; quotients are medians over rounds. Wall time is what a user waits for; CPU time is the process's own, which
+other processes on a shared machine disturb less (with several threads it counts waiting as well).
 
 Floor: the step's multiplications and additions, as torch counts them for the plain network, at the rate of a float32 product of two
 2048 x 2048 matrices measured in the same round. An execution that needs fewer operations can be below it.
@@ -123,14 +123,14 @@ def measure(backbone: str, shape: str, options: argparse.Namespace) -> list[Turn
 def training_columns(backbone: str, x: Tensor, y: Tensor) -> dict[str, Callable[[], None]]:
     """A step of each column; all start from networks of their own."""
     columns = {}
-    for column in ("textbook", "plain", "fast"):
+    planned = plan(backbones.get(backbone)().build(x.shape[1], N_CLASSES), x.shape[1], x.shape[2], len(x))
+    for column in ("textbook", "plain", "planned", *(["fast"] if planned == "bilinear" else [])):
         if column == "textbook" and backbone in textbook.NETWORKS:
             network: nn.Module = textbook.build(backbone, x.shape[1], N_CLASSES)
             logits: Callable[[Tensor], Tensor] = network
         else:
             network = backbones.get(backbone)().build(x.shape[1], N_CLASSES)
-            planned = plan(network, x.shape[1], x.shape[2], len(x), threads=torch.get_num_threads())
-            execution = bind(network, planned if column == "fast" else "plain")
+            execution = bind(network, {"planned": planned, "textbook": "plain"}.get(column, column))
             logits = lambda x, execution=execution: execution(x).logits  # noqa: E731
         optimiser = torch.optim.Adam(network.parameters(), lr=1e-3, fused=column != "textbook" or None)
 
@@ -171,8 +171,8 @@ def gemm_rate() -> float:
     return 2 * 2048**3 / min(times[1:])
 
 
-HEAD = ("backbone", "batch", "planned", "textbook ms", "plain", "fast", "textbook/fast", "(CPU)", "plain/fast", "(CPU)", "floor ms",
-        "floor/fast", "predict: plain", "deployed", "quotient", "(CPU)")  # fmt: skip
+HEAD = ("backbone", "batch", "planned", "textbook ms", "plain", "it", "textbook/it", "(CPU)", "plain/it", "(CPU)", "fast/it",
+        "(CPU)", "floor ms", "floor/it", "predict: plain", "deployed", "quotient", "(CPU)")  # fmt: skip
 
 
 def table(turns: list[Turn]) -> list[str]:
@@ -201,16 +201,17 @@ def row(turns: list[Turn]) -> tuple[str, ...]:
     n_cases, n_timepoints, n_channels = [*map(int, shape.split("x")), 1][:3]
     network = backbones.get(backbone)().build(n_channels, N_CLASSES)
     threads = torch.get_num_threads()
-    floors, own = of("train", "fast", "floor_ms"), of("train", "fast", "cpu_ms" if threads == 1 else "wall_ms")
+    floors, own = of("train", "planned", "floor_ms"), of("train", "planned", "cpu_ms" if threads == 1 else "wall_ms")
     return (
         backbone,
         shape,
         plan(network, n_channels, n_timepoints, n_cases, threads=threads),
         ms("train", "textbook", "" if backbone in textbook.NETWORKS else "*"),
         ms("train", "plain"),
-        ms("train", "fast"),
-        *quotients("train", "textbook", "fast"),
-        *quotients("train", "plain", "fast"),
+        ms("train", "planned"),
+        *quotients("train", "textbook", "planned"),
+        *quotients("train", "plain", "planned"),
+        *(quotients("train", "fast", "planned") if of("train", "fast", "wall_ms") else "––"),
         f"{statistics.median(floors):.1f}",
         f"{statistics.median(a / b for a, b in zip(floors, own, strict=True)):.0%}",
         ms("predict", "plain"),
