@@ -99,7 +99,7 @@ def test_rounding_errors_stay_small(taps):
     tiling = tiling_for(64, 150, taps, 128, 128)
     exact = library(maps.double(), kernel.double(), bias.double())
     error = (by_tiles(maps, kernel, bias, tiling).double() - exact).square().mean().sqrt() / exact.std()
-    assert error < 2e-6  # measured: 6e-7; a direct convolution has 2e-7
+    assert error < 2e-6  # measured here: 3.2e-7 and 3.4e-7; a direct convolution has 1.7e-7 and 2.1e-7
 
 
 def test_tiles_are_used_where_they_need_fewer_operations():
