@@ -21,7 +21,7 @@ from ssd_cli.training.engine.bilinear import mix_back, mix_samples, mix_taps, n_
 from ssd_cli.training.engine.kernels import reach
 
 TILES_AT_ONCE = 128
-"""Or those of one case, if more. 64 take up to 1.15 times as long, 256 about the same (`benchmarks/speed_tiles.py`, 2 MB of cache)."""
+"""Or those of one case, if more. 64 at once take up to 1.15 times as long, 256 about the same (`benchmarks/speed_tiles.py`)."""
 PASS = 10
 """Writing and reading a number again takes as long as so many of a matrix product's multiplications."""
 WORTH = 0.75
@@ -134,8 +134,8 @@ def tiling_for(n_cases: int, n_timepoints: int, taps: int, inputs: int, filters:
 def cost(tiling: Tiling, n_cases: int, inputs: int, filters: int) -> float:
     """Multiplications of the three convolutions of a training step, or what takes as long.
 
-    Fitted to measurements of one core with AVX-512, which `benchmarks/speed_tiles.py` repeats: where tiles are used, the tiling that
-    it chooses takes at most a tenth longer than the best.
+    Fitted to measurements of one core with AVX-512, which `benchmarks/speed_tiles.py` repeats: where tiles are used, the tiling
+    that it chooses takes at most a tenth longer than the best.
     """
     products = n_products(tiling.n_samples)
     mixed = tiling.n_samples * inputs + tiling.n_outputs * filters + 2 * PASS * (inputs + filters)
