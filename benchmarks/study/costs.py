@@ -78,7 +78,7 @@ def draw(table: tables.Table, title: str) -> Figure:
         one.grid(color="#eeeeee", zorder=0)
         one.tick_params(labelsize=8)
         one.margins(0.12)
-    axes[0].set_ylabel(f"mean accuracy, {rows[0][-1]} datasets", fontsize=9)
+    axes[0].set_ylabel("accuracy" if rows[0][-1] == 1 else f"mean accuracy, {rows[0][-1]} datasets", fontsize=9)
     handles = [axes[0].plot([], [], color=chosen[n].color, marker=chosen[n].marker, linestyle="", markersize=5)[0] for n in names]
     texts = [f"{place + 1}  {wrap_name(name, 32)}" for place, name in enumerate(names)]
     legend = figure.legend(handles, texts, loc="center left", bbox_to_anchor=(0.71, 0.5), fontsize=8, frameon=False)

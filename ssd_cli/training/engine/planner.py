@@ -144,5 +144,5 @@ def bind(network: Network, execution: str) -> NetworkLike:
     if kind is None:
         others = [name for name, kinds in _KINDS.items() if type(network) in kinds]
         has = ", ".join(["auto", *others, "plain"])
-        raise MisuseError(f"{type(network).__name__} has no execution '{execution}'.", f"Expected --engine {has}.")
+        raise MisuseError(f"{type(network).__name__} has no execution '{execution}'.", f"Expected --engine with one of {has}.")
     return kind(network)
