@@ -2,6 +2,7 @@
 
     python benchmarks/speed_gpu.py --out results/speed                 # all 128 shapes
     python benchmarks/speed_gpu.py --every 16 --precision tf32         # eight shapes, from small to large
+    python benchmarks/speed_gpu.py --datasets UCIHAR,GunPoint --backbone resnet
 
 For each shape (noise of the set's size) the step of a full batch and that of the short last one are timed: networks that learn
 alone, step by step ("eager"); the same steps as CUDA graphs ("graph"); five and ten networks in one batched step, captured too. An
@@ -67,10 +68,10 @@ class Timing:
     epoch_seconds: float | None
 
 
-def ucr_shapes() -> list[Shape]:
-    """All 128, from few to many training steps in time."""
+def shapes_of(names: Sequence[str]) -> list[Shape]:
+    """The shapes of datasets, from few to many training steps in time."""
     shapes = []
-    for name in catalog.archives()["ucr"]:
+    for name in names:
         size = catalog.size(name)
         assert size and size.n_train and size.n_channels and size.n_timepoints and size.n_classes
         shapes.append(Shape(name, size.n_train, size.n_channels, size.n_timepoints, size.n_classes))
@@ -175,6 +176,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="folder for gpu-BACKBONE-PRECISION.txt and .json")
     parser.add_argument("--backbone", default="inception")
     parser.add_argument("--precision", default="fp32", choices=["fp32", "tf32", "bf16"])
+    parser.add_argument("--datasets", help="their shapes, separated by commas; all of UCR by default")
     parser.add_argument("--every", type=int, default=1, help="only every n-th shape, from small to large")
     parser.add_argument("--seconds", type=float, default=0.3, help="at least so long for each step")
     options = parser.parse_args()
@@ -186,7 +188,8 @@ def main() -> int:
     recipe = Recipe().for_backbone(options.backbone)
     device = torch.cuda.get_device_properties(0)
     timings = []
-    for shape in ucr_shapes()[:: options.every]:
+    names = options.datasets.split(",") if options.datasets else catalog.archives()["ucr"]
+    for shape in shapes_of(names)[:: options.every]:
         batch_size = recipe.batch(shape.n_cases)
         for mode, members in MODES.items():
             torch.cuda.empty_cache()

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ssd_cli.backbones.convolution import same_convolution
+
 LENGTHS = (2, 4, 8, 16, 32, 64)
 N_FILTERS = 17
 """Six filters for rising trends, six for falling ones, five for peaks."""
@@ -63,6 +65,5 @@ class HandMadeFilters(nn.Module):
         """Map x (batch, n_channels, n_timepoints) to (batch, out_channels, n_timepoints)."""
         responses = []
         for weight in self.weights():
-            span = weight.shape[-1] - 1
-            responses.append(F.conv1d(F.pad(x, (span // 2, span - span // 2)), weight, groups=self.groups))
+            responses.append(same_convolution(x, weight, groups=self.groups))
         return F.relu(torch.cat(responses, 1))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
 from ssd_cli.backbones.handmade import HandMadeFilters
-from ssd_cli.backbones.layers import SameConv1d, batch_norm, require
+from ssd_cli.backbones.layers import PointwiseConv1d, SameConv1d, batch_norm, require
 from ssd_cli.backbones.registry import backbones
 
 GROUP = 3
@@ -30,10 +30,10 @@ class InceptionModule(nn.Module):
 
     def __init__(self, in_channels: int, width: int, kernel: int, handmade: HandMadeFilters | None = None) -> None:
         super().__init__()
-        self.bottleneck = nn.Conv1d(in_channels, width, 1, bias=False) if in_channels > 1 else nn.Identity()
+        self.bottleneck = PointwiseConv1d(in_channels, width) if in_channels > 1 else nn.Identity()
         inner = width if in_channels > 1 else 1
         self.convolutions = nn.ModuleList(SameConv1d(inner, width, kernel // divisor) for divisor in (1, 2, 4))
-        self.pooled = nn.Conv1d(in_channels, width, 1, bias=False)
+        self.pooled = PointwiseConv1d(in_channels, width)
         self.handmade = handmade
         self.out_channels = 4 * width + (handmade.out_channels if handmade else 0)
         self.norm = batch_norm(self.out_channels)
@@ -57,7 +57,7 @@ class InceptionGroup(nn.Module):
         for _ in range(GROUP - 1):
             modules.append(InceptionModule(modules[-1].out_channels, width, kernel))
         self.inception_modules = nn.ModuleList(modules)
-        self.shortcut = nn.Conv1d(in_channels, 4 * width, 1, bias=False)
+        self.shortcut = PointwiseConv1d(in_channels, 4 * width)
         self.shortcut_norm = batch_norm(4 * width)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
-from ssd_cli.backbones.layers import SameConv1d, batch_norm, require
+from ssd_cli.backbones.layers import PointwiseConv1d, SameConv1d, batch_norm, require
 from ssd_cli.backbones.registry import backbones
 
 KERNELS = (8, 5, 3)
@@ -25,7 +25,7 @@ class ResidualBlock(nn.Module):
         inputs = (in_channels, width, width)
         self.convolutions = nn.ModuleList(SameConv1d(c, width, k, bias=True) for c, k in zip(inputs, KERNELS, strict=True))
         self.norms = nn.ModuleList(batch_norm(width) for _ in KERNELS)
-        self.shortcut = nn.Conv1d(in_channels, width, 1) if project else nn.Identity()
+        self.shortcut = PointwiseConv1d(in_channels, width, bias=True) if project else nn.Identity()
         self.shortcut_norm = batch_norm(width)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -95,7 +95,8 @@ def out_of_memory(error: Exception) -> bool:
     """Whether a device's memory ran out."""
     import torch
 
-    return isinstance(error, torch.OutOfMemoryError)
+    # Where another process took the last of it, CUDA itself says so, not torch's allocator.
+    return isinstance(error, torch.OutOfMemoryError) or "CUDA error: out of memory" in str(error)
 
 
 def releasing(task: Callable[P, R]) -> Callable[P, R]:

@@ -32,7 +32,7 @@ def test_an_epoch_has_full_batches_and_a_short_one(gpu):
 
 
 def test_all_shapes_of_the_archive(gpu):
-    shapes = gpu.ucr_shapes()
+    shapes = gpu.shapes_of(gpu.catalog.archives()["ucr"])
     assert len(shapes) == 128
     assert all(min(shape.n_cases, shape.n_channels, shape.n_timepoints, shape.n_classes) >= 1 for shape in shapes)
 

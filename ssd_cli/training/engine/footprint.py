@@ -1,6 +1,7 @@
 """How much memory a training takes on a device, estimated from shapes alone.
 
 The network is run once on torch's meta device, where tensors have shapes and no content, and what autograd would keep is added up.
+Beside it are the columns of its largest convolution (`backbones.convolution`): those of its inputs, and those of its gradient.
 A margin for gradients in flight and for the libraries' workspaces is a guess that has not been measured on a GPU yet.
 """
 
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ssd_cli.backbones.base import Backbone
+from ssd_cli.backbones.layers import SameConv1d
 
 MARGIN = 1.5
 """Of what is kept for the backward pass: the pass itself needs gradients of the widest maps beside them, and workspaces."""
@@ -32,6 +34,7 @@ def training_bytes(backbone: Backbone, n_channels: int, n_timepoints: int, n_cla
     n_channels, n_timepoints, n_classes, batch_size : int
     """
     kept: dict[int, int] = {}
+    columns = [0]
     held = []  # a storage that was freed could give its address to the next
 
     def count(tensor: Tensor) -> Tensor:
@@ -40,13 +43,20 @@ def training_bytes(backbone: Backbone, n_channels: int, n_timepoints: int, n_cla
         held.append(storage)
         return tensor
 
+    def write_columns(convolution: SameConv1d, inputs: tuple[Tensor]) -> None:
+        taps, channels = convolution.kernel_size[0], max(convolution.in_channels, convolution.out_channels)
+        columns.append(4 * len(inputs[0]) * inputs[0].shape[2] * taps * channels if convolution.groups == 1 else 0)
+
     with torch.device("meta"):
         network = backbone.build(n_channels, n_classes).train()
+        for module in network.modules():
+            if isinstance(module, SameConv1d):
+                module.register_forward_pre_hook(write_columns)
         x = torch.empty(batch_size, n_channels, n_timepoints)
         with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
             network(x).logits.logsumexp(-1).sum()
     weights = sum(parameter.nbytes for parameter in network.parameters())
-    return int(MARGIN * sum(kept.values())) + 4 * weights  # weights, gradients, two moments
+    return int(MARGIN * sum(kept.values())) + 2 * max(columns) + 4 * weights  # weights, gradients, two moments
 
 
 def members_at_once(n_members: int, bytes_each: int) -> int:

@@ -1,0 +1,112 @@
+"""Convolutions that keep the length of a series; on CUDA as one product of matrices.
+
+cuDNN, asked for the same bits in every run and for no tf32, chooses algorithms for these shapes that take many times as long as
+they need, and gigabytes of workspace (`benchmarks/speed_gpu.py`), and its search for better ones is decided by a clock. So every
+window of the series is written down as a column, and the kernels are multiplied with all columns at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+
+
+def same_convolution(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, dilation: int = 1, groups: int = 1) -> Tensor:
+    """Convolve x (batch, in_channels, n_timepoints), padding "same": (batch, out_channels, n_timepoints).
+
+    Parameters
+    ----------
+    x : Tensor
+    weight : Tensor, shape (out_channels, in_channels / groups, taps)
+    bias : Tensor, shape (out_channels,), optional
+    dilation, groups : int, default 1
+    """
+    if groups == 1 and by_columns(x):
+        return column_convolution(x, weight, bias, dilation)
+    padding = padding_around(weight.shape[-1], dilation)
+    return F.conv1d(F.pad(x, padding) if any(padding) else x, weight, bias, dilation=dilation, groups=groups)
+
+
+def padding_around(taps: int, dilation: int = 1) -> tuple[int, int]:
+    """Zeros on the left and on the right: floor((k - 1) d / 2), and the rest. This is Keras's ``padding="same"``."""
+    span = (taps - 1) * dilation
+    return span // 2, span - span // 2
+
+
+def by_columns(x: Tensor) -> bool:
+    """Whether a convolution of x is computed as a product of matrices."""
+    return x.is_cuda
+
+
+def column_convolution(x: Tensor, weight: Tensor, bias: Tensor | None = None, dilation: int = 1) -> Tensor:
+    """Compute what `same_convolution` gives (groups = 1), as a product of matrices. Any device; autocast is heeded."""
+    kind = x.device.type
+    if torch.is_autocast_enabled(kind):
+        precision = torch.get_autocast_dtype(kind)
+        x, weight, bias = x.to(precision), weight.to(precision), None if bias is None else bias.to(precision)
+    maps: Tensor = _ColumnConvolution.apply(x[None], weight[None], dilation)[0]
+    return maps if bias is None else maps + bias[:, None]
+
+
+def columns_of(x: Tensor, taps: int, dilation: int, padding: tuple[int, int]) -> Tensor:
+    """Every window of x (members, batch, channels, n_timepoints) as a column: (members, channels * taps, batch * n_timepoints)."""
+    padded = F.pad(x, padding) if any(padding) else x
+    windows = padded.unfold(3, (taps - 1) * dilation + 1, 1)[..., ::dilation]
+    return windows.permute(0, 2, 4, 1, 3).reshape(len(x), x.shape[2] * taps, -1)
+
+
+class _ColumnConvolution(Function):
+    """The convolution of the series of each member with the kernels of that member.
+
+    Columns are not kept for the backward pass: they are as many times larger than the series as a kernel has taps.
+    """
+
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, dilation: int) -> Tensor:
+        """Map x (members, batch, in_channels, n_timepoints) by weight (members, out_channels, in_channels, taps)."""
+        return _convolve(x, weight, dilation, padding_around(weight.shape[-1], dilation))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, int], output: Tensor) -> None:
+        """Keep series and kernels."""
+        x, weight, ctx.dilation = inputs
+        ctx.save_for_backward(x, weight)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        """Convolve the gradient with the kernels the other way round; multiply it with the columns."""
+        x, weight = ctx.saved_tensors
+        taps, dilation = weight.shape[-1], ctx.dilation
+        left, right = padding_around(taps, dilation)
+        of_x = of_weight = None
+        if ctx.needs_input_grad[0]:
+            of_x = _convolve(gradient, weight.flip(3).transpose(1, 2), dilation, (right, left))
+        if ctx.needs_input_grad[1]:
+            rows = gradient.transpose(1, 2).reshape(len(gradient), gradient.shape[2], -1)
+            of_weight = torch.bmm(rows, columns_of(x, taps, dilation, (left, right)).transpose(1, 2)).view(weight.shape)
+        return of_x, of_weight, None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], x: Tensor, weight: Tensor, dilation: int) -> tuple[Tensor, int]:
+        """Take what is mapped over as more members."""
+
+        def members(tensor: Tensor, dim: int | None) -> Tensor:
+            moved = tensor.expand(info.batch_size, *tensor.shape) if dim is None else tensor.movedim(dim, 0)
+            return moved.flatten(0, 1)
+
+        result: Tensor = _ColumnConvolution.apply(members(x, in_dims[0]), members(weight, in_dims[1]), dilation)
+        return result.unflatten(0, (info.batch_size, -1)), 0
+
+
+def _convolve(x: Tensor, weight: Tensor, dilation: int, padding: tuple[int, int]) -> Tensor:
+    """The maps of every member, (members, batch, out_channels, n_timepoints): a view in which channels lie outermost."""
+    n_members, n_cases, _, n_timepoints = x.shape
+    kernels = weight.reshape(n_members, weight.shape[1], -1)
+    product = torch.bmm(kernels, columns_of(x, weight.shape[3], dilation, padding))
+    return product.view(n_members, -1, n_cases, n_timepoints).transpose(1, 2)

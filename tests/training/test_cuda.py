@@ -1,0 +1,73 @@
+"""What only a CUDA device can show: captured steps, batched members and whole methods on it.
+
+python -m pytest tests/training/test_cuda.py -n 0
+"""
+
+import pytest
+import torch
+
+from ssd_cli.backbones.base import Dropout
+from ssd_cli.methods.registry import methods
+from ssd_cli.training.engine.graphs import DeviceStep, captured
+from ssd_cli.training.loop import Schedule, train
+from ssd_cli.training.objective import CrossEntropy
+from ssd_cli.training.seeds import generator
+from tests.small import EXACT, waves, workbench
+from tests.training.test_batched import BACKBONES
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+
+METHODS = {
+    "single": {},
+    "single-dropout": {"dropout_sites": "embed+mid"},
+    "finetune": {},
+    "feat-kd": {},
+    "kd": {},
+    "ens-avg": {},
+    "swa": {},
+    "soup-greedy": {},
+    "ssd": {},
+    "ssd-mid": {},
+    "ssd-random-k": {},
+    "ssd-uniform": {},
+}
+SCHEDULE = Schedule(6, 6, 1e-2, "cosine", "last", 4)
+DETERMINISTIC = ["single", "kd", "ens-avg", "swa", "soup-greedy"]
+"""Without dropout: a device draws other masks than another."""
+
+
+def trained(backbone, execute):
+    X, y = waves(11)
+    torch.manual_seed(0)
+    network = backbone.build(1, 3, Dropout(0.2, 0.3)).cuda()
+    for number, site in enumerate(network.sites()):
+        site.generator = generator(number, "cuda")
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+    x = torch.as_tensor(X, device="cuda")
+    curve = train(network, x, torch.as_tensor(y, device="cuda"), CrossEntropy(), SCHEDULE, generator(7), execute=execute)
+    return {name: value.cpu() for name, value in network.state_dict().items()}, curve
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_a_replayed_step_gives_the_bits_of_the_step_itself(name):
+    """Dropout masks included: they come from streams that the graph moves on. The last batch, of 3 cases, is short."""
+    one, curve = trained(BACKBONES[name], DeviceStep)
+    other, same = trained(BACKBONES[name], captured)
+    assert all(torch.equal(value, other[key]) for key, value in one.items())
+    assert curve == same
+
+
+def probabilities(name, **options):
+    bench = workbench(recipe=EXACT, **options)
+    return methods.get(name)(**METHODS[name]).fit(bench.training_set, bench).predict_proba(waves(30, seed=1)[0])
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_gives_the_same_captured_and_step_by_step(name):
+    plain, graph = (probabilities(name, device="cuda", execution=execution) for execution in ("plain", "graph"))
+    assert plain == pytest.approx(graph, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", DETERMINISTIC)
+def test_methods_without_dropout_give_the_same_on_the_processor(name):
+    assert probabilities(name, device="cpu") == pytest.approx(probabilities(name, device="cuda"), abs=1e-6)
