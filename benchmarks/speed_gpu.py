@@ -8,7 +8,7 @@ For each shape (noise of the set's size) the step of a full batch and that of th
 alone, step by step ("eager"); the same steps as CUDA graphs ("graph"); five and ten networks in one batched step, captured too. An
 epoch is the sum of its steps; the projection is UCR-128 × five networks × 1500 epochs, training only, one cell after another.
 
-Without CUDA it says so and exits with 2: figures of another device would say nothing. It has not been run on a GPU yet.
+Without CUDA it says so and exits with 2: figures of another device would say nothing.
 """
 
 from __future__ import annotations

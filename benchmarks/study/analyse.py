@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from suites import Loaded
 
 POLICY = "complete"
-NETWORKS = ("a", "b", "c", "h_lite", "h_resnet", "g")
-ON_A_GPU = ("h_resnet", "g")
+NETWORKS = ("a", "b", "c", "h_lite", "h_resnet", "h_resnet_gpu", "g")
+ON_A_GPU = ("h_resnet_gpu", "g")
 """Where CPU seconds are no measure of a training, and processes share the device: no costs are shown."""
 TESTED = "a"
 """The study with enough datasets for a test; the others are described."""
@@ -148,15 +148,15 @@ def answer_p(one: Loaded, out: Path) -> str:
 def list_h(loaded: dict[str, Loaded], out: Path) -> None:
     """Accuracy on UCIHAR by draw of subjects: one dataset is no test of anything, so every number is shown."""
     rows: list[list[object]] = []
-    for name in ("h_lite", "h_resnet"):
+    for name in ("h_lite", "h_resnet", "h_resnet_gpu"):
         one = loaded[name]
         for method in one.methods if one.cells is not None else ():
             found = one.frame[(one.frame["method"] == method) & (one.frame["status"] == "ok")]
             known = dict(zip(found["resample"].tolist(), found["accuracy"].tolist(), strict=True))
             values = [known.get(resample, np.nan) for resample in one.suite.resamples]
-            rows.append([one.suite.backbone[0], method, *values, float(np.mean(values))])
+            rows.append([one.suite.backbone[0], one.suite.device.replace("auto", "cpu"), method, *values, float(np.mean(values))])
     draws = [f"draw {resample}" for resample in loaded["h_lite"].suite.resamples]
-    tables.write(out, "h", (["backbone", "method", *draws, "mean"], rows), 4)
+    tables.write(out, "h", (["backbone", "device", "method", *draws, "mean"], rows), 4)
 
 
 def main() -> int:

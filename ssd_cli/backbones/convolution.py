@@ -1,8 +1,9 @@
 """Convolutions that keep the length of a series; on CUDA as one product of matrices.
 
-cuDNN, asked for the same bits in every run and for no tf32, chooses algorithms for these shapes that take many times as long as
-they need, and gigabytes of workspace (`benchmarks/speed_gpu.py`), and its search for better ones is decided by a clock. So every
-window of the series is written down as a column, and the kernels are multiplied with all columns at once.
+cuDNN, asked for the same bits in every run, chooses algorithms for these shapes that want gigabytes of workspace and many times the
+time, and its search for better ones is decided by a clock. So every window of the series is written down as a column, and the
+kernels are multiplied with all columns at once. On an H100, captured steps in fp32 are 1.0 to 26 times as fast as by cuDNN for
+ResNet, 2.4 to 17 times for Inception (three shapes each; `benchmarks/speed_gpu.py`, results/speed/gpu).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Estimates come from shapes (`training.engine.footprint`) and the free memory from one look at the device when the run begins; the
 parent keeps account. A cell that runs out of memory all the same is tried once more with the device for itself, and then fails like
-any other. Not measured on a GPU yet.
+any other.
 """
 
 from __future__ import annotations

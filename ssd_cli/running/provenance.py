@@ -7,6 +7,7 @@ import platform
 import re
 import socket
 import subprocess
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -37,6 +38,7 @@ def provenance(threads: int, command: Sequence[str]) -> dict[str, Any]:
         "command": reduce_command(command),
         "threads": threads,
         **_fixed(),
+        **_accelerator(),
     }
 
 
@@ -49,6 +51,14 @@ def _fixed() -> dict[str, Any]:
         "cpu": cpu_model(),
         "cores": os.cpu_count(),
     }
+
+
+def _accelerator() -> dict[str, Any]:
+    """The name of the GPU that this process uses, and its CUDA; nothing where it uses none."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return {}
+    return {"accelerator": torch.cuda.get_device_name(), "cuda": torch.version.cuda}
 
 
 def reduce_paths(text: str) -> str:

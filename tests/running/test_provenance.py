@@ -52,3 +52,11 @@ def test_provenance_says_with_what_and_on_what_but_not_where():
     assert found["threads"] == 2 and found["cpu"] and found["cores"] >= 1
     assert {"python", "torch", "numpy", "aeon", "sktime", "ssd-bench"} <= found["versions"].keys()
     assert str(Path.home()) not in repr(found) and socket.gethostname() not in repr(found)
+
+
+def test_a_process_that_uses_a_gpu_names_it(monkeypatch):
+    assert "accelerator" not in provenance(1, [])
+    monkeypatch.setattr("torch.cuda.is_initialized", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "Some GPU")
+    monkeypatch.setattr("torch.version.cuda", "13.0")
+    assert provenance(1, []).items() >= {"accelerator": "Some GPU", "cuda": "13.0"}.items()

@@ -2,7 +2,7 @@
 
 The network is run once on torch's meta device, where tensors have shapes and no content, and what autograd would keep is added up.
 Beside it are the columns of its largest convolution (`backbones.convolution`): those of its inputs, and those of its gradient.
-A margin for gradients in flight and for the libraries' workspaces is a guess that has not been measured on a GPU yet.
+With `CONTEXT_BYTES` it was above the peak of every training that `benchmarks/speed_gpu.py` measured on an H100 (results/speed/gpu).
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from ssd_cli.backbones.layers import SameConv1d
 
 MARGIN = 1.5
 """Of what is kept for the backward pass: the pass itself needs gradients of the widest maps beside them, and workspaces."""
-CONTEXT_BYTES = 2**29
-"""What a process takes on a CUDA device before it holds any tensor: about half a gigabyte with cuDNN and cuBLAS loaded."""
+CONTEXT_BYTES = 2**30
+"""What a process takes on a CUDA device beside its tensors: about half a gigabyte for its context with cuDNN and cuBLAS, and,
+measured, up to 0.4 GB for their workspaces and the memory of two captured steps."""
 PASS_BYTES = 2**33
 """Networks that are trained together may take this much together: eight gigabytes, a part of every current device. It is fixed, so
 that who is trained with whom, and thus the bits, depend on shapes and not on what happens to be free."""

@@ -4,8 +4,9 @@ A captured step reads the positions of its batch from a fixed place, and weights
 and learning rate stay where they were when it was captured. Random streams are registered with the graph, so that a replay draws
 what the uncaptured step would have drawn.
 
-Without CUDA the same steps run uncaptured over the same fixed places, which is how tests compare them with the plain loop. Captures
-themselves have not been run or measured on a GPU yet.
+Without CUDA the same steps run uncaptured over the same fixed places, which is how tests compare them with the plain loop; where
+there is a device, `tests/training/test_cuda.py` compares captures with uncaptured steps. On an H100 a captured step is 6 to 18
+times as fast as an uncaptured one, which waits for Python (`benchmarks/speed_gpu.py`, results/speed/gpu).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How products are rounded on a device, and forward passes in bfloat16. Accuracy and speed of either: not measured on a GPU yet."""
+"""How products are rounded on a device, and forward passes in bfloat16, which have not been run on a GPU yet."""
 
 from __future__ import annotations
 
