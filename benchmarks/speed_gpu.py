@@ -1,4 +1,4 @@
-"""Training speed on a GPU: a step of every UCR shape eager, captured and batched, and what the whole archive would take.
+"""Training speed on a GPU: a step of every UCR shape, or of chosen ones, eager, captured and batched, and what all would take.
 
     python benchmarks/speed_gpu.py --out results/speed                 # all 128 shapes
     python benchmarks/speed_gpu.py --every 16 --precision tf32         # eight shapes, from small to large
@@ -6,7 +6,7 @@
 
 For each shape (noise of the set's size) the step of a full batch and that of the short last one are timed: networks that learn
 alone, step by step ("eager"); the same steps as CUDA graphs ("graph"); five and ten networks in one batched step, captured too. An
-epoch is the sum of its steps; the projection is UCR-128 × five networks × 1500 epochs, training only, one cell after another.
+epoch is the sum of its steps; the projection is the sets × five networks × 1500 epochs, training only, one cell after another.
 
 Without CUDA it says so and exits with 2: figures of another device would say nothing.
 """

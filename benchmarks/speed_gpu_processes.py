@@ -20,6 +20,7 @@ from speed_gpu import make_step, shapes_of
 from ssd_cli.backbones.registry import backbones
 from ssd_cli.training.engine.graphs import WARM_UP
 from ssd_cli.training.engine.precision import set_arithmetic
+from ssd_cli.training.recipe import Recipe
 
 CONFIGURATIONS = (("resnet", "UCIHAR", "fp32"), ("resnet", "UCIHAR", "tf32"), ("inception", "GunPoint", "fp32"))
 PROCESSES = (1, 5, 12)
@@ -35,7 +36,7 @@ def work(rank: int, barrier: Any, rates: Any) -> None:
     for backbone, dataset, precision in CONFIGURATIONS:
         set_arithmetic("cuda", precision)
         (shape,) = shapes_of([dataset])
-        size = min(64, shape.n_cases)
+        size = Recipe().for_backbone(backbone).batch(shape.n_cases)
         step = make_step(backbones.get(backbone)(), shape, "graph", size, "cuda", precision)
         step.begin_epoch()
         index = torch.arange(size, device="cuda")

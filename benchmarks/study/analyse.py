@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 POLICY = "complete"
 NETWORKS = ("a", "b", "c", "h_lite", "h_resnet", "h_resnet_gpu", "g")
 ON_A_GPU = ("h_resnet_gpu", "g")
-"""Where CPU seconds are no measure of a training, and processes share the device: no costs are shown."""
+"""Where CPU seconds are no measure of a training, and processes share the device: no table and figure of costs."""
 TESTED = "a"
 """The study with enough datasets for a test; the others are described."""
 
@@ -154,9 +154,9 @@ def list_h(loaded: dict[str, Loaded], out: Path) -> None:
             found = one.frame[(one.frame["method"] == method) & (one.frame["status"] == "ok")]
             known = dict(zip(found["resample"].tolist(), found["accuracy"].tolist(), strict=True))
             values = [known.get(resample, np.nan) for resample in one.suite.resamples]
-            rows.append([one.suite.backbone[0], one.suite.device.replace("auto", "cpu"), method, *values, float(np.mean(values))])
+            rows.append([name, method, *values, float(np.mean(values))])
     draws = [f"draw {resample}" for resample in loaded["h_lite"].suite.resamples]
-    tables.write(out, "h", (["backbone", "device", "method", *draws, "mean"], rows), 4)
+    tables.write(out, "h", (["suite", "method", *draws, "mean"], rows), 4)
 
 
 def main() -> int:

@@ -30,6 +30,8 @@ TITLES = {
     "ablation": "Ablation: LITE, fifteen datasets, two resamples",
     "proposals": "Proposals: LITE, fifteen datasets, two resamples",
 }
+WHOLE = ("g",)
+"""Suites whose protocol has it that a dataset counts where all methods are there."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,13 @@ class Loaded:
     def done(self, methods: list[str], column: str) -> tuple[list[str], np.ndarray]:
         """Datasets on which all these methods have all their results, and means (n_datasets, n_methods) of a column there."""
         table, n_results = self.frame, len(self.suite.resamples) * len(self.suite.seeds)
-        table = table[(table["status"] == "ok") & table["method"].isin(methods)]
+        needed = list(dict.fromkeys([*methods, *(self.methods if self.name in WHOLE else ())]))
+        table = table[(table["status"] == "ok") & table["method"].isin(needed)]
         counts, means = (
             table.pivot_table(index="dataset", columns="method", values=column, aggfunc=how) for how in ("count", "mean")
         )
-        counts, means = (part.reindex(columns=methods) for part in (counts, means))
-        complete = (counts == n_results).all(axis=1)
+        complete = (counts.reindex(columns=needed) == n_results).all(axis=1)
+        means = means.reindex(columns=methods)
         return [str(name) for name in means.index[complete]], means[complete].to_numpy(dtype=np.float64)
 
 

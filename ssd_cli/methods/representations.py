@@ -11,7 +11,8 @@ from ssd_cli.training.predict import outputs
 
 # Values of one map that go through the second half at once: small maps gain from larger batches, large ones from bounded memory.
 _VALUES_AT_ONCE = 2**20
-_ON_A_GPU = 2**23
+# A GPU is idle for most of so small a pass; columns of ResNet's second half take half a gigabyte at this size.
+_VALUES_ON_CUDA = 2**23
 
 
 class StochasticTeacher:
@@ -61,7 +62,6 @@ class StochasticTeacher:
         """The stem once, then N second halves, each with its own mask of the stem's channels: (n_cases, N, size)."""
         maps = self.teacher.stem(x)
         masks = self.mid_site.mask(self.n * len(maps), maps.shape[1], maps).view(self.n, len(maps), -1, 1)
-        values = _VALUES_AT_ONCE if maps.device.type == "cpu" else _ON_A_GPU
-        at_once = max(1, values // maps.numel())
+        at_once = max(1, (_VALUES_ON_CUDA if maps.is_cuda else _VALUES_AT_ONCE) // maps.numel())
         passes = [self.teacher.pool(self.teacher.body((maps * part).flatten(0, 1))) for part in masks.split(at_once)]
         return torch.cat(passes).view(self.n, len(maps), -1).transpose(0, 1)

@@ -95,8 +95,9 @@ def out_of_memory(error: Exception) -> bool:
     """Whether a device's memory ran out."""
     import torch
 
-    # Where another process took the last of it, CUDA itself says so, not torch's allocator.
-    return isinstance(error, torch.OutOfMemoryError) or "CUDA error: out of memory" in str(error)
+    # Where another process took the last of it, CUDA or cuBLAS says so, not torch's allocator.
+    told = ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+    return isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in told)
 
 
 def releasing(task: Callable[P, R]) -> Callable[P, R]:

@@ -89,9 +89,17 @@ def test_a_cell_that_runs_out_of_memory_alone_fails_and_only_it(tmp_path):
 
 
 @pytest.mark.parametrize("alone", [False, True])
-def test_out_of_memory_is_recorded_only_where_the_cell_was_alone(tmp_path, monkeypatch, alone):
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB."),
+        RuntimeError("CUDA error: out of memory\nSearch for `cudaErrorMemoryAllocation'"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
+)
+def test_out_of_memory_is_recorded_only_where_the_cell_was_alone(tmp_path, monkeypatch, alone, error):
     def run_out(*arguments):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB.")
+        raise error
 
     monkeypatch.setattr(executing, "_compute", run_out)
     cell = make_planned()
@@ -99,7 +107,7 @@ def test_out_of_memory_is_recorded_only_where_the_cell_was_alone(tmp_path, monke
     record = ResultStore(tmp_path).read(cell.cell)
     if alone:
         assert outcome.status == record.status == "failed"
-        assert "out of memory" in record.reason
+        assert "out of memory" in record.reason or "ALLOC_FAILED" in record.reason
     else:
         assert outcome.status == "memory"
         assert record is None

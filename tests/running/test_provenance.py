@@ -55,6 +55,7 @@ def test_provenance_says_with_what_and_on_what_but_not_where():
 
 
 def test_a_process_that_uses_a_gpu_names_it(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_initialized", lambda: False)
     assert "accelerator" not in provenance(1, [])
     monkeypatch.setattr("torch.cuda.is_initialized", lambda: True)
     monkeypatch.setattr("torch.cuda.get_device_name", lambda: "Some GPU")

@@ -1,6 +1,6 @@
 """What only a CUDA device can show: captured steps, batched members and whole methods on it.
 
-python -m pytest tests/training/test_cuda.py -n 0
+python -m pytest tests/training/test_cuda.py
 """
 
 import pytest
@@ -9,6 +9,7 @@ import torch
 from ssd_cli.backbones.base import Dropout
 from ssd_cli.methods.registry import methods
 from ssd_cli.training.engine.graphs import DeviceStep, captured
+from ssd_cli.training.engine.precision import set_arithmetic
 from ssd_cli.training.loop import Schedule, train
 from ssd_cli.training.objective import CrossEntropy
 from ssd_cli.training.seeds import generator
@@ -42,7 +43,7 @@ def trained(backbone, execute):
     network = backbone.build(1, 3, Dropout(0.2, 0.3)).cuda()
     for number, site in enumerate(network.sites()):
         site.generator = generator(number, "cuda")
-    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+    set_arithmetic("cuda", "fp32")
     x = torch.as_tensor(X, device="cuda")
     curve = train(network, x, torch.as_tensor(y, device="cuda"), CrossEntropy(), SCHEDULE, generator(7), execute=execute)
     return {name: value.cpu() for name, value in network.state_dict().items()}, curve

@@ -2,7 +2,8 @@
 
 The network is run once on torch's meta device, where tensors have shapes and no content, and what autograd would keep is added up.
 Beside it are the columns of its largest convolution (`backbones.convolution`): those of its inputs, and those of its gradient.
-With `CONTEXT_BYTES` it was above the peak of every training that `benchmarks/speed_gpu.py` measured on an H100 (results/speed/gpu).
+On an H100 it was, with half of `CONTEXT_BYTES`, above the most that torch had allocated in any training that was measured
+(`benchmarks/speed_gpu.py`, results/speed/gpu/peaks.txt). What `ssd-mid` asks of a teacher's second half comes on top.
 """
 
 from __future__ import annotations
@@ -46,12 +47,12 @@ def training_bytes(backbone: Backbone, n_channels: int, n_timepoints: int, n_cla
 
     def write_columns(convolution: SameConv1d, inputs: tuple[Tensor]) -> None:
         taps, channels = convolution.kernel_size[0], max(convolution.in_channels, convolution.out_channels)
-        columns.append(4 * len(inputs[0]) * inputs[0].shape[2] * taps * channels if convolution.groups == 1 else 0)
+        columns.append(4 * len(inputs[0]) * inputs[0].shape[2] * taps * channels)
 
     with torch.device("meta"):
         network = backbone.build(n_channels, n_classes).train()
         for module in network.modules():
-            if isinstance(module, SameConv1d):
+            if isinstance(module, SameConv1d) and module.groups == 1:
                 module.register_forward_pre_hook(write_columns)
         x = torch.empty(batch_size, n_channels, n_timepoints)
         with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
