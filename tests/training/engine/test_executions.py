@@ -281,3 +281,13 @@ def test_a_network_without_a_fast_execution_runs_plainly():
     assert "auto, fast, plain" in str(failure.value)
     with pytest.raises(MisuseError, match="Unknown execution 'quick'"):
         bind(network, "quick")
+
+
+@pytest.mark.parametrize("name", ["fcn", "resnet", "fcn bilinear", "resnet bilinear"])
+def test_gradients_come_from_the_pool_in_the_layout_of_the_maps(name):
+    """Another layout costs ten times the operation that meets it, without any other sign."""
+    network = run_by(build(name, 1), name)
+    maps = network.body(network.stem(torch.randn(4, 1, 40, dtype=torch.float64)))
+    (gradient,) = torch.autograd.grad(network.pool(maps).square().sum(), maps)
+    assert gradient.transpose(1, 2).is_contiguous() and maps.transpose(1, 2).is_contiguous()
+    torch.testing.assert_close(gradient, (2 * maps.mean(-1) / 40).unsqueeze(-1).expand_as(maps), rtol=1e-12, atol=0)
