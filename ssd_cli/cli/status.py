@@ -28,6 +28,7 @@ def status(
     if not folder.is_dir():
         raise MisuseError(f"There is no folder {folder}.", "Expected the output folder of 'ssd-bench run'.")
     records = load_index(folder)
+    records = records[records["predictions"].isin(["ok", ""])]  # 'ssd-bench run' computes the others again
     counts = Counter(records["status"].tolist())
     there = set(records["path"].tolist())
     store = ResultStore(folder)

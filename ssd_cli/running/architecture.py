@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ssd_cli.configuration import as_dict
-from ssd_cli.running.plan import configured_backbone
+from ssd_cli.running.configured import configured_backbone
 
 if TYPE_CHECKING:
     from ssd_cli.protocol.containers import TrainingSet

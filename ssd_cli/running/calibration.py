@@ -138,8 +138,8 @@ def measure(identities: list[dict[str, Any]], threads: int, tell: Callable[[Any]
     -------
     dict of str to Measured
     """
+    from ssd_cli.running.configured import configured_backbone, configured_recipe
     from ssd_cli.running.execute import warm_up
-    from ssd_cli.running.plan import configured_backbone, configured_recipe
 
     warm_up(threads)
     found = {}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ssd_cli.errors import SsdBenchError
-from ssd_cli.running.plan import configured_backbone, configured_recipe
+from ssd_cli.running.configured import configured_backbone, configured_recipe
 from ssd_cli.store.networks import NetworkStore
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from ssd_cli.running import calibration
 from ssd_cli.running.cost_model import price, wall_seconds
+from ssd_cli.store.record import NO_BACKBONE
 
 if TYPE_CHECKING:
-    from ssd_cli.running.plan import Plan
+    from ssd_cli.running.plan import Plan, PlannedCell
     from ssd_cli.running.pool import Pool
     from ssd_cli.running.suite import Suite
 
@@ -31,7 +32,7 @@ class Estimate:
     calibration_seconds : float
         That measuring took just now; 0 where all rates were kept.
     assumed, unknown : tuple of str
-        Backbones whose rates are assumed, and methods of other libraries whose time nobody knows.
+        Backbones whose rates are assumed; methods of other libraries, whose time nobody knows, and datasets of unknown size.
     """
 
     plan: Plan
@@ -87,5 +88,10 @@ def estimate(plan: Plan, suite: Suite, pool: Pool | None = None, tell: Callable[
         tuple(known[name] for name in kinds if name in known),
         seconds,
         tuple(dict.fromkeys(identity["backbone"]["name"] for name, identity in kinds.items() if name not in known)),
-        tuple(dict.fromkeys(cell.cell.method for cell in plan.pending if cell.work is None)),
+        tuple(dict.fromkeys(_without_estimate(cell) for cell in plan.pending if cell.work is None)),
     )
+
+
+def _without_estimate(cell: PlannedCell) -> str:
+    """Why a cell's time is not known: its method, or its dataset."""
+    return cell.cell.method if cell.cell.backbone == NO_BACKBONE else f"{cell.cell.dataset} (of unknown size)"

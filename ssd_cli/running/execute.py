@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ssd_cli.errors import SsdBenchError
+from ssd_cli.running.configured import PlanOutdated, configured_method
 from ssd_cli.running.job import Job, Outcome
 from ssd_cli.running.packing import out_of_memory, releasing
-from ssd_cli.running.plan import PlannedCell, configured_method
+from ssd_cli.running.plan import PlannedCell
 from ssd_cli.running.provenance import provenance, reduce_paths
 from ssd_cli.running.resume import record_mark
 from ssd_cli.running.threads import put_right
 from ssd_cli.store.atomic import StorageError, writing_to
 from ssd_cli.store.claims import Claims
 from ssd_cli.store.networks import NetworkStore
-from ssd_cli.store.record import CellRecord, difference
+from ssd_cli.store.record import CellRecord, difference, plain
 from ssd_cli.store.results import ResultStore
 
 if TYPE_CHECKING:
@@ -72,8 +73,8 @@ def finished_by_another(store: ResultStore, planned: PlannedCell) -> Outcome | N
 def execute(job: Job, tell: Tell) -> Outcome:
     """Claim a cell, compute it, and write its record; a task for a worker.
 
-    Whatever goes wrong inside the cell becomes a record with the status "failed". Only what makes any record impossible, such as a
-    full disk, is raised.
+    Whatever goes wrong inside the cell becomes a record with the status "failed". Only what makes any record impossible is raised:
+    a full disk, or a plan that is out of date.
     """
     store, planned = ResultStore(job.out), job.planned
     with writing_to(job.out):
@@ -86,23 +87,26 @@ def execute(job: Job, tell: Tell) -> Outcome:
             if found is not None:
                 return found
         started, parts = time.perf_counter(), _Parts()
-        status, reason, trace = "ok", None, None
         try:
             reason = _compute(job, parts, tell)
-            status = "skipped" if reason else "ok"
-        except StorageError:
-            raise  # no fault of the cell: it will succeed once there is room
+            record = _record(job, "skipped" if reason else "ok", reason, None, parts)
+        except (StorageError, PlanOutdated):
+            raise  # no fault of the cell: it will succeed once there is room, or under the plan made anew
         except Exception as error:
             if out_of_memory(error) and not job.alone:
                 return Outcome("memory")
-            status, reason = "failed", reduce_paths(_one_line(error))
-            trace = reduce_paths("".join(traceback.format_exception(error)))
-        if status != "ok":
-            parts.scores, parts.networks, parts.y, parts.probabilities = {}, [], None, None
-        record = _record(job, status, reason, trace, parts)
+            record = _failure(job, error, parts)
         store.put(record, parts.y, parts.probabilities)
     warning = put_right(planned.identity["threads"])
-    return Outcome(status, reason or "", time.perf_counter() - started, record.scores.get("accuracy"), warning)
+    seconds = time.perf_counter() - started
+    return Outcome(record.status, record.reason or "", seconds, record.scores.get("accuracy"), warning)
+
+
+def _failure(job: Job, error: Exception, parts: _Parts) -> CellRecord:
+    """The record of a cell that failed: what its trainings cost is kept."""
+    trace = reduce_paths("".join(traceback.format_exception(error)))
+    parts.scores, parts.diagnostics, parts.networks, parts.y, parts.probabilities = {}, {}, [], None, None
+    return _record(job, "failed", reduce_paths(_one_line(error)), trace, parts)
 
 
 def failed_record(job: Job, reason: str, trace: str | None) -> CellRecord:
@@ -129,8 +133,8 @@ def _compute(job: Job, parts: _Parts, tell: Tell) -> str | None:
         tell("testing")
         _evaluate(predictor, sealed, parts)
     parts.costs |= _measured(job, predictor, training_set, memory)
-    parts.costs |= predictor.costs
-    parts.diagnostics = dict(predictor.diagnostics)
+    parts.costs |= plain(predictor.costs)
+    parts.diagnostics = plain(dict(predictor.diagnostics))
     parts.networks = _keep(job, predictor, training_set)
     return None
 
@@ -154,6 +158,8 @@ def _fit(job: Job, method: Method, dataset: Dataset, training_set: TrainingSet, 
 
 def _evaluate(predictor: Predictor, sealed: SealedTest, parts: _Parts) -> None:
     """Open the test set and score; nothing can be trained any more."""
+    import numpy as np
+
     from ssd_cli.statistics.scores import accuracy, agreement, all_scores, disagreement
     from ssd_cli.training.predict import predict_proba
 
@@ -162,6 +168,8 @@ def _evaluate(predictor: Predictor, sealed: SealedTest, parts: _Parts) -> None:
     started = time.perf_counter()
     members = predictor.member_probabilities(X)
     probabilities = predictor.combine(members)
+    if not np.isfinite(probabilities).all():
+        raise SsdBenchError(f"{(~np.isfinite(probabilities).all(-1)).sum()} of {len(y)} predictions are no finite numbers.")
     parts.costs["predict_seconds"] = time.perf_counter() - started
     parts.scores = all_scores(y, probabilities)
     if predictor.teacher is not None:
@@ -234,9 +242,7 @@ def _dataset(name: str, data_dirs: tuple[Path, ...], digest: str) -> Dataset:
 
     dataset = load(name, data_dirs, download=False)
     if dataset.digest != digest:
-        raise SsdBenchError(
-            f"The dataset {name} has changed since this run was planned.", "", "Run the same command again: the plan is made anew."
-        )
+        raise PlanOutdated(f"The dataset {name} has changed since this run was planned.")
     return dataset
 
 

@@ -82,6 +82,9 @@ class LocalRun:
         SsdBenchError
             No more can be done: the disk is full, or worker processes cannot be started. What is finished stays.
         """
+        if self._suite.discard_networks:  # of groups that were finished by a run that did not live to discard them
+            for group in self._groups.keys() - self._left.keys():
+                self._discard(group)
         while self.board.left:
             self._hand_out()
             self._reporter.update(self.board)
@@ -167,6 +170,8 @@ class LocalRun:
             return
         reason = f"Twice {event.value}."
         with claim:
+            if self._is_finished_elsewhere(cell):
+                return
             self._store.put(failed_record(self._job(cell), reason, log or None))
         self._finish(cell, Outcome("failed", reason))
 
@@ -174,8 +179,11 @@ class LocalRun:
         self.board.book(cell, outcome)
         self._left[cell.group] -= 1
         if self._suite.discard_networks and not self._left[cell.group]:
-            discard_group(self._store, NetworkStore(self._suite.out), self._groups[cell.group])
+            self._discard(cell.group)
         self._reporter.finished(cell, outcome, self.board)
+
+    def _discard(self, group: str) -> None:
+        discard_group(self._store, NetworkStore(self._suite.out), self._groups[group])
 
     def _look_elsewhere(self) -> None:
         """Book the cells of other runs that are finished, and queue those that are free again because their process is gone."""

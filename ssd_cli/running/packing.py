@@ -68,14 +68,16 @@ def look_at_device(
 
 
 def needs_of(cells: Sequence[PlannedCell], data_dirs: tuple[Path, ...]) -> dict[str, int]:
-    """Estimated peak bytes of each cell on a device, by key: its process, its data, and the networks of its largest step."""
-    from ssd_cli.running.plan import configured_backbone, configured_method, configured_recipe
+    """Estimated peak bytes of each cell with networks on a device, by key: process, data, and the networks of its largest step."""
+    from ssd_cli.running.configured import NO_BACKBONE, configured_backbone, configured_method, configured_recipe
     from ssd_cli.training.engine import BATCHES_MEMBERS
     from ssd_cli.training.engine.footprint import CONTEXT_BYTES, members_at_once, training_bytes
 
     needs, shapes = {}, {}
     for cell in cells:
         identity, name = cell.identity, cell.cell.dataset
+        if identity["backbone"] == NO_BACKBONE:
+            continue  # it has no network, and computes on the processor
         if name not in shapes:
             shapes[name] = _shape(name, data_dirs)
         n_cases, n_channels, n_timepoints, n_classes = shapes[name]

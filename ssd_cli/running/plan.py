@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ssd_cli import PROTOCOL_VERSION
 from ssd_cli.configuration import as_dict, configure, digest, label, parse_label, slug
 from ssd_cli.errors import SsdBenchError
+from ssd_cli.running.configured import NO_BACKBONE
 from ssd_cli.running.device import execution_of, resolve_device
 from ssd_cli.running.work import Shape, Work, work_of
 from ssd_cli.store import record
@@ -18,11 +19,8 @@ from ssd_cli.store.record import Cell, plain
 
 if TYPE_CHECKING:
     from ssd_cli.archives.prepare import Preparation
-    from ssd_cli.backbones.base import Backbone
-    from ssd_cli.methods.base import Method
     from ssd_cli.registry import Registry
     from ssd_cli.running.suite import Suite
-    from ssd_cli.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class PlannedCell:
     alone : float
         The same as if nobody shared.
     work : Work, optional
-        What both are estimated from; None for a method without networks.
+        What both are estimated from; None for a method without networks, and in a dry run for a dataset of unknown size.
     """
 
     cell: Cell
@@ -105,7 +103,7 @@ class _Choice:
     configuration: Any
 
 
-NO_BACKBONE = _Choice(record.NO_BACKBONE, record.NO_BACKBONE, {"name": record.NO_BACKBONE, "parameters": {}}, None)
+WITHOUT = _Choice(record.NO_BACKBONE, record.NO_BACKBONE, NO_BACKBONE, None)
 """Of the cells of methods that have no network."""
 
 
@@ -161,12 +159,12 @@ def make_plan(suite: Suite, dry_run: bool, tell: Any = None) -> Plan:
             "protocol_version": PROTOCOL_VERSION,
         }
         shape = _shape(name, suite, bool(data_digest))
-        for backbone in [*chosen_backbones, NO_BACKBONE]:
-            members = [method for method in chosen_methods if method.configuration.uses_backbone != (backbone is NO_BACKBONE)]
+        for backbone in [*chosen_backbones, WITHOUT]:
+            members = [method for method in chosen_methods if method.configuration.uses_backbone != (backbone is WITHOUT)]
             how = {"execution": "plain"}
-            if backbone is not NO_BACKBONE:
+            if backbone is not WITHOUT:
                 filled = recipe.configuration.for_backbone(backbone.identity["name"])
-                how = execution_of(backbone.configuration, filled, shape, device, suite)
+                how = execution_of(backbone.configuration, filled, shape or Shape(1, 1, 1), device, suite)
             for resample, seed, method in itertools.product(suite.resamples, suite.seeds, members):
                 cells.append(_cell(common | how, method, backbone, recipe, resample, seed, shape))
     return Plan(cells, device, tuple(absent), tuple(left_out))
@@ -196,31 +194,6 @@ def preparation_of(name: str, suite: Suite) -> Preparation:
     return replace(default_preparation(name), **wishes)
 
 
-def configured_method(identity: dict[str, Any]) -> Method:
-    """The method of a cell's identity."""
-    from ssd_cli.methods.registry import methods
-
-    return methods.get(identity["method"]["name"])(**identity["method"]["parameters"])
-
-
-def configured_backbone(identity: dict[str, Any]) -> Backbone:
-    """The backbone of a cell's identity; one that builds nothing for a method without networks."""
-    from ssd_cli.backbones.registry import backbones
-
-    if identity["backbone"] == NO_BACKBONE.identity:
-        from ssd_cli.backbones.base import NoBackbone
-
-        return NoBackbone()
-    return backbones.get(identity["backbone"]["name"])(**identity["backbone"]["parameters"])
-
-
-def configured_recipe(identity: dict[str, Any]) -> Recipe:
-    """The recipe of a cell's identity, filled in for its backbone."""
-    from ssd_cli.training.registry import recipes
-
-    return recipes.get(identity["recipe"]["name"])(**identity["recipe"]["parameters"])
-
-
 def _choose(registry: Registry[Any], text: str) -> _Choice:
     name, parameters = parse_label(text)
     entry = registry.entry(name)
@@ -240,7 +213,7 @@ def _distinct(choices: Iterator[_Choice]) -> list[_Choice]:
 
 
 def _cell(
-    common: dict[str, Any], method: _Choice, backbone: _Choice, recipe: _Choice, resample: int, seed: int, shape: Shape
+    common: dict[str, Any], method: _Choice, backbone: _Choice, recipe: _Choice, resample: int, seed: int, shape: Shape | None
 ) -> PlannedCell:
     filled = recipe.configuration.for_backbone(backbone.identity["name"])
     cell = Cell(
@@ -261,7 +234,7 @@ def _cell(
         "seed": seed,
     }
     group = f"{cell.dataset} {backbone.label}" + ("" if "together" in common else f" {resample} {seed}")
-    if backbone is NO_BACKBONE:
+    if backbone is WITHOUT or shape is None:
         return PlannedCell(cell, identity, group)
     return PlannedCell(cell, identity, group, work=work_of(method.configuration, backbone.configuration, filled, shape, identity))
 
@@ -275,8 +248,8 @@ def _digest(name: str, suite: Suite, dry_run: bool) -> str:
     return digest_of(name, suite.data_dir, suite.download)
 
 
-def _shape(name: str, suite: Suite, here: bool) -> Shape:
-    """Shape of the archive's split."""
+def _shape(name: str, suite: Suite, here: bool) -> Shape | None:
+    """Shape of the archive's split; None where neither the catalogue nor this machine knows it."""
     from ssd_cli.archives import catalog
     from ssd_cli.archives.load import load
 
@@ -284,7 +257,7 @@ def _shape(name: str, suite: Suite, here: bool) -> Shape:
     if size is not None and size.n_train and size.n_channels and size.n_timepoints:
         return Shape(size.n_train, size.n_channels, size.n_timepoints, size.n_test or 0)
     if not here:
-        return Shape(1, 1, 1)
+        return None
     dataset = load(name, suite.data_dir, download=False)
     train, test = dataset.train, dataset.test
     return Shape(train.n_cases, train.n_channels, int(train.lengths.max()), test.n_cases)

@@ -96,6 +96,8 @@ class Suite:
             raise MisuseError(
                 "No method is named.", "Expected --method NAME, or a suite that names one.", "See: ssd-bench ls methods"
             )
+        if not self.backbone:
+            raise MisuseError("No backbone is named.", "Expected --backbone NAME, or a suite without 'backbone: []'.")
 
     @property
     def n_workers(self) -> int:
@@ -143,7 +145,7 @@ def parse_numbers(text: str | int | list[Any], where: str) -> Numbers:
         count_only = not isinstance(text, list) and len(parts) == 1
         if count_only and numbers[0] == 0:
             raise ValueError
-    except ValueError:
+    except (ValueError, TypeError):
         raise MisuseError(
             f"{where}: cannot read '{text}'.", "Expected 5 (for 0 to 4), 0,3,7 (for these) or 3, with a comma (for only 3)."
         ) from None
@@ -165,6 +167,8 @@ def _read(file: Path) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         raise MisuseError(f"{file}{line}: not valid YAML ({getattr(error, 'problem', error)}).") from error
+    except ValueError as error:  # a date that is none
+        raise MisuseError(f"{file}: not valid YAML ({error}).") from error
     if not isinstance(values, dict) or not isinstance(tree, yaml.MappingNode):
         raise MisuseError(f"{file}: not a suite.", "Expected lines such as 'dataset: [GunPoint]', one option each.")
     known = {name.replace("_", "-"): name for name in _fields()}

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from ssd_cli.errors import SsdBenchError
-from ssd_cli.store.claims import Owner, host
+from ssd_cli.store.claims import VANISHED, Owner, host, started
 
 _counter = itertools.count()
 
@@ -63,6 +63,16 @@ def make_folder(folder: Path) -> None:
     make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
     _sync_folder(folder.parent)
+
+
+def content(path: Path) -> bytes | None:
+    """What a file holds; None where it is not there, or not any more."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        if error.errno not in VANISHED:
+            raise
+        return None
 
 
 def clean(temporary: Path) -> int:
@@ -121,9 +131,7 @@ def _owner() -> str:
 
 @cache
 def _start(pid: int) -> int:
-    import psutil
-
-    return round(psutil.Process(pid).create_time())
+    return round(started(pid))
 
 
 @cache

@@ -2,7 +2,7 @@
 
 A claim on a key is the file ``<key>.<generation>.claim``, created with O_EXCL by the process that takes it; the highest generation
 holds. The file names the process (host, process number, when it started) and its modification time is the heartbeat. A claim is
-stale when its process is gone from this host, or when the heartbeat is old.
+stale when its process is gone from this host, or when the heartbeat is old by the clock of the file system.
 
 A stale claim of generation g is never deleted to make room: taking over means creating generation g + 1 with O_EXCL, which exactly
 one process can do, and only then are the older files removed. Whoever looked before that and acts after it fails to create the file
@@ -12,6 +12,7 @@ or finds, looking again, that the world has changed, and withdraws.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -34,7 +35,9 @@ _UNWRITTEN_SECONDS = 10.0
 """A claim file without content belongs to a process that died between creating and writing it, once it is this old."""
 
 _CLOCK_SECONDS = 2.0
-"""A process's start is derived from the time of the last boot, which may move by a second when the clock is set."""
+"""Starts are kept in whole seconds, and where they are not counted from the last boot they move when the clock is set."""
+VANISHED = (errno.ENOENT, errno.ESTALE)
+"""What reading a file says that another process has deleted; the second on a network file system."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Owner:
     host : str
     pid : int
     started : float
-        When the process started, seconds since the epoch; process numbers are used again.
+        When the process started (`started`); process numbers are used again.
     what : str
         What is claimed, for people.
     token : str
@@ -65,7 +68,7 @@ class Owner:
             return False
         try:
             process = psutil.Process(self.pid)
-            return abs(process.create_time() - self.started) > _CLOCK_SECONDS or process.status() == psutil.STATUS_ZOMBIE
+            return abs(started(self.pid) - self.started) > _CLOCK_SECONDS or process.status() == psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return True
         except psutil.AccessDenied:
@@ -137,7 +140,7 @@ class Claims:
         generation = before[-1].generation + 1 if before else 0
         path = self.folder / f"{key}.{generation}.claim"
         token = uuid.uuid4().hex
-        if not _create(path, Owner(host(), os.getpid(), _started(os.getpid()), what, token)):
+        if not _create(path, Owner(host(), os.getpid(), started(os.getpid()), what, token)):
             return None
         # Between looking and creating, the old claim may have been taken over, finished and released, and the key claimed anew
         # from generation 0: then the file just created means nothing.
@@ -179,10 +182,22 @@ class Claims:
         return sorted((file for file in found if file is not None), key=lambda file: file.generation)
 
     def _is_stale(self, file: _File) -> bool:
-        age = time.time() - file.mtime
-        if age > self._stale_seconds:
+        patience = _UNWRITTEN_SECONDS if file.owner is None else self._stale_seconds
+        if time.time() - file.mtime > patience and self._now() - file.mtime > patience:
             return True
-        return age > _UNWRITTEN_SECONDS if file.owner is None else file.owner.is_gone()
+        return file.owner is not None and file.owner.is_gone()
+
+    def _now(self) -> float:
+        """By the clock that heartbeats have their times from: a file server's may be minutes apart from this machine's."""
+        probe = self.folder / f".{uuid.uuid4().hex}.clock"
+        try:
+            probe.touch()
+            try:
+                return probe.stat().st_mtime
+            finally:
+                probe.unlink()
+        except OSError:  # a folder that may only be read
+            return time.time()
 
 
 @dataclass(frozen=True)
@@ -204,7 +219,11 @@ def _look(path: Path) -> _File | None:
         with path.open("rb") as file:
             stat, content = os.fstat(file.fileno()), file.read()
         generation = int(path.name.split(".")[1])
-    except (FileNotFoundError, ValueError):
+    except ValueError:
+        return None
+    except OSError as error:
+        if error.errno not in VANISHED:
+            raise
         return None
     try:
         owner = Owner(**json.loads(content))
@@ -215,16 +234,32 @@ def _look(path: Path) -> _File | None:
 
 @cache
 def host() -> str:
-    """Name of this host, and on Linux the process namespace: numbers of processes mean nothing across either."""
+    """Name of this host, and on Linux its boot and the process namespace: numbers of processes mean nothing across any of them.
+
+    Machines made from one image may have one name; no two have the same boot.
+    """
     name = socket.gethostname()
     if sys.platform == "linux":
-        return f"{name}/{Path('/proc/self/ns/pid').readlink().name}"
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{name}/{boot}/{Path('/proc/self/ns/pid').readlink().name}"
     return name
 
 
-@cache
-def _started(pid: int) -> float:
-    return psutil.Process(pid).create_time()
+def started(pid: int) -> float:
+    """When a process started, in seconds: on Linux since the last boot, which setting the clock does not move, else since 1970.
+
+    Raises
+    ------
+    psutil.NoSuchProcess
+    """
+    if sys.platform != "linux":
+        return psutil.Process(pid).create_time()
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        raise psutil.NoSuchProcess(pid) from None
+    ticks = text.rpartition(")")[2].split()[19]  # field 22 of proc(5); the second one is a name that may hold spaces
+    return int(ticks) / os.sysconf("SC_CLK_TCK")
 
 
 def _create(path: Path, owner: Owner) -> bool:

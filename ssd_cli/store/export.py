@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from ssd_cli.errors import SsdBenchError
+from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.store import atomic
 from ssd_cli.store.record import Cell, CellRecord
 from ssd_cli.store.results import ResultStore
@@ -32,14 +33,16 @@ def export_tsml(root: Path, out: Path) -> Export:
 
     Raises
     ------
+    MisuseError
+        Nothing to export.
     SsdBenchError
-        Nothing to export, predictions that are gone, two configurations under one estimator, or a folder that cannot be written.
+        Predictions that are gone, two configurations under one estimator, or a folder that cannot be written.
     """
     store = ResultStore(root)
     records = list(store.records())
     done = [record for record in records if record.status == "ok"]
     if not done:
-        raise SsdBenchError(f"{root} holds no finished cells.", "", "Fill it with: ssd-bench run --out DIR")
+        raise MisuseError(f"{root} holds no finished cells.", "", "Fill it with: ssd-bench run --out DIR")
     several = len({record.cell.seed for record in done}) > 1
     rows: dict[str, list[object]] = {}
     for record in done:
@@ -59,7 +62,9 @@ def export_tsml(root: Path, out: Path) -> Export:
     csv.writer(text, lineterminator="\n").writerows([["estimator", "method", "backbone", "recipe", "seed"], *rows.values()])
     with atomic.writing_to(out):
         atomic.write([(out / NAMES, text.getvalue().encode())], out / ".tmp")
-        (out / ".tmp").rmdir()
+        atomic.clean(out / ".tmp")
+        with contextlib.suppress(OSError):  # another export writes there
+            (out / ".tmp").rmdir()
     return Export(tuple(rows), len(done), len(records) - len(done))
 
 

@@ -107,7 +107,7 @@ def _scan(root: Path) -> tuple[list[str], States]:
     for folder in _folders(root):
         base = os.path.relpath(folder, root).replace(os.sep, "/")
         with os.scandir(folder) as entries:
-            states = {entry.name: _state(entry.stat()) for entry in entries}
+            states = {entry.name: state for entry in entries if (state := _state(entry)) is not None}
         for name, state in states.items():
             stem, _, suffix = name.rpartition(".")
             if suffix == "json" and _RECORD.fullmatch(stem):
@@ -117,7 +117,12 @@ def _scan(root: Path) -> tuple[list[str], States]:
     return paths, np.array([state for _, state in found], dtype=np.int64).reshape(-1, 8)
 
 
-def _state(status: os.stat_result) -> tuple[int, ...]:
+def _state(entry: os.DirEntry[str]) -> tuple[int, ...] | None:
+    """None where the file has vanished since it was listed: a cell is being replaced."""
+    try:
+        status = entry.stat()
+    except FileNotFoundError:
+        return None
     return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino & _MAX
 
 

@@ -127,8 +127,8 @@ class NetworkStore:
 
     def _entry(self, key: str) -> dict[str, Any] | None:
         try:
-            entry = json.loads(self._report(key).read_bytes())
-        except (FileNotFoundError, ValueError):
+            entry = json.loads(atomic.content(self._report(key)) or b"")
+        except ValueError:
             return None
         whole = isinstance(entry, dict) and isinstance(entry.get("report"), dict) and _NAME.fullmatch(str(entry.get("weights")))
         return entry if whole and entry.get("sha256") == _digest(entry) else None
@@ -162,11 +162,8 @@ def _read(path: Path, name: str) -> Arrays | None:
     """The arrays of a file whose digest is `name`; None where it is missing or damaged."""
     from safetensors.numpy import load
 
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    return load(content) if hashlib.sha256(content).hexdigest() == name else None
+    content = atomic.content(path)
+    return load(content) if content is not None and hashlib.sha256(content).hexdigest() == name else None
 
 
 def _is_whole(path: Path, name: str) -> bool:

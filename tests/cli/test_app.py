@@ -122,6 +122,7 @@ def test_completion(line, expected):
 def test_status_tells_done_failed_left_and_claimed(tmp_path):
     from ssd_cli.running.plan_file import save_plan
     from ssd_cli.store.claims import Claims
+    from ssd_cli.store.results import ResultStore
     from tests.running.builders import make_plan
     from tests.running.test_plan import finish
 
@@ -136,6 +137,8 @@ def test_status_tells_done_failed_left_and_claimed(tmp_path):
     assert "Gamma, single on lite, resample 0, seed 0  process" in text
     left = text.partition("Left:")[2]
     assert "Gamma" in left and "Delta" in left and "Alpha" not in left
+    ResultStore(tmp_path).paths(cells[0].cell)[0].unlink()  # predictions that are gone are computed again
+    assert ssd_bench("status", tmp_path).stdout.startswith("0 done, 1 failed, 0 skipped, 3 left")
 
 
 def test_the_reader_of_the_output_may_leave(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 
 from ssd_cli.errors import MisuseError
 from ssd_cli.running import execute as room
+from ssd_cli.running.configured import PlanOutdated
 from ssd_cli.running.discard import discard_group
 from ssd_cli.running.execute import Job, execute
 from ssd_cli.running.plan import make_plan
@@ -34,6 +35,22 @@ class Thawed(Method):
     def fit(self, training_set, workbench):
         workbench.member()
         raise RuntimeError("cannot read /home/ada/secret/file.txt")
+
+
+@methods.register("test-broken")
+@dataclass(frozen=True)
+class Broken(Method):
+    """Gives what no record may hold."""
+
+    what: str = "probabilities"
+
+    def fit(self, training_set, workbench):
+        predictor = Predictor([workbench.member()])
+        if self.what == "probabilities":
+            predictor.combine = lambda members: members.mean(axis=0) * float("nan")
+        else:
+            setattr(predictor, self.what, {"seen": {1, 2}})
+        return predictor
 
 
 @methods.register("test-curious")
@@ -109,7 +126,7 @@ def test_what_was_stored_predicts_what_was_recorded(cells, tmp_path):
     from ssd_cli.archives.load import load
     from ssd_cli.archives.prepare import Preparation
     from ssd_cli.protocol.split import split
-    from ssd_cli.running.plan import configured_backbone
+    from ssd_cli.running.configured import configured_backbone
     from ssd_cli.training.networks import load_arrays
     from ssd_cli.training.predict import predict_proba
 
@@ -169,6 +186,39 @@ def test_a_failure_is_recorded_with_its_reason_and_nobodys_paths(cells, tmp_path
     assert cell.identity["method"]["plugin_sha256"] == hashlib.sha256(PLUGIN.encode()).hexdigest()
 
 
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        ("probabilities", "6 of 6 predictions are no finite numbers"),
+        ("diagnostics", "set cannot stand in a record"),
+        ("costs", "set cannot stand in a record"),
+    ],
+)
+def test_what_no_record_may_hold_fails_the_cell_and_not_the_run(cells, tmp_path, what, reason):
+    file = tmp_path / "plugin.py"
+    file.write_text(PLUGIN)
+    add_plugins((file,))
+    outcome, record, _ = run_one(cells, method=(f"test-broken[what={what}]",))
+    assert outcome.status == record.status == "failed"
+    assert reason in record.reason
+    assert record.costs["networks_trained"] == 1
+
+
+def test_a_plugin_that_changed_since_the_plan_ends_the_run(cells, tmp_path, monkeypatch):
+    """Else results of the new code would stand under the old one's digest."""
+    from ssd_cli.methods.registry import methods
+
+    file = tmp_path / "plugin.py"
+    file.write_text(PLUGIN)
+    add_plugins((file,))
+    plan, job = cells(method=("test-broken",))
+    known = methods.entry("test-broken")
+    monkeypatch.setitem(methods._entries, "test-broken", dataclasses.replace(known, plugin_sha256="0" * 64))
+    with pytest.raises(PlanOutdated, match="plug-in of the method 'test-broken' has changed"):
+        execute(job(plan.cells[0]), silent)
+    assert ResultStore(tmp_path / "out").read(plan.cells[0].cell) is None
+
+
 def test_a_method_that_digs_for_the_test_set_finds_it_sealed(cells, tmp_path):
     file = tmp_path / "plugin.py"
     file.write_text(PLUGIN)
@@ -194,12 +244,17 @@ def test_a_method_that_cannot_be_used_is_skipped_with_its_reason(cells):
     assert record.reason == outcome.reason != "" and record.scores == {} and record.predictions_sha256 is None
 
 
-def test_data_that_changed_since_the_plan_fails_the_cell(cells, data):
+def test_data_that_changed_since_the_plan_end_the_run_and_leave_no_record(cells, data, tmp_path):
+    """A record of the old data would stand in the way of the same command, which plans anew."""
     write_dataset(data, "Moving")
     plan, job = cells(dataset=("Moving",), method=("single",))
     write_dataset(data, "Moving", shift=1.0)
     room._dataset.cache_clear()
-    assert "has changed since this run was planned" in execute(job(plan.cells[0]), silent).reason
+    with pytest.raises(PlanOutdated, match="Moving has changed since this run was planned"):
+        execute(job(plan.cells[0]), silent)
+    assert ResultStore(tmp_path / "out").read(plan.cells[0].cell) is None
+    again, job = cells(dataset=("Moving",), method=("single",))
+    assert execute(job(again.cells[0]), silent).status == "ok"
 
 
 def test_a_cell_that_another_run_claims_or_has_finished_is_not_computed(cells, tmp_path):

@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from ssd_cli.errors import SsdBenchError
+from ssd_cli.running import local
 from ssd_cli.running.board import Silent
 from ssd_cli.running.local import LocalRun
 from ssd_cli.running.pool import Pool
@@ -53,6 +54,17 @@ def test_every_cell_is_executed_once_by_workers_that_live_on_and_nothing_again_w
     board = run(cells, out, workers=2)
     assert (board.ok, board.done_before, board.left) == (0, 8, 0)
     assert executed(out)[0] == counts
+
+
+def test_networks_that_a_killed_run_could_not_discard_are_discarded_when_it_goes_on(out, monkeypatch):
+    cells = [make_planned(dataset, "ok") for dataset in "AB"]
+    run(cells[:1], out)
+    discarded = []
+    monkeypatch.setattr(
+        local, "discard_group", lambda store, networks, group: discarded.append([one.cell.dataset for one in group])
+    )
+    run(cells, out, discard_networks=True)
+    assert discarded == [["A"], ["B"]]
 
 
 def test_a_worker_that_dies_costs_only_its_cell_which_is_tried_once_more_and_then_failed(out):

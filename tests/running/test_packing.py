@@ -130,6 +130,13 @@ def test_estimates_follow_shapes_and_the_members_of_a_pass():
     assert needs_of([apart], ())[apart.key] == needs[small.key]
 
 
+def test_a_cell_without_networks_asks_nothing_of_a_device():
+    small, dummy = real("ItalyPowerDemand"), real("ItalyPowerDemand", "dummy", "plain")
+    dummy.identity["backbone"] = {"name": "none", "parameters": {}}
+    assert needs_of([dummy, small], ()).keys() == {small.key}
+    assert Packing(1, {}).fits(dummy, [small])
+
+
 def test_the_free_memory_is_read_from_the_device(monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (1000, 2000))
     cell = real("ItalyPowerDemand")

@@ -5,6 +5,7 @@ import pytest
 
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.running.cost_model import price
+from ssd_cli.running.estimate import estimate
 from ssd_cli.running.plan import make_plan
 from ssd_cli.running.plan_file import planned_cells, save_plan
 from ssd_cli.running.resume import look
@@ -116,6 +117,13 @@ def test_an_absent_dataset_is_an_error_of_a_run_and_a_remark_of_a_dry_run(data):
     plan = look(make_plan(suite, dry_run=True), suite)
     assert plan.absent == ("Coffee",)
     assert [bool(cell.identity["dataset_digest"]) for cell in plan.cells] == [False, True]
+
+
+def test_a_dry_run_prices_no_dataset_of_unknown_size_and_names_it(data):
+    suite = suite_of(data, dataset=("PAMAP2", "Waves"), download=False)
+    plan = make_plan(suite, dry_run=True)
+    assert [cell.work is None for cell in plan.cells] == [True, False]
+    assert estimate(plan, suite).unknown == ("PAMAP2 (of unknown size)",)
 
 
 def finish(out, planned, status="ok"):

@@ -30,7 +30,9 @@ def test_numbers(text, numbers):
     assert parse_numbers(text, "--seeds") == tuple(numbers)
 
 
-@pytest.mark.parametrize("text", ["", ",", "0", 0, "-1", "1,-2", "a", "1-5", "1.5", 1.5, True, [], [True], [1.5], "3;4"])
+@pytest.mark.parametrize(
+    "text", ["", ",", "0", 0, "-1", "1,-2", "a", "1-5", "1.5", 1.5, True, [], [True], [1.5], "3;4", [1, None], [[1, 2]]]
+)
 def test_numbers_that_mean_nothing(text):
     with pytest.raises(MisuseError, match="--seeds: cannot read"):
         parse_numbers(text, "--seeds")
@@ -82,6 +84,8 @@ def test_flags_win_over_the_suite_and_lists_are_replaced(tmp_path):
         ("", "not a suite"),
         ("method: single\n", "No dataset is named"),
         ("dataset: GunPoint\n", "No method is named"),
+        ("dataset: GunPoint\nmethod: single\nbackbone: []\n", "No backbone is named"),
+        ("dataset: GunPoint\nmethod: single\nout: 2024-13-45\n", "not valid YAML (month must be in 1..12)"),
         ("dataset: a\nmethod: b\ndevice: gpu\n", "--device cannot be 'gpu'"),
         ("dataset: a\nmethod: b\nscale: serie\n", "Did you mean 'series'?"),
         ("dataset: a\nmethod: b\nthreads: 0\n", "at least 1"),

@@ -1,13 +1,18 @@
+import errno
+import json
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import psutil
 import pytest
 
-from ssd_cli.store.claims import Claims
+from ssd_cli.store.claims import Claims, host
 
 HOLD = """
 import sys, time
@@ -145,6 +150,45 @@ def test_whoever_lost_a_claim_does_not_release_its_successor(tmp_path):
     assert again.path == lost.path
     lost.release()
     assert claims.take("cell") is None
+
+
+def test_a_clock_that_is_ahead_of_the_file_systems_takes_no_live_claim(tmp_path, monkeypatch):
+    file = tmp_path / "cell.0.claim"
+    file.write_text('{"host": "elsewhere", "pid": 1, "started": 1.0, "what": "x", "token": "t"}')
+    now = time.time
+    monkeypatch.setattr("ssd_cli.store.claims.time.time", lambda: now() + 3600)
+    assert Claims(tmp_path).take("cell") is None
+    os.utime(file, (now() - 400, now() - 400))
+    assert Claims(tmp_path).take("cell") is not None
+
+
+def test_setting_the_clock_ends_no_process(tmp_path, monkeypatch):
+    """psutil counts a start from 1970, by the time of the last boot as the clock has it now."""
+    process = holder_process(tmp_path, "cell")
+    try:
+        monkeypatch.setattr(psutil.Process, "create_time", lambda process: 1.0)
+        assert sys.platform != "linux" or Claims(tmp_path).take("cell") is None
+    finally:
+        stop(process)
+
+
+def test_two_machines_of_one_name_are_two(tmp_path):
+    """Machines made from one image: a claim of the other must not be judged by the processes of this one."""
+    alike = {"host": re.sub("/.*/", "/another-boot/", host()), "pid": 2**22 + 1, "started": 1.0, "what": "x", "token": "t"}
+    (tmp_path / "cell.0.claim").write_text(json.dumps(alike))
+    assert sys.platform != "linux" or Claims(tmp_path).take("cell") is None
+    (tmp_path / "cell.0.claim").write_text(json.dumps(alike | {"host": host()}))
+    assert Claims(tmp_path).take("cell") is not None
+
+
+def test_a_claim_that_vanishes_from_a_network_file_system_while_it_is_read_is_none(tmp_path, monkeypatch):
+    (tmp_path / "cell.0.claim").write_text("{}")
+
+    def stale(self, *arguments):
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    monkeypatch.setattr(Path, "open", stale)
+    assert Claims(tmp_path).holder("cell") is None
 
 
 @pytest.mark.parametrize(("content", "age", "taken"), [("", 0, False), ("", 60, True), ("{}", 60, True), ('{"host', 60, True)])

@@ -1,6 +1,7 @@
 import json
 import os
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -119,6 +120,19 @@ def test_predictions_that_are_gone_are_marked(store, settled):
     frame = load_index(store.root)
     assert frame.query("dataset == 'B'")["predictions"].tolist() == ["missing"]
     assert set(frame.query("dataset == 'A'")["predictions"]) == {"ok"}
+
+
+def test_a_file_that_vanishes_while_the_folder_is_listed_is_not_there(store, monkeypatch):
+    """A cell that is replaced is not there for an instant."""
+    state = index._state
+
+    def replaced(entry):
+        if entry.name.endswith(".json"):
+            Path(entry.path).unlink()
+        return state(entry)
+
+    monkeypatch.setattr(index, "_state", replaced)
+    assert load_index(store.root).empty
 
 
 def test_cells_come_and_go(store, settled):

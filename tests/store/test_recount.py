@@ -4,6 +4,7 @@ import pytest
 
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.statistics.scores import all_scores
+from ssd_cli.store import atomic
 from ssd_cli.store.export import export_tsml
 from ssd_cli.store.recount import recount
 from ssd_cli.store.results import ResultStore
@@ -71,6 +72,14 @@ def test_empty_and_absent_folders_are_errors(tmp_path):
         recount(tmp_path)
     with pytest.raises(SsdBenchError, match="no folder"):
         recount(tmp_path / "absent")
+
+
+def test_an_export_that_was_killed_does_not_stand_in_the_way_of_the_next(store, tmp_path):
+    draft = tmp_path / "out" / ".tmp" / f"{atomic._machine()}-4194305-1-testResample0.csv"
+    draft.parent.mkdir(parents=True)
+    draft.write_text("half a file")
+    export_tsml(store.root, tmp_path / "out")
+    assert not draft.parent.exists()
 
 
 def test_export_makes_an_estimator_of_every_seed(store, tmp_path):
