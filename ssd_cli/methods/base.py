@@ -83,6 +83,11 @@ class Method(ABC):
         """Whether the backbone decides anything: a classifier of another library has none."""
         return True
 
+    @property
+    def refreshes_batch_norm(self) -> bool:
+        """Whether `fit` estimates batch-norm statistics anew (`Workbench.refresh_batch_norm`)."""
+        return False
+
     def versions(self) -> dict[str, str]:
         """Versions of other libraries that decide the numbers; part of the identity where there are any."""
         return {}

@@ -49,6 +49,11 @@ class DropoutMethod(Method):
         embed = self.dropout if "embed" in self.dropout_sites else 0.0
         return Dropout(embed, self.mid_dropout if "mid" in self.dropout_sites else 0.0)
 
+    @property
+    def refreshes_batch_norm(self) -> bool:
+        """Whether `fit` estimates batch-norm statistics anew: behind the site `mid`."""
+        return self.rates.mid > 0
+
     def deploy(self, network: Network, workbench: Workbench) -> Network:
         """The trained network as it predicts, without dropout; the network itself is left as it is.
 

@@ -74,6 +74,11 @@ class SoupGreedy(Method):
             },
         )
 
+    @property
+    def refreshes_batch_norm(self) -> bool:
+        """Whether `fit` estimates batch-norm statistics anew: those of an average."""
+        return True
+
     def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
         """As the uniform soup, without the validation cases."""
         return trainings(recipe, holdout=True)

@@ -33,6 +33,11 @@ class SoupUniform(Method):
         soup.load_state_dict(mean_of([branch.state_dict() for branch in branches]))
         return Predictor([workbench.refresh_batch_norm(soup)])
 
+    @property
+    def refreshes_batch_norm(self) -> bool:
+        """Whether `fit` estimates batch-norm statistics anew: those of the average."""
+        return True
+
     def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
         """The trunk and its five branches."""
         return trainings(recipe)

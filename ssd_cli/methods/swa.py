@@ -59,6 +59,11 @@ class SWA(Method):
         network.load_state_dict(mean.state)
         return Predictor([workbench.refresh_batch_norm(network)], diagnostics={"averaged_epochs": mean.n_averaged})
 
+    @property
+    def refreshes_batch_norm(self) -> bool:
+        """Whether `fit` estimates batch-norm statistics anew: those of the average."""
+        return True
+
     def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
         """Member 0 up to `start`, and the epochs that are averaged."""
         assert recipe.epochs is not None

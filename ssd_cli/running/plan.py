@@ -215,6 +215,8 @@ def _distinct(choices: Iterator[_Choice]) -> list[_Choice]:
 def _cell(
     common: dict[str, Any], method: _Choice, backbone: _Choice, recipe: _Choice, resample: int, seed: int, shape: Shape | None
 ) -> PlannedCell:
+    from ssd_cli.training.predict import cases_at_once
+
     filled = recipe.configuration.for_backbone(backbone.identity["name"])
     cell = Cell(
         dataset=common["dataset"],
@@ -233,6 +235,8 @@ def _cell(
         "resample": resample,
         "seed": seed,
     }
+    if method.configuration.refreshes_batch_norm and shape is not None and shape.n_cases > cases_at_once(shape.n_timepoints):
+        identity["batch_norm"] = "shuffled"  # `Workbench.refresh_batch_norm`; records made before it shuffled have no such entry
     group = f"{cell.dataset} {backbone.label}" + ("" if "together" in common else f" {resample} {seed}")
     if backbone is WITHOUT or shape is None:
         return PlannedCell(cell, identity, group)

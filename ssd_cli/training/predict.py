@@ -22,9 +22,14 @@ def freeze(network: Network) -> Network:
     return network.eval().requires_grad_(False)
 
 
+def cases_at_once(n_timepoints: int) -> int:
+    """Series of so many steps whose maps take a bounded memory."""
+    return max(1, min(256, _STEPS_AT_ONCE // n_timepoints))
+
+
 def batches_of(x: Tensor) -> tuple[Tensor, ...]:
     """Split x (n_cases, n_channels, n_timepoints) into parts of bounded memory, in order."""
-    return x.split(max(1, min(256, _STEPS_AT_ONCE // x.shape[-1])))
+    return x.split(cases_at_once(x.shape[-1]))
 
 
 def outputs(network: Callable[[Tensor], Outputs], x: Tensor) -> tuple[Tensor, Tensor]:

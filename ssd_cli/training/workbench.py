@@ -27,7 +27,7 @@ from ssd_cli.training.loop import Averager, Curve, Keep, Schedule, Shape, train
 from ssd_cli.training.members import Rule, obtain_members
 from ssd_cli.training.networks import MemoryNetworks, Networks
 from ssd_cli.training.objective import Objective
-from ssd_cli.training.predict import batches_of
+from ssd_cli.training.predict import cases_at_once
 from ssd_cli.training.recipe import Recipe
 from ssd_cli.training.seeds import generator, sub_seed
 
@@ -215,9 +215,16 @@ class Workbench:
         return network
 
     def refresh_batch_norm(self, network: Network, holdout: bool = False) -> Network:
-        """Estimate the batch-norm statistics anew from the training series, dropout off; return the network in eval mode."""
+        """Estimate the batch-norm statistics anew from the training series, dropout off; return the network in eval mode.
+
+        Where one batch cannot hold them all they come in random order, at least as many at once as in training: cases lie sorted by
+        class, and the variance of a batch of one class lacks what lies between classes.
+        """
         x, _ = self.tensors(self.training_part() if holdout else self.training_set)
-        refresh_batch_norm(self.bind(network), batches_of(x), modules=network)
+        at_once = cases_at_once(x.shape[-1])
+        if len(x) > at_once:
+            x = x[torch.randperm(len(x), generator=self.rng("batch norm", device="cpu")).to(x.device)]
+        refresh_batch_norm(self.bind(network), x.split(max(at_once, self.recipe.batch(len(x)))), modules=network)
         return network
 
     # ---- data -----------------------------------------------------------------------------------------------------------------

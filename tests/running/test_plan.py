@@ -110,6 +110,15 @@ def test_names_and_parameters_that_mean_nothing(data, options, message):
     assert message in str(caught.value)
 
 
+def test_records_made_before_batch_norm_was_refreshed_in_random_order_are_of_another_configuration(data):
+    """Only where that changes numbers: several batches, and a method that refreshes."""
+    write_dataset(data, "Many", n_train=300)
+    methods = ("single", "swa", "ema[batch_norm=live]", "ssd", "ssd-mid")
+    plan = make_plan(suite_of(data, dataset=("Waves", "Many"), method=methods), dry_run=False)
+    marked = [(cell.cell.dataset, cell.cell.method) for cell in plan.cells if "batch_norm" in cell.identity]
+    assert marked == [("Many", "swa"), ("Many", "ssd-mid")]
+
+
 def test_an_absent_dataset_is_an_error_of_a_run_and_a_remark_of_a_dry_run(data):
     suite = suite_of(data, dataset=("Coffee", "Waves"), download=False)
     with pytest.raises(SsdBenchError, match="Coffee"):

@@ -1,9 +1,11 @@
 import copy
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.training.averaging import ExponentialMean, RunningMean, mean_of, refresh_batch_norm
 from ssd_cli.training.objective import CrossEntropy
 from tests.small import EXACT, workbench
@@ -107,6 +109,19 @@ def test_refreshed_statistics_are_the_size_weighted_mean_over_batches_with_dropo
     assert torch.equal(twin.second[1].running_mean, network.second[1].running_mean)
     assert not any(module.training for module in network.modules())
     assert network.first[1].momentum == 0.1
+
+
+def test_statistics_of_a_large_training_set_do_not_depend_on_the_order_in_which_it_is_stored():
+    """Resamples are sorted by class. These classes differ in their means, which batches of one class leave out of the variance."""
+    y = np.repeat([0, 1, 2], 200)
+    X = (np.random.default_rng(0).normal(size=(600, 1, 12)) + 5 * y[:, None, None]).astype(np.float32)
+    bench = workbench(TrainingSet(X, y, 3, "Sorted"), EXACT)
+    network, in_order = bench.fresh(0), bench.fresh(0)
+    bench.refresh_batch_norm(network)
+    refresh_batch_norm(in_order, torch.as_tensor(X).double().split(200))
+    whole = network.first[0](torch.as_tensor(X).double()).transpose(0, 1).flatten(1).var(1)
+    torch.testing.assert_close(network.first[1].running_var, whole, rtol=0.03, atol=0)
+    assert (in_order.first[1].running_var < 0.7 * whole).all()
 
 
 def test_a_network_without_batch_norm_is_unaffected_by_refreshing():
