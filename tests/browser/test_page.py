@@ -155,7 +155,7 @@ def test_ranks_of_chosen_methods_and_datasets_are_those_of_a_study_of_these_alon
     agrees(browser, compare([part], "complete"))
 
 
-@pytest.mark.parametrize(("n", "decimals"), [(6, 6), (12, 1), (50, 6), (51, 6), (112, 2)])
+@pytest.mark.parametrize(("n", "decimals"), [(6, 6), (12, 1), (40, 0), (50, 6), (51, 6), (70, 0), (112, 2)])
 def test_the_statistics_in_the_page_equal_the_ones_in_python(browser, page, folder, n, decimals):
     if "report.html" not in browser.evaluate("location.href"):
         browser.open(page(folder))
@@ -168,6 +168,7 @@ def test_the_statistics_in_the_page_equal_the_ones_in_python(browser, page, fold
     np.testing.assert_allclose(pairs["p"], python.p, rtol=1e-9)
     np.testing.assert_allclose(pairs["adjusted"], python.adjusted, rtol=1e-9)
     assert pairs["different"] == python.different.tolist()
+    assert pairs["nExact"] == np.triu(python.exact, k=1).sum()
     assert (pairs["needed"], pairs["enough"]) == (python.needed, python.enough)
     assert friedman["p"] == pytest.approx(statistics.friedman(scores).p, rel=1e-9)
 

@@ -82,9 +82,16 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
 
 def test_the_caption_states_data_policy_test_sides_zeros_correction_and_alpha(tmp_path):
     text = "\n".join(caption(compared(tmp_path, MANY)))
-    for words in ("30 datasets", "policy fail", "Wilcoxon signed-rank", "two-sided", "Pratt", "Holm", "6 pairs", "alpha 0.05",
-                  "Friedman", "3 degrees of freedom", "continuity", "Recipe: smoke", "A bar"):  # fmt: skip
+    for words in ("30 datasets", "policy fail", "Wilcoxon signed-rank", "two-sided", "Pratt, exact;", "Holm", "6 pairs",
+                  "alpha 0.05", "Friedman", "3 degrees of freedom", "Recipe: smoke", "A bar"):  # fmt: skip
         assert words in text
+
+
+def test_the_caption_says_where_the_normal_distribution_was_taken(tmp_path):
+    many = {name: RNG.uniform(0, 1, 70).tolist() for name in ("a", "b")}
+    few = [value + 0.05 * (d < 30) for d, value in enumerate(many["b"])]
+    text = "\n".join(caption(compared(tmp_path, many | {"c": few})))
+    assert "Pratt, exact for 1 of the pairs, for the others normal approximation without continuity correction" in text
 
 
 @pytest.mark.parametrize(("n", "n_methods", "words"), [

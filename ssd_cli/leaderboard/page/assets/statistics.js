@@ -83,26 +83,26 @@ function friedman(ranks, n) {
   return { statistic, p: chiSquaredAbove(statistic, n - 1), degrees: n - 1 };
 }
 
-// Share of the 2^n subsets of {1, ..., n} with a sum of at most the statistic.
-function shareAtMost(statistic, n) {
-  const counts = new Float64Array((n * (n + 1)) / 2 + 1);
+// Share of the 2^n subsets of the ranks with a sum of at most the given one; whole numbers below 2^53, hence without rounding.
+function shareAtMost(most, ranks) {
+  const counts = new Float64Array(most + 1);
   counts[0] = 1;
-  for (let rank = 1; rank <= n; rank++) {
-    for (let total = counts.length - 1; total >= rank; total--) counts[total] += counts[total - rank];
+  for (const rank of ranks) {
+    for (let total = most; total >= rank; total--) counts[total] += counts[total - rank];
   }
-  return sum(Array.from(counts.subarray(0, statistic + 1))) / 2 ** n;
+  return sum(counts) / 2 ** ranks.length;
 }
 
-// Two-sided signed-rank test, zeros by Pratt: exact for few differences without zeros or ties, else normal.
+// Two-sided signed-rank test, zeros by Pratt: exact for few differences other than zero, with ties as well, else normal.
 function wilcoxon(differences) {
   const size = differences.map(Math.abs),
-    n = size.length;
+    n = size.length,
+    doubled = []; // twice the ranks of those that are not zero: whole numbers
   let above = 0,
     below = 0,
-    zeros = 0,
-    correction = 0,
-    tied = false;
+    correction = 0;
   for (let i = 0; i < n; i++) {
+    if (size[i] <= rules.tie) continue;
     let smaller = 0,
       equal = 0;
     for (let j = 0; j < n; j++) {
@@ -110,18 +110,16 @@ function wilcoxon(differences) {
       if (gap > rules.tie) smaller++;
       else if (Math.abs(gap) <= rules.tie) equal++;
     }
-    const rank = smaller + (equal + 1) / 2;
-    if (differences[i] > rules.tie) above += rank;
-    else if (differences[i] < -rules.tie) below += rank;
-    if (size[i] <= rules.tie) zeros++;
-    else correction += equal * equal - 1;
-    if (equal !== 1) tied = true;
+    const rank = 2 * smaller + equal + 1;
+    doubled.push(rank);
+    if (differences[i] > 0) above += rank;
+    else below += rank;
+    correction += equal * equal - 1;
   }
-  const statistic = Math.min(above, below);
-  if (zeros === n) return { statistic, p: 1, exact: false };
-  if (n <= rules.exactUpTo && zeros === 0 && !tied) {
-    return { statistic, p: Math.min(1, 2 * shareAtMost(Math.floor(statistic), n)), exact: true };
-  }
+  const least = Math.min(above, below),
+    statistic = least / 2,
+    zeros = n - doubled.length;
+  if (doubled.length <= rules.exactUpTo) return { statistic, p: Math.min(1, 2 * shareAtMost(least, doubled)), exact: true };
   const centre = (n * (n + 1) - zeros * (zeros + 1)) / 4;
   const variance = (n * (n + 1) * (2 * n + 1) - zeros * (zeros + 1) * (2 * zeros + 1)) / 24 - correction / 48;
   return { statistic, p: Math.min(1, 2 * normalBelow((statistic - centre) / Math.sqrt(variance))), exact: false };
@@ -152,7 +150,7 @@ function comparePairs(scores, n, alpha) {
   pairs.forEach(([i, j], k) => {
     tests.p[i][j] = tests.p[j][i] = results[k].p;
     tests.adjusted[i][j] = tests.adjusted[j][i] = after[k];
-    tests.different[i][j] = tests.different[j][i] = enough && after[k] <= alpha;
+    tests.different[i][j] = tests.different[j][i] = after[k] <= alpha;
     tests.nExact += results[k].exact;
   });
   return tests;
