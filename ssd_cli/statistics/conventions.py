@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ssd_cli.errors import MisuseError
 from ssd_cli.statistics.cliques import RULE, cliques
 from ssd_cli.statistics.ranks import Floats, rank_scores
-from ssd_cli.statistics.tests import PairwiseTests, compare_pairs, friedman
+from ssd_cli.statistics.tests import PairwiseTests, compare_pairs, friedman, holm
 
 Bools = npt.NDArray[np.bool_]
 
@@ -22,7 +22,7 @@ CONVENTIONS = {
     DEFAULT: "two-sided Wilcoxon, Pratt zeros, step-down Holm; bars join neighbours of which no two differ",
     "nemenyi": "Nemenyi's test of the average ranks (Demšar 2006)",
     "aeon": "aeon's plot_critical_difference: one-sided Wilcoxon, zeros dropped, one threshold alpha/(k-1), gated by Friedman",
-    "cd-diagram": "hfawaz/cd-diagram: as ssd-bench, but gated by Friedman, and bars span maximal cliques",
+    "cd-diagram": "hfawaz/cd-diagram: as ssd-bench, but p-values by scipy, gated by Friedman, and bars span maximal cliques",
 }
 
 
@@ -124,15 +124,26 @@ def _aeon(scores: Floats, alpha: float, gate: bool) -> Verdicts:
 
 
 def _cd_diagram(scores: Floats, alpha: float, gate: bool) -> Verdicts:
-    tests = compare_pairs(scores, alpha)
-    different = (tests.adjusted <= alpha) & gate & ~np.eye(len(tests.p), dtype=bool)
+    """Reproduces cd-diagram with its p-values, those of scipy: from the normal distribution where differences are zero or tied."""
+    from scipy.stats import wilcoxon
+
+    n_methods = scores.shape[1]
+    first, second = np.triu_indices(n_methods, k=1)
+    raw = [
+        float(wilcoxon(a, b, zero_method="pratt").pvalue) if (a != b).any() else 1.0
+        for a, b in zip(scores.T[first], scores.T[second], strict=True)
+    ]
+    p, adjusted = np.ones((n_methods, n_methods)), np.ones((n_methods, n_methods))
+    p[first, second] = p[second, first] = raw
+    adjusted[first, second] = adjusted[second, first] = holm(np.array(raw))
+    different = (adjusted <= alpha) & gate & ~np.eye(n_methods, dtype=bool)
     spans = {(min(clique), max(clique)) for clique in maximal_cliques(~different) if len(clique) > 1}
     sentence = (
-        f"As cd-diagram does it: Wilcoxon signed-rank test, two-sided, zeros by Pratt; Holm's step-down correction over "
-        f"{tests.n_pairs} pairs; alpha {alpha:g}{_gate(gate)}."
+        f"As cd-diagram does it: Wilcoxon signed-rank test, two-sided, zeros by Pratt, by scipy; Holm's step-down correction over "
+        f"{len(raw)} pairs; alpha {alpha:g}{_gate(gate)}."
     )
     rule = "A bar spans a largest set of methods of which no two differ; it may pass over a method that differs from one of them."
-    return Verdicts(_tests(tests.p, tests.adjusted, different, tests.exact), sorted(spans), sentence, rule)
+    return Verdicts(_tests(p, adjusted, different), sorted(spans), sentence, rule)
 
 
 def maximal_cliques(joined: Bools) -> list[set[int]]:
@@ -158,7 +169,7 @@ def _gate(gate: bool) -> str:
     return "" if gate else "; Friedman's test does not reject, so all methods are joined"
 
 
-def _tests(p: Floats, adjusted: Floats, different: Bools, exact: Bools | None = None) -> PairwiseTests:
+def _tests(p: Floats, adjusted: Floats, different: Bools) -> PairwiseTests:
     n_methods = len(p)
-    exact = np.zeros(p.shape, dtype=bool) if exact is None else exact
+    exact = np.zeros(p.shape, dtype=bool)
     return PairwiseTests(p, adjusted, exact, different, n_methods * (n_methods - 1) // 2, 0, True)

@@ -62,6 +62,9 @@ def test_aeon_is_reproduced(seed):
 def test_cd_diagram_is_reproduced(seed):
     """Its published procedure, written down again with scipy, statsmodels' order of steps and networkx."""
     scores, alpha = ordered(40, 8, 0.006, seed), 0.05
+    if seed % 2:
+        scores = np.round(scores, 2)  # ties and zeros, where scipy approximates and our own test does not
+        scores = scores[:, np.argsort(rank_scores(scores).mean(axis=0), kind="stable")]
     pairs = [
         (i, j, scipy.stats.wilcoxon(scores[:, i], scores[:, j], zero_method="pratt")[1]) for i in range(8) for j in range(i + 1, 8)
     ]
@@ -73,7 +76,9 @@ def test_cd_diagram_is_reproduced(seed):
         significant.add((i, j))
     graph = networkx.Graph([(i, j) for i, j, _ in pairs if (i, j) not in significant])
     expected = sorted({(min(clique), max(clique)) for clique in networkx.find_cliques(graph) if len(clique) > 1})
-    assert judge(scores, "cd-diagram", alpha).groups == expected
+    found = judge(scores, "cd-diagram", alpha)
+    assert found.groups == expected
+    assert [found.tests.p[i, j] for i, j, _ in pairs] == pytest.approx([p for *_, p in pairs], rel=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(20))
