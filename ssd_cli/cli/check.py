@@ -31,15 +31,17 @@ def check(
     from ssd_cli.leaderboard.gate_report import HEADER, github, rows, summary
     from ssd_cli.leaderboard.gate_report import junit as as_junit
     from ssd_cli.leaderboard.gate_report import markdown as as_markdown
-    from ssd_cli.leaderboard.reference import made_with, read_reference, write_reference
+    from ssd_cli.leaderboard.reference import made_with, read_reference, unfinished, write_reference
     from ssd_cli.running.provenance import reduce_command
 
-    run = made_with(collect([folder]))
+    cells = collect([folder])
+    run, broken = made_with(cells), unfinished(cells)
     if update:
         written = write_reference(run, reference, reduce_command(sys.argv))
-        say(f"Written as the reference: {', '.join(map(str, written))} ({len(run)} cells).")
+        without = f"; {len(broken)} failed or were skipped and are not in it" if len(broken) else ""
+        say(f"Written as the reference: {', '.join(map(str, written))} ({len(run)} cells{without}).")
         return
-    report = compare_with(run, read_reference(reference), alpha, two_sided)
+    report = compare_with(run, read_reference(reference), alpha, two_sided, broken)
     for title, moved in (("Better than the reference", report.risen), ("Worse than the reference", report.fallen)):
         if moved:
             say(title)

@@ -8,17 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssd_cli.errors import MisuseError, SsdBenchError
-from ssd_cli.leaderboard.reference import CAUSES, KEY, LEAST_SEEDS, SCORES
+from ssd_cli.leaderboard.gate_cells import Groups, Key, group_name, groups, lacking, method_name, within
+from ssd_cli.leaderboard.reference import CAUSES, KEY, LEAST_SEEDS, SCORES, unequal
 from ssd_cli.statistics.gate import Fall, group_falls, mean_fall
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_METHOD = ["method", "backbone", "recipe"]
-_GROUP = ["dataset", *_METHOD]
 _LOG_FLOOR = 1e-6
-Key = tuple[str, ...]
-Groups = dict[Key, "pd.DataFrame"]
 
 
 @dataclass(frozen=True)
@@ -45,11 +42,12 @@ class GateReport:
     ----------
     tests : tuple of Moved
     absent : tuple of str
-        Groups of the reference that the run lacks: an alarm too.
+        Groups of the reference that the run lacks, or cells of them, and why where that is on record: an alarm too. Of a group that
+        lacks a cell nothing is compared.
     other_data : tuple of str
         Datasets whose arrays are not those of the reference; not compared, and an alarm.
     extra : tuple of str
-        Groups that only the run has; not compared.
+        Groups that only the run has, or resamples of them; not compared.
     alpha : float
     n_same_seed : int
         Cells whose seed is in the reference too, and n_equal of them with exactly its scores.
@@ -88,7 +86,13 @@ class GateReport:
         return self.fallen + (self.risen if self.two_sided else [])
 
 
-def check(run: pd.DataFrame, reference: pd.DataFrame, alpha: float = 0.01, two_sided: bool = False) -> GateReport:
+def check(
+    run: pd.DataFrame,
+    reference: pd.DataFrame,
+    alpha: float = 0.01,
+    two_sided: bool = False,
+    unfinished: pd.DataFrame | None = None,
+) -> GateReport:
     """Compare a run with a reference.
 
     Parameters
@@ -100,39 +104,53 @@ def check(run: pd.DataFrame, reference: pd.DataFrame, alpha: float = 0.01, two_s
     two_sided : bool
         Whether to raise an alarm for what is better as well, each side at half of `alpha`: labels that leak make scores better, and
         so may a changed recipe, after which old and new results no longer belong into one table.
+    unfinished : DataFrame, optional
+        The cells of the run that failed or were skipped, as `reference.unfinished` gives them: they tell why a cell is missing, and
+        of seeds that finished nowhere.
 
     Raises
     ------
     SsdBenchError
-        Nothing in common, or a reference with fewer than `LEAST_SEEDS` seeds of some group.
+        Nothing in common, or a reference with fewer than `LEAST_SEEDS` seeds of some group or other resamples of one seed than of
+        another.
     """
     if not 0 < alpha < 0.5:
         raise MisuseError(f"The false-alarm rate cannot be {alpha:g}.", "Expected a number above 0 and below 0.5, such as 0.01.")
     changed_data = _other_data(run, reference)
-    old, new = (_groups(frame[~frame["dataset"].isin(changed_data)]) for frame in (reference, run))
-    common = [key for key in old if key in new and set(old[key]["resample"]) == set(new[key]["resample"])]
-    if not common and not changed_data:
+    frames = (reference, run, run[:0] if unfinished is None else unfinished)
+    old, whole, broken = (groups(frame[~frame["dataset"].isin(changed_data)]) for frame in frames)
+    new, broken = within(whole, old), within(broken, old)
+    if not new and not broken and not changed_data:
         raise SsdBenchError("The run and the reference have nothing in common.", "Expected the same datasets, methods and recipes.")
-    few = [key for key in common if old[key]["seed"].nunique() < LEAST_SEEDS]
-    if few:
-        raise SsdBenchError(
-            f"The reference has fewer than {LEAST_SEEDS} seeds of {_name(few[0])} on {few[0][0]}: its spread is not known.",
-            "Expected at least ten.",
-            "Run the reference again with --seeds 10.",
-        )
+    _sound(old)
+    absent = lacking(old, new, broken)
+    common = [key for key in old if key not in absent]
     return GateReport(
         tuple(_tests(old, new, common, alpha / 2 if two_sided else alpha)),
-        tuple(f"{_name(key)} on {key[0]}" for key in old if key not in common),
+        tuple(line for lines in absent.values() for line in lines),
         tuple(changed_data),
-        tuple(f"{_name(key)} on {key[0]}" for key in new if key not in old),
+        tuple(group_name(key) for key in whole if key not in new or len(new[key]) < len(whole[key])),
         alpha,
         *_same(run, reference),
         two_sided,
     )
 
 
-def _groups(frame: pd.DataFrame) -> Groups:
-    return {tuple(map(str, key)): group for key, group in frame.groupby(_GROUP)}
+def _sound(old: Groups) -> None:
+    """Whether the spread of the seeds of every group of the reference is known."""
+    for key, group in old.items():
+        if group["seed"].nunique() < LEAST_SEEDS:
+            raise SsdBenchError(
+                f"The reference has fewer than {LEAST_SEEDS} seeds of {group_name(key)}: its spread is not known.",
+                "Expected at least ten.",
+                "Run the reference again with --seeds 10.",
+            )
+        if unequal(group):
+            raise SsdBenchError(
+                f"The seeds of the reference have different resamples of {group_name(key)}: their spread is not that of seeds.",
+                "Expected the same resamples of every seed.",
+                "Run the reference again until no cell is missing, and write it anew with --update.",
+            )
 
 
 def _tests(old: Groups, new: Groups, common: list[Key], alpha: float) -> list[Moved]:
@@ -147,13 +165,14 @@ def _tests(old: Groups, new: Groups, common: list[Key], alpha: float) -> list[Mo
         each = alpha / 2 / (len(common) * len(scores))
         falls = group_falls([before[key] for key in common], [now[key] for key in common], each)
         found += [
-            Moved(key[0], _name(key), score, fall, _causes(old[key], new[key])) for key, fall in zip(common, falls, strict=True)
+            Moved(key[0], method_name(key), score, fall, _causes(old[key], new[key]))
+            for key, fall in zip(common, falls, strict=True)
         ]
         for method in methods:
             keys = [key for key in common if key[1:] == method]
             fall = mean_fall([before[key] for key in keys], [now[key] for key in keys], alpha / 2 / (len(methods) * len(scores)))
             causes = tuple(dict.fromkeys(cause for key in keys for cause in _causes(old[key], new[key])))
-            found.append(Moved("", _name(keys[0]), score, fall, causes))
+            found.append(Moved("", method_name(keys[0]), score, fall, causes))
     return found
 
 
@@ -178,7 +197,3 @@ def _other_data(run: pd.DataFrame, reference: pd.DataFrame) -> list[str]:
 def _same(run: pd.DataFrame, reference: pd.DataFrame) -> tuple[int, int]:
     both = run.merge(reference, on=KEY, suffixes=("", "_reference"))
     return len(both), int((both["accuracy"] == both["accuracy_reference"]).sum())
-
-
-def _name(key: Key) -> str:
-    return f"{key[1]}@{key[2]} ({key[3]})"

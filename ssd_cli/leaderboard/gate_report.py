@@ -46,7 +46,9 @@ def summary(report: GateReport) -> list[str]:
     if report.n_same_seed:
         lines.append(f"{report.n_equal} of {report.n_same_seed} cells with a seed of the reference have exactly its accuracy.")
     if report.extra:
-        lines.append(f"{len(report.extra)} dataset × method of the run are not in the reference and were not compared.")
+        lines.append(
+            f"{len(report.extra)} dataset × method of the run, or resamples of them, are not in the reference and not compared."
+        )
     return lines
 
 

@@ -35,13 +35,24 @@ def made_with(cells: Cells) -> pd.DataFrame:
     )
 
 
+def unfinished(cells: Cells) -> pd.DataFrame:
+    """The cells that failed or were skipped: the columns of `KEY`, and the reason, such as ``failed: NaN in epoch 3``."""
+    frame = cells.frame[cells.frame["status"] != "ok"]
+    return frame[KEY].assign(reason=frame["status"].astype(str) + ": " + frame["reason"].astype(str))
+
+
+def unequal(group: pd.DataFrame) -> bool:
+    """Whether one seed of a group has other resamples than another, so that their means are not of the same cases."""
+    return bool(group.groupby("seed")["resample"].agg(frozenset).nunique() > 1)
+
+
 def write_reference(frame: pd.DataFrame, folder: Path, command: str) -> list[Path]:
     """Write what `made_with` gave as a reference.
 
     Raises
     ------
     SsdBenchError
-        Fewer than `LEAST_SEEDS` seeds of some group, or the folder cannot be written.
+        Fewer than `LEAST_SEEDS` seeds of some group, or unequal resamples of them, or the folder cannot be written.
     """
     for (dataset, method, *_), group in frame.groupby(KEY[:4], observed=True):
         if group["seed"].nunique() < LEAST_SEEDS:
@@ -49,6 +60,12 @@ def write_reference(frame: pd.DataFrame, folder: Path, command: str) -> list[Pat
                 f"A reference needs at least {LEAST_SEEDS} seeds: {method} on {dataset} has {group['seed'].nunique()}.",
                 "Expected at least ten, from which the spread of an unchanged program is known.",
                 "Run it again with --seeds 10, into the same folder.",
+            )
+        if unequal(group):
+            raise SsdBenchError(
+                f"A reference needs the same resamples of every seed: {method} on {dataset} lacks some of them.",
+                "Expected every seed with every resample.",
+                "Run the same 'ssd-bench run' command again to complete them.",
             )
     text = io.StringIO()
     frame.sort_values(KEY).to_csv(text, index=False, lineterminator="\n")

@@ -99,6 +99,79 @@ def test_missing_cells_and_other_data_are_alarms(reference, tmp_path, capsys):
     assert "Other data than in the reference: D0." in capsys.readouterr().out
 
 
+def test_cells_that_failed_are_alarms_and_named_with_their_reason(reference, tmp_path, capsys):
+    """Nine of ten seeds crash on one dataset, and one seed everywhere: what is left must not pass for the whole."""
+    store = ResultStore(cells(tmp_path / "new", range(20, 30)))
+    for seed in range(21, 30):
+        put(store, "D3", "ssd", None, seed=seed, reason="NaN in epoch 3")
+    for dataset in DATASETS:
+        for method in ("single", "ssd"):
+            put(store, dataset, method, None, seed=30, reason="out of memory")
+    failing(tmp_path / "new", reference, junit=tmp_path / "gate.xml")
+    shown = " ".join(capsys.readouterr().out.split())
+    for seed in range(21, 30):
+        assert f"Not in the run: ssd@lite (smoke) on D3, seed {seed}, resample 0 (failed: NaN in epoch 3)." in shown
+    for dataset in DATASETS:
+        assert f"Not in the run: single@lite (smoke) on {dataset}, seed 30, resample 0 (failed: out of memory)." in shown
+    assert int(ET.parse(tmp_path / "gate.xml").getroot().get("failures")) == 9 + 12
+
+
+def test_a_run_of_failures_alone_fails_and_says_why(reference, tmp_path, capsys):
+    store = ResultStore(tmp_path / "new")
+    for dataset in DATASETS:
+        for method in ("single", "ssd"):
+            put(store, dataset, method, None, seed=20)
+    failing(tmp_path / "new", reference)
+    assert "Not in the run: ssd@lite (smoke) on D3 (failed: NaN in epoch 3)." in capsys.readouterr().out
+
+
+def test_a_cell_that_was_not_run_is_an_alarm(reference, tmp_path, capsys):
+    cells(cells(tmp_path / "new", (20,)), (21,), where=DATASETS[1:])
+    failing(tmp_path / "new", reference)
+    assert "Not in the run: single@lite (smoke) on D0, seed 21, resample 0." in capsys.readouterr().out
+
+
+def resampled(root, seeds, drop=0.0, lost=()):
+    """Resample 0 is easy, resample 1 hard; (dataset, seed, resample) that are lost fail."""
+    store = ResultStore(root)
+    for d, dataset in enumerate(DATASETS):
+        for seed in seeds:
+            for resample, level in ((0, 0.95), (1, 0.8)):
+                noise = np.random.default_rng([d, seed, resample]).integers(-4, 5) / 1000
+                accuracy = None if (dataset, seed, resample) in lost else level + noise - drop * (dataset == "D0")
+                put(store, dataset, "ssd", accuracy, 1000, seed=seed, resample=resample)
+    return root
+
+
+def test_a_lost_hard_resample_does_not_hide_a_drop(tmp_path, capsys):
+    """Two of three seeds lose the hard resample where the accuracy fell by four points: their mean is higher than before."""
+    check(resampled(tmp_path / "old", range(10)), tmp_path / "reference", update=True)
+    lost = {("D0", 21, 1), ("D0", 22, 1)}
+    failing(resampled(tmp_path / "new", (20, 21, 22), 0.04, lost), tmp_path / "reference")
+    assert "ssd@lite (smoke) on D0, seed 22, resample 1 (failed: NaN in epoch 3)" in capsys.readouterr().out
+    check(resampled(tmp_path / "same", (20, 21, 22)), tmp_path / "reference")
+
+
+def test_a_resample_that_the_reference_lacks_is_not_compared(reference, tmp_path, capsys):
+    store = ResultStore(cells(tmp_path / "new", (20, 21)))
+    put(store, "D0", "ssd", 0.99, 1000, seed=20, resample=1)
+    check(tmp_path / "new", reference, two_sided=True)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "1 dataset × method of the run, or resamples of them, are not in the reference" in shown
+
+
+def test_a_reference_has_the_same_resamples_of_every_seed(tmp_path, capsys):
+    uneven = resampled(tmp_path / "uneven", range(4), lost={("D2", 3, 1)})
+    with pytest.raises(SsdBenchError, match="ssd on D2 lacks some"):
+        check(uneven, tmp_path / "reference", update=True)
+    check(resampled(tmp_path / "old", range(4), lost={("D2", 3, 0), ("D2", 3, 1)}), tmp_path / "reference", update=True)
+    assert "2 failed or were skipped and are not in it" in capsys.readouterr().out
+    stored = (tmp_path / "reference" / "cells.csv").read_text().splitlines()
+    (tmp_path / "reference" / "cells.csv").write_text("\n".join(stored[:-1]))
+    with pytest.raises(SsdBenchError, match="different resamples of ssd@lite"):
+        check(resampled(tmp_path / "new", (20,)), tmp_path / "reference")
+
+
 def test_github_gets_annotations_and_a_summary(reference, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
