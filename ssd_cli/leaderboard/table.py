@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from ssd_cli.store import atomic
 
 if TYPE_CHECKING:
     from ssd_cli.leaderboard.compare import Comparison
+    from ssd_cli.statistics.effects import Effects
 
 Row = list[str]
 
@@ -57,15 +59,19 @@ def pairwise_rows(comparison: Comparison) -> list[Row]:
             comparison.names[i],
             comparison.names[j],
             f"{wins[i, j]}/{ties[i, j]}/{losses[i, j]}",
-            f"{effects.mean[i, j]:+.4f}",
-            f"{effects.low[i, j]:+.3f} to {effects.high[i, j]:+.3f}",
-            f"{effects.rank_biserial[i, j]:+.2f}",
+            *_sizes(effects, i, j),
             f"{tests.p[i, j]:.4f}",
             f"{tests.adjusted[i, j]:.4f}",
             "yes" if tests.different[i, j] else "no",
         ]
         for i, j in zip(*np.triu_indices(len(comparison.names), k=1), strict=True)
     ]
+
+
+def _sizes(effects: Effects, i: int, j: int) -> Row:
+    """Difference, interval and effect; dashes where the two have no dataset in common."""
+    mean, low, high, effect = (float(part[i, j]) for part in effects)
+    return ["–"] * 3 if np.isnan(mean) else [f"{mean:+.4f}", f"{low:+.3f} to {high:+.3f}", f"{effect:+.2f}"]
 
 
 def missing_rows(comparison: Comparison) -> list[Row]:
@@ -145,18 +151,23 @@ def _pairwise(comparison: Comparison) -> list[list[object]]:
         pair = [comparison.names[i], comparison.names[j]]
         known = noise is not None and np.isfinite(noise.seed_noise[i, j])
         chance = [noise.seed_noise[i, j], "yes" if noise.within[i, j] else "no"] if noise is not None and known else ["", "unknown"]
-        sizes = [part[i, j] for part in (effects.mean, effects.low, effects.high, effects.rank_biserial)]
-        bayes = [comparison.rope, *comparison.posteriors[i, j]] if comparison.rope is not None else []
+        sizes = _known(part[i, j] for part in effects)
+        bayes = [comparison.rope, *_known(comparison.posteriors[i, j])] if comparison.rope is not None else []
         verdicts = [tests.p[i, j], tests.adjusted[i, j], *verdict, comparison.alpha, comparison.convention]
         rows.append([*pair, *counts, *verdicts, *sizes, *chance, *bayes])
     return rows
+
+
+def _known(values: Iterable[float]) -> list[object]:
+    """The values, empty where they are NaN."""
+    return ["" if np.isnan(value) else value for value in values]
 
 
 def _variance(comparison: Comparison) -> list[list[object]]:
     """Variance components of the single results; empty where the study cannot tell."""
     rows: list[list[object]] = [["name", "datasets", "resamples", "seeds"]]
     for name, split in zip(comparison.names, comparison.noise.splits if comparison.noise else (), strict=False):
-        rows.append([name, *("" if np.isnan(value) else value for value in split)])
+        rows.append([name, *_known(split)])
     return rows
 
 

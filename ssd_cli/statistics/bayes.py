@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ssd_cli.statistics.ranks import TIE
+
 Floats = npt.NDArray[np.float64]
 
 PRIOR = 0.5
@@ -39,8 +41,12 @@ def signed_rank(differences: Floats, rope: float, n_samples: int = SAMPLES, seed
     Returns
     -------
     Posterior
-        Shares of the samples in which each of the three regions has the largest mass.
+        Shares of the samples in which each of the three regions has the largest mass; regions with equal masses share the sample,
+        so that of two methods with the same scores none is better where the rope is 0. NaN without any difference: that would be
+        the prior alone.
     """
+    if not len(differences):
+        return Posterior(np.nan, np.nan, np.nan)
     values = np.concatenate([[0.0], differences])
     sums = values[:, None] + values[None, :]
     above, below = _step(sums - 2 * rope), _step(-sums - 2 * rope)
@@ -52,7 +58,8 @@ def signed_rank(differences: Floats, rope: float, n_samples: int = SAMPLES, seed
         weights = rng.dirichlet(prior, min(_CHUNK, n_samples - start))
         better, worse = (((weights @ matrix) * weights).sum(axis=1) for matrix in (above, below))
         mass = np.stack([worse, 1 - better - worse, better], axis=1)
-        wins += np.bincount(mass.argmax(axis=1), minlength=3)
+        largest = mass >= mass.max(axis=1, keepdims=True) - TIE
+        wins += (largest / largest.sum(axis=1, keepdims=True)).sum(axis=0)
     return Posterior(*(wins / n_samples).tolist())
 
 

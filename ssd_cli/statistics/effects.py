@@ -30,7 +30,7 @@ class Effects(NamedTuple):
 
 
 def effects(scores: Floats, seed: int = 0) -> Effects:
-    """Effect sizes of all pairs, on the datasets on which both methods have a score.
+    """Effect sizes of all pairs, on the datasets on which both methods have a score; NaN where there is none.
 
     The interval is the percentile bootstrap over datasets (Efron 1979) at `LEVEL`; all pairs share the draws.
     """
@@ -43,10 +43,13 @@ def effects(scores: Floats, seed: int = 0) -> Effects:
     drawn = rng.multinomial(n_datasets, np.full(n_datasets, 1 / n_datasets), size=SAMPLES).astype(np.float64)
     counts = drawn @ there.astype(np.float64)
     means = np.divide(drawn @ filled, counts, out=np.full(counts.shape, np.nan), where=counts > 0)
-    low, high = np.nanquantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0) if len(first) else np.empty((2, 0))
-    n_there = np.maximum(there.sum(axis=0), 1)
+    n_shared = there.sum(axis=0)
+    shared = n_shared > 0
+    low, high = np.full((2, len(first)), np.nan)
+    if shared.any():
+        low[shared], high[shared] = np.nanquantile(means[:, shared], [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    mean = np.divide(filled.sum(axis=0), n_shared, out=np.full(len(first), np.nan), where=shared)
     biserial = np.array([rank_biserial(differences[there[:, pair], pair]) for pair in range(len(first))])
-    mean = filled.sum(axis=0) / n_there
     return Effects(
         _antisymmetric(mean, mean, n_methods),
         _antisymmetric(low, high, n_methods),
@@ -58,8 +61,11 @@ def effects(scores: Floats, seed: int = 0) -> Effects:
 def rank_biserial(differences: Floats) -> float:
     """Matched-pairs rank-biserial correlation (Kerby 2014): share of the rank sum in favour minus the share against.
 
-    Ranks by Pratt, as in the test beside it. 1: better on every dataset; 0: as much for as against, or no difference at all.
+    Ranks by Pratt, as in the test beside it. 1: better on every dataset; 0: as much for as against, or no difference at all; NaN
+    without datasets.
     """
+    if not len(differences):
+        return float("nan")
     size = np.abs(differences)
     gap = size[:, None] - size[None, :]
     ranks = (gap > TIE).sum(axis=1) + ((np.abs(gap) <= TIE).sum(axis=1) + 1) / 2

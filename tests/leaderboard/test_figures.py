@@ -82,6 +82,12 @@ def test_the_matrix_has_a_cell_for_every_ordered_pair_and_its_texts_overlap_nowh
     assert bold == many.tests.different[~np.eye(20, dtype=bool)].tolist()
 
 
+def test_the_matrix_draws_a_dash_where_two_methods_have_no_common_dataset(tmp_path):
+    figure = matrix(compared(tmp_path, {"a": [0.9, None, 0.5], "b": [None, 0.7, None], "c": [0.8, 0.6, 0.4]}, "worst-rank"))
+    cells = [text.get_text() for text in figure.axes[0].texts if text.get_gid() == "cell"]
+    assert cells.count("–") == 2
+
+
 def test_looks_differ_and_do_not_depend_on_the_ranking():
     names = [f"m{i}" for i in range(40)]
     assert len(set(looks(names).values())) == 40

@@ -67,6 +67,20 @@ def test_missing_and_left_out_results_stand_in_the_file_with_their_reason(tmp_pa
     assert [row["n_missing"] for row in read(tmp_path / "leaderboard.csv")] == ["0", "1"]
 
 
+def test_two_methods_without_a_common_dataset_have_no_difference_to_show(tmp_path):
+    fill(tmp_path, {"a": [0.9, None, 0.5], "b": [None, 0.7, None], "c": [0.8, 0.6, 0.4]})
+    found = compare([tmp_path], "worst-rank", rope=0.01)
+    write_csv(found, tmp_path)
+    pairs = [{row["first"], row["second"]} for row in read(tmp_path / "pairwise.csv")]
+    apart = pairs.index({"a", "b"})
+    assert pairwise_rows(found)[apart][3:6] == ["–", "–", "–"]
+    row = read(tmp_path / "pairwise.csv")[apart]
+    columns = ("mean_difference", "low_95", "high_95", "rank_biserial", "p_worse", "p_same", "p_better")
+    assert [row[column] for column in columns] == [""] * 7
+    others = [row for place, row in enumerate(read(tmp_path / "pairwise.csv")) if place != apart]
+    assert all(np.isfinite(float(row[column])) for row in others for column in columns)
+
+
 def test_names_with_commas_and_quotes_survive(tmp_path):
     found = compared(tmp_path, {"ssd[a=1,b=2]": [0.5], 'x"y': [0.9]})
     write_csv(found, tmp_path)

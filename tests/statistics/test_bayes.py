@@ -33,3 +33,11 @@ def test_a_wide_rope_makes_methods_the_same_and_the_seed_decides():
     differences = np.random.default_rng(0).normal(0.0, 0.02, 40)
     assert signed_rank(differences, 0.5).same == 1.0
     assert signed_rank(differences, 0.0, seed=1) == signed_rank(differences, 0.0, seed=1)
+
+
+def test_equal_scores_without_a_rope_favour_neither_side():
+    assert signed_rank(np.zeros(20), 0.0) == (0.5, 0.0, 0.5)
+
+
+def test_without_a_dataset_nothing_is_said():
+    assert np.isnan(signed_rank(np.empty(0), 0.01)).all()

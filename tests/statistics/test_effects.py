@@ -47,3 +47,12 @@ def test_a_missing_score_counts_for_no_pair_it_is_in():
     found = effects(scores)
     assert found.mean[0, 1] == pytest.approx(-0.15)
     assert found.mean[0, 2] == pytest.approx(-0.8 / 3)
+
+
+@pytest.mark.filterwarnings("error")
+def test_nothing_is_said_about_two_methods_without_a_common_dataset():
+    found = effects(np.array([[0.9, np.nan, 0.8], [np.nan, 0.7, 0.6], [0.5, np.nan, 0.4]]))
+    for part in found:
+        assert np.isnan([part[0, 1], part[1, 0]]).all()
+        assert np.isfinite(np.delete(part.ravel(), [1, 3])).all()
+    assert found.mean[0, 2] == pytest.approx(0.1)
