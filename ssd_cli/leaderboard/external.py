@@ -53,24 +53,28 @@ class External:
 def matched(externals: list[External], datasets: list[str]) -> tuple[list[External], list[str]]:
     """Call the datasets as ours are called, and say which rule was used for which.
 
-    ``X_eq``, ``XEq``, ``X_nmv`` (the archive's versions of equal length, without missing values) count as ``X`` where ours is
-    called X and there is no X in the source, and the other way round.
+    ``X_eq``, ``XEq``, ``X_nmv``, ``X_disc`` (the archive's versions of equal length, without missing values, with classes made of a
+    continuous target) count as ``X`` where ours is called X and there is no X in the source, and the other way round. A name that
+    is one of ours already stays.
     """
-    plain = {_plain(name): name for name in datasets}
+    plain = {
+        _plain(name): name for name in sorted(datasets, key=len, reverse=True)
+    }  # X itself rather than X_eq, where ours has both
     renamed: dict[str, str] = {}
     result = []
     for one in externals:
         scores = dict(one.scores)
         for name in one.scores:
             ours = plain.get(_plain(name))
-            if ours is not None and name != ours and ours not in scores:
+            if ours is not None and name not in datasets and ours not in scores:
                 scores[ours] = scores.pop(name)
                 renamed[name] = ours
         result.append(replace(one, scores=scores))
     if not renamed:
         return result, []
     pairs = ", ".join(f"{theirs} as {ours}" for theirs, ours in sorted(renamed.items()))
-    return result, [f"Names that differ by _eq, Eq or _nmv are taken for the same dataset, though the arrays may differ: {pairs}."]
+    rule = "Names that differ by _eq, Eq, _nmv, _disc or capitals are taken for the same dataset, though the arrays may differ"
+    return result, [f"{rule}: {pairs}."]
 
 
 def protocol_warnings(externals: list[External], resamples: set[int]) -> list[str]:

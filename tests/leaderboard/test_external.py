@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import aeon
@@ -10,6 +11,7 @@ from ssd_cli.cli.reference_results import fetch
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.leaderboard.caption import caption
 from ssd_cli.leaderboard.compare import compare
+from ssd_cli.leaderboard.external import External, default_split, matched
 from ssd_cli.leaderboard.foreign import foreign
 from ssd_cli.leaderboard.published import published, published_names
 from ssd_cli.leaderboard.table import write_csv
@@ -162,6 +164,23 @@ def test_a_plain_table_is_compared_and_names_with_eq_are_matched_by_a_printed_ru
     assert found.scores[found.datasets.index("AllGestureWiimoteX"), found.names.index("A (theirs)")] == 0.8
     assert any("AllGestureWiimoteXEq as AllGestureWiimoteX" in text for text in found.warnings)
     assert any("not stated" in text for text in found.warnings)
+
+
+@pytest.mark.parametrize("datasets", [["PLAID", "PLAID_eq"], ["PLAID_eq", "PLAID"]])
+def test_a_name_that_is_one_of_ours_is_left_alone(datasets):
+    source = External("theirs", "theirs", "published", default_split, {"PLAID": 0.9}, "their paper")
+    (one,), warnings = matched([source], datasets)
+    assert one.scores == {"PLAID": 0.9}
+    assert warnings == []
+    (one,), _ = matched([replace(source, scores={"PLAID_nmv": 0.8})], datasets)
+    assert one.scores == {"PLAID": 0.8}
+
+
+def test_the_printed_rule_names_every_ending_that_is_taken_off():
+    source = External("theirs", "theirs", "published", default_split, {"FloodModeling1_disc": 0.9}, "their paper")
+    (one,), (text,) = matched([source], ["FloodModeling1"])
+    assert one.scores == {"FloodModeling1": 0.9}
+    assert "_eq, Eq, _nmv, _disc or capitals" in text and "FloodModeling1_disc as FloodModeling1" in text
 
 
 def test_a_number_that_is_missing_in_a_foreign_table_is_missing_with_its_reason(own, tmp_path):
