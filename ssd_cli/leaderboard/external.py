@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 
+from ssd_cli.leaderboard.missing import numbers
+
 
 @dataclass(frozen=True)
 class Protocol:
@@ -19,6 +21,8 @@ resample_mean = Protocol("mean of 30 resamples", False)
 unknown_protocol = Protocol("protocol not stated", None)
 
 _SUFFIX = re.compile(r"(_eq|_nmv|_disc|_eq_nmv|Eq|Nmv)$")
+
+_OTHER_CASES = "they were trained and tested on other cases, and their difference is not one between methods alone."
 
 
 @dataclass(frozen=True)
@@ -78,27 +82,31 @@ def matched(externals: list[External], datasets: list[str]) -> tuple[list[Extern
 
 
 def protocol_warnings(externals: list[External], resamples: set[int]) -> list[str]:
-    """A sentence for every mixture of protocols that makes numbers incomparable."""
-    kinds: dict[bool | None, list[str]] = {}
-    for one in externals:
-        kinds.setdefault(one.protocol.default, []).append(one.name)
-    ours = None if not resamples else resamples == {0}
+    """A sentence for every mixture of protocols that makes numbers incomparable.
+
+    Only the archive's own split is surely the same everywhere. Resamples of others are not known to be the draws of ours, even
+    where their numbers are the same: tables rarely say by which program they were drawn.
+    """
+    default, drawn, unknown = (
+        ", ".join(one.name for one in externals if one.protocol.default is kind) for kind in (True, False, None)
+    )
+    own = f"own results of resample{'s' * (len(resamples) > 1)} {numbers(resamples)}" if resamples else ""
+    own_drawn = own if resamples - {0} else ""
     warnings = []
-    if True in kinds and (False in kinds or ours is False):
-        against = ", ".join(kinds.get(False, [])) or f"the own results, which average {len(resamples)} resamples"
+    if default and (drawn or own_drawn):
         warnings.append(
-            f"Default-split results ({', '.join(kinds[True])}) stand beside means over resamples ({against}): "
-            "they were trained and tested on other cases, and their difference is not one between methods alone."
+            f"Default-split results ({default}) stand beside means over resamples ({', '.join(filter(None, (drawn, own_drawn)))}): "
+            f"{_OTHER_CASES}"
         )
-    if False in kinds and ours is True:
+    if drawn and own and not own_drawn:
+        warnings.append(f"Means over resamples ({drawn}) stand beside own results on the default split: {_OTHER_CASES}")
+    if drawn and own_drawn:
         warnings.append(
-            f"Means over resamples ({', '.join(kinds[False])}) stand beside own results on the default split: "
-            "they were trained and tested on other cases, and their difference is not one between methods alone."
+            f"Means over resamples ({drawn}) stand beside {own_drawn}: beyond resample 0 the draws are not known to be the same. "
+            f"Where they differ, {_OTHER_CASES}"
         )
-    if None in kinds:
-        warnings.append(
-            f"The protocol of {', '.join(kinds[None])} is not stated in the file: make sure that the splits are the same."
-        )
+    if unknown:
+        warnings.append(f"The protocol of {unknown} is not stated in the file: make sure that the splits are the same.")
     return warnings
 
 

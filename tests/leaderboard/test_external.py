@@ -11,7 +11,7 @@ from ssd_cli.cli.reference_results import fetch
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.leaderboard.caption import caption
 from ssd_cli.leaderboard.compare import compare
-from ssd_cli.leaderboard.external import External, default_split, matched
+from ssd_cli.leaderboard.external import External, default_split, matched, protocol_warnings
 from ssd_cli.leaderboard.foreign import foreign
 from ssd_cli.leaderboard.published import published, published_names
 from ssd_cli.leaderboard.table import write_csv
@@ -100,6 +100,22 @@ def test_mixing_protocols_is_warned_of(own, tmp_path):
     assert any("Means over resamples (hydra-30 (published))" in text for text in with_mean.warnings)
     both = compare([], "complete", externals=lambda _: published(["resnet", "hydra-30"]))
     assert any("Default-split" in text for text in both.warnings)
+
+
+@pytest.mark.parametrize(
+    ("resamples", "own"), [({0, 1, 2}, "resamples 0-2"), (set(range(30)), "resamples 0-29"), ({4}, "resample 4")]
+)
+def test_means_over_resamples_of_others_are_never_surely_of_the_own_draws(resamples, own):
+    (text,) = protocol_warnings(published(["hc2-30"]), resamples)
+    assert f"Means over resamples (hc2-30 (published)) stand beside own results of {own}" in text
+    assert "not known to be the same" in text
+    (text,) = protocol_warnings(published(["resnet"]), resamples)
+    assert f"stand beside means over resamples (own results of {own})" in text
+
+
+def test_the_same_protocol_on_both_sides_needs_no_warning():
+    assert protocol_warnings(published(["resnet"]), {0}) == []
+    assert protocol_warnings(published(["hydra-30", "hc2-30"]), set()) == []
 
 
 AEON = Path(aeon.__file__).parent / "testing" / "example_results_files"  # four files of the reference results, shipped by aeon
