@@ -133,6 +133,24 @@ def test_costs_and_the_rank_at_matched_costs_are_those_of_python(browser, page, 
         np.testing.assert_allclose(np.array(found[name], dtype=float), values, rtol=1e-6, err_msg=name)
 
 
+def test_every_column_is_of_the_chosen_resample(browser, page, tmp_path):
+    """An easy and a hard resample: the student is two points above its teacher in both, and nothing is averaged over the other."""
+    store, (y, p) = ResultStore(tmp_path / "cells"), make_predictions()
+    for resample, accuracy in enumerate((0.9, 0.6)):
+        for method, costs in (("single", {"fit_seconds_alone": 10.0}), ("kd", {"fit_seconds_alone": 20.0 + 10 * resample})):
+            scores = {"accuracy": accuracy, "teacher_accuracy": accuracy - 0.02, "nll": 1 - accuracy}
+            store.put(make_record(make_cell("D", method, resample=resample), scores=scores, costs=costs), y, p)
+    browser.open(page(tmp_path / "cells"))
+    expected = {"": (0.02, 0.25, 2.5), "0": (0.02, 0.1, 2.0), "1": (0.02, 0.4, 3.0)}
+    for resample, (gap, nll, times_single) in expected.items():
+        browser.evaluate(f"ssdBench.chosen.resample = '{resample}', ssdBench.update()")
+        names = browser.evaluate("ssdBench.comparison().names")
+        found = {column["key"]: column["values"][names.index("kd")] for column in browser.evaluate("ssdBench.besides()")}
+        assert found["gap"] == pytest.approx(gap, abs=1e-6)
+        assert found["nll"] == pytest.approx(nll, abs=1e-6)
+        assert found["fit_alone_relative_to_single"] == pytest.approx(times_single, rel=1e-6)
+
+
 def test_the_other_rule_for_missing_results_is_recomputed_too(browser, page, folder):
     browser.open(page(folder))
     browser.evaluate("ssdBench.chosen.policy = 'worst-rank', ssdBench.update()")

@@ -58,15 +58,16 @@ def test_every_number_arrives_as_it_was(tmp_path):
     assert header["failureTexts"][reason] == "NaN in epoch 3"
 
 
-def test_costs_are_means_over_all_results(tmp_path):
+def test_every_cell_brings_its_own_costs_so_that_chosen_runs_can_be_averaged(tmp_path):
     store = ResultStore(tmp_path)
     for seed, macs in enumerate((100.0, 300.0)):
-        put(store, "D", "ssd", 0.5, seed=seed, costs={"macs": macs})
+        put(store, "D", "ssd", 0.5, seed=seed, costs={"macs": macs, "parameters": 7})
     put(store, "D", "single", 0.5)
     put(store, "D", "single", None, seed=1, costs={"macs": 5.0})
     header, arrays = of(tmp_path)
-    assert [one["key"] for one in header["columns"]] == ["macs"]
-    np.testing.assert_array_equal(arrays["columns"], [np.nan, 200.0])
+    assert [one["key"] for one in header["columns"]] == ["macs", "parameters"]
+    single, ssd = [np.nan, 5.0], [100.0, 300.0]
+    np.testing.assert_array_equal(arrays["columns"], [*single, *ssd, np.nan, np.nan, 7, 7])
 
 
 def test_provenance_is_kept_once_for_all_its_cells_and_its_time_for_each(tmp_path):

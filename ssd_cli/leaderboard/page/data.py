@@ -46,7 +46,8 @@ COLUMNS = (
     ("size_bytes", "size", "of all networks that the predictor needs", "B", False, True),
     ("peak_memory_bytes", "peak memory", "of the process, while training", "B", False, True),
 )
-"""Columns beside accuracy, where any record has them; each is the mean over all results of a dataset, then over datasets."""
+"""Columns beside accuracy, where any record has them. The page has them for every cell, as it has accuracy, and averages them over
+the chosen runs: a mean over others could not stand beside that accuracy."""
 
 
 def payload(
@@ -91,9 +92,7 @@ def payload(
         "accuracy": frame["accuracy"].to_numpy(np.float64),
     }
     columns = [column for column in COLUMNS if column[0] in frame and frame[column[0]].notna().any()]
-    arrays["columns"] = np.array(
-        [_means(frame, arrays, column[0], len(datasets), len(names)) for column in columns], dtype=np.float32
-    )
+    arrays["columns"] = np.array([frame[column[0]].to_numpy(np.float64) for column in columns], dtype=np.float32)
     details = _details(frame, arrays, reader or Reader())
     header = {
         **(about or {}),
@@ -115,18 +114,6 @@ def _codes(values: pd.Series, categories: list[str]) -> npt.NDArray[Any]:
     import pandas as pd
 
     return pd.Categorical(values, categories=categories).codes
-
-
-def _means(
-    frame: pd.DataFrame, arrays: dict[str, npt.NDArray[Any]], column: str, n_datasets: int, n_methods: int
-) -> npt.NDArray[np.float64]:
-    """Mean of a column over the results of each dataset × method, NaN where there is none or any lacks the number."""
-    values = frame[column].to_numpy(np.float64)
-    there = arrays["status"] == 0
-    place = (arrays["dataset"].astype(np.int64) * n_methods + arrays["method"])[there]
-    counts = np.bincount(place, minlength=n_datasets * n_methods)
-    totals = np.bincount(place, weights=values[there], minlength=n_datasets * n_methods)
-    return np.divide(totals, counts, out=np.full(len(counts), np.nan), where=counts > 0)
 
 
 def _methods(frame: pd.DataFrame, names: list[str]) -> list[dict[str, str]]:

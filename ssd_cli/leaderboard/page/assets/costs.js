@@ -26,7 +26,7 @@ function showCosts() {
   const note = make(
     "p",
     {},
-    `${cost.title}: ${cost.about}; mean over the datasets, of all resamples and seeds. Filled and joined: methods that no other beats in both (the Pareto front).`,
+    `${cost.title}: ${cost.about}; mean over the chosen resamples and seeds, then over the datasets. Filled and joined: methods that no other beats in both (the Pareto front).`,
   );
   if (!points.length)
     return show("costs", title, choices, make("p", {}, "No method has this cost on every dataset that is shown."));

@@ -29,17 +29,17 @@ function cellRanges(data) {
   return ranges;
 }
 
-// Mean accuracy and number of results of every dataset x method over the chosen runs (pairs of resample and seed).
-function averages(data, runs) {
+// Sum of a number that every cell has, and number of results, of every dataset x method over the chosen runs (pairs of resample and seed).
+function averages(data, runs, values = data.arrays.accuracy) {
   const m = data.methods.length,
     size = data.datasets.length * m;
   const totals = new Float64Array(size),
     counts = new Uint32Array(size);
-  const { dataset, method, run, status, accuracy } = data.arrays;
+  const { dataset, method, run, status } = data.arrays;
   const chosen = data.runs.map((_, k) => runs.has(k));
   for (let cell = 0; cell < dataset.length; cell++) {
     if (status[cell] === 0 && chosen[run[cell]]) {
-      totals[dataset[cell] * m + method[cell]] += accuracy[cell];
+      totals[dataset[cell] * m + method[cell]] += values[cell];
       counts[dataset[cell] * m + method[cell]]++;
     }
   }
@@ -105,11 +105,13 @@ function compareChosen(data, { datasets, methods, runs, policy, alpha }) {
   return result;
 }
 
-// The table of a column: rows of the datasets where every compared method has a score, columns of the compared methods.
+// The table of a column, averaged over the chosen runs: rows of the datasets where every compared method has a score, columns of the
+// compared methods.
 function columnTable(data, k, comparison) {
   const m = data.methods.length,
-    start = k * data.datasets.length * m;
-  return comparison.completeDatasets.map((d) => comparison.methods.map((j) => data.arrays.columns[start + d * m + j]));
+    n = data.arrays.dataset.length;
+  const { totals, counts } = averages(data, comparison.runs, data.arrays.columns.subarray(k * n, (k + 1) * n));
+  return comparison.completeDatasets.map((d) => comparison.methods.map((j) => totals[d * m + j] / counts[d * m + j]));
 }
 
 // Mean of a column for each method, NaN where any of these datasets lacks it: means over different datasets are not compared.

@@ -62,7 +62,7 @@ function showLeaderboard() {
       .filter((column) => chosen.columns.has(column.key))
       .map((column) => ({
         ...column,
-        about: `${column.about}; of all resamples and seeds`,
+        about: `${column.about}; mean over the chosen resamples and seeds`,
         descending: column.higher,
         value: (row) => column.values[row.place],
         text: (row) => compact(column.values[row.place], column.unit),
