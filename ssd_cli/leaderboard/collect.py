@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ssd_cli.errors import MisuseError, SsdBenchError
+from ssd_cli.leaderboard.conditions import warnings as differing_conditions
 from ssd_cli.store.index import load_index
 from ssd_cli.store.record import NO_BACKBONE, CellRecord, difference
 
@@ -37,9 +38,9 @@ def no_cells() -> Cells:
     """No results at all, where only those of others are compared."""
     import pandas as pd
 
-    columns = ["name", "dataset", "method", "backbone", "recipe", "status", "reason", "root", "path"]
+    columns = ["name", "dataset", "method", "backbone", "recipe", "status", "reason", "root", "path", "device", "execution"]
     frame = pd.DataFrame({column: pd.Series(dtype=object) for column in columns})
-    numbers = {column: pd.Series(dtype="int64") for column in ("resample", "seed")}
+    numbers = {column: pd.Series(dtype="int64") for column in ("resample", "seed", "threads")}
     return Cells(frame.assign(**numbers, accuracy=pd.Series(dtype="float64")), ())
 
 
@@ -75,7 +76,7 @@ def collect(folders: list[Path], on_reading: Callable[[int], None] | None = None
     _one_configuration_a_name(frame)
     frame, repeated = _one_record_a_cell(frame)
     _one_truth_a_dataset(frame)
-    return Cells(frame, tuple(warnings + repeated))
+    return Cells(frame, tuple(warnings + repeated + differing_conditions(frame)))
 
 
 def _every_result_has_an_accuracy(frame: pd.DataFrame) -> None:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.leaderboard.chance import chance
 from ssd_cli.leaderboard.collect import Cells, collect, no_cells
+from ssd_cli.leaderboard.conditions import warnings as differing_conditions
 from ssd_cli.leaderboard.external import External, matched, protocol_warnings
 from ssd_cli.leaderboard.facts import Facts, facts
 from ssd_cli.leaderboard.missing import POLICIES, Missing, describe_grid, find_missing, refusal, worst_filled
@@ -67,7 +68,7 @@ class Comparison:
     sources : tuple of str
         Of the results that are not our own: name, protocol, where they stand.
     notes : tuple of str
-        Sentences for the caption about numbers that were added, such as those of exported files.
+        Sentences for the caption: conditions that differ, and numbers that were added, such as those of exported files.
     convention : str
         By whose rules the pairs were judged; see `CONVENTIONS`.
     cliques : tuple of (int, int)
@@ -243,6 +244,7 @@ def compare_cells(
         left_out=tuple(datasets[i] for i in np.flatnonzero(out)),
         warnings=(*cells.warnings, *renamed, *protocol_warnings(others, {resample for resample, _ in grid})),
         sources=tuple(f"{one.name}: {one.protocol.text}; {one.source}" for one in others),
+        notes=tuple(differing_conditions(frame)),
         convention=convention,
         cliques=tuple(verdicts.groups),
         test=verdicts.test,

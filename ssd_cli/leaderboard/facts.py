@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ssd_cli.leaderboard.conditions import conditions_of, times_compare
 from ssd_cli.statistics.pareto import front
 from ssd_cli.statistics.ranks import rank_scores
 
@@ -39,11 +40,13 @@ class Facts:
         `deployed.with_deployed` adds those of exported files.
     relative : dict of str to ndarray (n_methods,)
         ``fit_alone``, ``fit_spent``, ``inference`` (MACs): geometric mean over these datasets of the ratio to the method `single`
-        with the same backbone; NaN where there is none.
+        with the same backbone; NaN where there is none, and of times where they were taken under other conditions.
     matched_ranks : ndarray (n_methods,)
         Average rank among the methods that cost no more at inference than one plain network; NaN for the others.
     pareto_inference, pareto_training : ndarray of bool (n_methods,)
         On the front of mean accuracy and MACs, of mean accuracy and seconds of training alone.
+    times_compare : bool
+        Whether all times were taken under the same conditions; if not, nobody is on the front of training.
     """
 
     means: dict[str, Floats]
@@ -51,6 +54,7 @@ class Facts:
     matched_ranks: Floats = field(repr=False)
     pareto_inference: npt.NDArray[np.bool_] = field(repr=False)
     pareto_training: npt.NDArray[np.bool_] = field(repr=False)
+    times_compare: bool
 
     @property
     def gap(self) -> Floats:
@@ -78,19 +82,21 @@ def facts(
     means = {name: _mean(table[complete]) for name, table in tables.items()}
     means["accuracy"] = _mean(scores[complete])
     baseline = [_baseline(i, backbones, methods) for i in range(len(names))]
+    conditions = conditions_of(frame, names, datasets)[complete]
     relative = {}
     for short, column in (("fit_alone", "fit_seconds_alone"), ("fit_spent", "fit_seconds_spent"), ("inference", "macs")):
         alone = "fit_seconds_alone" if column == "fit_seconds_spent" else column
         if column in tables and alone in tables:
-            relative[short] = _ratio(tables[column][complete], tables[alone][complete], baseline)
+            known = conditions if short != "inference" else np.zeros_like(conditions)
+            relative[short] = _ratio(tables[column][complete], tables[alone][complete], baseline, known)
     matched = relative.get("inference", np.full(len(names), np.nan)) <= MATCHED
     ranks = np.full(len(names), np.nan)
     if matched.sum() > 1 and complete.any():
         ranks[matched] = rank_scores(scores[complete][:, matched]).mean(axis=0)
     unknown = np.full(len(names), np.nan)
-    accuracy = means["accuracy"]
-    fronts = [front(accuracy, means.get(cost, unknown)) for cost in ("macs", "fit_seconds_alone")]
-    return Facts(means, relative, ranks, *fronts)
+    accuracy, comparable = means["accuracy"], times_compare(frame[frame["dataset"].isin(datasets)])
+    seconds = means.get("fit_seconds_alone", unknown) if comparable else unknown
+    return Facts(means, relative, ranks, front(accuracy, means.get("macs", unknown)), front(accuracy, seconds), comparable)
 
 
 def _tables(frame: pd.DataFrame, names: list[str], datasets: list[str]) -> dict[str, Floats]:
@@ -120,11 +126,16 @@ def _baseline(i: int, backbones: list[str], methods: list[str]) -> int:
     return found[0] if found else -1
 
 
-def _ratio(table: Floats, reference: Floats, baseline: list[int]) -> Floats:
-    """Geometric mean over the datasets of table[:, i] / reference[:, baseline[i]]; 0 where nothing at all was spent."""
+def _ratio(table: Floats, reference: Floats, baseline: list[int], conditions: npt.NDArray[np.int64]) -> Floats:
+    """Geometric mean over the datasets of table[:, i] / reference[:, baseline[i]]; 0 where nothing at all was spent.
+
+    NaN where the two were measured under different conditions on any dataset, or under mixed ones (-1).
+    """
     ratios = np.full(len(baseline), np.nan)
     for i, j in enumerate(baseline):
         if j < 0 or not len(table) or not (reference[:, j] > 0).all():
+            continue
+        if ((conditions[:, i] != conditions[:, j]) | (conditions[:, j] < 0)).any():
             continue
         quotients = table[:, i] / reference[:, j]
         ratios[i] = 0.0 if (quotients == 0).all() else np.exp(np.log(np.maximum(quotients, 1e-9)).mean())

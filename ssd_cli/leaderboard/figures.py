@@ -92,13 +92,13 @@ def save(figure: Figure, name: str, folder: Path, formats: tuple[str, ...]) -> l
 
 
 def cost(comparison: Comparison) -> Figure | None:
-    """Mean accuracy against MACs of one prediction, and against seconds of training alone, with the Pareto fronts."""
+    """Mean accuracy against MACs of one prediction, and against seconds of training if these compare, with the Pareto fronts."""
     facts = comparison.facts
     panels = [
         ("macs", "multiply-accumulates of one prediction", facts.pareto_inference),
         ("fit_seconds_alone", "seconds of training, alone", facts.pareto_training),
     ]
-    panels = [panel for panel in panels if np.isfinite(facts.means.get(panel[0], np.nan)).any()]
+    panels = [panel for panel in panels[: 2 if facts.times_compare else 1] if np.isfinite(facts.means.get(panel[0], np.nan)).any()]
     if not panels:
         return None
     names = comparison.names

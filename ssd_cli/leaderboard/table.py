@@ -117,6 +117,7 @@ def _leaderboard(comparison: Comparison) -> list[list[object]]:
         numbers = [comparison.average_ranks[i], mean, comparison.n_scores[i], comparison.n_results, wins[i], ties[i], losses[i]]
         names = [one.name, one.method, one.backbone, one.recipe]
         fronts = ["yes" if front[i] else "no" for front in (facts.pareto_inference, facts.pareto_training)]
+        fronts[1] = fronts[1] if facts.times_compare else ""
         values = [facts.means[name][i] for name in known] + [values[i] for values in facts.relative.values()]
         blanks = ["" if np.isnan(value) else value for value in [facts.matched_ranks[i], *values]]
         policy = [comparison.letters[i], comparison.policy, n_missing]

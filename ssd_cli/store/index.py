@@ -37,10 +37,11 @@ _SETTLED_NS = 2_000_000_000
 """The coarsest clock of a common file system (FAT) ticks every two seconds."""
 
 _REPEATED = (
-    "dataset", "method", "backbone", "recipe", "folder", "status", "dataset_digest", "preparation", "configuration", "predictions"
+    "dataset", "method", "backbone", "recipe", "folder", "status", "dataset_digest", "preparation", "configuration", "predictions",
+    "device", "execution",
 )  # fmt: skip
 _TEXTS = ("path", "reason", "identity_hash")
-_NUMBERS = ("resample", "seed", "protocol_version")
+_NUMBERS = ("resample", "seed", "protocol_version", "threads")
 _SEED, _RECORD = re.compile(r"seed\d+"), re.compile(r"testResample\d+")
 _ABSENT, _MAX = (0, 0, -1, 0), 2**63 - 1
 
@@ -59,10 +60,12 @@ def load_index(root: Path, on_reading: Callable[[int], None] | None = None) -> p
     -------
     DataFrame
         Categorical columns dataset, method, backbone, recipe, folder, status, dataset_digest, preparation (JSON), configuration
-        (a digest of what must be the same in all records of one method) and predictions ("ok", "missing", "" for a cell without
-        any, or "changed" where the file's digest is no longer the recorded one: the scores are then counted anew from the file);
-        text columns path (relative to root, without suffix), reason and identity_hash; integer columns resample, seed and
-        protocol_version; and one float column for every number among the scores and the costs of any record.
+        (a digest of what must be the same in all records of one method), predictions ("ok", "missing", "" for a cell without
+        any, or "changed" where the file's digest is no longer the recorded one: the scores are then counted anew from the file),
+        device and execution ("" where none is on record; "…, together" where cells shared passes);
+        text columns path (relative to root, without suffix), reason and identity_hash; integer columns resample, seed,
+        protocol_version and threads (0 where none is on record); and one float column for every number among the scores and the
+        costs of any record.
 
     Raises
     ------
@@ -195,9 +198,12 @@ def _row(path: str, record: CellRecord, predictions: str) -> dict[str, Any]:
         "preparation": json.dumps(plain(identity["preparation"]), sort_keys=True),
         "configuration": digest(plain({key: identity[key] for key in ("method", "backbone", "recipe", "protocol_version")})),
         "predictions": predictions,
+        "device": str(identity.get("device", "")),
+        "execution": f"{identity.get('execution', '')}{', together' if 'together' in identity else ''}",
         "resample": cell.resample,
         "seed": cell.seed,
         "protocol_version": identity["protocol_version"],
+        "threads": identity.get("threads", 0),
     }
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     States = npt.NDArray[np.int64]
 
-_VERSION = 1
+_VERSION = 2
 """Raised with every change of the columns or of what stands in them."""
 
 

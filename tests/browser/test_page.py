@@ -151,6 +151,23 @@ def test_every_column_is_of_the_chosen_resample(browser, page, tmp_path):
         assert found["fit_alone_relative_to_single"] == pytest.approx(times_single, rel=1e-6)
 
 
+def test_times_of_another_device_are_not_divided(browser, page, tmp_path):
+    """Resample 0 of kd ran on a GPU, resample 1 on the CPU as all of single did."""
+    store = ResultStore(tmp_path / "cells")
+    for method, devices in (("single", ("cpu", "cpu")), ("kd", ("cuda", "cpu"))):
+        for resample, device in enumerate(devices):
+            costs = {"fit_seconds_alone": 10.0, "macs": 1e6}
+            put(store, "D", method, 0.5, resample=resample, identity={"device": device}, costs=costs)
+    browser.open(page(tmp_path / "cells"))
+    assert "cpu (kd, single); cuda (kd)" in browser.texts("#messages .warning")[0]
+    for resample, expected in (("", None), ("0", None), ("1", 1.0)):
+        browser.evaluate(f"ssdBench.chosen.resample = '{resample}', ssdBench.update()")
+        names = browser.evaluate("ssdBench.comparison().names")
+        found = {column["key"]: column["values"][names.index("kd")] for column in browser.evaluate("ssdBench.besides()")}
+        assert found["inference_relative_to_single"] == 1.0
+        assert found["fit_alone_relative_to_single"] == expected
+
+
 def test_the_other_rule_for_missing_results_is_recomputed_too(browser, page, folder):
     browser.open(page(folder))
     browser.evaluate("ssdBench.chosen.policy = 'worst-rank', ssdBench.update()")

@@ -62,6 +62,15 @@ def test_one_row_a_record_with_scores_and_costs(store):
     assert np.isnan(skipped["accuracy"])
 
 
+def test_conditions_of_a_cell_are_columns(store):
+    conditions = {"device": "cuda", "execution": "batched", "threads": 2, "together": {"resamples": [0], "seeds": [0, 1]}}
+    store.put(make_record(make_cell("B", "ssd"), identity=conditions), *make_predictions())
+    for frame in (load_index(store.root), load_index(store.root)):  # read, then from the table
+        rows = frame[frame["dataset"] == "B"].set_index("method")[["device", "execution", "threads"]]
+        assert rows.loc["ssd"].tolist() == ["cuda", "batched, together", 2]
+        assert rows.loc["single"].tolist() == ["", "", 0]
+
+
 def test_the_second_look_reads_no_record_and_gives_the_same_table(store, settled, readings):
     first = load_index(store.root)
     assert len(readings) == 4
@@ -154,6 +163,17 @@ def test_a_damaged_table_is_made_anew(store, settled, content):
     first = load_index(store.root)
     (store.root / ".index" / "records.npz").write_bytes(content)
     assert same(first, load_index(store.root))
+
+
+def test_a_table_of_version_1_which_lacks_the_conditions_is_made_anew(store, settled, monkeypatch, readings):
+    with monkeypatch.context() as earlier:
+        earlier.setattr(index_cache, "_VERSION", 1)
+        frame = load_index(store.root).drop(columns=["device", "execution", "threads"])
+        _, states, _ = index_cache.load(store.root / ".index")
+        index_cache.save(store.root / ".index", frame, states)
+    readings.clear()
+    assert "device" in load_index(store.root)
+    assert len(readings) == 4
 
 
 def test_a_table_of_another_release_is_made_anew(store, settled, monkeypatch, readings):

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssd_cli.leaderboard.collect import collect
+from ssd_cli.leaderboard.conditions import condition_codes
 from ssd_cli.leaderboard.facts import MATCHED
 from ssd_cli.leaderboard.page.container import pack
 from ssd_cli.leaderboard.page.details import Details, Reader
@@ -90,6 +91,7 @@ def payload(
         "run": np.array([place[pair] for pair in pairs], dtype=np.uint16),
         "status": _codes(frame["status"], list(STATUSES)).astype(np.uint8),
         "accuracy": frame["accuracy"].to_numpy(np.float64),
+        "conditions": condition_codes(frame).astype(np.uint16),
     }
     columns = [column for column in COLUMNS if column[0] in frame and frame[column[0]].notna().any()]
     arrays["columns"] = np.array([frame[column[0]].to_numpy(np.float64) for column in columns], dtype=np.float32)

@@ -120,14 +120,29 @@ const columnMeans = (data, k, comparison) => {
   return comparison.methods.map((_, i) => (rows.length ? mean(rows.map((row) => row[i])) : NaN));
 };
 
-// Geometric mean of the ratio to the method single with the same backbone.
+// The conditions (device, execution, threads) of every dataset x method over the chosen runs; NaN where they are not the same in all.
+function conditionTable(data, comparison) {
+  const m = data.methods.length,
+    found = new Array(data.datasets.length * m);
+  const { dataset, method, run, status, conditions } = data.arrays;
+  for (let cell = 0; cell < dataset.length; cell++) {
+    if (status[cell] !== 0 || !comparison.runs.has(run[cell])) continue;
+    const place = dataset[cell] * m + method[cell];
+    found[place] = [undefined, conditions[cell]].includes(found[place]) ? conditions[cell] : NaN;
+  }
+  return comparison.completeDatasets.map((d) => comparison.methods.map((j) => found[d * m + j]));
+}
+
+// Geometric mean of the ratio to the method single with the same backbone; of times only where it ran under the same conditions.
 function relativeMeans(data, above, below, comparison) {
   const [rows, reference] = [columnTable(data, above, comparison), columnTable(data, below, comparison)];
+  const conditions = data.columns[above].key.includes("seconds") ? conditionTable(data, comparison) : [];
   return comparison.methods.map((j, i) => {
     const base = comparison.methods.findIndex(
       (other) => data.methods[other].method === "single" && data.methods[other].backbone === data.methods[j].backbone,
     );
     if (base < 0 || !rows.length || !reference.every((row) => row[base] > 0)) return NaN;
+    if (!conditions.every((row) => row[i] === row[base])) return NaN;
     const ratios = rows.map((row, d) => row[i] / reference[d][base]);
     return ratios.every((ratio) => ratio === 0)
       ? 0
@@ -158,18 +173,19 @@ function besides(data, comparison) {
     if (values.some(Number.isFinite)) found.push({ key, title, about, unit: "×", higher: false, cost: true, values });
   };
   const plain = data.columns.map((column, k) => ({ ...column, values: columnMeans(data, k, comparison) }));
-  const like = "of the same backbone's single, geometric mean over the datasets";
+  const like = "of the same backbone's single, geometric mean over the datasets",
+    alike = "; empty where that ran on another device, by another execution or with other threads";
   relative(
     "fit_alone_relative_to_single",
     "fit ×",
-    `Training time as if nothing was shared, as a multiple ${like}`,
+    `Training time as if nothing was shared, as a multiple ${like}${alike}`,
     "fit_seconds_alone",
     "fit_seconds_alone",
   );
   relative(
     "fit_spent_relative_to_single",
     "spent ×",
-    `Training time that was spent, as a multiple ${like}`,
+    `Training time that was spent, as a multiple ${like}${alike}`,
     "fit_seconds_spent",
     "fit_seconds_alone",
   );

@@ -1,0 +1,81 @@
+"""Under which conditions cells were computed (device, execution, threads), and so which of their times may be compared.
+
+A time says something about a method only beside a time taken under the same conditions: five networks on a GPU are sooner trained
+than one on a CPU. Accuracies may stand beside each other, since conditions differ in rounding only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CONDITIONS = {
+    # column of the table of records: among which cells it should be the same, what differing ones are called, what sets it
+    "device": (["dataset"], "different devices", "--device"),
+    "threads": (["dataset", "device"], "different numbers of threads", "--threads"),
+    "execution": (["dataset", "device", "backbone"], "different executions of one backbone", "--engine"),
+}
+_ACCURACIES = {
+    "device": "Times of different devices must not be compared. Accuracies may be, though the same seed gives other bits.",
+    "threads": "Accuracies may be compared, times may not.",
+    "execution": "Accuracies may be compared, since they differ by rounding only; times may not.",
+}
+_SHOWN = 8
+
+
+def warnings(frame: pd.DataFrame) -> list[str]:
+    """A sentence for each condition in which compared cells differ, with the methods on either side."""
+    found = []
+    for condition, cells in _mixed(frame).items():
+        _, what, option = CONDITIONS[condition]
+        sides = cells.groupby(condition, observed=True)["name"].unique()
+        listed = "; ".join(f"{value or 'not recorded'} ({_listed(sorted(names))})" for value, names in sides.items())
+        found.append(
+            f"Cells of one dataset were computed with {what}: {listed}. {_ACCURACIES[condition]} A training time is not "
+            f"divided by that of a 'single' that differs in this. To compare times, run all methods with the same {option}."
+        )
+    return found
+
+
+def times_compare(frame: pd.DataFrame) -> bool:
+    """Whether the times of all methods were taken under the same conditions."""
+    return not _mixed(frame)
+
+
+def condition_codes(frame: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """A number for the conditions of every row: the same where all of them are."""
+    return frame.groupby(list(CONDITIONS), observed=True).ngroup().to_numpy().astype(np.int64)
+
+
+def conditions_of(frame: pd.DataFrame, names: list[str], datasets: list[str]) -> npt.NDArray[np.int64]:
+    """The conditions of each dataset × method as a number; -1 where its results differ in them, or there is none."""
+    import pandas as pd
+
+    done = frame[(frame["status"] == "ok") & frame["dataset"].isin(datasets) & frame["name"].isin(names)]
+    place = (pd.Categorical(done["dataset"], categories=datasets).codes, pd.Categorical(done["name"], categories=names).codes)
+    codes = condition_codes(done)
+    lowest = np.full((len(datasets), len(names)), np.iinfo(np.int64).max)
+    highest = np.full(lowest.shape, -1)
+    np.minimum.at(lowest, place, codes)
+    np.maximum.at(highest, place, codes)
+    return np.where(lowest == highest, highest, -1)
+
+
+def _mixed(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """For each condition that differs where it should be the same, the cells concerned."""
+    done = frame[frame["status"] == "ok"]
+    found = {}
+    for condition, (within, _, _) in CONDITIONS.items():
+        cells = done[done.groupby(within, observed=True)[condition].transform("nunique") > 1]
+        if len(cells):
+            found[condition] = cells
+    return found
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join([*names[:_SHOWN], *([f"{len(names) - _SHOWN} more"] if len(names) > _SHOWN else [])])
