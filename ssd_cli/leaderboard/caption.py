@@ -29,6 +29,8 @@ def caption(comparison: Comparison) -> list[str]:
         lines.append(f"Not different either, though not joined: {'; '.join(shown)}{more}.")
     if comparison.rope is not None:
         lines.append(f"Bayesian signed-rank test with a rope of ±{comparison.rope:g} in accuracy: in pairwise.csv.")
+    if len(comparison.matched_backbones) > 1:
+        lines.append("rank at 1×: within each backbone, among the methods that cost no more at inference than its single.")
     return [*lines, *_noise(comparison), *_recipes(comparison), *comparison.notes, *comparison.sources]
 
 

@@ -134,6 +134,12 @@ class Comparison:
         return np.isfinite(self.scores).sum(axis=0)
 
     @property
+    def matched_backbones(self) -> list[str]:
+        """Backbones whose methods are ranked at matched cost of inference, each by itself."""
+        ranked = np.isfinite(self.facts.matched_ranks)
+        return sorted({one.backbone for one, there in zip(self.contestants, ranked, strict=True) if there})
+
+    @property
     def letters(self) -> list[str]:
         """The cliques of each method as letters."""
         return letters(list(self.cliques), len(self.contestants))

@@ -42,7 +42,8 @@ class Facts:
         ``fit_alone``, ``fit_spent``, ``inference`` (MACs): geometric mean over these datasets of the ratio to the method `single`
         with the same backbone; NaN where there is none, and of times where they were taken under other conditions.
     matched_ranks : ndarray (n_methods,)
-        Average rank among the methods that cost no more at inference than one plain network; NaN for the others.
+        Average rank among the methods of the same backbone that cost no more at inference than its `single`; NaN for the others.
+        Across backbones costs do not match: one plain Inception needs 40 times the multiply-accumulates of one plain LITE.
     pareto_inference, pareto_training : ndarray of bool (n_methods,)
         On the front of mean accuracy and MACs, of mean accuracy and seconds of training alone.
     times_compare : bool
@@ -91,8 +92,10 @@ def facts(
             relative[short] = _ratio(tables[column][complete], tables[alone][complete], baseline, known)
     matched = relative.get("inference", np.full(len(names), np.nan)) <= MATCHED
     ranks = np.full(len(names), np.nan)
-    if matched.sum() > 1 and complete.any():
-        ranks[matched] = rank_scores(scores[complete][:, matched]).mean(axis=0)
+    for backbone in set(backbones):
+        among = matched & (np.array(backbones) == backbone)
+        if among.sum() > 1 and complete.any():
+            ranks[among] = rank_scores(scores[complete][:, among]).mean(axis=0)
     unknown = np.full(len(names), np.nan)
     accuracy, comparable = means["accuracy"], times_compare(frame[frame["dataset"].isin(datasets)])
     seconds = means.get("fit_seconds_alone", unknown) if comparable else unknown

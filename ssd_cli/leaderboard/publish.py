@@ -59,7 +59,7 @@ def columns(comparison: Comparison) -> list[Column]:
     facts = comparison.facts
     listed: list[Column] = [
         ("rank", comparison.average_ranks, ".3f", False),
-        ("rank at 1×", facts.matched_ranks, ".3f", False),
+        ("rank at 1×", facts.matched_ranks, ".3f", False if len(comparison.matched_backbones) == 1 else None),
         ("accuracy", comparison.mean_scores, ".4f", True),
     ]
     for title, name, form, higher, factor in _COLUMNS:

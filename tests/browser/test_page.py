@@ -151,6 +151,20 @@ def test_every_column_is_of_the_chosen_resample(browser, page, tmp_path):
         assert found["fit_alone_relative_to_single"] == pytest.approx(times_single, rel=1e-6)
 
 
+def test_the_rank_at_matched_costs_is_within_a_backbone_as_in_python(browser, page, tmp_path):
+    store = ResultStore(tmp_path / "cells")
+    for number, (backbone, macs) in enumerate((("lite", 1e6), ("inception", 4e7))):
+        for method, better in (("single", 0.0), ("kd", 0.1), ("ens-avg", 0.2)):
+            costs = {"macs": macs * (5 if method == "ens-avg" else 1)}
+            put(store, "D", method, 0.3 + 0.4 * number + better, backbone=backbone, costs=costs)
+    browser.open(page(tmp_path / "cells"))
+    found = {column["key"]: column["values"] for column in browser.evaluate("ssdBench.besides()")}
+    python = compare([tmp_path / "cells"])
+    assert browser.evaluate("ssdBench.comparison().names") == python.names
+    np.testing.assert_array_equal(np.array(found["average_rank_at_matched_inference"], float), python.facts.matched_ranks)
+    assert dict(zip(python.names, python.facts.matched_ranks, strict=True))["kd@lite"] == 1
+
+
 def test_times_of_another_device_are_not_divided(browser, page, tmp_path):
     """Resample 0 of kd ran on a GPU, resample 1 on the CPU as all of single did."""
     store = ResultStore(tmp_path / "cells")

@@ -44,6 +44,28 @@ def test_ranks_at_matched_inference_cost_are_among_single_networks_only(found):
     assert ranks["single"] == pytest.approx(5 / 3)
 
 
+def test_a_backbone_forty_times_as_expensive_is_not_ranked_at_the_same_cost(tmp_path):
+    """Inception's networks are the best on every dataset, yet LITE's are ranked among each other, and the other way round."""
+    store = ResultStore(tmp_path)
+    table = {
+        ("single", "lite"): (0.5, 0.6, 1e6),
+        ("kd", "lite"): (0.6, 0.7, 1e6),
+        ("ens-avg", "lite"): (0.7, 0.8, 5e6),
+        ("single", "inception"): (0.8, 0.8, 4e7),
+        ("kd", "inception"): (0.9, 0.7, 4e7),
+    }
+    for (method, backbone), (*accuracies, macs) in table.items():
+        for d, accuracy in enumerate(accuracies):
+            put(store, f"D{d}", method, accuracy, backbone=backbone, costs={"macs": macs})
+    found = compare([tmp_path])
+    ranks = of(found, found.facts.matched_ranks)
+    assert np.isnan(ranks.pop("ens-avg@lite"))
+    assert ranks == {"kd@lite": 1, "single@lite": 2, "kd@inception": 1.5, "single@inception": 1.5}
+    text = markdown(found)
+    assert "rank at 1×: within each backbone" in text
+    assert "**1.000**" not in text and "<u>1.500</u>" not in text  # ranks within different backbones have no common best
+
+
 def test_the_fronts(found):
     assert of(found, found.facts.pareto_inference) == {"single": True, "ens-avg": True, "ssd": True}
     assert of(found, found.facts.pareto_training) == {"single": True, "ens-avg": True, "ssd": False}

@@ -150,16 +150,19 @@ function relativeMeans(data, above, below, comparison) {
   });
 }
 
-// Average rank among the methods that cost no more at inference than one plain network.
-function matchedRanks(comparison, inference) {
-  const matched = indices(inference, (ratio) => ratio <= rules.matched),
-    rows = comparison.scores.filter((row) => !row.some(Number.isNaN));
+// Average rank among the methods of the same backbone that cost no more at inference than its single.
+function matchedRanks(data, comparison, inference) {
+  const rows = comparison.scores.filter((row) => !row.some(Number.isNaN)),
+    backbone = (i) => data.methods[comparison.methods[i]].backbone;
   const ranks = new Array(comparison.methods.length).fill(NaN);
-  if (matched.length < 2 || !rows.length) return ranks;
-  const among = rankScores(rows.map((row) => matched.map((i) => row[i])));
-  matched.forEach((i, place) => {
-    ranks[i] = mean(among.map((row) => row[place]));
-  });
+  for (const one of new Set(data.methods.map((method) => method.backbone))) {
+    const matched = indices(inference, (ratio) => ratio <= rules.matched).filter((i) => backbone(i) === one);
+    if (matched.length < 2 || !rows.length) continue;
+    const among = rankScores(rows.map((row) => matched.map((i) => row[i])));
+    matched.forEach((i, place) => {
+      ranks[i] = mean(among.map((row) => row[place]));
+    });
+  }
   return ranks;
 }
 
@@ -197,7 +200,7 @@ function besides(data, comparison) {
     "macs",
   );
   const inference = found.find((column) => column.key === "inference_relative_to_single");
-  const matched = inference ? matchedRanks(comparison, inference.values) : [];
+  const matched = inference ? matchedRanks(data, comparison, inference.values) : [];
   if (matched.some(Number.isFinite))
     found.unshift({
       key: "average_rank_at_matched_inference",
@@ -205,7 +208,7 @@ function besides(data, comparison) {
       higher: false,
       unit: "rank",
       values: matched,
-      about: `Average rank among the methods that cost no more at inference than one plain network (at most ${rules.matched} times its multiply-accumulates)`,
+      about: `Average rank among the methods of the same backbone that cost no more at inference than its single (at most ${rules.matched} times its multiply-accumulates)`,
     });
   const teacher = plain.find((column) => column.key === "teacher_accuracy");
   if (teacher) {
