@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssd_cli.errors import MisuseError, SsdBenchError
+from ssd_cli.leaderboard.missing import describe_grid
 from ssd_cli.store.index import load_index
 
 if TYPE_CHECKING:
@@ -22,15 +23,23 @@ SUFFIX = ".onnx.json"
 KINDS = {"float": "ONNX", "int8": "int8"}
 """Of the figures in a report of ``ssd-bench export``, and what tables call them."""
 FIGURES = ("accuracy", "size_bytes", "latency_ms_p50", "latency_ms_p95")
+_SHOWN = 5
 DEPLOYED = tuple(f"deployed_{kind}_{figure}" for kind in KINDS for figure in FIGURES)
 
 Report = dict[str, Any]
+Run = tuple[int, int]
+"""Resample and seed."""
+Place = tuple[str, Run]
+"""Dataset, and resample and seed: where files of several methods may stand beside each other."""
+Found = dict[str, dict[Place, list[Report]]]
+"""The reports of each method."""
 
 
 def with_deployed(comparison: Comparison, places: Sequence[Path], folders: Sequence[Path]) -> Comparison:
     """The comparison with the figures of exported files among its facts, and sentences that say what they are.
 
-    A figure is the mean over the datasets for which every exported method has a file: the methods stay comparable.
+    A figure is the mean over what every exported method has a file of: datasets, and on each the same resamples and seeds, since a
+    hard resample of one method beside an easy one of another says nothing about either.
 
     Parameters
     ----------
@@ -43,11 +52,11 @@ def with_deployed(comparison: Comparison, places: Sequence[Path], folders: Seque
     Raises
     ------
     SsdBenchError
-        No file belongs to these results, a report is malformed, or no dataset has files of all exported methods.
+        No file belongs to these results, a report is malformed, or no dataset has files of all exported methods from one run.
     """
     files = [path for place in places for path in _reports(place)]
     trained = {identity for folder in folders for identity in load_index(folder)["identity_hash"].tolist()}
-    found: dict[tuple[str, str], list[Report]] = defaultdict(list)
+    found: Found = defaultdict(lambda: defaultdict(list))
     names = {(one.method, one.backbone, one.recipe): one.name for one in comparison.contestants}
     strange = []
     for path in files:
@@ -55,7 +64,7 @@ def with_deployed(comparison: Comparison, places: Sequence[Path], folders: Seque
         cell = report["cell"]
         name = names.get((cell["method"], cell["backbone"], cell["recipe"]))
         if report["identity_sha256"] in trained and name is not None and cell["dataset"] in comparison.datasets:
-            found[name, cell["dataset"]].append(report)
+            found[name][cell["dataset"], (cell["resample"], cell["seed"])].append(report)
         else:
             strange.append(path.name)
     if not found:
@@ -64,20 +73,24 @@ def with_deployed(comparison: Comparison, places: Sequence[Path], folders: Seque
             "Expected exports of their cells: method, backbone, recipe, dataset and training must be the same.",
             "See: ssd-bench export",
         )
-    if not _common(found, "float"):
+    if not _common(_there(found, "float")):
         raise SsdBenchError(
-            "No dataset has exported files of all exported methods.", "", "Export each method on the same datasets."
+            "No dataset has exported files of all exported methods from the same resample and seed.",
+            "\n".join(f"  {name}: {_places(sorted(places))}" for name, places in sorted(_there(found, "float").items())),
+            "Export each method on the same datasets, with the same --resample and --seed.",
         )
     means, notes = {}, []
+    warnings = [f"Not of these results, and left out: {', '.join(sorted(strange))}."] if strange else []
     for kind, title in KINDS.items():
-        datasets = _common(found, kind)
-        if not datasets:
+        there = _there(found, kind)
+        common = _common(there)
+        if not common:
             continue
         for figure in FIGURES:
-            means[f"deployed_{kind}_{figure}"] = _means(comparison.names, datasets, found, kind, figure)
-        notes.append(f"{title}: exported files, mean over {_listed(datasets, len(comparison.datasets))}.")
+            means[f"deployed_{kind}_{figure}"] = _means(comparison.names, common, found, kind, figure)
+        notes.append(_note(title, common, comparison))
+        warnings += _unshared(title, there, common)
     notes.append(f"Latency of exported files: {_conditions(found)}.")
-    warnings = [f"Not of these results, and left out: {', '.join(sorted(strange))}."] if strange else []
     return dataclasses.replace(
         comparison,
         facts=dataclasses.replace(comparison.facts, means={**comparison.facts.means, **means}),
@@ -104,39 +117,81 @@ def _read(path: Path) -> Report:
         for kind in KINDS:
             if kind in report or kind == "float":
                 _ = [float(report[kind][figure]) for figure in FIGURES]
-        _ = [report["identity_sha256"], *(report["cell"][key] for key in ("dataset", "method", "backbone", "recipe"))]
+        cell = report["cell"]
+        _ = [report["identity_sha256"], *(cell[key] for key in ("dataset", "method", "backbone", "recipe"))]
+        _ = [int(cell[key]) for key in ("resample", "seed")]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SsdBenchError(f"{path} is not a report of 'ssd-bench export': {error!r}.", "", "Export it again.") from error
     return report
 
 
-def _common(found: dict[tuple[str, str], list[Report]], kind: str) -> list[str]:
-    """The datasets for which all methods that have files of the kind have one."""
-    there: dict[str, set[str]] = defaultdict(set)
-    for (name, dataset), reports in found.items():
-        if any(kind in report for report in reports):
-            there[name].add(dataset)
-    return sorted(set.intersection(*there.values())) if there else []
+def _there(found: Found, kind: str) -> dict[str, set[Place]]:
+    """Where each method that has files of the kind has them."""
+    places = {name: {place for place, some in reports.items() if _of(some, kind)} for name, reports in found.items()}
+    return {name: some for name, some in places.items() if some}
 
 
-def _means(
-    names: list[str], datasets: list[str], found: dict[tuple[str, str], list[Report]], kind: str, figure: str
-) -> npt.NDArray[np.float64]:
-    """Mean over the files of a dataset (other seeds and resamples), then over the datasets; NaN for a method without files."""
-    values = np.full((len(names), len(datasets)), np.nan)
-    for i, name in enumerate(names):
-        for d, dataset in enumerate(datasets):
-            known = [report[kind][figure] for report in found.get((name, dataset), []) if kind in report]
-            if known:
-                values[i, d] = np.mean(known)
-    return values.mean(axis=1)
+def _of(reports: list[Report], kind: str) -> list[Report]:
+    return [report[kind] for report in reports if kind in report]
+
+
+def _common(there: dict[str, set[Place]]) -> dict[str, set[Run]]:
+    """The datasets, and the runs on each, of which all these methods have a file."""
+    common: dict[str, set[Run]] = {}
+    for dataset, run in sorted(set.intersection(*there.values())) if there else []:
+        common.setdefault(dataset, set()).add(run)
+    return common
+
+
+def _means(names: list[str], common: dict[str, set[Run]], found: Found, kind: str, figure: str) -> npt.NDArray[np.float64]:
+    """Mean over the common runs of a dataset, then over the datasets; NaN for a method without files.
+
+    Of a cell that was exported twice (as float, and in 8 bits, where the report has the float figures too) it is the mean.
+    """
+
+    def mean(name: str, dataset: str) -> np.floating:
+        return np.mean([np.mean([one[figure] for one in _of(found[name][dataset, run], kind)]) for run in common[dataset]])
+
+    there = _there(found, kind)
+    return np.array([np.mean([mean(name, dataset) for dataset in common]) if name in there else np.nan for name in names])
+
+
+def _note(title: str, common: dict[str, set[Run]], comparison: Comparison) -> str:
+    """Of which runs and datasets the figures are, and that the accuracy which was ranked is of others, where it is."""
+    runs = set.union(*common.values())
+    partly = "" if all(one == runs for one in common.values()) else ", not all of them on every dataset"
+    text = f"{title}: exported files of {describe_grid(runs)}{partly}, mean over {_listed(list(common), len(comparison.datasets))}."
+    if all(len(one) == comparison.n_results for one in common.values()):
+        return text
+    return f"{text} The accuracy that is ranked is the mean of {comparison.n_results} results."
+
+
+def _unshared(title: str, there: dict[str, set[Place]], common: dict[str, set[Run]]) -> list[str]:
+    """Files that do not count although every method has some of their dataset: of runs that another method lacks."""
+    shared = set.intersection(*({dataset for dataset, _ in places} for places in there.values()))
+    left_out = {
+        name: sorted((dataset, run) for dataset, run in places if dataset in shared and run not in common.get(dataset, set()))
+        for name, places in sorted(there.items())
+    }
+    listed = "; ".join(f"{name}: {_places(places)}" for name, places in left_out.items() if places)
+    return (
+        [f"{title}: files of resamples and seeds that not every method was exported from are left out ({listed})."]
+        if listed
+        else []
+    )
+
+
+def _places(places: list[Place]) -> str:
+    texts = [f"{dataset} resample {resample} seed {seed}" for dataset, (resample, seed) in places[:_SHOWN]]
+    return ", ".join([*texts, *([f"{len(places) - _SHOWN} more"] if len(places) > _SHOWN else [])])
 
 
 def _listed(datasets: list[str], n_datasets: int) -> str:
     return f"{len(datasets)} of {n_datasets} datasets ({', '.join(datasets)})" if len(datasets) < n_datasets else "all datasets"
 
 
-def _conditions(found: dict[tuple[str, str], list[Report]]) -> str:
-    figures = [report[kind] for reports in found.values() for report in reports for kind in KINDS if kind in report]
+def _conditions(found: Found) -> str:
+    reports = [report for of_method in found.values() for some in of_method.values() for report in some]
+    figures = [report[kind] for report in reports for kind in KINDS if kind in report]
     texts = sorted({f"{one.get('latency_convention', 'unknown')}; {one.get('processor', 'unknown processor')}" for one in figures})
     return " and ".join(texts)

@@ -57,8 +57,8 @@ def test_size_and_latency_are_means_over_the_datasets_that_all_exported_methods_
     means = dict(zip(found.names, found.facts.means["deployed_int8_size_bytes"], strict=True))
     assert means["ssd"] == 5_000 and np.isnan(means["single"])
     text = "\n".join(caption(found))
-    assert "ONNX: exported files, mean over 2 of 3 datasets (D00, D01)." in text
-    assert "int8: exported files, mean over all datasets." in text and f"{CONVENTION}; Z80" in text
+    assert "ONNX: exported files of resample 0 with seed 0, mean over 2 of 3 datasets (D00, D01)." in text
+    assert "int8: exported files of resample 0 with seed 0, mean over all datasets." in text and f"{CONVENTION}; Z80" in text
 
 
 def test_they_stand_in_every_table(results, exports, tmp_path, capsys):
@@ -102,6 +102,49 @@ def test_what_cannot_be_read_or_joined_is_said(results, exports, tmp_path):
     apart = [exports / "D02" / "ssd.onnx", exports / "D00" / "single.onnx"]
     with pytest.raises(SsdBenchError, match="on the same datasets"):
         with_deployed(comparison, apart, [results])
+
+
+@pytest.fixture
+def resampled(tmp_path):
+    """An easy and a hard resample of two datasets, `single` and ssd; accuracy in the file tells which resample it is of."""
+    for resample in (0, 3):
+        fill(tmp_path / "cells", {"single": [0.7, 0.7], "ssd": [0.7, 0.7]}, resample=resample)
+    records = {(r.cell.method, r.cell.dataset, r.cell.resample): r for r in ResultStore(tmp_path / "cells").records()}
+
+    def exported(*cells):
+        for method, dataset, resample in cells:
+            path = tmp_path / "exports" / f"{method}-{dataset}-{resample}.onnx.json"
+            export(records[method, dataset, resample], path, 8, 1.0 + resample)
+        return with_deployed(compare([tmp_path / "cells"]), [tmp_path / "exports"], [tmp_path / "cells"])
+
+    return exported
+
+
+def test_files_of_different_resamples_do_not_stand_beside_each_other(resampled):
+    with pytest.raises(SsdBenchError, match="from the same resample and seed") as error:
+        resampled(("single", "D00", 0), ("ssd", "D00", 3))
+    assert "single: D00 resample 0 seed 0\n  ssd: D00 resample 3 seed 0" in str(error.value)
+    assert "--resample" in str(error.value)
+
+
+def test_only_resamples_that_all_methods_were_exported_from_count(resampled):
+    found = resampled(("single", "D00", 0), ("single", "D01", 0), ("ssd", "D00", 0), ("ssd", "D00", 3), ("ssd", "D01", 3))
+    latency = dict(zip(found.names, found.facts.means["deployed_float_latency_ms_p50"], strict=True))
+    assert latency == {"single": 1.0, "ssd": 1.0}  # of resample 0 of D00; resample 3 takes 4 ms
+    [warning] = found.warnings
+    assert "(single: D01 resample 0 seed 0; ssd: D00 resample 3 seed 0, D01 resample 3 seed 0)" in warning
+    text = "\n".join(caption(found))
+    assert "ONNX: exported files of resample 0 with seed 0, mean over 1 of 2 datasets (D00)." in text
+    assert "The accuracy that is ranked is the mean of 2 results." in text
+
+
+def test_the_resamples_of_a_dataset_are_averaged_before_the_datasets(resampled):
+    cells = [("D00", 0), ("D00", 3), ("D01", 0)]
+    found = resampled(*((method, *cell) for method in ("single", "ssd") for cell in cells))
+    assert found.facts.means["deployed_float_latency_ms_p50"].tolist() == [(2.5 + 1.0) / 2] * 2
+    assert found.warnings == ()
+    text = "\n".join(caption(found))
+    assert "exported files of resamples 0, 3 with seed 0, not all of them on every dataset, mean over all datasets." in text
 
 
 def test_leaderboard_is_another_name_of_compare(results, exports, tmp_path):
