@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 HEAD = [
     "method", "accuracy", "average rank", "average rank at 1x inference", "training CPU x single", "inference MACs x single",
-    "CPU seconds of training", "networks trained", "networks stored", "datasets",
+    "CPU seconds of training", "trainings", "networks stored", "datasets",
 ]  # fmt: skip
 
 
@@ -29,9 +29,10 @@ def costs(one: Loaded, methods: list[str]) -> tables.Table:
     """A row a method, the best average rank first, on the datasets that all of them completed; empty without `single`.
 
     Ratios are geometric means over datasets. The rank at 1x inference is among the methods that need no more
-    multiply-accumulates than `single`, but for one per cent; others have none.
+    multiply-accumulates than `single`, but for one per cent; others have none. A network that is trained further counts as another
+    training: `swa` trains one network in two.
     """
-    columns = ("accuracy", "cpu_seconds", "macs", "networks_trained", "networks_stored")
+    columns = ("accuracy", "cpu_seconds", "macs", "trainings", "networks_stored")
     found = {name: one.done(methods, name) for name in columns}
     datasets, accuracy = found["accuracy"]
     if "single" not in methods or not datasets:
@@ -45,7 +46,7 @@ def costs(one: Loaded, methods: list[str]) -> tables.Table:
     among[matched] = rank_scores(accuracy[:, matched]).mean(axis=0)
     means = {name: values.mean(axis=0) for name, (_, values) in found.items()}
     columns_ = [means["accuracy"], ranks, among, training, inference]
-    columns_ += [means[name] for name in ("cpu_seconds", "networks_trained", "networks_stored")]
+    columns_ += [means[name] for name in ("cpu_seconds", "trainings", "networks_stored")]
     order = np.lexsort((-means["accuracy"], ranks))
     return HEAD, [[methods[i], *(float(column[i]) for column in columns_), len(datasets)] for i in order]
 

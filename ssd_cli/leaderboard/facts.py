@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 SCORES = ("balanced_accuracy", "macro_f1", "nll", "brier", "ece")
 DISTILLATION = ("teacher_accuracy", "teacher_agreement", "disagreement")
 COSTS = (
-    "networks_trained", "networks_stored", "fit_seconds_alone", "fit_seconds_spent", "latency_ms_p50", "macs", "parameters",
+    "trainings", "networks_stored", "fit_seconds_alone", "fit_seconds_spent", "latency_ms_p50", "macs", "parameters",
     "size_bytes",
 )  # fmt: skip
 BASELINE = "single"

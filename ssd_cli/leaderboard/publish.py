@@ -31,7 +31,7 @@ _COLUMNS: tuple[tuple[str, str, str, bool | None, float], ...] = (
     ("NLL", "nll", ".4f", False, 1),
     ("Brier", "brier", ".4f", False, 1),
     ("ECE", "ece", ".4f", False, 1),
-    ("nets trained", "networks_trained", ".3g", None, 1),
+    ("trainings", "trainings", ".3g", None, 1),
     ("nets stored", "networks_stored", ".3g", None, 1),
     ("latency [ms]", "latency_ms_p50", ".3g", None, 1),
     ("MMACs", "macs", ".4g", None, 1e-6),

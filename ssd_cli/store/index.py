@@ -40,6 +40,8 @@ _REPEATED = (
     "dataset", "method", "backbone", "recipe", "folder", "status", "dataset_digest", "preparation", "configuration", "predictions",
     "device", "execution",
 )  # fmt: skip
+_RENAMED = {"networks_trained": "trainings"}
+"""The records' name holds for most methods, but a network that is trained further counts again: `swa` trains one, and has 2."""
 _TEXTS = ("path", "reason", "identity_hash")
 _NUMBERS = ("resample", "seed", "protocol_version", "threads")
 _SEED, _RECORD = re.compile(r"seed\d+"), re.compile(r"testResample\d+")
@@ -65,7 +67,7 @@ def load_index(root: Path, on_reading: Callable[[int], None] | None = None) -> p
         device and execution ("" where none is on record; "…, together" where cells shared passes);
         text columns path (relative to root, without suffix), reason and identity_hash; integer columns resample, seed,
         protocol_version and threads (0 where none is on record); and one float column for every number among the scores and the
-        costs of any record.
+        costs of any record, named as there but for trainings (``networks_trained``).
 
     Raises
     ------
@@ -180,7 +182,7 @@ def _content(path: Path) -> bytes | None:
 def _row(path: str, record: CellRecord, predictions: str) -> dict[str, Any]:
     cell, identity = record.cell, record.identity
     measured = {
-        name: float(value)
+        _RENAMED.get(name, name): float(value)
         for name, value in (record.costs | record.scores).items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     }

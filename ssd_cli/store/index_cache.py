@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     States = npt.NDArray[np.int64]
 
-_VERSION = 2
+_VERSION = 3
 """Raised with every change of the columns or of what stands in them."""
 
 

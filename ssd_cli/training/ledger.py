@@ -72,7 +72,8 @@ class Ledger:
         -------
         dict
             ``networks_trained``, ``optimiser_steps``, ``cases_seen`` (cases × epochs), ``cpu_seconds`` and ``fit_seconds_alone``
-            count every network the method needs, as if nobody shared; ``fit_seconds_spent`` and ``networks_reused`` say what really
+            count every training the method needs, as if nobody shared (a network that is trained further counts twice in the first;
+            tables show it as "trainings"); ``fit_seconds_spent`` and ``networks_reused`` say what really
             happened. What a method does beside training (averaging, refreshing statistics) counts in both. A network
             trained in a pass with others counts its share of the pass.
         """

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from ssd_cli.leaderboard.compare import compare
+from ssd_cli.leaderboard.page.data import COLUMNS
 from ssd_cli.leaderboard.publish import columns, latex, latex_per_dataset, markdown
 from ssd_cli.leaderboard.table import csv_tables
 from ssd_cli.store.results import ResultStore
@@ -64,6 +65,20 @@ def test_a_backbone_forty_times_as_expensive_is_not_ranked_at_the_same_cost(tmp_
     text = markdown(found)
     assert "rank at 1×: within each backbone" in text
     assert "**1.000**" not in text and "<u>1.500</u>" not in text  # ranks within different backbones have no common best
+
+
+def test_what_records_call_networks_trained_is_shown_as_trainings(tmp_path):
+    """Of `swa`, which stops its one network at three quarters and trains it further, every record says 2."""
+    store = ResultStore(tmp_path)
+    for method, n in (("single", 1), ("swa", 2)):
+        put(store, "D0", method, 0.5, costs={"networks_trained": n})
+    found = compare([tmp_path])
+    assert of(found, found.facts.means["trainings"]) == {"single": 1, "swa": 2}
+    head, *rows = csv_tables(found)["leaderboard.csv"]
+    assert {row[1]: row[head.index("trainings")] for row in rows} == {"single": 1, "swa": 2}
+    shown = [*head, *(column[0] for column in columns(found)), *(text for column in COLUMNS for text in column[:3])]
+    assert "trainings" in [column[0] for column in columns(found)]
+    assert not [text for text in shown if "networks_trained" in text or "nets trained" in text or "networks trained" in text]
 
 
 def test_the_fronts(found):

@@ -37,7 +37,7 @@ COLUMNS = (
     ("teacher_accuracy", "teacher acc.", "accuracy of the teacher", "", True, False),
     ("teacher_agreement", "agreement", "share of the cases for which student and teacher predict the same", "", True, False),
     ("disagreement", "diversity", "mean pairwise disagreement of the members", "", True, False),
-    ("networks_trained", "networks", "networks trained, as if nothing was shared", "", False, True),
+    ("trainings", "trainings", "as if nothing was shared; a network trained further, as by swa, counts again", "", False, True),
     ("networks_stored", "stored", "networks that the predictor needs", "", False, True),
     ("fit_seconds_alone", "fit alone", "training time, as if nothing was shared", "s", False, True),
     ("fit_seconds_spent", "fit spent", "training time that was spent on the cell", "s", False, True),

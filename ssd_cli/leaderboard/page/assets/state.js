@@ -22,7 +22,7 @@ const chosen = {
     "inference_relative_to_single",
     "nll",
     "ece",
-    "networks_trained",
+    "trainings",
     "latency_ms_p50",
     "parameters",
   ]),
