@@ -13,6 +13,7 @@ import tables
 from ssd_cli.configuration import configure, label, parse_label
 from ssd_cli.leaderboard.collect import Cells, collect
 from ssd_cli.running.suite import Suite, parse_suite
+from ssd_cli.store.results import ResultStore
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,6 +60,13 @@ class Loaded:
         """One row a cell."""
         assert self.cells is not None
         return self.cells.frame
+
+    def on_one_processor(self) -> set[str]:
+        """Datasets all cells of which were computed on processors of one name: only there do seconds compare."""
+        names: dict[str, set[str]] = {}
+        for record in ResultStore(self.folder).records():
+            names.setdefault(record.cell.dataset, set()).add(record.provenance["cpu"])
+        return {dataset for dataset, found in names.items() if len(found) == 1}
 
     def done(self, methods: list[str], column: str) -> tuple[list[str], np.ndarray]:
         """Datasets on which all these methods have all their results, and means (n_datasets, n_methods) of a column there."""
