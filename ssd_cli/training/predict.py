@@ -49,4 +49,4 @@ def predict_proba(network: Network, X: Floats) -> npt.NDArray[np.float64]:
     """
     parameter = next(network.parameters())
     logits, _ = outputs(fold(network), torch.as_tensor(X, dtype=parameter.dtype, device=parameter.device))
-    return logits.double().softmax(-1).cpu().numpy()
+    return logits.cpu().double().softmax(-1).numpy()  # MPS has no float64

@@ -98,7 +98,7 @@ def train_together(
     best = _Best(stack, [schedule.keep == "best" for schedule in schedules])
     curves: list[Curve] = [{"loss": [], "learning_rate": [], "ce": []} for _ in members]
     for epoch in range(1, stop + 1):
-        stacked.optimiser.rates.copy_(torch.tensor([[course.rate] for course in courses], dtype=torch.float64))
+        stacked.optimiser.rates.copy_(torch.tensor([[course.rate] for course in courses], dtype=stacked.optimiser.rates.dtype))
         step.begin_epoch()
         orders = torch.stack([member.first + torch.randperm(n_cases, generator=member.order) for member in members]).to(x.device)
         for index in orders.split(size, 1):

@@ -16,7 +16,7 @@ from ssd_cli.training.engine.execution import Execution
 
 
 def set_arithmetic(device: str, precision: str) -> None:
-    """Fix what torch otherwise decides by itself on CUDA, for this process.
+    """Refuse what the device cannot compute, and fix what torch otherwise decides by itself on CUDA, for this process.
 
     By torch's defaults convolutions use tf32 and non-deterministic algorithms; here fp32 means fp32, and the same seed gives the
     same bits on the same kind of device.
@@ -25,7 +25,14 @@ def set_arithmetic(device: str, precision: str) -> None:
     ----------
     device : str
     precision : {"fp32", "tf32", "bf16", "fp64"}
+
+    Raises
+    ------
+    MisuseError
+        Precision fp64 on MPS, which has no such numbers.
     """
+    if device == "mps" and precision == "fp64":
+        raise MisuseError("The device 'mps' has no precision 'fp64'.", "Use the device 'cpu', or leave the precision out.")
     if device != "cuda":
         return
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"

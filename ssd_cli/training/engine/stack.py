@@ -150,7 +150,8 @@ class StackedAdam:
         self.weights = weights
         self.rates = weights.new_zeros(len(weights), 1)
         self._mean, self._square = torch.zeros_like(weights), torch.zeros_like(weights)
-        self._n_steps = torch.zeros((), dtype=torch.float64, device=weights.device)
+        exact = torch.float32 if weights.device.type == "mps" else torch.float64  # MPS has no float64
+        self._n_steps = torch.zeros((), dtype=exact, device=weights.device)
 
     @torch.no_grad()
     def step(self, gradient: Tensor) -> None:
@@ -160,7 +161,7 @@ class StackedAdam:
         self._mean.lerp_(gradient, 1 - first)
         self._square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
         root = (1 - second**self._n_steps).sqrt().to(gradient.dtype)
-        size = (self.rates.double() / (1 - first**self._n_steps)).to(gradient.dtype)
+        size = (self.rates.to(self._n_steps.dtype) / (1 - first**self._n_steps)).to(gradient.dtype)
         self.weights.sub_(self._mean / (self._square.sqrt() / root + self.eps) * size)
 
 
