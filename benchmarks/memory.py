@@ -99,7 +99,7 @@ def of_ssd_bench(backbone: str, X: Any, y: Any, n_classes: int) -> dict[str, Any
     recipe = Fast(epochs=EPOCHS).for_backbone(backbone)
     size = recipe.batch(len(X))
     recipe = replace(recipe, batch_size=size, batch_divisor=0)
-    execution = plan(configured.build(X.shape[1], n_classes), X.shape[1], X.shape[2], size)
+    execution = plan(configured.build(X.shape[1], n_classes), X.shape[2])
     part = TrainingSet(X[: 2 * size], y[: 2 * size], n_classes, "synthetic")
     with kept_memory(min(64, len(X)) * X.shape[2]):
         network = Workbench(part, configured, {"name": backbone}, recipe, 0, execution=execution).member()

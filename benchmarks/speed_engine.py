@@ -123,7 +123,7 @@ def measure(backbone: str, shape: str, options: argparse.Namespace) -> list[Turn
 def training_columns(backbone: str, x: Tensor, y: Tensor) -> dict[str, Callable[[], None]]:
     """A step of each column; all start from networks of their own."""
     columns = {}
-    planned = plan(backbones.get(backbone)().build(x.shape[1], N_CLASSES), x.shape[1], x.shape[2], len(x))
+    planned = plan(backbones.get(backbone)().build(x.shape[1], N_CLASSES), x.shape[2])
     for column in ("textbook", "plain", "planned", *(["fast"] if planned == "bilinear" else [])):
         if column == "textbook" and backbone in textbook.NETWORKS:
             network: nn.Module = textbook.build(backbone, x.shape[1], N_CLASSES)
@@ -198,14 +198,14 @@ def row(turns: list[Turn]) -> tuple[str, ...]:
         pairs = [zip(of(kind, a, value), of(kind, b, value), strict=True) for value in values]
         return [f"{statistics.median(first / second for first, second in pair):.2f}" for pair in pairs]
 
-    n_cases, n_timepoints, n_channels = [*map(int, shape.split("x")), 1][:3]
+    _, n_timepoints, n_channels = [*map(int, shape.split("x")), 1][:3]
     network = backbones.get(backbone)().build(n_channels, N_CLASSES)
     threads = torch.get_num_threads()
     floors, own = of("train", "planned", "floor_ms"), of("train", "planned", "cpu_ms" if threads == 1 else "wall_ms")
     return (
         backbone,
         shape,
-        plan(network, n_channels, n_timepoints, n_cases, threads=threads),
+        plan(network, n_timepoints),
         ms("train", "textbook", "" if backbone in textbook.NETWORKS else "*"),
         ms("train", "plain"),
         ms("train", "planned"),

@@ -5,7 +5,6 @@ Its first epoch includes all that happens before it: the network's making and it
 
 import os
 
-import torch
 from serve import Fitted, Stopwatch, serve
 
 from ssd_cli.backbones.registry import backbones
@@ -28,7 +27,7 @@ def fit(network: str, X, y, batch_size: int, epochs: int) -> Fitted:
     execution = ENGINE
     if ENGINE == "auto":
         built = backbone.build(X.shape[1], training_set.n_classes)
-        execution = plan(built, X.shape[1], X.shape[2], size, threads=torch.get_num_threads(), epochs=epochs)
+        execution = plan(built, X.shape[2])
     watch = Stopwatch()
     bench = Workbench(training_set, backbone, {"name": network}, recipe, seed=0, execution=execution, on_epoch=watch.lap)
     with kept_memory(size * X.shape[2]):  # as a worker does around every cell

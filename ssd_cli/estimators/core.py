@@ -140,15 +140,8 @@ def _train(method: Method, name: str, backbone: Backbone, training_set: Training
     device = _device(settings.device)
     recipe = _recipe(settings).for_backbone(name)
     with _threads(settings.threads), torch.random.fork_rng(devices=range(torch.cuda.device_count() if device == "cuda" else 0)):
-        execution = plan(
-            backbone.build(training_set.n_channels, 2),
-            training_set.n_channels,
-            training_set.n_timepoints,
-            recipe.batch(training_set.n_cases),
-            device=device,
-            threads=settings.threads,
-            epochs=recipe.epochs or 1,
-        )
+        network = backbone.build(training_set.n_channels, 2)
+        execution = plan(network, training_set.n_timepoints, device=device)
         identity = {"label": settings.backbone}
         bench = Workbench(training_set, backbone, identity, recipe, seed, device=device, execution=execution)
         predictor = method.fit(training_set, bench)

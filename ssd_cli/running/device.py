@@ -64,17 +64,7 @@ def execution_of(backbone: Backbone, recipe: Recipe, shape: Shape, device: str, 
     if execution != "auto":
         bind(network, execution)
     else:
-        assert recipe.epochs is not None
-        execution = plan(
-            network,
-            shape.n_channels,
-            shape.n_timepoints,
-            recipe.batch(shape.n_cases),
-            device=device,
-            threads=suite.threads,
-            epochs=recipe.epochs,
-            precision=recipe.precision,
-        )
+        execution = plan(network, shape.n_timepoints, device=device, precision=recipe.precision)
     if not suite.together:
         return {"execution": execution}
     if execution not in BATCHES_MEMBERS:

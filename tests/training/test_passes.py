@@ -191,8 +191,8 @@ def test_bf16_is_never_given_to_the_fast_executions():
     with pytest.raises(MisuseError, match="bf16"):
         bench.member(0)
     network = FCNBackbone(width=4).build(1, 3)
-    assert plan(network, 1, 32, 8) == "bilinear"
-    assert plan(network, 1, 32, 8, precision="bf16") == "plain"
+    assert plan(network, 32) == "bilinear"
+    assert plan(network, 32, precision="bf16") == "plain"
 
 
 def test_padded_series_of_unequal_length_are_trained_in_a_pass_too():

@@ -1,4 +1,4 @@
-"""Which execution of a network a training uses: a pure function of architecture, shapes, device, threads and epochs.
+"""Which execution of a network a training uses: a pure function of architecture, length of the series, device and precision.
 
 Never of a measured rate: the same cell must give the same bits on every machine of a kind. The rules stand on measurements that
 `benchmarks/speed_engine.py` repeats.
@@ -76,31 +76,17 @@ class NetworkLike(Protocol):
         """Run the whole network."""
 
 
-def plan(
-    network: Network,
-    n_channels: int,
-    n_timepoints: int,
-    batch_size: int,
-    *,
-    device: str = "cpu",
-    threads: int = 1,
-    epochs: int = 1,
-    precision: str = "fp32",
-) -> str:
+def plan(network: Network, n_timepoints: int, *, device: str = "cpu", precision: str = "fp32") -> str:
     """Choose the execution of a training.
 
     Parameters
     ----------
     network : Network
         Only its architecture matters.
-    n_channels, n_timepoints, batch_size : int
-        Shape of a batch.
+    n_timepoints : int
+        Of the longest series.
     device : str
         Kind of device: "cpu", "cuda", "mps".
-    threads : int
-        Threads of this process.
-    epochs : int
-        Length of the training.
     precision : str
         The recipe's.
 

@@ -253,10 +253,10 @@ def test_an_execution_follows_the_networks_weights_and_mode():
 def test_the_plan_is_one_of_the_known_executions():
     for name in ("inception", "h-inception", "resnet", "fcn", "lite"):
         network = backbones.get(name)().build(1, 2)
-        assert plan(network, 1, 150, 50) == ("bilinear" if name in ("resnet", "fcn") else "fast")
-        assert plan(network, 1, 80, 50) == ("fast" if name == "lite" else "bilinear")
-        assert plan(network, 1, 81, 50) == plan(network, 1, 150, 50)
-        assert plan(network, 1, 150, 50, device="cuda") == "graph"
+        assert plan(network, 150) == ("bilinear" if name in ("resnet", "fcn") else "fast")
+        assert plan(network, 80) == ("fast" if name == "lite" else "bilinear")
+        assert plan(network, 81) == plan(network, 150)
+        assert plan(network, 150, device="cuda") == "graph"
         assert bind(network, "plain") is network
     assert "plain" in EXECUTIONS
 
@@ -273,7 +273,7 @@ class Unknown(Network):
 
 def test_a_network_without_a_fast_execution_runs_plainly():
     network = Unknown(1, 2)
-    assert plan(network, 1, 10, 4) == "plain"
+    assert plan(network, 10) == "plain"
     with pytest.raises(MisuseError, match="Unknown has no execution 'fast'"):
         bind(network, "fast")
     with pytest.raises(MisuseError, match=r"LITENetwork has no execution 'bilinear'") as failure:
