@@ -141,7 +141,7 @@ def _train(method: Method, name: str, backbone: Backbone, training_set: Training
     recipe = _recipe(settings).for_backbone(name)
     with _threads(settings.threads), torch.random.fork_rng(devices=range(torch.cuda.device_count() if device == "cuda" else 0)):
         network = backbone.build(training_set.n_channels, 2)
-        execution = plan(network, training_set.n_timepoints, device=device)
+        execution = plan(network, training_set.n_timepoints, device=device, precision=recipe.precision)
         identity = {"label": settings.backbone}
         bench = Workbench(training_set, backbone, identity, recipe, seed, device=device, execution=execution)
         predictor = method.fit(training_set, bench)

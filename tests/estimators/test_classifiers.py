@@ -71,6 +71,13 @@ def test_probabilities_are_those_of_the_command_for_unequal_lengths_and_several_
         assert np.array_equal(found, expected)
 
 
+@pytest.mark.parametrize("library", [aeon, sktime])
+def test_a_recipe_in_bfloat16_is_trained_by_an_execution_that_has_it(library):
+    X, y = waves()
+    classifier = library.MethodClassifier(method="single", backbone="lite[width=2]", **{**TINY, "recipe": "smoke[precision=bf16]"})
+    assert np.isfinite(classifier.fit(X, y).predict_proba(X)).all()
+
+
 def test_the_package_offers_the_classifiers_of_aeon_without_loading_torch():
     code = "import sys, ssd_cli; assert 'SSDClassifier' in dir(ssd_cli) and not {'torch', 'aeon'} & sys.modules.keys()"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
