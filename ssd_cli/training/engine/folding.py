@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ssd_cli.backbones.base import Network, Outputs
 from ssd_cli.backbones.fcn import FCNLayer, FCNNetwork
+from ssd_cli.backbones.handmade import HandMadeFilters
 from ssd_cli.backbones.inception import InceptionGroup, InceptionModule, InceptionNetwork
-from ssd_cli.backbones.layers import SeparableConv1d
+from ssd_cli.backbones.layers import PointwiseConv1d, SameConv1d, SeparableConv1d
 from ssd_cli.backbones.lite import MultiplexedLayer, SeparableLayer
 from ssd_cli.backbones.masked import MaskedNetwork
 from ssd_cli.backbones.resnet import ResidualBlock, ResNetNetwork
@@ -51,7 +54,7 @@ class Deployed:
     def __init__(self, network: Network) -> None:
         self._inner = network.inner if isinstance(network, MaskedNetwork) else network
         self._frozen = _frozen_copy(network)
-        self._spectral = bind(self._frozen, "fast") if isinstance(self._inner, InceptionNetwork) else None
+        self._spectral = bind(self._frozen, "fast") if type(self._inner) is InceptionNetwork else None
         self._short: dict[int, NetworkLike] = {}
 
     @cached_property
@@ -61,7 +64,7 @@ class Deployed:
 
     @cached_property
     def _direct(self) -> NetworkLike:
-        return bind(self.network, "bilinear") if isinstance(self._inner, ResNetNetwork | FCNNetwork) else self.network
+        return bind(self.network, "bilinear") if type(self._inner) in (ResNetNetwork, FCNNetwork) else self.network
 
     @torch.no_grad()
     def __call__(self, x: Tensor) -> Outputs:
@@ -88,8 +91,8 @@ def fold(network: Network) -> Deployed:
 def fold_norms(network: Network) -> Network:
     """Copy a network and fold every batch norm, with its running statistics, into the convolution before it.
 
-    The outputs equal those of the network in evaluation mode, to rounding error. Norms become the identity. A network of a kind
-    that is not known here is only copied.
+    The outputs equal those of the network in evaluation mode, to rounding error. Norms become the identity. A network, or
+    a part of one, of a kind that is not known here is only copied.
     """
     return _fold_norms(_frozen_copy(network))
 
@@ -100,28 +103,33 @@ def _frozen_copy(network: Network) -> Network:
 
 def _fold_norms(folded: Network) -> Network:
     for module in list(folded.modules()):
-        if isinstance(module, InceptionModule):
-            _fold_branches(module, [*module.convolutions, module.pooled])
-        elif isinstance(module, MultiplexedLayer):
-            _fold_branches(module, list(module.convolutions))
-        elif isinstance(module, InceptionGroup):
-            _scale(module.shortcut, *scale_and_shift(module.shortcut_norm))
-            module.add_module("shortcut_norm", nn.Identity())
-        elif isinstance(module, FCNLayer | SeparableLayer):
-            _scale(module.convolution, *scale_and_shift(module.norm))
-            module.add_module("norm", nn.Identity())
-        elif isinstance(module, ResidualBlock):
-            for i, convolution in enumerate(module.convolutions):
-                _scale(convolution, *scale_and_shift(module.norms[i]))
-                module.norms[i] = nn.Identity()
-            if isinstance(module.shortcut, nn.Conv1d):
-                _scale(module.shortcut, *scale_and_shift(module.shortcut_norm))
-                module.add_module("shortcut_norm", nn.Identity())
+        if type(module) in _FOLDS and all(type(part) in _PARTS or type(part) in _FOLDS for part in module.modules()):
+            _FOLDS[type(module)](module)
     return folded.requires_grad_(False)
 
 
-def _fold_branches(module: InceptionModule | MultiplexedLayer, branches: list[nn.Module]) -> None:
+def _fold_group(group: InceptionGroup) -> None:
+    _scale(group.shortcut, *scale_and_shift(group.shortcut_norm))
+    group.add_module("shortcut_norm", nn.Identity())
+
+
+def _fold_layer(layer: FCNLayer | SeparableLayer) -> None:
+    _scale(layer.convolution, *scale_and_shift(layer.norm))
+    layer.add_module("norm", nn.Identity())
+
+
+def _fold_block(block: ResidualBlock) -> None:
+    for i, convolution in enumerate(block.convolutions):
+        _scale(convolution, *scale_and_shift(block.norms[i]))
+        block.norms[i] = nn.Identity()
+    if isinstance(block.shortcut, nn.Conv1d):
+        _scale(block.shortcut, *scale_and_shift(block.shortcut_norm))
+        block.add_module("shortcut_norm", nn.Identity())
+
+
+def _fold_branches(module: InceptionModule | MultiplexedLayer) -> None:
     """Fold one norm into parallel convolutions; the hand-made filters, which stand before a ReLU, keep their share of it."""
+    branches = [*module.convolutions, *([module.pooled] if isinstance(module, InceptionModule) else [])]
     scale, shift = scale_and_shift(module.norm)
     first = 0
     for branch in branches:
@@ -141,3 +149,16 @@ def _scale(convolution: nn.Module, scale: Tensor, shift: Tensor) -> None:
     bias = shift if layer.bias is None else layer.bias * scale + shift
     layer.weight = nn.Parameter(layer.weight * scale[:, None, None])
     layer.bias = nn.Parameter(bias)
+
+
+_FOLDS: dict[type[nn.Module], Callable[[Any], None]] = {
+    InceptionGroup: _fold_group,
+    InceptionModule: _fold_branches,
+    MultiplexedLayer: _fold_branches,
+    FCNLayer: _fold_layer,
+    SeparableLayer: _fold_layer,
+    ResidualBlock: _fold_block,
+}
+"""Exact types, as in the planner: what a subclass computes is not known."""
+
+_PARTS = (SameConv1d, PointwiseConv1d, SeparableConv1d, HandMadeFilters, nn.BatchNorm1d, nn.ReLU, nn.Identity, nn.ModuleList)

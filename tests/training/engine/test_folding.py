@@ -3,8 +3,11 @@ import copy
 import pytest
 import torch
 
-from ssd_cli.backbones.base import Dropout
+from ssd_cli.backbones.base import NO_DROPOUT, Dropout
+from ssd_cli.backbones.fcn import FCNLayer, FCNNetwork
+from ssd_cli.backbones.inception import InceptionNetwork
 from ssd_cli.backbones.masked import MaskedNetwork
+from ssd_cli.backbones.resnet import ResNetNetwork
 from ssd_cli.training.engine import bind, fold, kept_memory
 from ssd_cli.training.engine.folding import fold_norms
 from ssd_cli.training.predict import freeze, outputs
@@ -44,6 +47,49 @@ def test_folding_leaves_the_network_alone_and_no_norm_behind(name):
     assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
     left = [key for key, module in folded.named_modules() if isinstance(module, torch.nn.BatchNorm1d)]
     assert left == (["blocks.2.shortcut_norm"] if name == "resnet" else [])  # the shortcut that has no convolution
+
+
+class Backwards(FCNLayer):
+    """Normalises before it convolves."""
+
+    def __init__(self, layer):
+        super().__init__(layer.convolution.in_channels, layer.convolution.out_channels, 5)
+        self.norm = torch.nn.BatchNorm1d(layer.convolution.in_channels)
+
+    def forward(self, x):
+        return self.activation(self.convolution(self.norm(x)))
+
+
+class Ours(FCNNetwork):
+    def __init__(self, *arguments, **sizes):
+        super().__init__(*arguments, **sizes)
+        self.layers[1] = Backwards(self.layers[1])
+        self.layers[2].norm = torch.nn.GroupNorm(2, self.embedding_size)
+
+
+class Doubled(ResNetNetwork):
+    def body(self, maps):
+        return 2 * super().body(maps)
+
+
+class Halved(InceptionNetwork):
+    def stem(self, x):
+        return super().stem(x) / 2
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize(
+    ("kind", "sizes"),
+    [(Ours, {"width": 4}), (Doubled, {"width": 4}), (Halved, {"width": 4, "depth": 6, "kernel": 8, "hybrid": False})],
+)
+def test_a_network_that_inherits_from_ours_predicts_what_it_computes_itself(kind, sizes, shape):
+    network = kind(shape[1], 3, NO_DROPOUT, **sizes).double().eval()
+    for norm in network.modules():
+        if isinstance(norm, torch.nn.BatchNorm1d):
+            torch.nn.init.normal_(norm.running_mean)
+            torch.nn.init.uniform_(norm.running_var, 0.5, 2)
+    x = torch.randn(shape, dtype=torch.float64)
+    torch.testing.assert_close(fold(network)(x).logits, network(x).logits, rtol=1e-9, atol=1e-9)
 
 
 def test_one_deployed_network_predicts_series_of_several_lengths():
