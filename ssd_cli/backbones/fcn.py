@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor, nn
 
 from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
-from ssd_cli.backbones.layers import SameConv1d, batch_norm, require
+from ssd_cli.backbones.layers import SameConv1d, batch_norm, require, scaled
 from ssd_cli.backbones.registry import backbones
 
 
@@ -70,5 +70,5 @@ class FCNBackbone(Backbone):
         return FCNNetwork(n_channels, n_classes, dropout, self.width)
 
     def narrow(self) -> Backbone:
-        """Return the same with 40 filters: about a tenth of the parameters (26,400 for one channel, without the head)."""
-        return replace(self, width=40)
+        """Return the same with 40 filters for 128: a tenth of the parameters (by default 26,400 for one channel, without head)."""
+        return replace(self, width=scaled(self.width, 40 / 128))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
 from ssd_cli.backbones.handmade import HandMadeFilters
-from ssd_cli.backbones.layers import PointwiseConv1d, SameConv1d, batch_norm, require
+from ssd_cli.backbones.layers import PointwiseConv1d, SameConv1d, batch_norm, require, scaled
 from ssd_cli.backbones.registry import backbones
 
 GROUP = 3
@@ -131,5 +131,5 @@ class InceptionBackbone(Backbone):
         )
 
     def narrow(self) -> Backbone:
-        """Return the same with ten filters a branch: 41,990 parameters for one channel, without the head."""
-        return replace(self, width=10)
+        """Return the same with ten filters a branch for 32: by default 41,990 parameters for one channel, without the head."""
+        return replace(self, width=scaled(self.width, 10 / 32))

@@ -74,3 +74,8 @@ def require(condition: bool, message: str) -> None:
     """Raise ValueError with `message` unless the condition holds."""
     if not condition:
         raise ValueError(message)
+
+
+def scaled(width: int, share: float) -> int:
+    """A share of the filters, at least one."""
+    return max(1, round(width * share))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
 from ssd_cli.backbones.handmade import HandMadeFilters
-from ssd_cli.backbones.layers import SameConv1d, SeparableConv1d, batch_norm, require
+from ssd_cli.backbones.layers import SameConv1d, SeparableConv1d, batch_norm, require, scaled
 from ssd_cli.backbones.registry import backbones
 
 
@@ -98,8 +98,8 @@ class LITEBackbone(Backbone):
         return LITENetwork(n_channels, n_classes, dropout, width=self.width, kernel=self.kernel, separable=self.separable)
 
     def narrow(self) -> Backbone:
-        """Return the same with eight filters: a fifth of the parameters (1,966 for one channel, without the head).
+        """Return the same with a quarter of the filters: a fifth of the parameters (1,966 by default for one channel, no head).
 
         LITE is small already, and half of what is left serves the 17 hand-made filters: a tenth would need another architecture.
         """
-        return replace(self, width=8)
+        return replace(self, width=scaled(self.width, 8 / 32))

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
-from ssd_cli.backbones.layers import PointwiseConv1d, SameConv1d, batch_norm, require
+from ssd_cli.backbones.layers import PointwiseConv1d, SameConv1d, batch_norm, require, scaled
 from ssd_cli.backbones.registry import backbones
 
 KERNELS = (8, 5, 3)
@@ -93,5 +93,5 @@ class ResNetBackbone(Backbone):
         return ResNetNetwork(n_channels, n_classes, dropout, self.width)
 
     def narrow(self) -> Backbone:
-        """Return the same with 20 filters in the first block: a tenth of the parameters (50,140 for one channel, without head)."""
-        return replace(self, width=20)
+        """Return the same with 20 filters for 64: a tenth of the parameters (by default 50,140 for one channel, without head)."""
+        return replace(self, width=scaled(self.width, 20 / 64))

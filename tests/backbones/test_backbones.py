@@ -59,6 +59,16 @@ def test_the_narrow_versions(name, trunk):
     assert count(network) == trunk + (network.embedding_size + 1) * 2
 
 
+@pytest.mark.parametrize("width", [1, 2, 4, 8, 64, 256])
+@pytest.mark.parametrize("name", ["inception", "h-inception", "resnet", "fcn", "lite"])
+def test_a_narrow_version_is_narrower_than_what_it_is_taken_from(name, width):
+    wide = backbones.get(name)(width=width)
+    narrow = wide.narrow()
+    assert narrow.width < width or narrow.width == width == 1
+    if width >= 64:
+        assert 4 < count(wide.build(1, 2)) / count(narrow.build(1, 2)) < 12  # a fifth (LITE) to a tenth of the parameters
+
+
 @pytest.mark.parametrize("n_channels", [1, 5])
 @pytest.mark.parametrize("name", ["h-inception", "lite", "litemv"])
 def test_hand_made_filters_are_frozen_and_not_stored(name, n_channels):
