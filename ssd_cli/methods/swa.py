@@ -25,12 +25,12 @@ class SWA(Method):
 
     Izmailov et al. 2018, "Averaging Weights Leads to Wider Optima and Better Generalization", algorithm 1, with Adam. The first
     part is member 0, stopped early, with its last weights; the second part starts with fresh Adam moments. Batch-norm statistics of
-    the averaged weights are estimated anew, dropout off.
+    the averaged weights are estimated anew, dropout off. Together both parts have the epochs of one training (of one epoch: two).
 
     Parameters
     ----------
     start : float
-        Fraction of the epochs after which averaging starts. Default of Izmailov et al. 2018.
+        Fraction of the epochs after which averaging starts; at least the last epoch is averaged. Default of Izmailov et al. 2018.
     learning_rate : float
         Constant rate while averaging. Default ours, half of the recipes' 1e-3; the released code has .05 or .01 with SGD.
     """
@@ -43,8 +43,8 @@ class SWA(Method):
         require(self.learning_rate > 0, f"learning_rate must be above 0, not {self.learning_rate}")
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Train member 0 up to `start`, then on, averaging; at least one epoch is averaged."""
-        network = workbench.copy(workbench.member(stop=self.start, keep="last"))
+        """Train member 0 up to `start`, then on, averaging."""
+        network = workbench.copy(workbench.member(stop=self._stop(workbench.epochs), keep="last"))
         mean = RunningMean()
         workbench.train(
             network,
@@ -67,8 +67,12 @@ class SWA(Method):
     def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
         """Member 0 up to `start`, and the epochs that are averaged."""
         assert recipe.epochs is not None
-        return member(recipe, stop=self.start, keep="last"), Training(self._averaged(recipe.epochs))
+        return member(recipe, stop=self._stop(recipe.epochs), keep="last"), Training(self._averaged(recipe.epochs))
+
+    def _stop(self, epochs: int) -> float:
+        """The fraction of the epochs after which averaging really starts: one epoch is left for it."""
+        return min(self.start, (epochs - 1) / epochs) if epochs > 1 else 1.0
 
     def _averaged(self, epochs: int) -> int:
         """How many epochs are averaged."""
-        return max(1, epochs - math.ceil(self.start * epochs))
+        return max(1, epochs - math.ceil(self._stop(epochs) * epochs))

@@ -73,6 +73,16 @@ def test_averages_have_statistics_of_their_own(method):
     assert fingerprint(bench.refresh_batch_norm(bench.copy(network))) == fingerprint(network)
 
 
+@pytest.mark.parametrize(("start", "epochs"), [(0.75, 2), (0.75, 3), (0.75, 4), (0.9, 5), (0.99, 49), (0.01, 3)])
+def test_swa_trains_the_epochs_of_one_training(start, epochs):
+    bench = workbench(recipe=Recipe(epochs=epochs, batch_size=8))
+    method = SWA(start=start)
+    method.fit(bench.training_set, bench)
+    trunk, tail = bench.ledger.entries
+    assert (trunk.epochs >= 1, tail.epochs >= 1, trunk.epochs + tail.epochs) == (True, True, epochs)
+    assert method.cost(bench.recipe) == 1
+
+
 def test_even_one_epoch_is_enough():
     bench = workbench(recipe=Recipe(epochs=1, batch_size=8))
     for method in (SWA(), EMA(), SoupUniform(), SoupGreedy()):
