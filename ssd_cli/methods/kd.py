@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 from torch.nn import functional
 
-from ssd_cli.methods.base import Method, Predictor, require
+from ssd_cli.methods.base import Method, Predictor, refuse_idle, require
 from ssd_cli.methods.registry import methods
 from ssd_cli.methods.trainings import Training, member
 from ssd_cli.training.losses import softened_kl
@@ -49,6 +49,7 @@ class KD(Method):
         require(self.ce_weight >= 0, f"ce_weight must be at least 0, not {self.ce_weight}")
         require(self.kd_weight >= 0, f"kd_weight must be at least 0, not {self.kd_weight}")
         require(self.ce_weight + self.kd_weight > 0, "ce_weight and kd_weight must not both be 0")
+        refuse_idle(self, {"temperature": self.kd_weight > 0})
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Teach a fresh student."""

@@ -36,6 +36,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ssd_cli.methods.attention import survivors
 from ssd_cli.methods.base import Predictor, refuse_idle, require
 from ssd_cli.methods.dropout import StudentMethod
 from ssd_cli.methods.registry import methods
@@ -167,21 +168,43 @@ class SSD(StudentMethod):
             not (weight == 1 and self.space == "feature" and self.student_init == "random"),
             "distillation_weight=1 would leave the classifier of a random student untrained",
         )
-        refuse_idle(
-            self,
-            {
-                "scale": self.guidance == "student",
-                "detach_attention": self.guidance == "student",
-                "temperature": self.weighting == "softmax",
-                "quantile": self.keep == "quantile",
-                "top_k": self.keep == "topk",
-                "loss": self.space != "logit",
-                "renormalise": self.space != "logit" and self.loss == "mse",
-                "kl_weight": self.space == "both",
-                "kl_temperature": self.space != "feature",
-                "kl_last_pass": self.space != "feature",
-            },
-        )
+        refuse_idle(self, self._in_use())
+
+    def _in_use(self) -> dict[str, bool]:
+        """Whether each parameter changes more than rounding under the others.
+
+        Not whether its value does: of 30 representations three survive quantile=0.9, quantile=0.91 and top_k=3 alike.
+        """
+        feature = self.distillation_weight > 0 and self.space != "logit"
+        divergence = self.space == "both" or (self.distillation_weight > 0 and self.space == "logit")
+        distils = feature or divergence
+        dropped = self.rates.embed > 0 or self.rates.mid > 0
+        differ = distils and dropped and self.stochastic
+        several = differ and self.representations > 1
+        chooses = several and ((feature and self.loss != "cosine-all") or (divergence and not self.kl_last_pass))
+        kept = self.top_k if self.keep == "topk" else survivors(self.representations, self.quantile)
+        filters = chooses and kept < self.representations
+        weighs = chooses and kept > 1 and self.weighting == "softmax"
+        unequal = weighs and self.tau < math.inf
+        by_student = self.guidance == "student"
+        return {
+            "space": distils,
+            "stochastic": distils and dropped,
+            "representations": differ,
+            "guidance": filters or unequal,
+            "scale": by_student and (unequal or (filters and self.scale == "cosine")),  # the other scales rank alike
+            "keep": chooses,
+            "quantile": chooses and self.keep == "quantile",
+            "top_k": chooses and self.keep == "topk",
+            "weighting": chooses and (kept > 1 or self.guidance == "random"),  # which demands weighting=uniform
+            "temperature": weighs,
+            "detach_attention": by_student and unequal,  # equal weights have no gradient
+            "loss": feature,
+            "renormalise": feature and differ and self.loss == "mse",
+            "kl_weight": self.space == "both",
+            "kl_temperature": divergence,
+            "kl_last_pass": divergence and several,
+        }
 
     @property
     def tau(self) -> float:

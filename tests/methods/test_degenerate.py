@@ -38,7 +38,6 @@ def fit(label, recipe=EXACT):
         ("ssd-random-k[quantile=0]", "ssd-uniform"),
         ("ssd-random-k[representations=1]", "ssd[representations=1]"),
         ("ssd-label-guided[representations=1]", "ssd[representations=1]"),
-        ("ssd[representations=1,temperature=0.01,quantile=0.3]", "ssd[representations=1]"),
         ("ssd-weight[temperature=inf]", "ssd-uniform"),
         ("ssd[dropout_sites=embed+mid]", "ssd-mid"),
         ("ssd-legacy[legacy_eval=false,stochastic=true]", "ssd[student_init=random]"),
@@ -52,6 +51,7 @@ def test_the_same_weights(one, other):
 
 @pytest.mark.parametrize("changes", ["", "representations=1", "quantile=0,temperature=0.1", "keep=topk,top_k=2"])
 @pytest.mark.parametrize("dropout", ["dropout=0.2", "dropout=0.1,dropout_sites=embed+mid"])
+@pytest.mark.usefixtures("idle_parameters_pass")
 def test_ssd_without_masks_is_feature_distillation(changes, dropout):
     ssd = fit(f"ssd[stochastic=false,student_epochs=1,{dropout},{changes}]")
     feature = fit(f"feat-kd[student_epochs=1,{dropout}]")  # three steps

@@ -37,6 +37,7 @@ def replay(settings, teacher):
 @pytest.mark.parametrize(
     "changes", [{}, {"representations": 1}, {"quantile": 0.0, "temperature": 0.1}, {"keep": "topk", "top_k": 3}]
 )
+@pytest.mark.usefixtures("idle_parameters_pass")
 def test_without_masks_the_loss_is_the_distance_from_the_deterministic_embedding(changes):
     settings = SSD(stochastic=False, **changes)
     teacher, student, objective, batch = guided(settings)
