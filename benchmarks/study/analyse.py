@@ -64,8 +64,8 @@ def draw_costs(one: Loaded, out: Path) -> None:
     if not table[1]:
         return
     note = (
-        "CPU seconds rather than wall-clock: the machine was shared. They are of the datasets all cells of which were computed on one "
-        "kind of processor. Ratios: geometric means over datasets. Written by analyse.py."
+        "CPU seconds rather than wall-clock: the machine was shared. They are of the datasets all cells of which ran on "
+        "one kind of processor. Ratios: geometric means over datasets. Written by analyse.py."
     )
     tables.write(out, f"costs_{one.name}", table, 3, note)
     save(costs.draw(table, suites.TITLES[one.name]), "cost_accuracy", out / one.name, ("svg", "png"))

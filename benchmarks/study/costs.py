@@ -28,9 +28,9 @@ HEAD = [
 def costs(one: Loaded, methods: list[str]) -> tables.Table:
     """A row a method, the best average rank first, on the datasets that all of them completed; empty without `single`.
 
-    Ratios are geometric means over datasets; CPU seconds count where all cells ran on one kind of processor. The rank at 1x inference is among the methods that need no more
-    multiply-accumulates than `single`, but for one per cent; others have none. A network that is trained further counts as another
-    training: `swa` trains one network in two.
+    Ratios are geometric means over datasets; CPU seconds count where all cells ran on one kind of processor. The rank at 1x
+    inference is among the methods that need no more multiply-accumulates than `single`, but for one per cent; others have none. A
+    network that is trained further counts as another training: `swa` trains one network in two.
     """
     columns = ("accuracy", "cpu_seconds", "macs", "trainings", "networks_stored")
     found = {name: one.done(methods, name) for name in columns}

@@ -65,7 +65,7 @@ class Loaded:
         """Datasets all cells of which were computed on processors of one name: only there do seconds compare."""
         names: dict[str, set[str]] = {}
         for record in ResultStore(self.folder).records():
-            names.setdefault(record.cell.dataset, set()).add(record.provenance["cpu"])
+            names.setdefault(record.cell.dataset, set()).add(record.provenance.get("cpu", ""))
         return {dataset for dataset, found in names.items() if len(found) == 1}
 
     def done(self, methods: list[str], column: str) -> tuple[list[str], np.ndarray]:
