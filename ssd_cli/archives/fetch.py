@@ -112,7 +112,7 @@ def fetch_one(name: str, root: Path, source: Origin, force: bool = False, watche
             source.transport.download(file, folder / file.name, lambda n: watcher.advanced(name, n))
         return source.page(name)
 
-    return place(name, root, fill, force, lambda: checksummed, source.transport.check)
+    return place(name, root, fill, force, lambda: checksummed, source.transport.check, download=True)
 
 
 def fetch_many(
@@ -200,7 +200,7 @@ def _unpack(path: Path, names: Sequence[str], root: Path, page: str, watcher: Wa
                 return page
 
             try:
-                place(name, root, fill)
+                place(name, root, fill, download=True)
                 watcher.finished(name, None)
             except SsdBenchError:
                 left.append(name)  # its own record may be better

@@ -14,7 +14,7 @@ from ssd_cli.archives import catalog
 from ssd_cli.archives.cache import entry_path, write_entry
 from ssd_cli.archives.check import check_size
 from ssd_cli.archives.read import read_source
-from ssd_cli.archives.receipt import Receipt, check_of, file_names
+from ssd_cli.archives.receipt import Receipt, check_of, file_names, receipt_name, subject_names
 from ssd_cli.archives.sources import check_name, source_in
 from ssd_cli.archives.verify import plain_digest
 from ssd_cli.errors import SsdBenchError
@@ -32,8 +32,9 @@ def place(
     force: bool = False,
     checksummed: Callable[[], bool] = lambda: True,
     pulse: Callable[[], None] = lambda: None,
+    download: bool = False,
 ) -> bool:
-    """Bring a dataset into a data folder.
+    """Bring a dataset into a data folder; files there that are not the dataset's stay where they are.
 
     Parameters
     ----------
@@ -50,6 +51,8 @@ def place(
         digest that this release knows, where it knows one.
     pulse : callable
         Called while another process holds the lock; may raise to give up.
+    download : bool
+        The files are an archive's: they replace half a dataset, which failed downloads of aeon leave, without `force`.
 
     Returns
     -------
@@ -59,13 +62,15 @@ def place(
     Raises
     ------
     SsdBenchError
-        The files are malformed, of another size than the archive publishes, or cannot be written; nothing is placed.
+        The files are malformed, of another size than the archive publishes, cannot be written, or would replace files of the
+        dataset's names without `force`; nothing is placed.
     """
     target, staging = root / check_name(name), workroom(root) / name
     with _disk(root):
         with locked(root, name, pulse):
             if not force and _is_whole(target, name):
                 return False
+            _refuse_loss(target, name, force, download)
             staging.mkdir(parents=True, exist_ok=True)
             origin = fill(staging)
             for path in staging.iterdir():
@@ -116,15 +121,44 @@ def _check(name: str, folder: Path, origin: str, checksummed: bool) -> None:
 
 
 def _exchange(staging: Path, target: Path, name: str) -> None:
-    """Rename the finished folder to its place; what is there goes, but for files of subjects that the new one lacks."""
+    """Rename the finished folder to its place; of what was there, the files of a dataset go and all others come along.
+
+    Files of subjects that the new one lacks stay as well.
+    """
+    if target.is_symlink():
+        target.unlink()  # what it leads to is nobody's to remove
+    if not target.exists():
+        staging.rename(target)
+        return
+    for subjects in target.glob(f"{name}_subjects_t*.csv"):
+        if not (staging / subjects.name).exists():
+            shutil.copy2(subjects, staging)
     old = staging.with_name(f"{name}.old-{os.getpid()}")
-    if target.exists():
-        for subjects in target.glob(f"{name}_subjects_t*.csv"):
-            if not (staging / subjects.name).exists():
-                shutil.copy2(subjects, staging)
-        target.rename(old)
+    target.rename(old)
     staging.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
+    replaced = file_names(name) | {receipt_name(name)}
+    for path in old.iterdir():
+        if path.name in replaced and (path.is_file() or path.is_symlink()):
+            path.unlink()
+        else:
+            path.rename(target / path.name)
+    old.rmdir()
+
+
+def _refuse_loss(target: Path, name: str, force: bool, download: bool) -> None:
+    """Refuse to replace files that may be all that the user has of a dataset."""
+    if target.exists() and not target.is_dir():
+        raise SsdBenchError(f"{target} is a file.", f"Expected a folder of {name}, or nothing.", "Move it away.")
+    there = file_names(name) & {path.name for path in target.iterdir()} if target.exists() else set()
+    parts = {f"{name}_TRAIN.ts", f"{name}_TEST.ts"}
+    if download and not parts <= there:  # aeon's failed downloads leave one part; the files of subjects will be kept
+        there -= {*parts, *subject_names(name)}
+    if there and not force:
+        raise SsdBenchError(
+            f"{target} holds {', '.join(sorted(there))}, but not a whole dataset.",
+            "Nothing was changed.",
+            "Complete the folder, move its files away, or say --force to replace them.",
+        )
 
 
 def _is_whole(folder: Path, name: str) -> bool:

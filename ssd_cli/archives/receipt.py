@@ -99,7 +99,12 @@ def receipt_name(name: str) -> str:
 def file_names(name: str) -> set[str]:
     """All names that a file of a dataset may have."""
     parts = {f"{name}_{part}{extension}" for part in ("TRAIN", "TEST") for extension in EXTENSIONS}
-    return parts | {f"{name}_subjects_train.csv", f"{name}_subjects_test.csv"}
+    return {*parts, *subject_names(name)}
+
+
+def subject_names(name: str) -> list[str]:
+    """Names of the files of subjects."""
+    return [f"{name}_subjects_train.csv", f"{name}_subjects_test.csv"]
 
 
 def check_of(path: Path) -> Check:

@@ -126,7 +126,7 @@ def source_in(folder: Path, name: str) -> Source | None:
                 raise SsdBenchError(
                     f"{folder} holds {here.name} but no {there.name}.",
                     f"{name} needs both.",
-                    f"Complete the folder, or remove {folder}.",
+                    f"Complete the folder, or move {here.name} away.",
                 )
         return Source(train, test, train_subjects, test_subjects) if train_subjects.is_file() else Source(train, test)
     return None

@@ -224,6 +224,22 @@ def test_what_aeon_left_of_a_failed_download_is_replaced_and_subjects_are_kept(a
     assert entries(root) == ["WISDM"]
 
 
+def test_a_download_leaves_other_files_in_the_folder_and_halves_in_other_formats(archive, root):
+    folder = root / "WISDM"
+    folder.mkdir(parents=True)
+    for name in ("WISDM_eq_TRAIN.ts", "my_labels.csv"):
+        (folder / name).write_text("mine")
+    fetch_one("WISDM", root, zenodo(archive))
+    assert (folder / "WISDM_eq_TRAIN.ts").read_text() == (folder / "my_labels.csv").read_text() == "mine"
+    assert (folder / "WISDM_TRAIN.ts").read_text() == LONG
+    for path in folder.glob("WISDM_T*.ts"):
+        path.unlink()
+    (folder / "WISDM_TRAIN.csv").write_text("mine")
+    with pytest.raises(SsdBenchError, match=r"WISDM holds WISDM_TRAIN\.csv, but not a whole dataset"):
+        fetch_one("WISDM", root, zenodo(archive))
+    assert (folder / "WISDM_TRAIN.csv").read_text() == "mine"
+
+
 def test_a_failure_does_not_stop_the_others(archive, root):
     archive.add(catalog.record_of("PAMAP2"), PAMAP2_TRAIN=TRAIN, PAMAP2_TEST=TEST)
     failed = fetch_many(["Skoda", "WISDM", "UCIHAR", "PAMAP2"], root, zenodo(archive), Silent())

@@ -240,3 +240,43 @@ def test_monster_without_its_library_says_what_to_install(tmp_path, monkeypatch)
     monkeypatch.setattr("aeon.datasets.load_monster_dataset", lambda name, fold: 1 / 0)
     with pytest.raises(SsdBenchError, match="could not be downloaded: ZeroDivisionError"):
         own.fetch_monster("WISDM", 0, tmp_path / "root")
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_other_files_in_the_folder_of_the_name_stay(files, tmp_path, force):
+    folder = tmp_path / "root" / "Watch"
+    (folder / "figures").mkdir(parents=True)
+    for name, content in (("raw_train.ts", TRAIN), ("raw_test.ts", TEST), ("notes.txt", "mine"), ("figures/a.svg", "<svg/>")):
+        (folder / name).write_text(content)
+    own.add("Watch", folder / "raw_train.ts", folder / "raw_test.ts", None, tmp_path / "root")
+    if force:
+        own.add("Watch", files / "b.ts", files / "a.ts", None, tmp_path / "root", force=True)
+    assert load("Watch", [tmp_path / "root"]).train.n_cases == (2 if force else 3)
+    assert (folder / "notes.txt").read_text() == "mine" and (folder / "figures" / "a.svg").read_text() == "<svg/>"
+    assert (folder / "raw_train.ts").read_text() == TRAIN and (folder / "raw_test.ts").read_text() == TEST
+    assert {path.name for path in (tmp_path / "root" / ".ssd-bench").iterdir()} == {"locks"}
+
+
+@pytest.mark.parametrize("name", ["Watch_TRAIN.csv", "Watch_TRAIN.ts"])
+def test_half_a_dataset_of_the_users_own_is_not_replaced_without_asking(files, tmp_path, name):
+    folder = tmp_path / "root" / "Watch"
+    folder.mkdir(parents=True)
+    (folder / name).write_text("all that there is")
+    with pytest.raises(SsdBenchError, match=rf"Watch holds {name}, but not a whole dataset") as caught:
+        own.add("Watch", files / "a.ts", files / "b.ts", None, tmp_path / "root")
+    assert "--force" in caught.value.remedy and (folder / name).read_text() == "all that there is"
+    own.add("Watch", files / "a.ts", files / "b.ts", None, tmp_path / "root", force=True)
+    assert load("Watch", [tmp_path / "root"]).train.n_cases == 3
+
+
+def test_a_link_in_the_place_of_the_name_is_replaced_and_what_it_leads_to_stays(files, tmp_path):
+    (tmp_path / "root").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "notes.txt").write_text("mine")
+    (tmp_path / "root" / "Watch").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "root" / "File").write_text("mine")
+    own.add("Watch", files / "a.ts", files / "b.ts", None, tmp_path / "root")
+    assert (tmp_path / "elsewhere" / "notes.txt").read_text() == "mine" and _found(tmp_path / "root", "Watch").wrong == []
+    with pytest.raises(SsdBenchError, match="File is a file"):
+        own.add("File", files / "a.ts", files / "b.ts", None, tmp_path / "root")
+    assert (tmp_path / "root" / "File").read_text() == "mine"
