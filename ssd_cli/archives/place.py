@@ -52,7 +52,8 @@ def place(
     pulse : callable
         Called while another process holds the lock; may raise to give up.
     download : bool
-        The files are an archive's: they replace half a dataset, which failed downloads of aeon leave, without `force`.
+        The files are an archive's: they replace half a dataset, which failed downloads of aeon leave, without `force`; and files of
+        subjects that stand in the folder stay, if they fit.
 
     Returns
     -------
@@ -76,7 +77,9 @@ def place(
             for path in staging.iterdir():
                 if path.name not in file_names(name):
                     path.unlink()  # partial files, an old receipt
-            with _undone(staging):
+            keep_subjects = download and (not force or name in catalog.names())  # the same cases, then
+            carried = _carry_subjects(target, staging, name) if keep_subjects else []
+            with _undone(staging, target, carried):
                 _check(name, staging, origin, checksummed())
             _exchange(staging, target, name)
         return True
@@ -102,6 +105,14 @@ def locked(root: Path, name: str, pulse: Callable[[], None] = lambda: None) -> I
         lock.release()
 
 
+def _carry_subjects(target: Path, staging: Path, name: str) -> list[str]:
+    """Copy the files of subjects that an archive's dataset was given, so that they are checked against the new cases."""
+    carried = [file for file in subject_names(name) if (target / file).is_file() and not (staging / file).exists()]
+    for file in carried:
+        shutil.copy2(target / file, staging)
+    return carried
+
+
 def _check(name: str, folder: Path, origin: str, checksummed: bool) -> None:
     """Read the files as they will be read, compare them with the table, and write the receipt."""
     source = source_in(folder, name)
@@ -121,18 +132,12 @@ def _check(name: str, folder: Path, origin: str, checksummed: bool) -> None:
 
 
 def _exchange(staging: Path, target: Path, name: str) -> None:
-    """Rename the finished folder to its place; of what was there, the files of a dataset go and all others come along.
-
-    Files of subjects that the new one lacks stay as well.
-    """
+    """Rename the finished folder to its place; of what was there, the files of a dataset go and all others come along."""
     if target.is_symlink():
         target.unlink()  # what it leads to is nobody's to remove
     if not target.exists():
         staging.rename(target)
         return
-    for subjects in target.glob(f"{name}_subjects_t*.csv"):
-        if not (staging / subjects.name).exists():
-            shutil.copy2(subjects, staging)
     old = staging.with_name(f"{name}.old-{os.getpid()}")
     target.rename(old)
     staging.rename(target)
@@ -169,13 +174,19 @@ def _is_whole(folder: Path, name: str) -> bool:
 
 
 @contextlib.contextmanager
-def _undone(staging: Path) -> Iterator[None]:
-    """Remove files that arrived whole but cannot be used: the next attempt must not start from them."""
+def _undone(staging: Path, target: Path, carried: list[str]) -> Iterator[None]:
+    """Remove files that arrived whole but cannot be used: the next attempt must not start from them.
+
+    An error names those that were `carried` from `target` where they still are.
+    """
     try:
         yield
-    except SsdBenchError:
+    except SsdBenchError as error:
         shutil.rmtree(staging, ignore_errors=True)
-        raise
+        texts = [error.what, error.expected, error.remedy]
+        for file in carried:
+            texts = [text.replace(str(staging / file), str(target / file)) for text in texts]
+        raise SsdBenchError(*texts) from error
 
 
 @contextlib.contextmanager

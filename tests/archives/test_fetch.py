@@ -224,6 +224,19 @@ def test_what_aeon_left_of_a_failed_download_is_replaced_and_subjects_are_kept(a
     assert entries(root) == ["WISDM"]
 
 
+def test_subjects_that_do_not_fit_a_new_download_leave_what_was_there(archive, root):
+    fetch_one("WISDM", root, zenodo(archive))
+    rows = "".join(f"{row},{row // 9},{'b' if row == 1 else 'a'}\n" for row in range(2003))
+    (root / "WISDM" / "WISDM_subjects_train.csv").write_text("row,subject,label\n" + rows)
+    (root / "WISDM" / "WISDM_subjects_test.csv").write_text("row,subject,label\n0,900,b\n1,900,a\n")
+    fetch_one("WISDM", root, zenodo(archive), force=True)
+    assert load("WISDM", [root]).test.groups.tolist() == [900, 900]
+    archive.add(RECORD, WISDM_TRAIN=TRAIN, WISDM_TEST=TEST)  # a new version with fewer cases
+    with pytest.raises(SsdBenchError, match=f"^{root}/WISDM/WISDM_subjects_train.csv, line 5: more rows than the 3 cases"):
+        fetch_one("WISDM", root, zenodo(archive), force=True)
+    assert load("WISDM", [root]).train.n_cases == 2003 and entries(root) == ["WISDM"]
+
+
 def test_a_download_leaves_other_files_in_the_folder_and_halves_in_other_formats(archive, root):
     folder = root / "WISDM"
     folder.mkdir(parents=True)

@@ -188,6 +188,7 @@ def test_a_dataset_of_the_users_own_is_added_with_its_subjects(files, tmp_path):
     with pytest.raises(SsdBenchError, match="There is a dataset Mine"):
         own.add("Mine", files / "a.ts", files / "b.ts", None, tmp_path / "root")
     own.add("Mine", files / "a.ts", files / "b.ts", None, tmp_path / "root", force=True)
+    assert load("Mine", [tmp_path / "root"]).train.groups is None  # the subjects were those of the other series
 
 
 @pytest.mark.parametrize(
@@ -257,7 +258,7 @@ def test_other_files_in_the_folder_of_the_name_stay(files, tmp_path, force):
     assert {path.name for path in (tmp_path / "root" / ".ssd-bench").iterdir()} == {"locks"}
 
 
-@pytest.mark.parametrize("name", ["Watch_TRAIN.csv", "Watch_TRAIN.ts"])
+@pytest.mark.parametrize("name", ["Watch_TRAIN.csv", "Watch_TRAIN.ts", "Watch_subjects_train.csv"])
 def test_half_a_dataset_of_the_users_own_is_not_replaced_without_asking(files, tmp_path, name):
     folder = tmp_path / "root" / "Watch"
     folder.mkdir(parents=True)
