@@ -105,6 +105,7 @@ def fetch_one(name: str, root: Path, source: Origin, force: bool = False, watche
         nonlocal checksummed
         files = source.files(name)
         checksummed = all(file.md5 for file in files)
+        _keep_only(folder, [file.name for file in files])
         sizes = [file.size for file in files if file.size is not None]
         _check_room(root, sum(sizes) - sum(path.stat().st_size for path in folder.iterdir()))
         watcher.started(name, sum(sizes) if len(sizes) == len(files) else None)
@@ -194,6 +195,7 @@ def _unpack(path: Path, names: Sequence[str], root: Path, page: str, watcher: Wa
                 continue
 
             def fill(folder: Path, files: dict[str, ZipInfo] = files) -> str:
+                _keep_only(folder, files)
                 _check_room(root, sum(info.file_size for info in files.values()))
                 for file, info in files.items():
                     extract(archive, info, folder / file)
@@ -205,6 +207,13 @@ def _unpack(path: Path, names: Sequence[str], root: Path, page: str, watcher: Wa
             except SsdBenchError:
                 left.append(name)  # its own record may be better
     return left
+
+
+def _keep_only(folder: Path, names: Iterable[str]) -> None:
+    """Remove what an attempt that failed left of other files; partial files are named after their checksum and never mistaken."""
+    for path in folder.iterdir():
+        if path.name not in names and path.suffix != ".part":
+            path.unlink()
 
 
 def _check_room(root: Path, n_bytes: int) -> None:

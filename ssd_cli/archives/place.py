@@ -42,8 +42,8 @@ def place(
     root : Path
         Made where it does not exist.
     fill : callable
-        Puts the files into the folder that it is given, and returns where they came from; what it leaves in that folder when it
-        fails is there again the next time.
+        Puts the files into the folder that it is given, and returns where they came from. The folder is empty, but for what an
+        interrupted download left there.
     force : bool
         Replace a dataset that is there.
     checksummed : callable
@@ -52,8 +52,8 @@ def place(
     pulse : callable
         Called while another process holds the lock; may raise to give up.
     download : bool
-        The files are an archive's: they replace half a dataset, which failed downloads of aeon leave, without `force`; and files of
-        subjects that stand in the folder stay, if they fit.
+        The files are an archive's. `fill` knows which of those in its folder it can go on from; half a dataset, which failed
+        downloads of aeon leave, is replaced without `force`; files of subjects that stand there stay, if they fit.
 
     Returns
     -------
@@ -72,6 +72,8 @@ def place(
             if not force and _is_whole(target, name):
                 return False
             _refuse_loss(target, name, force, download)
+            if not download and staging.exists():
+                shutil.rmtree(staging)  # an attempt that failed may have left files of other data
             staging.mkdir(parents=True, exist_ok=True)
             origin = fill(staging)
             for path in staging.iterdir():

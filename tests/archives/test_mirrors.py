@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ssd_cli.archives.fetch import fetch_one
@@ -34,6 +35,19 @@ def test_a_changed_file_on_a_mirror_is_refused(archive, root, tmp_path):
     with pytest.raises(SsdBenchError, match="its MD5 is"):
         fetch_one("WISDM", tmp_path / "new", FolderMirror(quick(), mirror))
     assert entries(tmp_path / "new") == []
+
+
+def test_what_one_mirror_left_is_not_mixed_with_the_files_of_another(archive, root, tmp_path):
+    mirror = _mirror(archive, root, tmp_path)
+    npz = tmp_path / "npz" / "WISDM"
+    npz.mkdir(parents=True)
+    for part, X in (("TRAIN", np.zeros((2, 3))), ("TEST", np.ones((1, 4)))):
+        np.savez(npz / f"WISDM_{part}.npz", X=X, y=["a", "b"][: len(X)])
+    (mirror / "WISDM" / "WISDM_TEST.ts").write_text(TEST.replace("2,2,2", "2,2,3"))
+    with pytest.raises(SsdBenchError, match="its MD5 is"):  # the training part had arrived
+        fetch_one("WISDM", tmp_path / "new", FolderMirror(quick(), mirror))
+    fetch_one("WISDM", tmp_path / "new", FolderMirror(quick(), npz.parent))
+    assert load("WISDM", [tmp_path / "new"]).train.n_cases == 2
 
 
 def test_a_mirror_without_checksums_must_have_the_known_values(tmp_path):

@@ -243,6 +243,16 @@ def test_monster_without_its_library_says_what_to_install(tmp_path, monkeypatch)
         own.fetch_monster("WISDM", 0, tmp_path / "root")
 
 
+def test_what_a_failed_attempt_left_never_stands_for_the_new_files(files, tmp_path):
+    (tmp_path / "bad.csv").write_text("subject,row\n")
+    with pytest.raises(SsdBenchError, match="line 1: the columns"):
+        own.add("Mine", files / "a.ts", files / "b.ts", tmp_path / "bad.csv", tmp_path / "root")
+    X, y = np.arange(8.0).reshape(4, 2), np.array(["a", "b", "a", "b"])
+    np.savez(tmp_path / "new.npz", X=X, y=y)
+    own.add("Mine", tmp_path / "new.npz", tmp_path / "new.npz", None, tmp_path / "root")
+    assert np.array_equal(np.stack(load("Mine", [tmp_path / "root"]).train.X)[:, 0], X)
+
+
 @pytest.mark.parametrize("force", [False, True])
 def test_other_files_in_the_folder_of_the_name_stay(files, tmp_path, force):
     folder = tmp_path / "root" / "Watch"
