@@ -92,7 +92,7 @@ def locked(root: Path, name: str, pulse: Callable[[], None] = lambda: None) -> I
     """Hold the lock of one dataset in a data folder; `pulse` is called every second that another process has it."""
     from filelock import FileLock, Timeout
 
-    locks = workroom(root) / "locks"
+    locks = workroom(root) / ".locks"  # no dataset can have this name
     locks.mkdir(parents=True, exist_ok=True)
     lock = FileLock(locks / f"{name}.lock")
     while True:

@@ -265,7 +265,7 @@ def test_other_files_in_the_folder_of_the_name_stay(files, tmp_path, force):
     assert load("Watch", [tmp_path / "root"]).train.n_cases == (2 if force else 3)
     assert (folder / "notes.txt").read_text() == "mine" and (folder / "figures" / "a.svg").read_text() == "<svg/>"
     assert (folder / "raw_train.ts").read_text() == TRAIN and (folder / "raw_test.ts").read_text() == TEST
-    assert {path.name for path in (tmp_path / "root" / ".ssd-bench").iterdir()} == {"locks"}
+    assert {path.name for path in (tmp_path / "root" / ".ssd-bench").iterdir()} == {".locks"}
 
 
 @pytest.mark.parametrize("name", ["Watch_TRAIN.csv", "Watch_TRAIN.ts", "Watch_subjects_train.csv"])
@@ -291,3 +291,10 @@ def test_a_link_in_the_place_of_the_name_is_replaced_and_what_it_leads_to_stays(
     with pytest.raises(SsdBenchError, match="File is a file"):
         own.add("File", files / "a.ts", files / "b.ts", None, tmp_path / "root")
     assert (tmp_path / "root" / "File").read_text() == "mine"
+
+
+def test_no_name_of_a_dataset_is_that_of_the_folder_of_locks(files, tmp_path):
+    own.add("more", files / "a.ts", files / "b.ts", None, tmp_path / "root")
+    locks = set((tmp_path / "root" / ".ssd-bench").rglob("more.lock"))
+    own.add("locks", files / "a.ts", files / "b.ts", None, tmp_path / "root")
+    assert locks and set((tmp_path / "root" / ".ssd-bench").rglob("more.lock")) == locks
