@@ -62,6 +62,7 @@ def export_onnx(trained: Trained, path: Path, int8: bool = False) -> dict[str, A
         raise SsdBenchError(
             "Exporting needs onnx and onnxscript, which are not installed.", "", "pip install 'ssd-bench[onnx]'"
         ) from error
+    expected = reference(trained)
     model = _graph(trained)
     left = fold_batch_norms(model)
     drop_notes(model)
@@ -71,22 +72,16 @@ def export_onnx(trained: Trained, path: Path, int8: bool = False) -> dict[str, A
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.onnx")
     try:
         temporary.write_bytes(model.SerializeToString())
-        report: dict[str, Any] = {"batch_norms_left": left, "float": _figures(trained, temporary)}
+        report: dict[str, Any] = {"batch_norms_left": left, "float": _figures(trained, expected, temporary)}
         report |= {
             "macs": sum(count_macs(network, _example(trained)) for network in trained.networks),
             "macs_convention": MACS_CONVENTION,
             "networks": len(trained.networks),
         }
-        difference = report["float"]["largest_difference"]
-        if difference > TOLERANCE:
-            raise SsdBenchError(
-                f"The exported graph differs from the predictor by {difference:.1g}.",
-                f"Expected at most {TOLERANCE:g}.",
-                "Report this.",
-            )
+        _refuse_difference(trained, report["float"]["largest_difference"])
         if int8:
             _quantise(trained, temporary, temporary)
-            report["int8"] = _figures(trained, temporary)
+            report["int8"] = _figures(trained, expected, temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -98,7 +93,7 @@ def quantise_onnx(trained: Trained, path: Path, out: Path) -> dict[str, Any]:
     """Write ``out``, the 8-bit form of ``path``, a float file that `export_onnx` wrote; the report as of ``int8=True``."""
     report = read_report(path)
     _quantise(trained, path, out)
-    report["int8"] = _figures(trained, out)
+    report["int8"] = _figures(trained, reference(trained), out)
     write_report(out, report)
     return report
 
@@ -111,7 +106,7 @@ def read_report(path: Path) -> dict[str, Any]:
 
 def write_report(path: Path, report: dict[str, Any]) -> None:
     """Put the report beside an exported file."""
-    _beside(path).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    _beside(path).write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _beside(path: Path) -> Path:
@@ -123,16 +118,29 @@ def export_torch(trained: Trained, path: Path) -> dict[str, Any]:
     module = _module(trained)
     program = torch.export.export(module, (_raw_example(trained),), dynamic_shapes=_dynamic(trained), strict=False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    torch.export.save(program, path, extra_files={METADATA_KEY: json.dumps(_about(trained))})
+    torch.export.save(program, path, extra_files={METADATA_KEY: json.dumps(_about(trained), allow_nan=False)})
     loaded = torch.export.load(path).module()
-    found = np.concatenate([loaded(torch.from_numpy(series[None].astype(np.float32))).numpy() for series in _filled(trained)])
-    return {"float": {**_parity(trained, found), "size_bytes": path.stat().st_size}}
+    found = np.concatenate([loaded(torch.from_numpy(series[None])).numpy() for series in _filled(trained)])
+    return {"float": {**_parity(trained, reference(trained), found), "size_bytes": path.stat().st_size}}
 
 
 def reference(trained: Trained) -> npt.NDArray[np.float64]:
-    """What the predictor says about the test set, as ``ssd-bench run`` computed it."""
+    """What the predictor says about the test set, as ``ssd-bench run`` computed it.
+
+    Raises
+    ------
+    SsdBenchError
+        Not everything of it is a number.
+    """
     predictor = (VotePredictor if _votes(trained) else Predictor)(trained.networks)
-    return predictor.predict_proba(trained.preparation.transform(trained.test))
+    probabilities = predictor.predict_proba(trained.preparation.transform(trained.test))
+    if not np.isfinite(probabilities).all():
+        raise SsdBenchError(
+            f"{trained.record.cell}: the networks give no probabilities for some test series.",
+            "Expected numbers: the weights or the series are not finite.",
+            "Train again with another preparation or recipe; this cell cannot be exported.",
+        )
+    return probabilities
 
 
 def _votes(trained: Trained) -> bool:
@@ -169,7 +177,7 @@ def _dynamic(trained: Trained) -> Any:
 def _raw_example(trained: Trained) -> torch.Tensor:
     """Three series of the common length: a batch of one would be taken for a constant."""
     shape = (3, trained.train[0].shape[0], trained.preparation.n_timepoints)
-    return torch.from_numpy(np.random.default_rng(0).standard_normal(shape).astype(np.float32))
+    return torch.from_numpy(np.random.default_rng(0).standard_normal(shape))
 
 
 def _example(trained: Trained) -> torch.Tensor:
@@ -196,14 +204,14 @@ def _about(trained: Trained) -> dict[str, Any]:
 
 def _describe(model: onnx.ModelProto, trained: Trained) -> None:
     entry = model.metadata_props.add()
-    entry.key, entry.value = METADATA_KEY, json.dumps(_about(trained))
+    entry.key, entry.value = METADATA_KEY, json.dumps(_about(trained), allow_nan=False)
     model.producer_name, model.producer_version = "ssd-bench", __version__
 
 
-def _figures(trained: Trained, path: Path) -> dict[str, Any]:
+def _figures(trained: Trained, expected: npt.NDArray, path: Path) -> dict[str, Any]:
     model = load_model(path)
     return {
-        **_parity(trained, model.predict_proba(trained.test)),
+        **_parity(trained, expected, model.predict_proba(trained.test)),
         "size_bytes": path.stat().st_size,
         **latency(model, trained.test[0]),
     }
@@ -214,8 +222,7 @@ def latency(model: Model, series: Series) -> dict[str, Any]:
     return {**model.latency_ms(series), "latency_convention": "onnxruntime, CPU, batch 1, one thread", "processor": cpu_model()}
 
 
-def _parity(trained: Trained, found: npt.NDArray) -> dict[str, float]:
-    expected = reference(trained)
+def _parity(trained: Trained, expected: npt.NDArray, found: npt.NDArray) -> dict[str, float]:
     return {
         "test_cases": len(expected),
         "largest_difference": float(np.abs(expected - found).max()),
@@ -223,6 +230,15 @@ def _parity(trained: Trained, found: npt.NDArray) -> dict[str, float]:
         "accuracy": float((found.argmax(1) == trained.y_test).mean()),
         "accuracy_before": float((expected.argmax(1) == trained.y_test).mean()),
     }
+
+
+def _refuse_difference(trained: Trained, difference: float) -> None:
+    if not difference <= TOLERANCE:  # so that NaN is refused too
+        raise SsdBenchError(
+            f"{trained.record.cell}: the exported graph differs from the predictor by {difference:.1g}.",
+            f"Expected at most {TOLERANCE:g}.",
+            "Report this.",
+        )
 
 
 def _filled(trained: Trained) -> list[Series]:

@@ -39,8 +39,10 @@ class Model:
         """Names of the classes in the order of the probabilities."""
         return list(self.about["classes"])
 
-    def prepare(self, series: npt.NDArray, name: str = "The series") -> npt.NDArray[np.float32]:
+    def prepare(self, series: npt.NDArray, name: str = "The series") -> npt.NDArray[np.floating]:
         """One series as the graph takes it, (1, n_channels, n_timepoints): missing values filled by the rule of the training.
+
+        Graphs take numbers of 64 bits; those of files that were exported before they did, of 32 bits.
 
         Parameters
         ----------
@@ -51,7 +53,8 @@ class Model:
         Raises
         ------
         SsdBenchError
-            It has another length, other channels or another type than the model was trained on.
+            It has another length, other channels or another type than the model was trained on, or a value that is infinite or
+            too large for the graph; missing values (NaN) are filled.
         """
         if series.dtype.kind not in "fiu":
             raise SsdBenchError(f"{name} holds {series.dtype}.", "The model expects numbers.")
@@ -64,12 +67,23 @@ class Model:
             channels = f"{expected[0]} channel{'s' * (expected[0] != 1)}"
             raise SsdBenchError(f"{name} has the shape {series.shape}.", f"The model expects {channels} and {length}.")
         imputer = Imputer(self.about["preparation"]["impute"], np.array(self.about["fill"]), np.zeros(0, dtype=np.int64))
-        return imputer.filled(series.astype(np.float64)).astype(np.float32)[None]
+        (taken,) = self.session.get_inputs()
+        dtype: type[np.floating] = np.float32 if taken.type == "tensor(float)" else np.float64
+        with np.errstate(over="ignore"):
+            prepared = imputer.filled(series.astype(np.float64)).astype(dtype)[None]
+        if not np.isfinite(prepared).all():
+            raise SsdBenchError(f"{name} holds a value that is infinite or too large.", "The model expects finite numbers.")
+        return prepared
 
     def predict_proba(self, X: Sequence[Series], name: str = "Case", first: int = 0) -> npt.NDArray[np.float64]:
         """Class probabilities (n_cases, n_classes) of raw series (n_channels, n_timepoints_i); equal lengths in batches.
 
         An error calls the series `name` and its number, counted from `first`.
+
+        Raises
+        ------
+        SsdBenchError
+            A series is not as `prepare` expects it, or the model gives no probabilities for it.
         """
         prepared = [self.prepare(series, f"{name} {number}") for number, series in enumerate(X, first)]
         probabilities = np.empty((len(X), len(self.classes)))
@@ -80,6 +94,12 @@ class Model:
                 part = cases[start : start + 64]
                 (found,) = self.session.run([OUTPUT], {INPUT: np.concatenate([prepared[case] for case in part])})
                 probabilities[part] = found
+        failed = np.flatnonzero(~np.isfinite(probabilities).all(axis=1))
+        if len(failed):
+            raise SsdBenchError(
+                f"{name} {first + failed[0]}: the model gives no probabilities.",
+                "Expected values of the size that the training series have, and weights that are numbers.",
+            )
         return probabilities
 
     def latency_ms(self, series: Series, repeats: int = 200) -> dict[str, float]:

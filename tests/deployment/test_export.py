@@ -100,6 +100,44 @@ def test_the_graph_prepares_as_the_run_does(length, scale):
         np.testing.assert_allclose(prepared.numpy(), expected, atol=1e-4)
 
 
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """A cell of a dataset of one's own, trained in a second: its function gives the restored cell."""
+
+    def train(name, train, test, **options):
+        base = tmp_path_factory.mktemp(name)
+        (base / name).mkdir()
+        for part, X in (("TRAIN", train), ("TEST", test)):
+            rows = [",".join(map(repr, series[0].tolist())) + f":{case % 2}" for case, series in enumerate(X)]
+            equal = str(len({series.shape[1] for series in X}) == 1).lower()
+            head = [f"@problemName {name}", "@univariate true", f"@equalLength {equal}", "@classLabel true 0 1", "@data"]
+            (base / name / f"{name}_{part}.ts").write_text("\n".join([*head, *rows]) + "\n")
+        suite = Suite(
+            dataset=(name,),
+            method=("single",),
+            backbone=(LITE,),
+            recipe="smoke",
+            device="cpu",
+            out=base / "out",
+            data_dir=(base,),
+            **options,
+        )
+        (planned,) = make_plan(suite, dry_run=False).cells
+        assert execute(Job(planned, base / "out", data_dirs=(base,)), lambda progress: None).status == "ok"
+        return restore(base / "out", find(base / "out", name, "single", None, None, None), [base])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSD_BENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        yield train
+
+
+def test_a_large_level_does_not_hide_a_small_variation(own, tmp_path):
+    random = np.random.default_rng(0)
+    series = [101325 + np.round(random.normal(0, 0.05, (1, 30)), 2) for _ in range(20)]  # Pa, as a barometer gives them
+    report = export_onnx(own("Barometer", series[:10], series[10:]), tmp_path / "model.onnx")
+    assert report["float"]["largest_difference"] < 1e-5
+
+
 def test_eight_bits_and_torch_export(results, tmp_path):
     cell = trained(results)
     report = export_onnx(cell, tmp_path / "model.onnx", int8=True)
@@ -215,6 +253,37 @@ def test_predict_says_what_does_not_fit(model, predict, tmp_path):
     assert "Remote models are refused" in message("https://example.org/model.onnx", tmp_path / "long.npz", code=2)
     assert "There is no file" in message(tmp_path / "none.onnx", tmp_path / "long.npz", code=2)
     assert "either a file of series or --stream" in message(model, code=2)
+
+
+def test_values_beyond_all_bounds_are_refused_and_missing_ones_are_filled(model, predict, tmp_path):
+    fine = ",".join(["1", "2", *["3"] * 22])
+    for value in ("inf", "-inf", "1e999"):
+        done = predict(model, "--stream", text=f"{fine}\n{value},{fine[2:]}\n")
+        assert done.returncode == 1 and "Window 1 holds a value that is infinite or too large." in done.stderr
+        assert len(done.stdout.splitlines()) == 2 and "nan" not in done.stdout  # the header and the first window
+    done = predict(model, "--stream", text=f"?,{fine[2:]}\nnan,{fine[2:]}\n")
+    assert done.returncode == 0 and done.stdout.count("0.") >= 2 and "nan" not in done.stdout
+
+
+def test_networks_that_are_not_numbers_are_not_exported(own, tmp_path):
+    random = np.random.default_rng(0)
+    series = [random.normal(0, 1, (1, 30)) for _ in range(20)]
+    cell = own("Diverged", series[:10], series[10:])
+    export_onnx(cell, tmp_path / "good.onnx")
+    with torch.no_grad():
+        next(cell.networks[0].parameters()).fill_(torch.nan)
+    with pytest.raises(SsdBenchError, match=r"^Diverged, single on lite.*: the networks give no probabilities"):
+        export_onnx(cell, tmp_path / "model.onnx")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["good.onnx", "good.onnx.json"]
+
+
+def test_a_model_that_gives_no_probabilities_is_an_error_not_a_class(own, tmp_path):
+    random = np.random.default_rng(0)
+    series = [random.normal(0, 1, (1, 30)) for _ in range(20)]
+    cell = own("Unscaled", series[:10], series[10:], scale="none")
+    export_onnx(cell, tmp_path / "model.onnx")
+    with pytest.raises(SsdBenchError, match="Case 1: the model gives no probabilities"):
+        load_model(tmp_path / "model.onnx").predict_proba([series[0], np.full((1, 30), 1e39)])
 
 
 def test_an_operator_that_the_runtime_lacks(model, tmp_path):
