@@ -250,8 +250,7 @@ def _quantise(trained: Trained, path: Path, out: Path) -> None:
     from onnxruntime import quantization
 
     model = load_model(path)
-    step = max(1, len(trained.train) // CALIBRATION_CASES)
-    reader = _Calibration(model, trained.train[::step][:CALIBRATION_CASES])
+    reader = _Calibration(model, [trained.train[case] for case in calibration_cases(len(trained.train))])
     output = out.with_name(f".{out.stem}.{os.getpid()}.int8.onnx")
     root = logging.getLogger()
     level = root.level
@@ -271,6 +270,11 @@ def _quantise(trained: Trained, path: Path, out: Path) -> None:
     finally:
         root.setLevel(level)
         output.unlink(missing_ok=True)
+
+
+def calibration_cases(n_cases: int) -> list[int]:
+    """Up to 256 cases from the first to the last: resamples are ordered by class, and every class is to be among them."""
+    return np.linspace(0, n_cases - 1, min(n_cases, CALIBRATION_CASES)).astype(int).tolist()
 
 
 class _Calibration:

@@ -8,7 +8,7 @@ import torch
 
 from ssd_cli.archives.load import load
 from ssd_cli.archives.prepare import Preparation
-from ssd_cli.deployment.export import export_onnx, export_torch, reference
+from ssd_cli.deployment.export import calibration_cases, export_onnx, export_torch, reference
 from ssd_cli.deployment.graph import DeployedPredictor
 from ssd_cli.deployment.runtime import load_model
 from ssd_cli.deployment.trained import find, restore
@@ -145,6 +145,13 @@ def test_eight_bits_and_torch_export(results, tmp_path):
     assert abs(report["int8"]["accuracy"] - report["float"]["accuracy"]) < 0.2
     assert json.loads((tmp_path / "model.onnx.json").read_text())["int8"] == report["int8"]
     assert export_torch(cell, tmp_path / "model.pt2")["float"]["largest_difference"] < 1e-5
+
+
+@pytest.mark.parametrize("n_cases", [1, 2, 255, 256, 257, 500, 511, 512, 767, 30_000])
+def test_calibration_sees_cases_from_all_over_the_training_set(n_cases):
+    cases = calibration_cases(n_cases)
+    assert len(set(cases)) == len(cases) == min(n_cases, 256) and cases[0] == 0 and cases[-1] == n_cases - 1
+    assert max(np.diff(cases), default=1) <= n_cases / 255 + 1  # no class of more cases than that is passed over
 
 
 def test_what_cannot_be_exported_is_said(results):
