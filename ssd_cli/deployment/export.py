@@ -114,14 +114,27 @@ def _beside(path: Path) -> Path:
 
 
 def export_torch(trained: Trained, path: Path) -> dict[str, Any]:
-    """Write the same module by ``torch.export``, for ``torch.export.load``; the report as of `export_onnx`, without latency."""
-    module = _module(trained)
-    program = torch.export.export(module, (_raw_example(trained),), dynamic_shapes=_dynamic(trained), strict=False)
+    """Write the same module by ``torch.export``, for ``torch.export.load``; the report as of `export_onnx`, without latency.
+
+    Raises
+    ------
+    SsdBenchError
+        The module does not compute what the predictor computes; nothing is written.
+    """
+    expected = reference(trained)
+    program = torch.export.export(_module(trained), (_raw_example(trained),), dynamic_shapes=_dynamic(trained), strict=False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    torch.export.save(program, path, extra_files={METADATA_KEY: json.dumps(_about(trained), allow_nan=False)})
-    loaded = torch.export.load(path).module()
-    found = np.concatenate([loaded(torch.from_numpy(series[None])).numpy() for series in _filled(trained)])
-    return {"float": {**_parity(trained, reference(trained), found), "size_bytes": path.stat().st_size}}
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.pt2")
+    try:
+        torch.export.save(program, temporary, extra_files={METADATA_KEY: json.dumps(_about(trained), allow_nan=False)})
+        loaded = torch.export.load(temporary).module()
+        found = np.concatenate([loaded(torch.from_numpy(series[None])).numpy() for series in _filled(trained)])
+        report = {**_parity(trained, expected, found), "size_bytes": temporary.stat().st_size}
+        _refuse_difference(trained, report["largest_difference"])
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return {"float": report}
 
 
 def reference(trained: Trained) -> npt.NDArray[np.float64]:

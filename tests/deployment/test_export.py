@@ -279,9 +279,20 @@ def test_networks_that_are_not_numbers_are_not_exported(own, tmp_path):
     export_onnx(cell, tmp_path / "good.onnx")
     with torch.no_grad():
         next(cell.networks[0].parameters()).fill_(torch.nan)
-    with pytest.raises(SsdBenchError, match=r"^Diverged, single on lite.*: the networks give no probabilities"):
-        export_onnx(cell, tmp_path / "model.onnx")
+    for write, name in ((export_onnx, "model.onnx"), (export_torch, "model.pt2")):
+        with pytest.raises(SsdBenchError, match=r"^Diverged, single on lite.*: the networks give no probabilities"):
+            write(cell, tmp_path / name)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["good.onnx", "good.onnx.json"]
+
+
+@pytest.mark.parametrize(("write", "name"), [(export_onnx, "model.onnx"), (export_torch, "model.pt2")])
+def test_a_file_that_differs_from_the_predictor_leaves_what_was_there(results, tmp_path, monkeypatch, write, name):
+    (tmp_path / name).write_text("an earlier export")
+    cell = trained(results)
+    monkeypatch.setattr("ssd_cli.deployment.export.reference", lambda cell: np.full((len(cell.test), 2), 0.5))
+    with pytest.raises(SsdBenchError, match=r"^ItalyPowerDemand, single .*: the exported graph differs from the predictor by 0"):
+        write(cell, tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == [name] and (tmp_path / name).read_text() == "an earlier export"
 
 
 def test_a_model_that_gives_no_probabilities_is_an_error_not_a_class(own, tmp_path):
