@@ -161,7 +161,7 @@ def _votes(trained: Trained) -> bool:
 
 
 def _module(trained: Trained) -> DeployedPredictor:
-    return DeployedPredictor(trained.preparation, trained.networks, _votes(trained)).eval()
+    return DeployedPredictor(trained.preparation, trained.networks, _votes(trained), trained.any_length).eval()
 
 
 def _graph(trained: Trained) -> onnx.ModelProto:
@@ -184,7 +184,7 @@ def _graph(trained: Trained) -> onnx.ModelProto:
 
 def _dynamic(trained: Trained) -> Any:
     batch = torch.export.Dim("batch")
-    return ({0: batch, 2: torch.export.Dim("time", min=2)} if trained.preparation.unequal else {0: batch},)
+    return ({0: batch, 2: torch.export.Dim("time", min=2)} if trained.any_length else {0: batch},)
 
 
 def _raw_example(trained: Trained) -> torch.Tensor:
@@ -203,7 +203,7 @@ def _about(trained: Trained) -> dict[str, Any]:
         "classes": list(trained.classes),
         "n_channels": trained.train[0].shape[0],
         "n_timepoints": trained.preparation.n_timepoints,
-        "equal_length": not trained.preparation.unequal,
+        "equal_length": not trained.any_length,
         "fill": trained.preparation.imputer.fill.tolist(),
         "preparation": record.identity["preparation"],
         "cell": {name: getattr(record.cell, name) for name in ("dataset", "method", "backbone", "recipe", "resample", "seed")},

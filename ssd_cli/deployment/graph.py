@@ -30,6 +30,8 @@ class DeployedPredictor(nn.Module):
         Frozen.
     vote : bool
         Join by votes rather than by the mean.
+    any_length : bool
+        Take series of any length also where the training series are equally long.
 
     Raises
     ------
@@ -37,15 +39,19 @@ class DeployedPredictor(nn.Module):
         A rule of the preparation cannot be part of a graph.
     """
 
-    def __init__(self, preparation: FittedPreparation, networks: list[Network], vote: bool = False) -> None:
+    def __init__(
+        self, preparation: FittedPreparation, networks: list[Network], vote: bool = False, any_length: bool = False
+    ) -> None:
         super().__init__()
         rules = preparation.preparation
         if len(preparation.imputer.masked):
             raise SsdBenchError("impute=mask cannot be exported.", "Expected linear, mean or forward.")
         if preparation.unequal and rules.length == "noise":
             raise SsdBenchError("length=noise cannot be exported.", "Expected pad, zeros, edge, truncate or resize.")
-        self.length, self.scale = rules.length, rules.scale
-        self.n_timepoints, self.unequal, self.vote = preparation.n_timepoints, preparation.unequal, vote
+        # Series that are not as long as training series of one length get zeros after scaling under every rule but "resize".
+        self.length = rules.length if preparation.unequal or rules.length == "resize" else "zeros"
+        self.scale, self.n_timepoints, self.vote = rules.scale, preparation.n_timepoints, vote
+        self.any_length = preparation.unequal or any_length
         self.branches = nn.ModuleList(_without_marks(network) for network in networks)
         self.masked = any(isinstance(network, MaskedNetwork) for network in networks)
         if preparation.mean is not None and preparation.spread is not None:
@@ -68,7 +74,7 @@ class DeployedPredictor(nn.Module):
     def prepare(self, series: Tensor) -> tuple[Tensor, Tensor | None]:
         """Series of the common length, scaled, and which of their steps are valid, as `FittedPreparation.transform` makes them."""
         x = series.double()  # means and standard deviations of long series lose digits in 32 bits
-        if not self.unequal:
+        if not self.any_length:
             return self._scaled(x, torch.ones_like(x[:1, :1])).float(), None
         if self.length == "resize":
             x = F.interpolate(x, size=self.n_timepoints, mode="linear", align_corners=True)

@@ -48,6 +48,11 @@ class Trained:
     test: list[Series]
     y_test: Ints
 
+    @property
+    def any_length(self) -> bool:
+        """Whether series of another than the common length are to be classified: some of the data are such."""
+        return self.preparation.unequal or any(series.shape[1] != self.preparation.n_timepoints for series in self.test)
+
 
 def find(folder: Path, dataset: str, method: str, backbone: str | None, resample: int | None, seed: int | None) -> CellRecord:
     """The record of the one finished cell that is meant.

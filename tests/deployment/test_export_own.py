@@ -1,0 +1,89 @@
+"""Exports of a dataset of one's own, with what the archives do not have."""
+
+import numpy as np
+import pytest
+import torch
+
+from ssd_cli.deployment.export import export_onnx, export_torch, reference
+from ssd_cli.deployment.runtime import load_model
+from ssd_cli.deployment.trained import find, restore
+from ssd_cli.errors import SsdBenchError
+from ssd_cli.running.execute import Job, execute
+from ssd_cli.running.plan import make_plan
+from ssd_cli.running.suite import Suite
+from tests.cli.helpers import ssd_bench
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """A cell of a dataset of one's own, trained in a second: its function gives the restored cell."""
+
+    def train(name, train, test, **options):
+        base = tmp_path_factory.mktemp(name)
+        (base / name).mkdir()
+        for part, X in (("TRAIN", train), ("TEST", test)):
+            rows = [",".join(map(repr, series[0].tolist())) + f":{case % 2}" for case, series in enumerate(X)]
+            equal = str(len({series.shape[1] for series in X}) == 1).lower()
+            head = [f"@problemName {name}", "@univariate true", f"@equalLength {equal}", "@classLabel true 0 1", "@data"]
+            (base / name / f"{name}_{part}.ts").write_text("\n".join([*head, *rows]) + "\n")
+        suite = Suite(
+            dataset=(name,),
+            method=("single",),
+            backbone=("lite[width=4]",),
+            recipe="smoke",
+            device="cpu",
+            out=base / "out",
+            data_dir=(base,),
+            **options,
+        )
+        (planned,) = make_plan(suite, dry_run=False).cells
+        assert execute(Job(planned, base / "out", data_dirs=(base,)), lambda progress: None).status == "ok"
+        return restore(base / "out", find(base / "out", name, "single", None, None, None), [base])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSD_BENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        yield train
+
+
+def test_a_large_level_does_not_hide_a_small_variation(own, tmp_path):
+    random = np.random.default_rng(0)
+    series = [101325 + np.round(random.normal(0, 0.05, (1, 30)), 2) for _ in range(20)]  # Pa, as a barometer gives them
+    report = export_onnx(own("Barometer", series[:10], series[10:]), tmp_path / "model.onnx")
+    assert report["float"]["largest_difference"] < 1e-5
+
+
+def test_networks_that_are_not_numbers_are_not_exported(own, tmp_path):
+    random = np.random.default_rng(0)
+    series = [random.normal(0, 1, (1, 30)) for _ in range(20)]
+    cell = own("Diverged", series[:10], series[10:])
+    export_onnx(cell, tmp_path / "good.onnx")
+    with torch.no_grad():
+        next(cell.networks[0].parameters()).fill_(torch.nan)
+    for write, name in ((export_onnx, "model.onnx"), (export_torch, "model.pt2")):
+        with pytest.raises(SsdBenchError, match=r"^Diverged, single on lite.*: the networks give no probabilities"):
+            write(cell, tmp_path / name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["good.onnx", "good.onnx.json"]
+
+
+def test_a_model_that_gives_no_probabilities_is_an_error_not_a_class(own, tmp_path):
+    random = np.random.default_rng(0)
+    series = [random.normal(0, 1, (1, 30)) for _ in range(20)]
+    cell = own("Unscaled", series[:10], series[10:], scale="none")
+    export_onnx(cell, tmp_path / "model.onnx")
+    with pytest.raises(SsdBenchError, match="Case 1: the model gives no probabilities"):
+        load_model(tmp_path / "model.onnx").predict_proba([series[0], np.full((1, 30), 1e39)])
+
+
+@pytest.mark.parametrize("length", ["pad", "resize"])
+def test_test_series_of_other_lengths_than_the_training_series(own, tmp_path, length):
+    random = np.random.default_rng(0)
+    train = [random.normal(0, 1, (1, 30)) for _ in range(10)]
+    test = [random.normal(0, 1, (1, n)) for n in (30, 28, 30, 34, 9)]
+    cell = own("Ragged", train, test, length=length)
+    for write, name in ((export_onnx, "model.onnx"), (export_torch, "model.pt2")):
+        assert write(cell, tmp_path / name)["float"]["largest_difference"] < 1e-5
+    rows = [[*map(repr, series[0].tolist()), *[""] * (34 - series.shape[1])] for series in test]
+    (tmp_path / "X.csv").write_text("\n".join(",".join(row) for row in [map(str, range(34)), *rows]) + "\n")
+    done = ssd_bench("predict", tmp_path / "model.onnx", tmp_path / "X.csv")
+    found = [[float(value) for value in line.split(",")[2:]] for line in done.stdout.splitlines()[1:]]
+    np.testing.assert_allclose(found, reference(cell), atol=1e-5)
