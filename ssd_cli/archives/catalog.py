@@ -171,6 +171,8 @@ def select(archives_wanted: Sequence[str] = (), patterns: Sequence[str] = (), da
     known = sorted({*names(), *folders(data_dirs)}) if patterns else []
     for pattern in patterns:
         matches = [name for name in known if fnmatchcase(name, pattern)]
+        if not matches and pattern in folders(data_dirs, whole=False):
+            matches = [pattern]  # whoever reads it says what it lacks
         if not matches:
             is_glob = any(character in pattern for character in "*?[")
             what = f"No dataset matches '{pattern}'." if is_glob else f"Unknown dataset '{check_name(pattern)}'."

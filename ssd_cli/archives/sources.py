@@ -83,12 +83,12 @@ def roots(data_dirs: Sequence[Path] = ()) -> list[Path]:
     return [*own_roots(data_dirs), *([bundled] if bundled else []), aeon_home()]
 
 
-def folders(data_dirs: Sequence[Path] = ()) -> list[str]:
-    """Names of the complete datasets in the user's folders and among aeon's downloads, sorted."""
+def folders(data_dirs: Sequence[Path] = (), whole: bool = True) -> list[str]:
+    """Names of the datasets in the user's folders and among aeon's downloads, sorted; unless `whole`, also of incomplete ones."""
     found: set[str] = set()
     for root in [*own_roots(data_dirs), aeon_home()]:
         if root.is_dir():
-            found.update(entry.name for entry in root.iterdir() if _NAME.fullmatch(entry.name) and _is_complete(entry))
+            found.update(entry.name for entry in root.iterdir() if _NAME.fullmatch(entry.name) and _is_dataset(entry, whole))
     return sorted(found)
 
 
@@ -132,8 +132,8 @@ def source_in(folder: Path, name: str) -> Source | None:
     return None
 
 
-def _is_complete(folder: Path) -> bool:
+def _is_dataset(folder: Path, whole: bool) -> bool:
+    enough = all if whole else any
     return any(
-        (folder / f"{folder.name}_TRAIN{extension}").is_file() and (folder / f"{folder.name}_TEST{extension}").is_file()
-        for extension in EXTENSIONS
+        enough((folder / f"{folder.name}_{part}{extension}").is_file() for part in ("TRAIN", "TEST")) for extension in EXTENSIONS
     )

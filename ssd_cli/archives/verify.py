@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,8 +11,8 @@ from ssd_cli.archives.check import check_size
 from ssd_cli.archives.dataset import Dataset, digest_of_parts
 from ssd_cli.archives.read import read_source
 from ssd_cli.archives.receipt import Receipt
-from ssd_cli.archives.sources import Source
-from ssd_cli.errors import SsdBenchError
+from ssd_cli.archives.sources import Source, locate
+from ssd_cli.errors import MisuseError, SsdBenchError
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,19 @@ def verify(name: str, source: Source) -> Finding:
             else:
                 wrong.append(f"{what[0].upper()}{what[1:]} (digest {plain_digest(dataset)}, expected {known}).")
     return Finding(name, source.folder, wrong, checked, note, dataset.digest)
+
+
+def verify_named(name: str, data_dirs: Sequence[Path] = ()) -> Finding | None:
+    """Find a dataset and verify it; None where it is absent. An incomplete folder, or one that cannot be read, is a finding too."""
+    try:
+        source = locate(name, data_dirs)
+        return None if source is None else verify(name, source)
+    except MisuseError:  # of the command, not of the dataset
+        raise
+    except SsdBenchError as error:
+        return Finding(name, Path(name), [f"{error.what} {error.expected}".strip()])
+    except OSError as error:
+        return Finding(name, Path(name), [f"{error.filename or name} cannot be read: {error.strerror or error}."])
 
 
 def plain_digest(dataset: Dataset) -> str:

@@ -84,19 +84,18 @@ def verify(
 ) -> None:
     """Check checksums, shapes, class counts and digests; name what is wrong with which file."""
     from ssd_cli.archives import catalog
-    from ssd_cli.archives.sources import folders, locate
-    from ssd_cli.archives.verify import verify as verify_one
+    from ssd_cli.archives.sources import folders
+    from ssd_cli.archives.verify import verify_named
 
-    here = [*folders(data_dir or []), *catalog.archives()["bundled"]]
+    here = [*folders(data_dir or [], whole=False), *catalog.archives()["bundled"]]
     wanted = _chosen(archive, names, data_dir or []) if archive or names else sorted(set(here))
     rows, absent, n_wrong = [], [], 0
     for name in wanted:
-        source = locate(name, data_dir or [])
-        if source is None:
+        finding = verify_named(name, data_dir or [])
+        if finding is None:
             absent.append(name)
             rows.append((name, "ABSENT", ""))
             continue
-        finding = verify_one(name, source)
         n_wrong += bool(finding.wrong)
         rows.append((name, "WRONG" if finding.wrong else "ok", ", ".join(finding.checked) or "format only"))
         for text in finding.wrong:

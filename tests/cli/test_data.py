@@ -114,6 +114,25 @@ def test_wrong_files_are_named(machine, tmp_path):
     assert "2 datasets: 1 ok, 0 wrong, 1 absent." in done.stdout
 
 
+def test_an_incomplete_folder_is_named_and_the_others_are_verified(machine, tmp_path):
+    for name in ("Half", "Whole", "GunPoint"):
+        (tmp_path / "mine" / name).mkdir(parents=True)
+        (tmp_path / "mine" / name / f"{name}_TRAIN.ts").write_text(TRAIN)
+    (tmp_path / "mine" / "Whole" / "Whole_TEST.ts").write_text(TEST)
+    where = ("--data-dir", tmp_path / "mine")
+    lacks = f"{tmp_path}/mine/Half holds Half_TRAIN.ts but no Half_TEST.ts"
+    for arguments, counts in (
+        (("Half", "Whole"), "2 datasets: 1 ok, 1 wrong."),
+        ((), "9 datasets: 7 ok, 2 wrong."),  # the seven that come with aeon, of which one is half, and two more
+    ):
+        done = ssd_bench("data", "verify", *arguments, *where, **machine())
+        assert done.returncode == 1 and lacks in done.stderr and counts in done.stdout, done.stdout + done.stderr
+    for arguments in (("data", "info", "Half"), ("run", "--dataset", "Half", "--method", "single", "--out", tmp_path / "out")):
+        assert lacks in failing(*arguments, *where, code=1, **machine())
+    assert lacks in failing("data", "bundle", tmp_path / "all.zip", "--dataset", "Half", *where, code=1, **machine())
+    assert "does not exist" in failing("data", "verify", "--archive", "ucr", "--data-dir", "nowhere", code=2, **machine())
+
+
 def test_info(machine, tmp_path):
     shown = ok("data", "info", "GunPoint", **machine()).stdout
     for piece in ("50 training, 150 test", "z-normalised", "https://zenodo.org/records/11191244", "█"):
