@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from ssd_cli.archives import catalog
 from ssd_cli.archives.receipt import Receipt, parse_receipt, receipt_name
@@ -141,8 +141,9 @@ def origin(mirror: str | None = None, transport: Transport | None = None) -> Ori
     mirror = mirror or os.environ.get("SSD_BENCH_MIRROR")
     if not mirror:
         return Zenodo(transport)
-    if urlsplit(mirror).scheme in ("http", "https"):
-        return WebMirror(transport, mirror)
+    address = _web_address(mirror)
+    if address is not None:
+        return WebMirror(transport, address)
     if Path(mirror).expanduser().is_dir():
         return FolderMirror(transport, Path(mirror).expanduser())
     raise MisuseError(
@@ -153,6 +154,16 @@ def origin(mirror: str | None = None, transport: Transport | None = None) -> Ori
 def offline() -> bool:
     """Whether ``$SSD_BENCH_OFFLINE`` forbids the network."""
     return os.environ.get("SSD_BENCH_OFFLINE", "") not in ("", "0")
+
+
+def _web_address(text: str) -> str | None:
+    """A web address with what it may not hold (blanks, letters beyond ASCII) quoted, or None where the text is none."""
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and parts.hostname is not None and (parts.port is None or parts.port > 0)
+    except ValueError:  # brackets without an address, a port that is no number
+        return None
+    return urlunsplit(parts._replace(path=quote(parts.path, safe="/%:@!$&'()*+,;=~"))) if usable else None
 
 
 def _remote_file(item: Any) -> RemoteFile | None:
@@ -166,13 +177,14 @@ def _remote_file(item: Any) -> RemoteFile | None:
     )
     if not isinstance(name, str) or not isinstance(url, str) or Path(name).name != name or "\\" in name or not name.isprintable():
         return None
-    if urlsplit(url).scheme not in ("http", "https"):
+    address = _web_address(url)
+    if address is None:
         return None
     size, checksum = item.get("size", item.get("filesize")), str(item.get("checksum", "")).lower()
     md5 = re.fullmatch(r"(?:md5:)?([0-9a-f]{32})", checksum)
     if not isinstance(size, int) or size < 0 or md5 is None:
         raise TransferError(f"The record gives no size or MD5 of {ascii(name)[1:-1]}.", "Expected both, to check what arrives.")
-    return RemoteFile(name, url, size, md5[1])
+    return RemoteFile(name, address, size, md5[1])
 
 
 def _listed(names: dict[str, RemoteFile]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ssd_cli.archives.formats.common import csv_rows
 from ssd_cli.archives.place import place
 from ssd_cli.archives.read import read_part
 from ssd_cli.archives.sources import EXTENSIONS
@@ -111,8 +112,7 @@ def fetch_monster(name: str, fold: int, root: Path, force: bool = False) -> str:
 
 def _split_groups(name: str, groups: Path, folder: Path) -> None:
     """Write the two files of subjects that a dataset's folder has; their rows are checked when they are read."""
-    with groups.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-        header, *rows = [*csv.reader(file)] or [[]]
+    header, *rows = csv_rows(groups) or [[]]
     if header != _GROUP_COLUMNS:
         raise SsdBenchError(f"{groups}, line 1: the columns are {','.join(header)}.", f"Expected {','.join(_GROUP_COLUMNS)}.")
     for line, row in enumerate(rows, start=2):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 
 from ssd_cli.archives import catalog
 from ssd_cli.archives.dataset import Dataset, Groups, Part, make_dataset
+from ssd_cli.archives.formats.common import csv_rows, whole_number
 from ssd_cli.archives.scan import malformed, scan
 from ssd_cli.archives.sources import EXTENSIONS, Source
 from ssd_cli.errors import SsdBenchError
@@ -56,8 +56,9 @@ def read_part(path: Path, subjects: Path | None = None, equal_length: bool | Non
     missing_label : str, optional
         Stands for every label where a ``.npz``, ``.csv`` or ``.parquet`` has none; by default that is an error.
     """
-    labels = {"missing_label": missing_label} if path.suffix in (".npz", ".csv", ".parquet") else {}
-    part = _reader(path.suffix)(path, equal_length, **labels)
+    extension = path.suffix.lower()
+    labels = {"missing_label": missing_label} if extension in (".npz", ".csv", ".parquet") else {}
+    part = _reader(extension)(path, equal_length, **labels)
     for case, series in enumerate(part.X):
         if np.isinf(series).any():
             raise SsdBenchError(f"{path}, case {case}: a value is infinite or too large for a 64-bit number.")
@@ -104,8 +105,7 @@ def _read_ts(path: Path, equal_length: bool | None) -> Part:
 
 def _read_subjects(path: Path, y: np.ndarray) -> Groups:
     """The subject of every case, checked against the labels of the data."""
-    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-        rows = list(csv.reader(file))
+    rows = csv_rows(path)
     if not rows or rows[0] != _SUBJECT_COLUMNS:
         raise malformed(path, 1, f"the columns are {','.join(rows[0]) if rows else 'missing'}", "Expected row,subject,label.")
     groups = []
@@ -113,11 +113,12 @@ def _read_subjects(path: Path, y: np.ndarray) -> Groups:
         case = line - 2
         if case >= len(y):
             raise malformed(path, line, f"more rows than the {len(y)} cases of the data")
-        if len(row) != 3 or row[0] != str(case) or not (row[1].isascii() and row[1].isdecimal()):
+        subject = whole_number(row[1]) if len(row) == 3 and row[0] == str(case) else None
+        if subject is None:
             raise malformed(path, line, f"'{ascii(','.join(row)[:40])[1:-1]}'", f"Expected {case},<whole number>,{y[case]}.")
         if row[2].strip().lower() != y[case].lower():
             raise malformed(path, line, f"label {ascii(row[2])[1:-1]}", f"The case has the label {y[case]} in the data.")
-        groups.append(int(row[1]))
+        groups.append(subject)
     if len(groups) != len(y):
         raise malformed(path, len(rows), f"the file ends after {len(groups)} rows", f"The data have {len(y)} cases.")
     return np.array(groups, dtype=np.int64)

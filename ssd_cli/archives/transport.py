@@ -235,6 +235,8 @@ class Transport:
                     "Mind the clock and the certificates of this machine, and any proxy in between.",
                 ) from error
             raise _Temporary(str(error.reason), resolved=not isinstance(error.reason, socket.gaierror)) from error
+        except (http.client.InvalidURL, UnicodeError) as error:
+            raise TransferError(f"{ascii(url)[1:-1]} is no address of the web: {error}.", "", "Name another --mirror.") from error
         except (http.client.HTTPException, ConnectionError, TimeoutError, ssl.SSLError) as error:
             raise _Temporary(f"{type(error).__name__}: {error}") from error
 

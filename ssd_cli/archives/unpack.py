@@ -70,7 +70,7 @@ def extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> No
 def _check(path: Path, info: zipfile.ZipInfo) -> None:
     name = PurePosixPath(info.orig_filename.replace("\\", "/"))
     mode = info.external_attr >> 16
-    if name.is_absolute() or ".." in name.parts or ":" in name.parts[0] or "\0" in info.orig_filename:
+    if name.is_absolute() or ".." in name.parts or ":" in "".join(name.parts[:1]) or "\0" in info.orig_filename:
         what = "would be written outside"
     elif stat.S_ISLNK(mode) or (mode and stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR)):
         what = "is a link or a device"

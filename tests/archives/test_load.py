@@ -135,6 +135,9 @@ def test_subjects_are_read_and_enter_the_digest(write_problem):
         ("row,subject,label\n0,7,a\n1,7\n2,9,a\n", 3),
         ("row,subject,label\n0,7,a\n1,7,b\n", 3),  # too few rows
         ("row,subject,label\n0,7,a\n1,7,b\n2,9,a\n3,9,a\n", 5),  # too many
+        ("row,subject,label\n0,7,a\n1,9223372036854775808,b\n2,9,a\n", 3),
+        (f"row,subject,label\n0,7,a\n1,{'9' * 5000},b\n2,9,a\n", 3),
+        (f'row,subject,label\n0,7,a\n1,"7,b\n2,9,a\n{"x" * 200_000}', 5),
     ],
 )
 def test_subjects_that_do_not_fit_the_data_name_the_line(write_problem, text, line):

@@ -85,8 +85,24 @@ def test_which_origin_is_meant(tmp_path, monkeypatch):
     assert isinstance(origin(), Zenodo) and isinstance(origin("https://x.org/a"), WebMirror)
     monkeypatch.setenv("SSD_BENCH_MIRROR", str(tmp_path))
     assert isinstance(origin(), FolderMirror)
-    with pytest.raises(MisuseError, match="neither"):
-        origin("ftp://x.org")
+    for wrong in ("ftp://x.org", "http://[bad", "http://", "http://host:port/x"):
+        with pytest.raises(MisuseError, match="neither"):
+            origin(wrong)
+
+
+def test_the_address_of_a_mirror_may_hold_blanks_and_letters_beyond_ascii(archive, root, tmp_path):
+    mirror = _mirror(archive, root, tmp_path)
+    for path in (mirror / "WISDM").iterdir():
+        archive.statics[f"/d%C3%A4t%C3%A4%20x/WISDM/{path.name}"] = path.read_bytes()
+    for number, name in enumerate(("dätä x", "d%C3%A4t%C3%A4%20x")):
+        assert fetch_one("WISDM", tmp_path / str(number), origin(f"{archive.url}/{name}", quick()))
+
+
+@pytest.mark.parametrize("url", ["http://[bad", "http://127.0.0.1:port/x", "http://127.0.0.1:9/x?ä"])
+def test_a_record_with_an_address_that_is_none_is_an_error(archive, root, url):
+    archive.edit = lambda document: {"files": [{**file, "links": {"self": url}} for file in document["files"]]}
+    with pytest.raises(SsdBenchError, match=r"holds no WISDM_TRAIN|is no address"):
+        fetch_one("WISDM", root, zenodo(archive))
 
 
 def test_offline_never_asks(archive, monkeypatch):

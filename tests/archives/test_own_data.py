@@ -145,6 +145,10 @@ HOSTILE = {
     "a file outside in the receipt": (_another_file, "is no file of GunPoint"),
     "a path outside": (lambda members: members.update({"../x": b"x"}), "would be written outside"),
     "a missing file": (lambda members: members.pop("GunPoint/GunPoint_TEST.ts"), "lacks GunPoint/GunPoint_TEST.ts"),
+    "a member without a name": (
+        lambda members: members.update({"./": b"", ".": b"", "GunPoint/GunPoint_TEST.ts": b"x"}),
+        "bytes, not",
+    ),
     "no receipt": (lambda members: members.pop("GunPoint/GunPoint_checksums.json"), "is no bundle"),
     "a receipt that is none": (lambda members: members.update({"GunPoint/GunPoint_checksums.json": b"{"}), "is damaged"),
 }
@@ -198,6 +202,7 @@ def test_a_dataset_of_the_users_own_is_added_with_its_subjects(files, tmp_path):
         ("test,0,9,b", "tset,0,9,b", "line 4: 'tset"),
         ("train,1,7,b", "train,1,7,a", "subjects_train.csv, line 3: label a"),
         ("train,2,8,a\n", "", "ends after 2 rows"),
+        ("test,0,9,b", 'test,0,"9,b' + "x" * 200_000, "g.csv, line 4: not comma-separated text"),
     ],
 )
 def test_subjects_that_do_not_fit_add_nothing(files, tmp_path, old, new, piece):
@@ -251,6 +256,13 @@ def test_what_a_failed_attempt_left_never_stands_for_the_new_files(files, tmp_pa
     np.savez(tmp_path / "new.npz", X=X, y=y)
     own.add("Mine", tmp_path / "new.npz", tmp_path / "new.npz", None, tmp_path / "root")
     assert np.array_equal(np.stack(load("Mine", [tmp_path / "root"]).train.X)[:, 0], X)
+
+
+def test_the_case_of_an_extension_is_not_told_apart(files, tmp_path):
+    for name in ("a", "b"):
+        (files / f"{name}.ts").rename(files / f"{name}.TS")
+    own.add("Mine", files / "a.TS", files / "b.TS", None, tmp_path / "root")
+    assert load("Mine", [tmp_path / "root"]).train.n_cases == 3
 
 
 @pytest.mark.parametrize("force", [False, True])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import re
 from collections.abc import Sequence
@@ -12,6 +13,9 @@ import numpy as np
 from ssd_cli.archives.dataset import Labels, Series
 from ssd_cli.archives.scan import malformed
 from ssd_cli.errors import SsdBenchError
+
+MOST = 2**63 - 1
+"""The largest whole number that an array of int64 holds."""
 
 _VALUE = re.compile(r"\s*(?:[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|\?|[nN][aA][nN]|)\s*", re.ASCII)
 
@@ -72,6 +76,29 @@ def as_labels(values: np.ndarray | Sequence[object], where: str) -> Labels:
             raise SsdBenchError(f"{where}, case {case}: the label is {shown(repr(value))}.", "Expected a text or a whole number.")
         labels.append(text)
     return np.array(labels)
+
+
+def csv_rows(path: Path) -> list[list[str]]:
+    """The rows of a comma-separated text, header included.
+
+    Raises
+    ------
+    SsdBenchError
+        A quote is not closed, or the text is otherwise not comma-separated.
+    """
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        reader = csv.reader(file, strict=True)
+        try:
+            return list(reader)
+        except csv.Error as error:
+            raise malformed(path, reader.line_num, f"not comma-separated text ({error})") from error
+
+
+def whole_number(text: str) -> int | None:
+    """The whole number, from 0 to `MOST`, that a text stands for; None where it stands for none."""
+    if not (text.isascii() and text.isdecimal()) or len(text) > len(str(MOST)) or int(text) > MOST:
+        return None
+    return int(text)
 
 
 def shown(text: str) -> str:

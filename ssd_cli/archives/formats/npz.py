@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ssd_cli.archives.dataset import Part
-from ssd_cli.archives.formats.common import as_labels
+from ssd_cli.archives.formats.common import MOST, as_labels
 from ssd_cli.errors import SsdBenchError
 
 _EXPECTED = (
@@ -46,6 +46,8 @@ def read(path: Path, equal_length: bool | None = None, missing_label: str | None
     lengths = arrays.get("lengths", np.full(len(X), X.shape[2]))
     if lengths.min() < 1 or lengths.max() > X.shape[2]:
         raise SsdBenchError(f"{path}: lengths go from {lengths.min()} to {lengths.max()}.", f"Expected 1 to {X.shape[2]}.")
+    if "groups" in arrays and arrays["groups"].max() > MOST:
+        raise SsdBenchError(f"{path}: a group is {arrays['groups'].max()}.", "Expected whole numbers below 2^63.")
     X = X.astype(np.float64, copy=False)
     series = [np.ascontiguousarray(case[:, :length]) for case, length in zip(X, lengths.tolist(), strict=True)]
     groups = arrays["groups"].astype(np.int64) if "groups" in arrays else None

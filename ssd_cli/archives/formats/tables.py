@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from ssd_cli.archives.dataset import Groups, Part, Series
-from ssd_cli.archives.formats.common import as_labels, number, shown, without_filling
+from ssd_cli.archives.formats.common import MOST, as_labels, number, shown, whole_number, without_filling
 from ssd_cli.archives.scan import malformed
 from ssd_cli.errors import SsdBenchError
 
 _TEXTS = ("label", "subject", "case", "step", "channel")
-_STEP = re.compile(r"(?:(.*)_)?(\d+)", re.ASCII)
+_STEP = re.compile(r"(?:(.*)_)?(\d{1,9})", re.ASCII)
 _EXPECTED = (
     "Expected label and one column a step (0, 1, ... or x_0, x_1, ..., y_0, ...), or case, step, label and one column a channel, "
     "or case, channel, step, label, value."
@@ -204,6 +204,7 @@ def _groups(table: _Table, rows: Sequence[int] | range) -> Groups | None:
 
 
 def _whole(table: _Table, row: int, column: str, value: object) -> int:
-    if isinstance(value, int) or (isinstance(value, str) and value.isascii() and value.isdecimal()):
-        return int(value)
-    raise table.wrong(row, f"the {column} is '{shown(str(value))}'", "Expected a whole number.")
+    whole = value if isinstance(value, int) else whole_number(value) if isinstance(value, str) else None
+    if whole is None or abs(whole) > MOST:
+        raise table.wrong(row, f"the {column} is '{shown(str(value))}'", "Expected a whole number below 2^63.")
+    return whole
