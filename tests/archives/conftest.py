@@ -35,6 +35,15 @@ def write_problem(tmp_path):
 
 
 @pytest.fixture
+def files(tmp_path):
+    """Two parts and a file of subjects, as a user has them."""
+    (tmp_path / "a.ts").write_text(TRAIN)
+    (tmp_path / "b.ts").write_text(TEST)
+    (tmp_path / "g.csv").write_text("part,row,subject,label\ntrain,0,7,a\ntrain,1,7,b\ntest,0,9,b\ntrain,2,8,a\ntest,1,9,a\n")
+    return tmp_path
+
+
+@pytest.fixture
 def archive(monkeypatch):
     """The server that speaks Zenodo's API, with WISDM; the environment names it in Zenodo's place."""
     from .remote import LONG, RECORD

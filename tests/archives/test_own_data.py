@@ -17,7 +17,7 @@ from ssd_cli.archives.sources import bundled_root, locate
 from ssd_cli.archives.verify import verify
 from ssd_cli.errors import MisuseError, SsdBenchError
 
-from .conftest import TEST, TRAIN
+from .conftest import TEST
 
 
 @pytest.fixture
@@ -176,14 +176,6 @@ def test_a_bundle_that_was_cut_is_refused(placed, tmp_path):
 # --- the user's own
 
 
-@pytest.fixture
-def files(tmp_path):
-    (tmp_path / "a.ts").write_text(TRAIN)
-    (tmp_path / "b.ts").write_text(TEST)
-    (tmp_path / "g.csv").write_text("part,row,subject,label\ntrain,0,7,a\ntrain,1,7,b\ntest,0,9,b\ntrain,2,8,a\ntest,1,9,a\n")
-    return tmp_path
-
-
 def test_a_dataset_of_the_users_own_is_added_with_its_subjects(files, tmp_path):
     own.add("Mine", files / "a.ts", files / "b.ts", files / "g.csv", tmp_path / "root")
     dataset = load("Mine", [tmp_path / "root"])
@@ -248,65 +240,8 @@ def test_monster_without_its_library_says_what_to_install(tmp_path, monkeypatch)
         own.fetch_monster("WISDM", 0, tmp_path / "root")
 
 
-def test_what_a_failed_attempt_left_never_stands_for_the_new_files(files, tmp_path):
-    (tmp_path / "bad.csv").write_text("subject,row\n")
-    with pytest.raises(SsdBenchError, match="line 1: the columns"):
-        own.add("Mine", files / "a.ts", files / "b.ts", tmp_path / "bad.csv", tmp_path / "root")
-    X, y = np.arange(8.0).reshape(4, 2), np.array(["a", "b", "a", "b"])
-    np.savez(tmp_path / "new.npz", X=X, y=y)
-    own.add("Mine", tmp_path / "new.npz", tmp_path / "new.npz", None, tmp_path / "root")
-    assert np.array_equal(np.stack(load("Mine", [tmp_path / "root"]).train.X)[:, 0], X)
-
-
 def test_the_case_of_an_extension_is_not_told_apart(files, tmp_path):
     for name in ("a", "b"):
         (files / f"{name}.ts").rename(files / f"{name}.TS")
     own.add("Mine", files / "a.TS", files / "b.TS", None, tmp_path / "root")
     assert load("Mine", [tmp_path / "root"]).train.n_cases == 3
-
-
-@pytest.mark.parametrize("force", [False, True])
-def test_other_files_in_the_folder_of_the_name_stay(files, tmp_path, force):
-    folder = tmp_path / "root" / "Watch"
-    (folder / "figures").mkdir(parents=True)
-    for name, content in (("raw_train.ts", TRAIN), ("raw_test.ts", TEST), ("notes.txt", "mine"), ("figures/a.svg", "<svg/>")):
-        (folder / name).write_text(content)
-    own.add("Watch", folder / "raw_train.ts", folder / "raw_test.ts", None, tmp_path / "root")
-    if force:
-        own.add("Watch", files / "b.ts", files / "a.ts", None, tmp_path / "root", force=True)
-    assert load("Watch", [tmp_path / "root"]).train.n_cases == (2 if force else 3)
-    assert (folder / "notes.txt").read_text() == "mine" and (folder / "figures" / "a.svg").read_text() == "<svg/>"
-    assert (folder / "raw_train.ts").read_text() == TRAIN and (folder / "raw_test.ts").read_text() == TEST
-    assert {path.name for path in (tmp_path / "root" / ".ssd-bench").iterdir()} == {".locks"}
-
-
-@pytest.mark.parametrize("name", ["Watch_TRAIN.csv", "Watch_TRAIN.ts", "Watch_subjects_train.csv"])
-def test_half_a_dataset_of_the_users_own_is_not_replaced_without_asking(files, tmp_path, name):
-    folder = tmp_path / "root" / "Watch"
-    folder.mkdir(parents=True)
-    (folder / name).write_text("all that there is")
-    with pytest.raises(SsdBenchError, match=rf"Watch holds {name}, but not a whole dataset") as caught:
-        own.add("Watch", files / "a.ts", files / "b.ts", None, tmp_path / "root")
-    assert "--force" in caught.value.remedy and (folder / name).read_text() == "all that there is"
-    own.add("Watch", files / "a.ts", files / "b.ts", None, tmp_path / "root", force=True)
-    assert load("Watch", [tmp_path / "root"]).train.n_cases == 3
-
-
-def test_a_link_in_the_place_of_the_name_is_replaced_and_what_it_leads_to_stays(files, tmp_path):
-    (tmp_path / "root").mkdir()
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere" / "notes.txt").write_text("mine")
-    (tmp_path / "root" / "Watch").symlink_to(tmp_path / "elsewhere")
-    (tmp_path / "root" / "File").write_text("mine")
-    own.add("Watch", files / "a.ts", files / "b.ts", None, tmp_path / "root")
-    assert (tmp_path / "elsewhere" / "notes.txt").read_text() == "mine" and _found(tmp_path / "root", "Watch").wrong == []
-    with pytest.raises(SsdBenchError, match="File is a file"):
-        own.add("File", files / "a.ts", files / "b.ts", None, tmp_path / "root")
-    assert (tmp_path / "root" / "File").read_text() == "mine"
-
-
-def test_no_name_of_a_dataset_is_that_of_the_folder_of_locks(files, tmp_path):
-    own.add("more", files / "a.ts", files / "b.ts", None, tmp_path / "root")
-    locks = set((tmp_path / "root" / ".ssd-bench").rglob("more.lock"))
-    own.add("locks", files / "a.ts", files / "b.ts", None, tmp_path / "root")
-    assert locks and set((tmp_path / "root" / ".ssd-bench").rglob("more.lock")) == locks
