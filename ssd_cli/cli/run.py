@@ -231,7 +231,8 @@ def _every_cell(plan: Plan) -> tuple[list[str], list[tuple[Any, ...]]]:
     rows = []
     for planned in plan.cells:
         cell, state = planned.cell, plan.done.get(planned.key, "to do")
-        costs = ("", "") if planned.key in plan.done else (duration(planned.cost), duration(planned.alone))
+        known = ("–", "–") if planned.work is None else (duration(planned.cost), duration(planned.alone))
+        costs = ("", "") if planned.key in plan.done else known
         rows.append((cell.dataset, cell.method, cell.backbone, cell.resample, cell.seed, state, *costs))
     return header, rows
 

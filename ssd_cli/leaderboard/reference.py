@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ssd_cli.errors import SsdBenchError
+from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.leaderboard.collect import Cells
 from ssd_cli.store import atomic
 from ssd_cli.store.record import CellRecord
@@ -51,18 +51,20 @@ def write_reference(frame: pd.DataFrame, folder: Path, command: str) -> list[Pat
 
     Raises
     ------
+    MisuseError
+        Fewer than `LEAST_SEEDS` seeds of some group, or unequal resamples of them.
     SsdBenchError
-        Fewer than `LEAST_SEEDS` seeds of some group, or unequal resamples of them, or the folder cannot be written.
+        The folder cannot be written.
     """
     for (dataset, method, *_), group in frame.groupby(KEY[:4], observed=True):
         if group["seed"].nunique() < LEAST_SEEDS:
-            raise SsdBenchError(
+            raise MisuseError(
                 f"A reference needs at least {LEAST_SEEDS} seeds: {method} on {dataset} has {group['seed'].nunique()}.",
                 "Expected at least ten, from which the spread of an unchanged program is known.",
                 "Run it again with --seeds 10, into the same folder.",
             )
         if unequal(group):
-            raise SsdBenchError(
+            raise MisuseError(
                 f"A reference needs the same resamples of every seed: {method} on {dataset} lacks some of them.",
                 "Expected every seed with every resample.",
                 "Run the same 'ssd-bench run' command again to complete them.",
@@ -88,14 +90,16 @@ def read_reference(folder: Path) -> pd.DataFrame:
 
     Raises
     ------
+    MisuseError
+        No reference there.
     SsdBenchError
-        No reference there, or one that is not readable.
+        One that is not readable.
     """
     import pandas as pd
 
     path = folder / CELLS
     if not path.is_file():
-        raise SsdBenchError(
+        raise MisuseError(
             f"There is no reference in {folder}.",
             f"Expected {CELLS} there.",
             "Write one with: ssd-bench check DIR --reference … --update",

@@ -182,11 +182,11 @@ def test_github_gets_annotations_and_a_summary(reference, tmp_path, capsys, monk
 
 def test_bad_references_and_rates_are_errors(reference, tmp_path):
     new = cells(tmp_path / "new", (20,))
-    with pytest.raises(SsdBenchError, match="no reference"):
+    with pytest.raises(MisuseError, match="no reference"):  # not the exit code of a fallen accuracy
         check(new, tmp_path / "absent")
     with pytest.raises(MisuseError, match="false-alarm rate"):
         check(new, reference, alpha=0.9)
-    with pytest.raises(SsdBenchError, match=r"at least 3 seeds.* has 1"):
+    with pytest.raises(MisuseError, match=r"at least 3 seeds.* has 1"):
         check(cells(tmp_path / "one", (0,)), tmp_path / "thin", update=True)
     assert not (tmp_path / "thin").exists()
     stored = (reference / "cells.csv").read_text().splitlines()
