@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ssd_cli.cli.beside import Others, Published, beside
 from ssd_cli.cli.console import say, warn
 from ssd_cli.errors import MisuseError
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from ssd_cli.leaderboard.compare import Comparison
-    from ssd_cli.leaderboard.external import External
 
 _MANY_PAIRS = 10
 """Up to as many pairs, those of five methods, are shown; more are read in the file."""
@@ -59,17 +59,8 @@ def compare(
             help="Also draw the multi-comparison matrix, accuracy against cost, the leader against all, boxes of differences.",
         ),
     ] = False,
-    published: Annotated[
-        str | None,
-        typer.Option(
-            "--published",
-            metavar="NAME,...",
-            help="Put published accuracies beside them: inceptiontime, resnet, rocket, …; aeon:HC2 and the like are fetched.",
-        ),
-    ] = None,
-    others: Annotated[
-        list[Path] | None, typer.Option("--with", help="Results of another tool: a tsml folder, or a CSV 'dataset,method,…'.")
-    ] = None,
+    published: Published = None,
+    others: Others = None,
     deployed: Annotated[
         list[Path] | None,
         typer.Option(
@@ -83,26 +74,18 @@ def compare(
     ] = None,
 ) -> None:
     """Rank the methods, test every pair, and write tables (CSV, Markdown, LaTeX) and a critical-difference diagram."""
-    from ssd_cli.cli.reference_results import fetch
     from ssd_cli.leaderboard.compare import compare as compare_folders
     from ssd_cli.leaderboard.diagram import write_figures
     from ssd_cli.leaderboard.figures import check_formats, left_over, write_all
-    from ssd_cli.leaderboard.foreign import foreign
     from ssd_cli.leaderboard.publish import write_published
-    from ssd_cli.leaderboard.published import published as load
     from ssd_cli.leaderboard.table import write_csv
 
     chosen = tuple(part.strip() for part in formats.split(","))
     check_formats(chosen)
-    known = [name.strip() for name in (published or "").split(",") if name.strip()]
-    if not folders and not known and not others:
+    externals = beside(published, others)
+    if not folders and externals is None:
         raise MisuseError("There is nothing to compare.", "Expected a folder of results, --published names, or --with a file.")
-
-    def externals(resamples: set[int]) -> list[External]:
-        return [*load(known, resamples, fetch), *(one for path in others or [] for one in foreign(path, resamples))]
-
-    beside = externals if known or others else None
-    comparison = compare_folders(folders or [], missing, alpha, _announce, convention=convention, rope=rope, externals=beside)
+    comparison = compare_folders(folders or [], missing, alpha, _announce, convention=convention, rope=rope, externals=externals)
     if deployed:
         from ssd_cli.leaderboard.deployed import with_deployed
 

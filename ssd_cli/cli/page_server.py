@@ -10,7 +10,7 @@ from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ssd_cli import __version__
 from ssd_cli.cli.report import facts
@@ -19,14 +19,17 @@ from ssd_cli.leaderboard.page.assemble import assemble
 from ssd_cli.leaderboard.page.data import payload
 from ssd_cli.leaderboard.page.details import Reader
 
+if TYPE_CHECKING:
+    from ssd_cli.leaderboard.external import Externals
+
 HOST = "127.0.0.1"
 
 _REST = 4.0
 """After the data were made they are given out again for this many times as long as the making took: at most a fifth of one core."""
 
 
-def open_server(folders: list[Path], port: int, title: str) -> ThreadingHTTPServer:
-    """A server that listens on the loopback interface; 0 takes a free port.
+def open_server(folders: list[Path], port: int, title: str, externals: Externals | None = None) -> ThreadingHTTPServer:
+    """A server that listens on the loopback interface; 0 takes a free port. Results of others stand beside those of the folders.
 
     Raises
     ------
@@ -34,7 +37,7 @@ def open_server(folders: list[Path], port: int, title: str) -> ThreadingHTTPServ
         If the port is taken or forbidden.
     """
     try:
-        return _Server((HOST, port), partial(_Handler, assemble(title, None), Source(folders)))
+        return _Server((HOST, port), partial(_Handler, assemble(title, None), Source(folders, externals)))
     except OSError as error:
         raise MisuseError(
             f"Cannot listen on port {port}: {error.strerror}.", "", "Choose another one with --port, or --port 0."
@@ -47,10 +50,12 @@ class Source:
     Parameters
     ----------
     folders : list of Path
+    externals : callable, optional
+        Results of others; see `payload`.
     """
 
-    def __init__(self, folders: list[Path]) -> None:
-        self._folders = folders
+    def __init__(self, folders: list[Path], externals: Externals | None = None) -> None:
+        self._folders, self._externals = folders, externals
         self._reader = Reader()
         self._lock = threading.Lock()
         self._content, self._mark = b"", ""
@@ -73,7 +78,7 @@ class Source:
 
     def _renew(self) -> None:
         header = {"version": __version__, "progress": _progress(self._folders)}  # no time: what did not change is not sent again
-        self._content = payload(self._folders, facts, reader=self._reader, about=header)
+        self._content = payload(self._folders, facts, reader=self._reader, about=header, externals=self._externals)
         self._mark = f'"{hashlib.sha256(self._content).hexdigest()[:32]}"'
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ssd_cli import __version__
+from ssd_cli.cli.beside import Others, Published, beside
 from ssd_cli.cli.console import say, warn
 
 _MANY_RECORDS = 2000  # about two seconds
@@ -19,13 +20,15 @@ def report(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Output folders of 'ssd-bench run'.", show_default=False)],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The file. [default: report.html, inside the first DIR]")] = None,
     title: Annotated[str | None, typer.Option("--title", help="Heading of the page. [default: names of the folders]")] = None,
+    published: Published = None,
+    others: Others = None,
 ) -> None:
     """Write a page that ranks, tests and draws in the browser what is chosen there; it needs no network."""
     from ssd_cli.leaderboard.page.assemble import assemble, write
     from ssd_cli.leaderboard.page.data import payload
 
     path = out or folders[0] / "report.html"
-    content = payload(folders, facts, about=about(), on_reading=_announce)
+    content = payload(folders, facts, about=about(), on_reading=_announce, externals=beside(published, others))
     page = assemble(title or heading(folders), content)
     write(path, page)
     say(f"Written: {path} ({len(page) / 1e6:.2f} MB)")

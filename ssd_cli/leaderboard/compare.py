@@ -14,7 +14,7 @@ from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.leaderboard.chance import chance
 from ssd_cli.leaderboard.collect import Cells, collect, no_cells
 from ssd_cli.leaderboard.conditions import warnings as differing_conditions
-from ssd_cli.leaderboard.external import External, matched, protocol_warnings
+from ssd_cli.leaderboard.external import External, Externals, check_names, matched, protocol_warnings
 from ssd_cli.leaderboard.facts import Facts, facts
 from ssd_cli.leaderboard.missing import POLICIES, Missing, describe_grid, find_missing, refusal, worst_filled
 from ssd_cli.statistics.bayes import Posterior, signed_rank
@@ -158,7 +158,7 @@ def compare(
     *,
     convention: str = DEFAULT,
     rope: float | None = None,
-    externals: Callable[[set[int]], list[External]] | None = None,
+    externals: Externals | None = None,
 ) -> Comparison:
     """Compare all methods whose results lie in the folders.
 
@@ -195,7 +195,7 @@ def compare_cells(
     alpha: float = 0.05,
     convention: str = DEFAULT,
     rope: float | None = None,
-    externals: Callable[[set[int]], list[External]] | None = None,
+    externals: Externals | None = None,
 ) -> Comparison:
     """Compare cells that are read already; parameters and errors as of `compare`."""
     _check_options(missing, alpha, convention, rope)
@@ -205,6 +205,7 @@ def compare_cells(
     others = externals({resample for resample, _ in grid}) if externals is not None else []
     datasets = datasets or sorted({dataset for one in others for dataset in one.scores})
     others, renamed = matched(others, datasets)
+    check_names(others, names)
     if len(names) + len(others) < 2:
         raise SsdBenchError(
             f"There are results of one method only: {(names or [one.name for one in others] or ['none'])[0]}.",
@@ -317,10 +318,5 @@ def _beside(scores: Floats, others: list[External], datasets: list[str]) -> tupl
 def _contestants(frame: pd.DataFrame, names: list[str], others: list[External]) -> list[Contestant]:
     first = frame.drop_duplicates("name")[["name", "method", "backbone", "recipe"]]
     known = {row[0]: Contestant(*row) for row in first.to_numpy().tolist()}
-    for one in others:
-        if one.name in known:
-            raise SsdBenchError(
-                f"Two contestants are called '{one.name}'.", "Expected different names.", "Rename the file or folder."
-            )
-        known[one.name] = Contestant(one.name, one.label, one.kind, one.protocol.text)
+    known |= {one.name: Contestant(one.name, one.label, one.kind, one.protocol.text) for one in others}
     return [known[name] for name in names]

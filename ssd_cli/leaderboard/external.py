@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from ssd_cli.errors import SsdBenchError
 from ssd_cli.leaderboard.missing import numbers
 
 
@@ -52,6 +54,27 @@ class External:
     scores: dict[str, float] = field(repr=False)
     source: str
     gaps: dict[str, str] = field(default_factory=dict, repr=False)
+
+
+Externals = Callable[[set[int]], list[External]]
+"""From the resamples of one's own results to the results of others that stand beside them."""
+
+
+def check_names(externals: list[External], names: list[str]) -> None:
+    """Refuse two contestants of one name.
+
+    Raises
+    ------
+    SsdBenchError
+        If a name is taken by another contestant, or by one of `names`.
+    """
+    taken = set(names)
+    for one in externals:
+        if one.name in taken:
+            raise SsdBenchError(
+                f"Two contestants are called '{one.name}'.", "Expected different names.", "Rename the file or folder."
+            )
+        taken.add(one.name)
 
 
 def matched(externals: list[External], datasets: list[str]) -> tuple[list[External], list[str]]:

@@ -38,9 +38,9 @@ def page(tmp_path):
     from ssd_cli.leaderboard.page.assemble import assemble, write
     from ssd_cli.leaderboard.page.data import payload
 
-    def make(*roots, title="A study"):
+    def make(*roots, title="A study", externals=None):
         path = Path(tmp_path) / "report.html"
-        write(path, assemble(title, payload(list(roots), facts)))
+        write(path, assemble(title, payload(list(roots), facts, externals=externals)))
         return path.as_uri()
 
     return make

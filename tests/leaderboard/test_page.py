@@ -14,6 +14,7 @@ from ssd_cli.cli.page_server import Source, open_server
 from ssd_cli.cli.report import about, facts, heading, report
 from ssd_cli.cli.serve import serve
 from ssd_cli.errors import MisuseError, SsdBenchError
+from ssd_cli.leaderboard.external import External, default_split
 from ssd_cli.leaderboard.page.assemble import assemble
 from ssd_cli.leaderboard.page.container import pack
 from ssd_cli.leaderboard.page.data import payload
@@ -68,6 +69,25 @@ def test_every_cell_brings_its_own_costs_so_that_chosen_runs_can_be_averaged(tmp
     assert [one["key"] for one in header["columns"]] == ["macs", "parameters"]
     single, ssd = [np.nan, 5.0], [100.0, 300.0]
     np.testing.assert_array_equal(arrays["columns"], [*single, *ssd, np.nan, np.nan, 7, 7])
+
+
+def test_results_of_others_go_with_every_choice_of_resamples(tmp_path):
+    store = ResultStore(tmp_path)
+    for resample in (0, 1):
+        put(store, "A", "single", 0.5, resample=resample)
+        put(store, "B", "single", 0.5, resample=resample)
+
+    def others(resamples):
+        return [External("him (published)", "him", "published", default_split, {"A": 0.25 * len(resamples), "Z": 1.0}, "there")]
+
+    header, arrays = of(tmp_path, externals=others)
+    assert [one["name"] for one in header["methods"]] == ["him (published)", "single"]
+    assert arrays["method"].tolist() == [1, 1, 1, 1]
+    scores = {choice: block["methods"]["him (published)"]["scores"] for choice, block in header["elsewhere"].items()}
+    assert scores == {"": [0.5, None], "0": [0.25, None], "1": [0.25, None]}
+    assert [len(block["warnings"]) for block in header["elsewhere"].values()] == [1, 0, 1]
+    with pytest.raises(SsdBenchError, match="Two contestants are called 'single'"):
+        of(tmp_path, externals=lambda _: [External("single", "single", "foreign", default_split, {"A": 1.0}, "there")])
 
 
 def test_provenance_is_kept_once_for_all_its_cells_and_its_time_for_each(tmp_path):
@@ -163,6 +183,18 @@ def test_report_writes_one_file(tmp_path, capsys):
     assert "<title>Mine</title>" in (tmp_path / "page.html").read_text()
     assert "page.html" in capsys.readouterr().out
     assert heading([tmp_path / "cells"]) == "ssd-bench: cells"
+
+
+def test_report_takes_the_results_of_others_that_compare_takes(tmp_path, capsys):
+    put(ResultStore(tmp_path / "cells"), "GunPoint", "single", 0.5)
+    (tmp_path / "mine.csv").write_text("dataset,forest\nGunPoint,0.75\n")
+    report([tmp_path / "cells"], tmp_path / "page.html", published="inceptiontime", others=[tmp_path / "mine.csv"])
+    block = re.search(r'id="data"[^>]*>([^<]+)<', (tmp_path / "page.html").read_text())[1]
+    header, _ = unpacked(base64.b64decode(block))
+    assert [one["name"] for one in header["methods"]] == ["forest (mine)", "inceptiontime (published)", "single"]
+    assert header["elsewhere"][""]["methods"]["forest (mine)"]["scores"] == [0.75]
+    with pytest.raises(MisuseError, match="no published results 'nobody'"):
+        serve([tmp_path / "cells"], published="nobody")
 
 
 def test_a_dated_page_is_made_again_byte_for_byte(tmp_path, monkeypatch):

@@ -15,12 +15,15 @@ from ssd_cli.leaderboard.conditions import condition_codes
 from ssd_cli.leaderboard.facts import MATCHED
 from ssd_cli.leaderboard.page.container import pack
 from ssd_cli.leaderboard.page.details import Details, Reader
+from ssd_cli.leaderboard.page.elsewhere import elsewhere
 from ssd_cli.statistics.cliques import RULE
 from ssd_cli.statistics.ranks import TIE
 from ssd_cli.statistics.tests import EXACT_UP_TO
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ssd_cli.leaderboard.external import Externals
 
 Facts = Callable[[str], dict[str, Any]]
 """Name of a dataset to what a catalogue knows of it: archives, type, n_train, n_test, n_channels, n_timepoints, n_classes."""
@@ -58,6 +61,7 @@ def payload(
     reader: Reader | None = None,
     about: dict[str, Any] | None = None,
     on_reading: Callable[[int], None] | None = None,
+    externals: Externals | None = None,
 ) -> bytes:
     """The block that the page carries.
 
@@ -73,6 +77,8 @@ def payload(
         Goes into the header: title, version, when, progress of a run.
     on_reading : callable, optional
         Told how many new or changed records are about to be read.
+    externals : callable, optional
+        From the resamples of the own results to the results of others that stand beside them.
 
     Raises
     ------
@@ -81,7 +87,10 @@ def payload(
     """
     cells = collect(folders, on_reading)
     frame = cells.frame.sort_values(["dataset", "name", "resample", "seed"], kind="stable").reset_index(drop=True)
-    names, datasets = sorted(frame["name"].unique()), sorted(frame["dataset"].unique())
+    own, datasets = sorted(frame["name"].unique()), sorted(frame["dataset"].unique())
+    others, choices = elsewhere(externals, own, datasets, set(frame["resample"].tolist()))
+    methods = sorted([*_methods(frame, own), *others], key=lambda method: method["name"])
+    names = [method["name"] for method in methods]
     grid = sorted(set(zip(frame["resample"].tolist(), frame["seed"].tolist(), strict=True)))
     place = {pair: number for number, pair in enumerate(grid)}
     pairs = zip(frame["resample"].tolist(), frame["seed"].tolist(), strict=True)
@@ -99,7 +108,8 @@ def payload(
     header = {
         **(about or {}),
         "datasets": [{"name": name, **facts(name)} for name in datasets],
-        "methods": _methods(frame, names),
+        "methods": methods,
+        "elsewhere": choices,
         "runs": grid,
         "statuses": STATUSES,
         "columns": [dict(zip(("key", "title", "about", "unit", "higher", "cost"), column, strict=True)) for column in columns],

@@ -46,6 +46,17 @@ function averages(data, runs, values = data.arrays.accuracy) {
   return { totals, counts };
 }
 
+// Accuracy of a dataset and a method: the mean over the chosen runs where all of them are there; what others report, as it stands.
+function accuracies(data, runs, elsewhere) {
+  const { totals, counts } = averages(data, runs),
+    m = data.methods.length;
+  return (d, j) => {
+    const theirs = elsewhere[data.methods[j].name];
+    if (theirs) return theirs.scores[d] ?? NaN;
+    return counts[d * m + j] === runs.size && runs.size ? totals[d * m + j] / runs.size : NaN;
+  };
+}
+
 // A missing score loses against every other one, by more than any two scores differ; two missing ones are equal.
 function worstFilled(scores) {
   let lowest = Infinity,
@@ -60,11 +71,9 @@ function worstFilled(scores) {
 }
 
 // Everything that is shown, for chosen datasets, methods (indices) and runs; methods come back best first.
-function compareChosen(data, { datasets, methods, runs, policy, alpha }) {
-  const { totals, counts } = averages(data, runs),
-    m = data.methods.length;
-  const mean_ = (d, j) => (counts[d * m + j] === runs.size && runs.size ? totals[d * m + j] / counts[d * m + j] : NaN);
-  const all = datasets.map((d) => methods.map((j) => mean_(d, j)));
+function compareChosen(data, { datasets, methods, runs, elsewhere, policy, alpha }) {
+  const score = accuracies(data, runs, elsewhere);
+  const all = datasets.map((d) => methods.map((j) => score(d, j)));
   const nMissing = sum(all.map((row) => row.filter(Number.isNaN).length));
   const out = all.map((row) => (policy === "complete" ? row.some(Number.isNaN) : row.every(Number.isNaN)));
   const ranked = datasets.filter((_, k) => !out[k]),

@@ -2,10 +2,13 @@
 
 function showDatasets() {
   const place = new Map(comparison.datasets.map((d, k) => [d, k]));
-  const { totals, counts } = averages(data, comparison.runs),
-    m = data.methods.length,
-    wanted = comparison.runs.size;
-  const score = (d, j) => (counts[d * m + j] === wanted && wanted ? totals[d * m + j] / wanted : NaN);
+  const { counts } = averages(data, comparison.runs),
+    theirs = elsewhere().methods,
+    score = accuracies(data, comparison.runs, theirs);
+  const lack = (d, j) =>
+    theirs[methodName(j)]
+      ? make("span", { title: theirs[methodName(j)].gaps[datasetName(d)] ?? "No number in its source" }, "none")
+      : `${counts[d * data.methods.length + j]} of ${comparison.runs.size}`;
   const best = new Map();
   const rows = [...comparison.datasets, ...comparison.leftOut].map((d) => ({ d, ranked: place.has(d) }));
   for (const row of rows)
@@ -42,7 +45,7 @@ function showDatasets() {
       descending: true,
       value: (row) => score(row.d, j),
       text: (row) => decimals(score(row.d, j), 4),
-      cell: (row) => (Number.isNaN(score(row.d, j)) ? `${counts[row.d * m + j]} of ${wanted}` : decimals(score(row.d, j), 4)),
+      cell: (row) => (Number.isNaN(score(row.d, j)) ? lack(row.d, j) : decimals(score(row.d, j), 4)),
       kind: (row) => (best.get(row.d) - score(row.d, j) <= rules.tie ? "best" : Number.isNaN(score(row.d, j)) ? "absent" : ""),
     })),
   ];

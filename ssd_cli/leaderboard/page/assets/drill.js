@@ -34,16 +34,17 @@ function showDrill() {
     "drill",
     make("h2", { id: "drill-title", tabindex: "-1" }, name),
     make("p", {}, facts.join(" · "), " ", button("Close", close, { "data-key": "drill-close" })),
-    dots(cells),
+    dots(cells, d),
     curvesOf(cells),
     cellTable(cells),
   );
 }
 
 // One line a method; a dot a result, lower for later seeds; the bar is the mean.
-function dots(cells) {
+function dots(cells, d) {
   const { accuracy, status, method, run } = data.arrays,
-    done = cells.filter((cell) => status[cell] === 0);
+    done = cells.filter((cell) => status[cell] === 0),
+    theirs = (j) => elsewhere().methods[methodName(j)]?.scores[d] ?? NaN;
   if (!done.length) return make("p", {}, "No result yet.");
   const seeds = [...new Set(done.map((cell) => data.runs[run[cell]][1]))].sort((a, b) => a - b);
   const lines = comparison.methods.map((j) => ({
@@ -56,7 +57,8 @@ function dots(cells) {
     w = width - edge - 20;
   const spread = Math.min(22, 5 * (seeds.length - 1)),
     tall = (line) => Math.max(line.text.length * LINE + 6, spread + 16);
-  const values = done.map((cell) => accuracy[cell]),
+  const reported = comparison.methods.map(theirs).filter(Number.isFinite);
+  const values = [...done.map((cell) => accuracy[cell]), ...reported],
     low = Math.min(...values),
     high = Math.max(...values),
     pad = (high - low) * 0.05 || 0.01;
@@ -80,6 +82,12 @@ function dots(cells) {
         }),
       );
     }
+    if (Number.isFinite(theirs(line.j)))
+      parts.push(
+        marker(line.j, X(theirs(line.j)), middle, `reported: ${theirs(line.j).toFixed(4)}`, {
+          class: `point hollow c${line.j % N_COLOURS}`,
+        }),
+      );
     if (line.cells.length > 1)
       parts.push(
         svg("path", {
@@ -100,7 +108,7 @@ function dots(cells) {
     make(
       "p",
       { class: "caption" },
-      `Accuracy; a dot is one result${seeds.length > 1 ? ", one line of dots a seed" : ""}, a bar the mean. A dot opens its cell; so does the table below.`,
+      `Accuracy; a dot is one result${seeds.length > 1 ? ", one line of dots a seed" : ""}, a bar the mean${reported.length ? ", a hollow mark what others report" : ""}. A dot opens its cell; so does the table below.`,
     ),
   ];
 }
@@ -243,7 +251,7 @@ function cellTable(cells) {
       text: ({ cell }) => plainText(data.provenances[data.arrays.provenance[cell]].command ?? "–"),
     },
   ];
-  const names = comparison.methods.map((j) => methodName(j));
+  const names = comparison.methods.map((j) => methodName(j)).filter((name) => !elsewhere().methods[name]);
   return [
     make("h3", {}, "Cells"),
     make(

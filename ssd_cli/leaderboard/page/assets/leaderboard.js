@@ -88,6 +88,7 @@ function showLeaderboard() {
   show(
     "leaderboard",
     heading("leaderboard", "Leaderboard"),
+    elsewhere().warnings.map((text) => make("p", { class: "warning" }, text)),
     verdict(),
     table("leaderboard", columns, rows, {
       sort: chosen.sort.leaderboard,
@@ -179,5 +180,7 @@ function captionLines() {
     lines.push(
       `Not different either, though not joined: ${apart.join("; ")}${comparison.unjoined.length > 5 ? `; ${comparison.unjoined.length - 5} more in the table of pairs` : ""}.`,
     );
+  for (const [name, { protocol, source }] of Object.entries(elsewhere().methods))
+    if (comparison.names.includes(name)) lines.push(`${name}: ${protocol}; ${source}.`);
   return lines;
 }

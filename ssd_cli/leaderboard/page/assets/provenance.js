@@ -120,13 +120,16 @@ function openCell(cell) {
 
 function openMethod(j) {
   const cells = indices([...data.arrays.method], (k) => k === j),
-    { method, backbone, recipe } = data.methods[j];
+    { method, backbone, recipe } = data.methods[j],
+    theirs = elsewhere().methods[methodName(j)];
   openDialog(
     methodName(j),
     definitions([
       ["method", method],
-      ["backbone", backbone],
+      [theirs ? "made by" : "backbone", theirs ? `others (${backbone})` : backbone],
       ["recipe", recipe],
+      ["protocol", theirs?.protocol],
+      ["source", theirs?.source],
     ]),
     groupsShown(provenanceOf(cells).slice(0, 12)),
   );

@@ -50,12 +50,16 @@ const isChosen = (dataset) =>
 
 const indices = (items, test) => items.flatMap((item, k) => (test(item) ? [k] : []));
 
+// Results of others that belong beside the chosen resamples: {methods: by name, warnings}.
+const elsewhere = () => data.elsewhere[chosen.resample] ?? data.elsewhere[""];
+
 function recompute() {
   const keeps = (value, wanted) => wanted === "" || String(value) === wanted;
   comparison = compareChosen(data, {
     datasets: indices(data.datasets, isChosen),
     methods: indices(data.methods, (method) => !chosen.withoutMethods.has(method.name)),
     runs: new Set(indices(data.runs, ([resample, seed]) => keeps(resample, chosen.resample) && keeps(seed, chosen.seed))),
+    elsewhere: elsewhere().methods,
     policy: chosen.policy,
     alpha: chosen.alpha,
   });
