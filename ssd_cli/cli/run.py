@@ -21,7 +21,7 @@ from ssd_cli.errors import SsdBenchError
 if TYPE_CHECKING:
     from ssd_cli.running.board import Board
     from ssd_cli.running.estimate import Estimate
-    from ssd_cli.running.plan import Plan
+    from ssd_cli.running.plan import Plan, PlannedCell
     from ssd_cli.running.pool import Pool
     from ssd_cli.running.suite import Suite
 
@@ -238,16 +238,18 @@ def _every_cell(plan: Plan) -> tuple[list[str], list[tuple[Any, ...]]]:
 
 
 def _every_method(plan: Plan) -> tuple[list[str], list[tuple[Any, ...]]]:
-    done, to_do = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
-    cost, alone = dict[tuple[str, str], float](), dict[tuple[str, str], float]()
+    cells: dict[tuple[str, str], list[PlannedCell]] = {}
     for planned in plan.cells:
-        column, is_done = (planned.cell.method, planned.cell.backbone), planned.key in plan.done
-        done[column] += is_done
-        to_do[column] += not is_done
-        cost[column] = cost.get(column, 0.0) + (0.0 if is_done else planned.cost)
-        alone[column] = alone.get(column, 0.0) + (0.0 if is_done else planned.alone)
-    header = ["method", "backbone", "done", "to do", "cost to do", "alone"]
-    return header, [(*column, done[column], to_do[column], duration(cost[column]), duration(alone[column])) for column in cost]
+        cells.setdefault((planned.cell.method, planned.cell.backbone), []).append(planned)
+    rows = []
+    for column, every in cells.items():
+        to_do = [planned for planned in every if planned.key not in plan.done]
+        known = [planned for planned in to_do if planned.work is not None]
+        more = f" + {len(to_do) - len(known)} unknown" if known and len(known) < len(to_do) else ""
+        costs = (sum(planned.cost for planned in known), sum(planned.alone for planned in known))
+        shown = [duration(cost) + more if known or not to_do else "–" for cost in costs]
+        rows.append((*column, len(every) - len(to_do), len(to_do), *shown))
+    return ["method", "backbone", "done", "to do", "cost to do", "alone"], rows
 
 
 def _summary(board: Board, plan: Plan, suite: Suite) -> None:
