@@ -124,6 +124,10 @@ def check(
         raise SsdBenchError("The run and the reference have nothing in common.", "Expected the same datasets, methods and recipes.")
     _sound(old)
     absent = lacking(old, new, broken)
+    for key in [key for key in old if key not in absent]:
+        gone = [score for score in SCORES if _has(old[key], score) and not _has(new[key], score)]
+        if gone:
+            absent[key] = [f"{group_name(key)}, {' and '.join(gone)} of some cells"]
     common = [key for key in old if key not in absent]
     return GateReport(
         tuple(_tests(old, new, common, alpha / 2 if two_sided else alpha)),
@@ -154,26 +158,26 @@ def _sound(old: Groups) -> None:
 
 
 def _tests(old: Groups, new: Groups, common: list[Key], alpha: float) -> list[Moved]:
-    if not common:
-        return []
-    both = [part for key in common for part in (old[key], new[key])]
-    scores = [score for score in SCORES if all(score in part and part[score].notna().all() for part in both)]
-    methods = sorted({key[1:] for key in common})
+    of = {score: [key for key in common if _has(old[key], score)] for score in SCORES}
+    n_groups, n_methods = (sum(len({key[start:] for key in keys}) for keys in of.values()) for start in (0, 1))
     found = []
-    for score in scores:
-        before, now = ({key: _by_seed(side[key], score) for key in common} for side in (old, new))
-        each = alpha / 2 / (len(common) * len(scores))
-        falls = group_falls([before[key] for key in common], [now[key] for key in common], each)
+    for score, keys in of.items():
+        before, now = ({key: _by_seed(side[key], score) for key in keys} for side in (old, new))
+        falls = group_falls([before[key] for key in keys], [now[key] for key in keys], alpha / 2 / n_groups) if keys else []
         found += [
-            Moved(key[0], method_name(key), score, fall, _causes(old[key], new[key]))
-            for key, fall in zip(common, falls, strict=True)
+            Moved(key[0], method_name(key), score, fall, _causes(old[key], new[key])) for key, fall in zip(keys, falls, strict=True)
         ]
-        for method in methods:
-            keys = [key for key in common if key[1:] == method]
-            fall = mean_fall([before[key] for key in keys], [now[key] for key in keys], alpha / 2 / (len(methods) * len(scores)))
-            causes = tuple(dict.fromkeys(cause for key in keys for cause in _causes(old[key], new[key])))
-            found.append(Moved("", method_name(keys[0]), score, fall, causes))
+        for method in sorted({key[1:] for key in keys}):
+            its = [key for key in keys if key[1:] == method]
+            fall = mean_fall([before[key] for key in its], [now[key] for key in its], alpha / 2 / n_methods)
+            causes = tuple(dict.fromkeys(cause for key in its for cause in _causes(old[key], new[key])))
+            found.append(Moved("", method_name(its[0]), score, fall, causes))
     return found
+
+
+def _has(group: pd.DataFrame, score: str) -> bool:
+    """Whether every cell has the score; one without probabilities has no NLL."""
+    return score in group and bool(group[score].notna().all())
 
 
 def _by_seed(part: pd.DataFrame, score: str) -> np.ndarray:

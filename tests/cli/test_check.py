@@ -9,6 +9,7 @@ from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.store.results import ResultStore
 from tests.cli.helpers import ssd_bench
 from tests.leaderboard.builders import put
+from tests.store.builders import make_cell, make_predictions, make_record
 
 DATASETS = [f"D{i}" for i in range(6)]
 
@@ -97,6 +98,28 @@ def test_missing_cells_and_other_data_are_alarms(reference, tmp_path, capsys):
     assert "Not in the run: ssd@lite (smoke) on D0." in capsys.readouterr().out
     failing(cells(tmp_path / "other", (20,), identity={"dataset_digest": "e" * 64}), reference)
     assert "Other data than in the reference: D0." in capsys.readouterr().out
+
+
+def with_nll(root, seeds, nll, methods=("single",)):
+    """Cells of two methods, of which these have probabilities."""
+    store, (y, p) = ResultStore(root), make_predictions()
+    for dataset in DATASETS:
+        for method in ("single", "ssd"):
+            for seed in seeds:
+                noise = np.random.default_rng([seed, len(dataset)]).normal(0, 0.02)
+                scores = {"accuracy": 0.9 + noise} | ({"nll": nll * np.exp(noise)} if method in methods else {})
+                store.put(make_record(make_cell(dataset, method, seed=seed), scores=scores), y, p)
+    return root
+
+
+def test_a_method_without_probabilities_does_not_excuse_the_others(tmp_path, capsys):
+    check(with_nll(tmp_path / "old", range(10), 0.3), tmp_path / "reference", update=True)
+    check(with_nll(tmp_path / "same", (20, 21), 0.3), tmp_path / "reference")
+    failing(with_nll(tmp_path / "worse", (20, 21), 0.9), tmp_path / "reference")
+    shown = capsys.readouterr().out
+    assert "FAILED" in shown and "nll" in shown.lower()
+    failing(with_nll(tmp_path / "none", (20, 21), 0.3, methods=()), tmp_path / "reference")
+    assert "Not in the run: single@lite (smoke) on D0, nll of some cells." in capsys.readouterr().out
 
 
 def test_cells_that_failed_are_alarms_and_named_with_their_reason(reference, tmp_path, capsys):
