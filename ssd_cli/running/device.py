@@ -56,13 +56,15 @@ def execution_of(backbone: Backbone, recipe: Recipe, shape: Shape, device: str, 
     Raises
     ------
     MisuseError
-        The backbone has no such execution, or the execution no passes.
+        The backbone has no such execution, the device or the execution no such precision, or the execution no passes.
     """
     from ssd_cli.training.engine import BATCHES_MEMBERS, bind, plan
+    from ssd_cli.training.engine.precision import autocasting, check_precision
 
+    check_precision(device, recipe.precision)
     network, execution = backbone.build(shape.n_channels, 2), suite.engine
     if execution != "auto":
-        bind(network, execution)
+        autocasting(bind(network, execution), device, recipe.precision)
     else:
         execution = plan(network, shape.n_timepoints, device=device, precision=recipe.precision)
     if not suite.together:

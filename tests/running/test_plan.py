@@ -27,6 +27,13 @@ def suite_of(data, out="out", **options):
     return make_suite(out, **(defaults | options))
 
 
+def test_a_precision_that_the_device_lacks_is_refused_before_the_first_cell(data, monkeypatch):
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
+    make_plan(suite_of(data, device="mps"), dry_run=False)
+    with pytest.raises(MisuseError, match="'mps' has no precision 'fp64'"):
+        make_plan(suite_of(data, device="mps", recipe="smoke[precision=fp64]"), dry_run=False)
+
+
 def test_cells_are_the_product_and_every_one_has_its_own_identity(data):
     suite = suite_of(
         data, dataset=("Wave*",), method=("single", "ens-avg[members=2]"), backbone=("lite", "fcn"), resamples=(0, 2), seeds=(0, 1)
@@ -102,6 +109,7 @@ def test_the_same_thing_named_twice_is_one_cell(data):
         ({"recipe": "smoke[epochs=0]"}, "epochs must be at least 1"),
         ({"device": "mps"}, "There is no device 'mps'"),
         ({"engine": "turbo"}, "Unknown execution 'turbo'"),
+        ({"engine": "fast", "recipe": "smoke[precision=bf16]"}, "have no precision 'bf16'"),
     ],
 )
 def test_names_and_parameters_that_mean_nothing(data, options, message):

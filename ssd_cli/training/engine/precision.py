@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
@@ -13,6 +13,21 @@ from torch import Tensor
 from ssd_cli.backbones.base import Network, Outputs
 from ssd_cli.errors import MisuseError
 from ssd_cli.training.engine.execution import Execution
+
+if TYPE_CHECKING:
+    from ssd_cli.training.engine.planner import NetworkLike
+
+
+def check_precision(device: str, precision: str) -> None:
+    """Refuse what the device cannot compute.
+
+    Raises
+    ------
+    MisuseError
+        Precision fp64 on MPS, which has no such numbers.
+    """
+    if device == "mps" and precision == "fp64":
+        raise MisuseError("The device 'mps' has no precision 'fp64'.", "Use the device 'cpu', or leave the precision out.")
 
 
 def set_arithmetic(device: str, precision: str) -> None:
@@ -29,10 +44,9 @@ def set_arithmetic(device: str, precision: str) -> None:
     Raises
     ------
     MisuseError
-        Precision fp64 on MPS, which has no such numbers.
+        See `check_precision`.
     """
-    if device == "mps" and precision == "fp64":
-        raise MisuseError("The device 'mps' has no precision 'fp64'.", "Use the device 'cpu', or leave the precision out.")
+    check_precision(device, precision)
     if device != "cuda":
         return
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
@@ -45,7 +59,7 @@ def forward_context(device: str, precision: str) -> Callable[[], AbstractContext
     return partial(torch.autocast, device, dtype=torch.bfloat16, cache_enabled=False) if precision == "bf16" else nullcontext
 
 
-def autocasting(network: Network, device: str, precision: str) -> Network:
+def autocasting(network: NetworkLike, device: str, precision: str) -> Network:
     """The network itself, or its forward pass in bfloat16 where the precision says so.
 
     Raises
@@ -54,10 +68,10 @@ def autocasting(network: Network, device: str, precision: str) -> Network:
         A fast execution was forced, which has no bfloat16.
     """
     if precision != "bf16":
-        return network
+        return cast(Network, network)
     if isinstance(network, Execution):
         raise MisuseError("The fast executions have no precision 'bf16'.", "Expected --engine auto, plain, batched or graph.")
-    return cast(Network, Autocast(network, forward_context(device, precision)))
+    return cast(Network, Autocast(cast(Network, network), forward_context(device, precision)))
 
 
 class Autocast:
