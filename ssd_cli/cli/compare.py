@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from ssd_cli.leaderboard.compare import Comparison
+    from ssd_cli.leaderboard.comparison import Comparison
 
 _MANY_PAIRS = 10
 """Up to as many pairs, those of five methods, are shown; more are read in the file."""

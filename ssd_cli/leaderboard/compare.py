@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,141 +12,19 @@ import numpy.typing as npt
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.leaderboard.chance import chance
 from ssd_cli.leaderboard.collect import Cells, collect, no_cells
+from ssd_cli.leaderboard.comparison import Comparison, Contestant, Floats
 from ssd_cli.leaderboard.conditions import warnings as differing_conditions
 from ssd_cli.leaderboard.external import External, Externals, check_names, matched, protocol_warnings
-from ssd_cli.leaderboard.facts import Facts, facts
+from ssd_cli.leaderboard.facts import facts
 from ssd_cli.leaderboard.missing import POLICIES, Missing, describe_grid, find_missing, refusal, worst_filled
 from ssd_cli.statistics.bayes import Posterior, signed_rank
-from ssd_cli.statistics.cliques import RULE, letters, unjoined
 from ssd_cli.statistics.conventions import CONVENTIONS, DEFAULT, judge
-from ssd_cli.statistics.effects import Effects, effects
-from ssd_cli.statistics.ranks import Contests, contests, rank_scores
-from ssd_cli.statistics.tests import Friedman, PairwiseTests, friedman
-from ssd_cli.statistics.variance import Noise
+from ssd_cli.statistics.effects import effects
+from ssd_cli.statistics.ranks import contests, rank_scores
+from ssd_cli.statistics.tests import friedman
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Contestant:
-    """A row of the leaderboard: its name there, and the full labels behind it."""
-
-    name: str
-    method: str
-    backbone: str
-    recipe: str
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Everything that tables and figures show. Methods stand in the order of their average ranks, best first.
-
-    Parameters
-    ----------
-    contestants : tuple of Contestant
-    datasets : tuple of str
-        Those that are ranked, sorted.
-    scores : ndarray, shape (n_datasets, n_methods)
-        Mean accuracy over resamples and seeds; NaN where it is missing under the policy worst-rank.
-    ranks : ndarray, shape (n_datasets, n_methods)
-    contests : Contests
-    friedman : Friedman or None
-    tests : PairwiseTests
-    alpha : float
-    resamples, seeds : tuple of int
-    n_results : int
-        Results behind each score: the pairs of resample and seed.
-    policy : str
-    missing : tuple of Missing
-    left_out : tuple of str
-        Datasets that the policy left out.
-    warnings : tuple of str
-    sources : tuple of str
-        Of the results that are not our own: name, protocol, where they stand.
-    notes : tuple of str
-        Sentences for the caption: conditions that differ, and numbers that were added, such as those of exported files.
-    convention : str
-        By whose rules the pairs were judged; see `CONVENTIONS`.
-    cliques : tuple of (int, int)
-        First and last method of each group that the tests cannot tell apart.
-    test, rule : str
-        Sentences of a convention that is not ours, and what a bar means.
-    effects : Effects
-    facts : Facts
-        Other scores, costs, distillation.
-    noise : Noise or None
-        None where no dataset is complete.
-    rope : float or None
-    posteriors : dict of (int, int) to Posterior
-        Of every pair, where a rope was given.
-    """
-
-    contestants: tuple[Contestant, ...]
-    datasets: tuple[str, ...]
-    scores: Floats = field(repr=False)
-    ranks: Floats = field(repr=False)
-    contests: Contests = field(repr=False)
-    friedman: Friedman | None
-    tests: PairwiseTests = field(repr=False)
-    alpha: float
-    resamples: tuple[int, ...]
-    seeds: tuple[int, ...]
-    n_results: int
-    policy: str
-    missing: tuple[Missing, ...] = ()
-    left_out: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    sources: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    convention: str = DEFAULT
-    cliques: tuple[tuple[int, int], ...] = field(default=(), repr=False)
-    test: str = ""
-    rule: str = RULE
-    effects: Effects = field(kw_only=True, repr=False)
-    facts: Facts = field(kw_only=True, repr=False)
-    noise: Noise | None = field(default=None, repr=False)
-    rope: float | None = None
-    posteriors: dict[tuple[int, int], Posterior] = field(default_factory=dict, repr=False)
-
-    @property
-    def names(self) -> list[str]:
-        """Names of the methods, best first."""
-        return [contestant.name for contestant in self.contestants]
-
-    @property
-    def average_ranks(self) -> Floats:
-        """Shape (n_methods,)."""
-        return self.ranks.mean(axis=0)
-
-    @property
-    def mean_scores(self) -> Floats:
-        """Mean over the datasets on which the method has a score; NaN if there is none. Shape (n_methods,)."""
-        total = np.nansum(self.scores, axis=0)
-        return np.divide(total, self.n_scores, out=np.full(len(total), np.nan), where=self.n_scores > 0)
-
-    @property
-    def n_scores(self) -> npt.NDArray[np.int64]:
-        """Number of datasets each mean stands on, shape (n_methods,)."""
-        return np.isfinite(self.scores).sum(axis=0)
-
-    @property
-    def matched_backbones(self) -> list[str]:
-        """Backbones whose methods are ranked at matched cost of inference, each by itself."""
-        ranked = np.isfinite(self.facts.matched_ranks)
-        return sorted({one.backbone for one, there in zip(self.contestants, ranked, strict=True) if there})
-
-    @property
-    def letters(self) -> list[str]:
-        """The cliques of each method as letters."""
-        return letters(list(self.cliques), len(self.contestants))
-
-    @property
-    def unjoined(self) -> list[tuple[int, int]]:
-        """Pairs that do not differ although no clique holds both."""
-        return unjoined(self.tests.different, list(self.cliques))
 
 
 def compare(

@@ -17,7 +17,7 @@ from ssd_cli.leaderboard.missing import describe_grid
 from ssd_cli.store.index import load_index
 
 if TYPE_CHECKING:
-    from ssd_cli.leaderboard.compare import Comparison
+    from ssd_cli.leaderboard.comparison import Comparison
 
 SUFFIX = ".onnx.json"
 KINDS = {"float": "ONNX", "int8": "int8"}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ssd_cli.leaderboard.compare import Comparison
+    from ssd_cli.leaderboard.comparison import Comparison
 
 _INK, _GREY, _BAR = "#000000", "#555555", "#0072B2"
 """The blue of Okabe and Ito's palette, which colour-blind readers tell from black, as does everybody in print."""

@@ -16,7 +16,7 @@ from ssd_cli.statistics.ranks import TIE
 from ssd_cli.store import atomic
 
 if TYPE_CHECKING:
-    from ssd_cli.leaderboard.compare import Comparison
+    from ssd_cli.leaderboard.comparison import Comparison
     from ssd_cli.statistics.effects import Effects
 
 Row = list[str]
