@@ -77,6 +77,8 @@ Download = Annotated[
     bool | None, typer.Option("--download/--no-download", " /--offline", help="Whether to download absent datasets.")
 ]
 
+Wait = Annotated[bool | None, typer.Option("--wait/--no-wait", help="Whether to stay until cells of other runs here are done.")]
+
 
 def run(
     ctx: typer.Context,
@@ -105,6 +107,7 @@ def run(
     discard_networks: Discard = None,
     download: Download = None,
     only_present: OnlyPresent = None,
+    wait: Wait = None,
 ) -> None:
     """Train and evaluate every dataset × method × backbone × resample × seed; what is finished is never computed again."""
     from ssd_cli.running.estimate import estimate
@@ -256,6 +259,8 @@ def _summary(board: Board, plan: Plan, suite: Suite) -> None:
     before = Counter(plan.done.values())
     parts = [f"{board.ok} ok", f"{board.failed} failed", f"{board.skipped} skipped"]
     say(f"{plural(board.finished, 'cell')} finished in {duration(board.seconds)}: {', '.join(parts)}.")
+    if board.left:
+        say(f"{plural(board.left, 'cell')} left to other runs that work on them; see: ssd-bench status {_quoted(suite.out)}")
     if plan.done:
         was = ", ".join(f"{number} {status}" for status, number in sorted(before.items()))
         say(f"{plural(len(plan.done), 'cell')} had been finished before: {was}.")

@@ -75,7 +75,7 @@ class LocalRun:
             self._groups[cell.group].append(cell)
 
     def run(self) -> Board:
-        """Run until every cell is finished, by this run or by another that shares the folder.
+        """Run until every cell is finished by this run or by another that shares the folder, or, where that is wanted, left to it.
 
         Raises
         ------
@@ -85,7 +85,7 @@ class LocalRun:
         if self._suite.discard_networks:  # of groups that were finished by a run that did not live to discard them
             for group in self._groups.keys() - self._left.keys():
                 self._discard(group)
-        while self.board.left:
+        while self.board.left > (0 if self._suite.wait else len(self._elsewhere)):
             self._hand_out()
             self._reporter.update(self.board)
             for event in self._pool.wait(_LOOK_SECONDS):
@@ -132,8 +132,9 @@ class LocalRun:
         elif event.kind == "done" and cell is not None:
             del self.board.current[number]
             self._failed_starts = 0
-            if event.value.status == "claimed":
+            if event.value.status == "claimed":  # its network is probably being trained there: another group is worth more
                 self._elsewhere.append(cell)
+                self._last_group.pop(number, None)
             elif event.value.status == "memory":
                 self._packing.isolate(cell)
                 self._queue.put_back(cell)

@@ -52,6 +52,8 @@ class Suite:
         How series are prepared, where not as the archive's default.
     only_present : bool
         Leave out, and name, the datasets of an archive that are not on this machine.
+    wait : bool
+        Stay until the cells that other runs of the same folder work on are finished, to take over what they give up.
     overwrite, retry_failed, discard_networks, download : bool
     """
 
@@ -78,6 +80,7 @@ class Suite:
     discard_networks: bool = False
     download: bool = True
     only_present: bool = False
+    wait: bool = True
 
     def __post_init__(self) -> None:
         _one_of("device", self.device, ("auto", "cpu", "cuda", "mps"))

@@ -121,6 +121,24 @@ def test_a_cell_claimed_by_another_process_is_waited_for_and_taken_over_when_tha
     assert executed(out)[0] == {"A ok 0": 1, "B ok 0": 1}
 
 
+def test_a_run_turns_to_other_networks_than_those_another_run_is_training(out):
+    """Of A the other run holds the longest cell; what shares its networks would wait for them."""
+    cells = [make_planned("A", "ok-1", cost=3), make_planned("A", "ok-2", cost=2), make_planned("B", "ok-1", cost=1)]
+    other = subprocess.Popen([sys.executable, "-c", CLAIM, str(out), cells[0].key], stdout=subprocess.PIPE, text=True)
+    assert other.stdout.readline() == "held\n"
+    run(cells, out, workers=1)
+    assert other.wait() == 0
+    assert list(executed(out)[0]) == ["B ok-1 0", "A ok-2 0", "A ok-1 0"]
+
+
+def test_a_run_that_does_not_wait_leaves_the_cells_of_others_to_them(out):
+    cells = [make_planned("A", "ok"), make_planned("B", "ok")]
+    with Claims(out / ".claims").take(cells[0].key):
+        board = run(cells, out, wait=False)
+    assert (board.ok, board.left, board.elsewhere) == (1, 1, 1)
+    assert run(cells, out, wait=False).left == 0
+
+
 SHARE = """
 import sys
 from pathlib import Path
