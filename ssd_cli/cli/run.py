@@ -181,13 +181,15 @@ def _stop(pool: Pool, suite: Suite) -> NoReturn:
 
 
 def _tidy(suite: Suite) -> None:
-    """Remove what dead processes left: claims and temporary files."""
+    """Remove what dead processes left: claims, temporary files, checkpoints of what is finished."""
+    from ssd_cli.store.checkpoints import CheckpointStore
     from ssd_cli.store.claims import Claims
     from ssd_cli.store.results import ResultStore
 
     with contextlib.suppress(OSError, SsdBenchError):  # tidying must never hide what really happened
         Claims(suite.out / ".claims").clean()
         ResultStore(suite.out).clean()
+        CheckpointStore(suite.out).clean()
 
 
 def _interrupt(number: int, frame: Any) -> NoReturn:

@@ -57,6 +57,8 @@ class FeatKD(StudentMethod):
 class EmbeddingTarget(Objective):
     """Cross-entropy, and mean squared error from a frozen teacher's embedding (before the student's own embed dropout)."""
 
+    resumable = True
+
     def __init__(self, teacher: Network, weight: float) -> None:
         super().__init__()
         self.teacher = teacher

@@ -70,6 +70,8 @@ class SoftLabels(Objective):
     The teacher is deterministic and the series are not augmented, so its logits are computed once.
     """
 
+    resumable = True
+
     def __init__(self, teacher: Network, settings: KD) -> None:
         super().__init__()
         self.teacher = teacher

@@ -40,6 +40,8 @@ class StudentGuided(Objective):
         Of the student; where the teacher's differs, a linear map (without bias) between them is trained and dropped afterwards.
     """
 
+    resumable = True
+
     def __init__(self, teacher: Network, settings: SSD, workbench: Workbench, embedding_size: int) -> None:
         super().__init__()
         self.settings = settings

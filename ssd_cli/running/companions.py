@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.running.configured import configured_backbone, configured_recipe
+from ssd_cli.running.provenance import made_with
+from ssd_cli.store.checkpoints import CheckpointStore
 from ssd_cli.store.networks import NetworkStore
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ def workbench_of(job: Job, dataset: Dataset, training_set: TrainingSet, tell: Ca
         "device": identity["device"],
         "execution": identity["execution"],
         "on_epoch": tell,
+        "checkpoints": None if identity["device"] == "cuda" else CheckpointStore(job.out, made_with()),
+        "name": job.planned.identity_hash,
     }
 
     def make(part: TrainingSet, seed: int, **more: Any) -> Workbench:

@@ -19,6 +19,7 @@ from ssd_cli.running.provenance import provenance, reduce_paths
 from ssd_cli.running.resume import record_mark
 from ssd_cli.running.threads import put_right
 from ssd_cli.store.atomic import StorageError, writing_to
+from ssd_cli.store.checkpoints import CheckpointStore
 from ssd_cli.store.claims import Claims
 from ssd_cli.store.networks import NetworkStore
 from ssd_cli.store.record import CellRecord, difference, plain
@@ -97,6 +98,7 @@ def execute(job: Job, tell: Tell) -> Outcome:
                 return Outcome("memory")
             record = _failure(job, error, parts)
         store.put(record, parts.y, parts.probabilities)
+        CheckpointStore(job.out).discard_cell(planned.identity_hash)
     warning = put_right(planned.identity["threads"])
     seconds = time.perf_counter() - started
     return Outcome(record.status, record.reason or "", seconds, record.scores.get("accuracy"), warning)

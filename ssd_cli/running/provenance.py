@@ -53,6 +53,12 @@ def _fixed() -> dict[str, Any]:
     }
 
 
+def made_with() -> str:
+    """What the bits of a training on a processor depend on, beside its cell's identity: program and processor."""
+    fixed = _fixed()
+    return f"ssd-bench {__version__} {fixed['revision']}, torch {fixed['versions'].get('torch')}, {fixed['cpu']}"
+
+
 def _accelerator() -> dict[str, Any]:
     """The name of the GPU that this process uses, and its CUDA; nothing where it uses none."""
     torch = sys.modules.get("torch")

@@ -17,6 +17,8 @@ class RunningMean:
     w_mean <- w_mean + (w - w_mean) / (n + 1).
     """
 
+    resumable = True
+
     def __init__(self) -> None:
         self.state: dict[str, Tensor] = {}
         self.n_averaged = 0
@@ -53,16 +55,18 @@ class ExponentialMean:
         Use the rule above; otherwise d = decay throughout.
     """
 
+    resumable = True
+
     def __init__(self, decay: float, start: State, warm_up: bool = True) -> None:
         self.decay = decay
         self.warm_up = warm_up
-        self.n_steps = 0
+        self.n_averaged = 0
         self.state = {name: value.detach().clone() for name, value in start.items()}
 
     def after_step(self, network: nn.Module) -> None:
         """Move the average towards the current weights."""
-        decay = min(self.decay, (1 + self.n_steps) / (10 + self.n_steps)) if self.warm_up else self.decay
-        self.n_steps += 1
+        decay = min(self.decay, (1 + self.n_averaged) / (10 + self.n_averaged)) if self.warm_up else self.decay
+        self.n_averaged += 1
         with torch.no_grad():
             for name, value in network.state_dict().items():
                 if value.is_floating_point():

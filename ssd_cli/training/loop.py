@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler, R
 
 from ssd_cli.backbones.base import Network
 from ssd_cli.errors import SsdBenchError
+from ssd_cli.training.checkpoint import Keeper, Standing
 from ssd_cli.training.objective import Objective
 from ssd_cli.training.step import Step, Steps
 
@@ -23,7 +24,18 @@ Shape = Literal["plateau", "cosine", "constant"]
 
 
 class Averager(Protocol):
-    """Watches the weights while they are trained (weight averaging)."""
+    """Watches the weights while they are trained (weight averaging).
+
+    Attributes
+    ----------
+    state : dict of str to Tensor
+        The average.
+    n_averaged : int
+        Sets of weights in it.
+    """
+
+    state: dict[str, Tensor]
+    n_averaged: int
 
     def after_step(self, network: nn.Module) -> None:
         """Called after every optimiser step."""
@@ -68,6 +80,7 @@ def train(
     averager: Averager | None = None,
     on_epoch: Callable[[int, float], None] | None = None,
     execute: Callable[[Step], Steps] = lambda step: step,
+    keeper: Keeper | None = None,
 ) -> Curve:
     """Train a network in place and leave it in eval mode.
 
@@ -88,6 +101,8 @@ def train(
         Called with the epoch (from 1) and its mean loss.
     execute : callable, optional
         Takes a step and returns another execution of it (`engine.graphs.Captured`).
+    keeper : Keeper, optional
+        Lets a training that was cut off go on; not with captured steps, which keep what an optimiser knows elsewhere.
 
     Returns
     -------
@@ -104,10 +119,12 @@ def train(
     parameters = [parameter for parameter in parameters if parameter.requires_grad]
     optimiser = torch.optim.Adam(parameters, lr=schedule.learning_rate, eps=1e-7, fused=True)
     rates = rates_of(optimiser, schedule)
-    step = execute(Step(network, x, y, objective, optimiser))
-    curve: Curve = {"loss": [], "learning_rate": []}
-    best, kept = math.inf, None
-    for epoch in range(1, schedule.stop + 1):
+    plain = Step(network, x, y, objective, optimiser)
+    standing = Standing(modules, objective.trainable, optimiser, rates, [order, *plain.generators], averager)
+    if keeper is not None:
+        keeper.resume(standing)
+    step, curve = execute(plain), standing.curve
+    for epoch in range(standing.epoch + 1, schedule.stop + 1):
         modules.train()  # every epoch anew: whatever looked at the network in between may have left it in eval mode
         objective.begin_epoch(epoch, modules)
         step.begin_epoch()
@@ -122,13 +139,16 @@ def train(
         mean_loss = finite(curve["loss"][-1], epoch, schedule)
         if averager is not None:
             averager.after_epoch(modules)
-        if schedule.keep == "best" and mean_loss < best:
-            best, kept = mean_loss, copy.deepcopy(modules.state_dict())
+        if schedule.keep == "best" and mean_loss < standing.best:
+            standing.best, standing.kept = mean_loss, copy.deepcopy(modules.state_dict())
         rates.step(mean_loss) if isinstance(rates, ReduceLROnPlateau) else rates.step()
+        standing.epoch = epoch
+        if keeper is not None:
+            keeper.after_epoch(standing, schedule.stop)
         if on_epoch is not None:
             on_epoch(epoch, mean_loss)
-    if kept is not None:
-        modules.load_state_dict(kept)
+    if standing.kept is not None:
+        modules.load_state_dict(standing.kept)
     modules.eval()
     return curve
 

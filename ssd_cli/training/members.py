@@ -125,6 +125,8 @@ def _obtain(places: Sequence[Place], bench: Workbench) -> list[Network]:
         network = bench.fresh(place.index, place.dropout)
         load_arrays(network, arrays)
         bench.ledger.add(replace(entry, reused=reused, key=keys[position]))
+        if bench.checkpoints is not None and not reused:
+            bench.checkpoints.discard(keys[position])
         mine.append(network.eval())
         fresh += not reused
     bench.ledger.waited_seconds += (time.perf_counter() - asked) * (1 - fresh / len(places))
@@ -136,7 +138,11 @@ def _train(places: Sequence[Place]) -> list[tuple[Arrays, dict[str, Any]]]:
     first = places[0]
     if len(places) == 1:
         label = f"member {first.index}"
-        entries = [first.bench.run(networks[0], CrossEntropy(), first.schedule, first.part, "member", first.index, label)]
+        entries = [
+            first.bench.run(
+                networks[0], CrossEntropy(), first.schedule, first.part, "member", first.index, label, first.key(places)
+            )
+        ]
     else:
         entries = train_pass(
             [

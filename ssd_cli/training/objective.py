@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -36,8 +36,12 @@ class Objective(ABC):
     streams : sequence of Generator
         The random streams that `losses` draws from, other than those of the trained network's dropout sites: a captured step has
         to know them.
+    resumable : bool
+        Whether a training that was cut off may go on: all that `losses` depends on is the network, `trainable` and `streams`, and
+        what the same teachers and `prepare` give again. Holds for this class, not for its subclasses (`checkpoint.resumable`).
     """
 
+    resumable: ClassVar[bool] = False
     trainable: nn.Module | None = None
     streams: Sequence[torch.Generator] = ()
 
@@ -63,6 +67,8 @@ class CrossEntropy(Objective):
     smoothing : float
         Probability mass that is spread evenly over all classes.
     """
+
+    resumable = True
 
     def __init__(self, smoothing: float = 0.0) -> None:
         super().__init__()

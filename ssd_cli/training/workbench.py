@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -17,8 +16,10 @@ from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
 from ssd_cli.backbones.masked import MaskedNetwork
 from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.training.averaging import refresh_batch_norm
+from ssd_cli.training.checkpoint import Checkpoints, Keeper, resumable
 from ssd_cli.training.engine import bind
 from ssd_cli.training.engine.graphs import steps_of
+from ssd_cli.training.engine.planner import CAPTURES
 from ssd_cli.training.engine.precision import autocasting, set_arithmetic
 from ssd_cli.training.holdout import holdout_split
 from ssd_cli.training.initialise import initialise
@@ -53,6 +54,10 @@ class Workbench:
         How the backbone is computed; part of a network's identity, since sums in another order give other bits.
     on_epoch : callable, optional
         Told the progress of every training.
+    checkpoints : Checkpoints, optional
+        Where trainings that take long keep where they stand; by default nowhere.
+    name : str
+        Of the cell, there.
     others : callable, optional
         Makes the workbenches of other seeds and resamples whose members are trained in the same passes as this one's; only asked
         where the execution trains several networks at once.
@@ -75,6 +80,8 @@ class Workbench:
         device: str = "cpu",
         execution: str = "plain",
         on_epoch: Callable[[Progress], None] | None = None,
+        checkpoints: Checkpoints | None = None,
+        name: str = "",
         others: Callable[[], Sequence[Workbench]] = tuple,
     ) -> None:
         self.training_set = training_set
@@ -87,6 +94,8 @@ class Workbench:
         self.seed = seed
         self.networks = MemoryNetworks() if networks is None else networks
         self.on_epoch = on_epoch or (lambda progress: None)
+        self.checkpoints = checkpoints
+        self._name, self._n_own = name, 0
         self._others = others
         self._tensors: dict[int, tuple[Tensor, Tensor]] = {}
         set_arithmetic(device, recipe.precision)
@@ -211,7 +220,9 @@ class Workbench:
         schedule = self.schedule(part, epochs or self.epochs)
         changes = {"learning_rate": learning_rate, "shape": shape, "keep": keep}
         schedule = replace(schedule, **{key: value for key, value in changes.items() if value is not None})  # type: ignore[arg-type]
-        self.ledger.add(self.run(network, objective, schedule, part, purpose, index, label or purpose, averager))
+        self._n_own += 1
+        key = f"{self._name}-{self._n_own}"
+        self.ledger.add(self.run(network, objective, schedule, part, purpose, index, label or purpose, key, averager))
         return network
 
     def refresh_batch_norm(self, network: Network, holdout: bool = False) -> Network:
@@ -273,12 +284,13 @@ class Workbench:
         purpose: str,
         index: int,
         label: str,
+        key: str,
         averager: Averager | None = None,
     ) -> Entry:
-        """Train a network in place and say what it cost; `train` and `member` book it."""
+        """Train a network in place and say what it cost; `train` and `member` book it. It goes on where `key` was cut off."""
         x, y = self.tensors(part)
         self.seed_sites(network, purpose, index)
-        wall, processor = time.perf_counter(), time.process_time()
+        keeper = Keeper(self.checkpoints, key)
         objective.prepare(x)
         curve: Curve = train(
             autocasting(self.bind(network), self.device, self.recipe.precision),
@@ -291,8 +303,9 @@ class Workbench:
             averager=averager,
             execute=steps_of(self.execution),
             on_epoch=lambda epoch, loss: self.on_epoch(Progress(label, epoch, schedule.stop, loss)),
+            keeper=keeper if self.execution not in CAPTURES and resumable(objective, averager) else None,
         )
-        seconds, cpu_seconds = time.perf_counter() - wall, time.process_time() - processor
+        seconds, cpu_seconds = keeper.seconds
         for site in network.sites():
             site.generator = None
         steps = schedule.stop * math.ceil(part.n_cases / schedule.batch_size)

@@ -14,6 +14,7 @@ OUTPUT = Path(__file__).parents[2] / "results" / "torture" / "kills.txt"
 def arguments(out, methods, seeds):
     chosen = [("--dataset", name) for name in ("GunPoint", "ItalyPowerDemand")] + [("--method", name) for name in methods]
     pairs = [*chosen, ("--backbone", "lite"), ("--recipe", "smoke"), ("--seeds", seeds), ("--workers", 2), ("--out", out)]
+    pairs.append(("--plugin", Path(__file__).with_name("often.py")))
     return [str(SSD_BENCH), "run", *(str(part) for pair in pairs for part in pair)]
 
 

@@ -1,0 +1,96 @@
+"""States of unfinished trainings on disk, so that what a killed process had trained is not lost.
+
+    <root>/.checkpoints/<key>.checkpoint    a line of JSON, then the tensors as safetensors
+
+Whoever holds the claim of the cell or of the shared network writes them; they are removed with its result. One that is damaged, or
+was made by another version of torch or on another processor, whose bits would differ, is not used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ssd_cli.store import atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
+    Arrays = Mapping[str, npt.NDArray]
+
+_SUFFIX = ".checkpoint"
+
+
+class CheckpointStore:
+    """The checkpoints of one folder of results.
+
+    Parameters
+    ----------
+    root : Path
+        The output folder of ``ssd-bench run``.
+    made_with : str
+        The program and the processor that train here.
+    """
+
+    def __init__(self, root: Path, made_with: str = "") -> None:
+        self._root, self._made_with = Path(root), made_with
+        self._folder = self._root / ".checkpoints"
+
+    def save(self, key: str, arrays: Arrays, facts: dict[str, Any]) -> None:
+        """Keep arrays and plain JSON values in the place of what the key had before."""
+        import numpy as np
+        from safetensors.numpy import save
+
+        body = save({name: np.asarray(array, order="C") for name, array in arrays.items()})
+        head = {"made_with": self._made_with, "facts": facts}
+        line = json.dumps({**head, "sha256": _digest(head, body)})
+        with atomic.writing_to(self._root):
+            atomic.make_folder(self._folder)
+            atomic.write([(self._path(key), line.encode() + b"\n" + body)], self._root / ".tmp")
+
+    def load(self, key: str) -> tuple[Arrays, dict[str, Any]] | None:
+        """What was last saved under a key; None where there is nothing that can be gone on with."""
+        from safetensors.numpy import load
+
+        line, _, body = (atomic.content(self._path(key)) or b"").partition(b"\n")
+        try:
+            head = json.loads(line)
+            sha256 = head.pop("sha256")
+        except (ValueError, KeyError, AttributeError):
+            return None
+        if head.get("made_with") != self._made_with or sha256 != _digest(head, body):
+            return None
+        return load(body), head["facts"]
+
+    def discard(self, key: str) -> None:
+        """Forget a key."""
+        self._path(key).unlink(missing_ok=True)
+
+    def discard_cell(self, identity_hash: str) -> None:
+        """Forget the trainings of a cell: those named by its identity's hash and a number."""
+        for path in self._folder.glob(f"{identity_hash}-*{_SUFFIX}"):
+            path.unlink(missing_ok=True)
+
+    def clean(self) -> None:
+        """Forget what a process that died left behind: trainings of cells that are finished, and networks that are stored."""
+        from ssd_cli.store.index import load_index
+
+        paths = list(self._folder.glob(f"*{_SUFFIX}"))
+        finished = set(load_index(self._root)["identity_hash"]) if paths else set()
+        for path in paths:
+            name, of_cell, _ = path.stem.partition("-")
+            network = self._root / "networks" / name[:2] / f"{name}.json"
+            if name in finished if of_cell else network.exists():
+                path.unlink(missing_ok=True)
+
+    def _path(self, key: str) -> Path:
+        return self._folder / f"{key}{_SUFFIX}"
+
+
+def _digest(head: dict[str, Any], body: bytes) -> str:
+    """Python writes a float so that it reads back to the same digits."""
+    return hashlib.sha256(json.dumps(head, sort_keys=True).encode() + body).hexdigest()

@@ -1,0 +1,173 @@
+"""A training that was cut off goes on where it last stood at the end of an epoch, with the bits it would have had anyway."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
+if TYPE_CHECKING:
+    from ssd_cli.training.loop import Averager, Curve
+    from ssd_cli.training.objective import Objective
+
+SECONDS = 60.0
+"""Between two checkpoints. One of a ResNet has 8 MB and takes a tenth of a second (a file synced to a disk); a shorter training has none."""
+
+Arrays = Mapping[str, npt.NDArray]
+
+
+class Checkpoints(Protocol):
+    """Where states of trainings are kept."""
+
+    def load(self, key: str) -> tuple[Arrays, dict[str, Any]] | None:
+        """Return what was last saved under a key by a program and a processor like these."""
+
+    def save(self, key: str, arrays: Arrays, facts: dict[str, Any]) -> None:
+        """Keep arrays and plain JSON values in the place of what the key had before."""
+
+    def discard(self, key: str) -> None:
+        """Forget a key."""
+
+
+@dataclass
+class Standing:
+    """Where a training stands at the end of an epoch: all that decides how it goes on.
+
+    Parameters
+    ----------
+    modules : nn.Module
+        The network.
+    trainable : nn.Module or None
+        What is trained beside it.
+    optimiser : Optimizer
+    rates : LRScheduler
+    generators : list of Generator
+        All random streams of the training.
+    averager : Averager or None
+    epoch : int
+        The last that is finished.
+    curve : dict
+    best : float
+        Lowest mean loss, and
+    kept : state dict or None
+        the weights that had it, where the schedule keeps them.
+    """
+
+    modules: nn.Module
+    trainable: nn.Module | None
+    optimiser: torch.optim.Optimizer
+    rates: LRScheduler | ReduceLROnPlateau
+    generators: list[torch.Generator]
+    averager: Averager | None
+    epoch: int = 0
+    curve: Curve = field(default_factory=lambda: {"loss": [], "learning_rate": []})
+    best: float = math.inf
+    kept: dict[str, Tensor] | None = None
+
+    def arrays(self) -> dict[str, npt.NDArray]:
+        """All tensors, as ``part/name``."""
+        parts = [*self._parts(), *((f"optimiser {i}", self.optimiser.state[one]) for i, one in enumerate(self._parameters()))]
+        found = {f"{part}/{name}": value for part, state in parts for name, value in state.items()}
+        found |= {f"generator/{i}": one.get_state() for i, one in enumerate(self.generators)}
+        return {name: np.array(value.detach().cpu()) for name, value in found.items()}
+
+    def facts(self) -> dict[str, Any]:
+        """All else: plain JSON values."""
+        return {
+            "epoch": self.epoch,
+            "curve": self.curve,
+            "best": self.best,
+            "learning_rate": self.optimiser.param_groups[0]["lr"],
+            "rates": self.rates.state_dict(),
+            "n_averaged": self.averager.n_averaged if self.averager else 0,
+        }
+
+    def restore(self, arrays: Arrays, facts: dict[str, Any]) -> None:
+        """Stand where `arrays` and `facts` were taken; the network keeps its tensors, which other executions share."""
+        parts: dict[str, dict[str, Tensor]] = {}
+        for path, value in arrays.items():
+            part, _, name = path.partition("/")
+            parts.setdefault(part, {})[name] = torch.from_numpy(np.array(value))
+        self.modules.load_state_dict(parts["network"])
+        if self.trainable is not None:
+            self.trainable.load_state_dict(parts["trainable"])
+        for i, parameter in enumerate(self._parameters()):
+            self.optimiser.state[parameter] = {k: v.to(parameter.device) for k, v in parts[f"optimiser {i}"].items()}
+        self.optimiser.param_groups[0]["lr"] = facts["learning_rate"]
+        self.rates.load_state_dict(facts["rates"])
+        for i, generator in enumerate(self.generators):
+            generator.set_state(parts["generator"][str(i)])
+        device = next(self.modules.parameters()).device
+        if self.averager is not None:
+            self.averager.state = {name: value.to(device) for name, value in parts["average"].items()}
+            self.averager.n_averaged = facts["n_averaged"]
+        self.kept = {name: value.to(device) for name, value in parts["kept"].items()} if "kept" in parts else None
+        self.epoch, self.curve, self.best = facts["epoch"], facts["curve"], facts["best"]
+
+    def _parts(self) -> Iterator[tuple[str, Mapping[str, Tensor]]]:
+        yield "network", self.modules.state_dict()
+        if self.trainable is not None:
+            yield "trainable", self.trainable.state_dict()
+        if self.averager is not None:
+            yield "average", self.averager.state
+        if self.kept is not None:
+            yield "kept", self.kept
+
+    def _parameters(self) -> list[Tensor]:
+        return list(self.optimiser.param_groups[0]["params"])
+
+
+class Keeper:
+    """Keeps where one training stands, and how long it has taken, those parts included that an earlier process did.
+
+    Parameters
+    ----------
+    checkpoints : Checkpoints or None
+        None: only the time is kept.
+    key : str
+    """
+
+    def __init__(self, checkpoints: Checkpoints | None, key: str) -> None:
+        self._checkpoints, self._key = checkpoints, key
+        self._before = (0.0, 0.0)
+        self._started = (time.perf_counter(), time.process_time())
+        self._saved = self._started[0]
+        self._any = False
+
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """Wall and processor time of the training up to now."""
+        now = (time.perf_counter(), time.process_time())
+        wall, processor = (before + end - start for before, start, end in zip(self._before, self._started, now, strict=True))
+        return wall, processor
+
+    def resume(self, standing: Standing) -> None:
+        """Put a training where it was cut off, if it was."""
+        found = self._checkpoints.load(self._key) if self._checkpoints else None
+        if found is not None:
+            arrays, facts = found
+            standing.restore(arrays, facts)
+            self._before = tuple(facts["seconds"])
+            self._any = True
+
+    def after_epoch(self, standing: Standing, stop: int) -> None:
+        """Keep where the training stands, now and then; its end as well, for the sake of what its cell trains after it."""
+        if self._checkpoints is None:
+            return
+        now = time.perf_counter()
+        if now - self._saved >= SECONDS or (self._any and standing.epoch == stop):
+            self._checkpoints.save(self._key, standing.arrays(), {**standing.facts(), "seconds": self.seconds})
+            self._saved, self._any = now, True
+
+
+def resumable(objective: Objective, averager: Averager | None) -> bool:
+    """Whether these say of themselves that `Standing` holds all of their state; what they say does not hold for subclasses."""
+    return all(vars(type(one)).get("resumable", False) for one in (objective, averager) if one is not None)

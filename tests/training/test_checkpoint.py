@@ -1,0 +1,186 @@
+"""Trainings that are cut off, anywhere, and go on."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ssd_cli.backbones.lite import LITEBackbone
+from ssd_cli.backbones.resnet import ResNetBackbone
+from ssd_cli.configuration import configure, parse_label
+from ssd_cli.methods.registry import methods
+from ssd_cli.store.checkpoints import CheckpointStore
+from ssd_cli.store.networks import NetworkStore
+from ssd_cli.training import checkpoint
+from ssd_cli.training.objective import CrossEntropy
+from ssd_cli.training.step import Step
+from tests.small import SHORT, fingerprint, workbench
+
+LABELS = [
+    "single",
+    "ens-avg[members=2]",
+    "ens-vote[members=2]",
+    "single-dropout",
+    "kd",
+    "swa",
+    "ema",
+    "soup-greedy",
+    "soup-uniform",
+    "feat-kd",
+    "finetune[dropout_sites=embed+mid]",
+    "ssd",
+    "ssd-mid[representations=3]",
+    "ssd-random-k",
+    "ssd-small",
+    "ssd[legacy_eval=true,space=both]",
+]
+BEST = replace(SHORT, keep="best", schedule="plateau", learning_rate=1.0)  # so high that the loss rises again
+
+
+class Killed(Exception):
+    """Not a failure of the cell."""
+
+
+@pytest.fixture(autouse=True)
+def after_every_epoch(monkeypatch):
+    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
+    monkeypatch.setattr("os.fsync", lambda descriptor: None)
+
+
+def bench_on(root, made_with="here", **options):
+    stores = {"networks": NetworkStore(root), "checkpoints": CheckpointStore(root, made_with)}
+    return workbench(**stores, name="c" * 64, **options)
+
+
+def fitted(label, bench):
+    name, parameters = parse_label(label)
+    predictor = configure(methods.get(name), name, parameters).fit(bench.training_set, bench)
+    return fingerprint(*predictor.networks), [(entry.label, entry.curve) for entry in bench.ledger.entries], predictor.diagnostics
+
+
+def dying_every(n_steps, monkeypatch):
+    """Let the process die at every so-manieth step."""
+    step, seen = Step.__call__, []
+
+    def mortal(self, index):
+        seen.append(0)
+        if len(seen) % n_steps == 0:
+            raise Killed
+        step(self, index)
+
+    monkeypatch.setattr(Step, "__call__", mortal)
+    return seen
+
+
+def resumed_until_done(label, root, **options):
+    for n_deaths in range(200):
+        try:
+            return fitted(label, bench_on(root, **options)), n_deaths
+        except Killed:
+            continue
+    raise AssertionError("it never comes to an end")
+
+
+@pytest.mark.parametrize("recipe", [SHORT, BEST], ids=["last", "best"])
+@pytest.mark.parametrize("label", LABELS)
+def test_a_method_that_is_killed_again_and_again_ends_with_the_same_bits(tmp_path, monkeypatch, label, recipe):
+    expected = fitted(label, bench_on(tmp_path / "whole", recipe=recipe))
+    with monkeypatch.context() as patch:
+        seen = dying_every(5, patch)  # an epoch has three
+        found, n_deaths = resumed_until_done(label, tmp_path / "killed", recipe=recipe)
+    assert n_deaths >= 2
+    assert found == expected
+    assert recipe.keep == "last" or label != "single" or np.argmin(expected[1][0][1]["loss"]) == 2  # not the last
+    n_steps = sum(3 * len(curve["loss"]) for _, curve in expected[1])
+    assert len(seen) <= n_steps + 3 * n_deaths  # at most the epoch in which it died is trained again
+
+
+@pytest.mark.parametrize(("backbone", "execution"), [(LITEBackbone(width=2), "fast"), (ResNetBackbone(width=4), "bilinear")])
+def test_other_executions_go_on_as_well(tmp_path, monkeypatch, backbone, execution):
+    options = {"backbone": backbone, "execution": execution}
+    expected = fitted("ssd-mid[representations=2]", bench_on(tmp_path / "whole", **options))
+    with monkeypatch.context() as patch:
+        dying_every(5, patch)
+        found, n_deaths = resumed_until_done("ssd-mid[representations=2]", tmp_path / "killed", **options)
+    assert n_deaths >= 2
+    assert found == expected
+
+
+class Counting(CrossEntropy):
+    """Keeps something that no checkpoint has."""
+
+    def losses(self, network, batch):
+        self.n = getattr(self, "n", 0) + 1
+        return super().losses(network, batch)
+
+
+def cut_off(bench, objective, epochs=3):
+    """Train up to the end of an epoch, and die."""
+
+    def die(progress):
+        if progress.epoch == epochs:
+            raise Killed
+
+    bench.on_epoch = die
+    with pytest.raises(Killed):
+        bench.train(bench.fresh(0), objective)
+
+
+def first_epoch(bench, objective):
+    epochs = []
+    bench.on_epoch = lambda progress: epochs.append(progress.epoch)
+    bench.train(bench.fresh(0), objective)
+    return epochs[0]
+
+
+def test_what_does_not_say_that_it_can_starts_again(tmp_path):
+    cut_off(bench_on(tmp_path), Counting())
+    assert first_epoch(bench_on(tmp_path), Counting()) == 1
+    cut_off(bench_on(tmp_path), CrossEntropy())
+    assert first_epoch(bench_on(tmp_path), CrossEntropy()) == 4
+
+
+def test_another_processor_and_a_damaged_file_start_again(tmp_path):
+    cut_off(bench_on(tmp_path), CrossEntropy())
+    assert first_epoch(bench_on(tmp_path, made_with="elsewhere"), CrossEntropy()) == 1
+    cut_off(bench_on(tmp_path), CrossEntropy())
+    (path,) = (tmp_path / ".checkpoints").iterdir()
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    assert first_epoch(bench_on(tmp_path), CrossEntropy()) == 1
+
+
+def test_the_time_before_counts(tmp_path):
+    cut_off(bench_on(tmp_path), CrossEntropy())
+    (path,) = (tmp_path / ".checkpoints").iterdir()
+    store = CheckpointStore(tmp_path, "here")
+    arrays, facts = store.load(path.stem)
+    store.save(path.stem, arrays, {**facts, "seconds": [1000.0, 2000.0]})
+    bench = bench_on(tmp_path)
+    bench.train(bench.fresh(0), CrossEntropy())
+    (entry,) = bench.ledger.entries
+    assert 1000 < entry.fit_seconds < 1100 and 2000 < entry.cpu_seconds < 2100
+    assert len(entry.curve["loss"]) == 4
+
+
+def test_a_short_training_writes_nothing_and_what_is_finished_is_removed(tmp_path, monkeypatch):
+    bench = bench_on(tmp_path)
+    bench.member(0)
+    assert not list((tmp_path / ".checkpoints").iterdir())  # the network is stored
+    cut_off(bench_on(tmp_path), CrossEntropy())
+    store = CheckpointStore(tmp_path)
+    store.save("ab" * 32, {"a": np.zeros(1)}, {})
+    store.discard_cell("d" * 64)
+    store.clean()
+    assert len(list((tmp_path / ".checkpoints").iterdir())) == 2
+    (tmp_path / "networks" / "ab").mkdir(exist_ok=True)
+    (tmp_path / "networks" / "ab" / f"{'ab' * 32}.json").write_text(json.dumps({}))
+    store.clean()
+    store.discard_cell("c" * 64)
+    assert not list((tmp_path / ".checkpoints").iterdir())
+    monkeypatch.setattr(checkpoint, "SECONDS", 60.0)
+    other = bench_on(tmp_path / "other")
+    other.train(other.fresh(0), CrossEntropy())
+    assert not (tmp_path / "other" / ".checkpoints").exists()
