@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ssd_cli.training.objective import Objective
 
 SECONDS = 60.0
-"""Between two checkpoints. One of a ResNet has 8 MB and takes a tenth of a second (a file synced to a disk); a shorter training has none."""
+"""Between two checkpoints; a shorter training has none. One of a ResNet has 8 MB and takes a tenth of a second, synced to disk."""
 
 Arrays = Mapping[str, npt.NDArray]
 

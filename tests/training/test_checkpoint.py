@@ -18,21 +18,9 @@ from ssd_cli.training.step import Step
 from tests.small import SHORT, fingerprint, workbench
 
 LABELS = [
-    "single",
-    "ens-avg[members=2]",
-    "ens-vote[members=2]",
-    "single-dropout",
-    "kd",
-    "swa",
-    "ema",
-    "soup-greedy",
-    "soup-uniform",
-    "feat-kd",
+    *sorted(methods.names()),
+    "single-dropout[dropout_sites=embed+mid]",
     "finetune[dropout_sites=embed+mid]",
-    "ssd",
-    "ssd-mid[representations=3]",
-    "ssd-random-k",
-    "ssd-small",
     "ssd[legacy_eval=true,space=both]",
 ]
 BEST = replace(SHORT, keep="best", schedule="plateau", learning_rate=1.0)  # so high that the loss rises again
