@@ -12,19 +12,20 @@ from pathlib import Path
 
 from ssd_cli.archives.place import place
 from ssd_cli.archives.receipt import Receipt, check_of, parse_receipt, receipt_name
-from ssd_cli.archives.sources import check_name, locate, roots
+from ssd_cli.archives.sources import Source, check_name, locate, roots
 from ssd_cli.archives.unpack import extract, open_zip
 from ssd_cli.archives.verify import verify
 from ssd_cli.errors import SsdBenchError
 
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 """The same datasets make the same file."""
+_SHOWN = 10
 
 
 def bundle(
     names: Sequence[str], out: Path, data_dirs: Sequence[Path] = (), tell: Callable[[str], None] = lambda name: None
 ) -> None:
-    """Verify datasets and write them into one file.
+    """Verify datasets, all of them before the first is written, and write them into one file.
 
     Parameters
     ----------
@@ -39,14 +40,30 @@ def bundle(
     Raises
     ------
     SsdBenchError
-        A dataset is absent or not what it claims to be.
+        Datasets are absent or not what they claim to be.
     """
+    ready, wrong = [], []
+    for name in names:
+        try:
+            ready.append((name, *_verified(name, data_dirs)))
+        except SsdBenchError as error:
+            wrong.append(error)
+    if len(wrong) == 1:
+        raise wrong[0]
+    if wrong:
+        raise SsdBenchError(
+            f"{len(wrong)} of {len(names)} datasets cannot go into a bundle:\n"
+            + "\n".join(f"  {error.what}" for error in wrong[:_SHOWN])
+            + (f"\n  … and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""),
+            "Only datasets that are here and verified go into a bundle.",
+            "See: ssd-bench data download, ssd-bench data verify",
+        )
     out.parent.mkdir(parents=True, exist_ok=True)
     draft = out.with_name(f".{out.name}-{os.getpid()}")  # unlike a temporary file, others may read it: it is to be carried away
     try:
         with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name in names:
-                _add(archive, name, data_dirs)
+            for name, source, receipt in ready:
+                _add(archive, name, source, receipt)
                 tell(name)
         draft.replace(out)
     finally:
@@ -102,7 +119,7 @@ def unbundle(path: Path, root: Path, force: bool = False, tell: Callable[[str, b
     return names
 
 
-def _add(archive: zipfile.ZipFile, name: str, data_dirs: Sequence[Path]) -> None:
+def _verified(name: str, data_dirs: Sequence[Path]) -> tuple[Source, Receipt]:
     source = locate(name, data_dirs)
     if source is None:
         places = ", ".join(map(str, roots(data_dirs)))
@@ -114,6 +131,10 @@ def _add(archive: zipfile.ZipFile, name: str, data_dirs: Sequence[Path]) -> None
     if receipt is None or set(receipt.files) != {path.name for path in source.files}:
         files = {path.name: check_of(path) for path in source.files}
         receipt = Receipt(name, "a folder without a receipt", date.today().isoformat(), finding.digest, files)
+    return source, receipt
+
+
+def _add(archive: zipfile.ZipFile, name: str, source: Source, receipt: Receipt) -> None:
     for path in source.files:
         info = zipfile.ZipInfo(f"{name}/{path.name}", _NO_TIME)
         info.compress_type = zipfile.ZIP_DEFLATED

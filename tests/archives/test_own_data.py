@@ -118,6 +118,8 @@ def test_what_is_not_verified_is_not_packed(placed, tmp_path):
         bundle(["GunPoint"], tmp_path / "all.zip", [placed])
     with pytest.raises(SsdBenchError, match="not on this machine"):
         bundle(["Coffee"], tmp_path / "all.zip", [placed])
+    with pytest.raises(SsdBenchError, match=r"2 of 3 datasets(.|\n)*another checksum(.|\n)*Coffee is not on this machine"):
+        bundle(["GunPoint", "JapaneseVowels", "Coffee"], tmp_path / "all.zip", [placed])
     assert not list(tmp_path.glob("*all.zip*"))
 
 
