@@ -133,11 +133,16 @@ class Keeper:
     checkpoints : Checkpoints or None
         None: only the time is kept.
     key : str
+
+    Attributes
+    ----------
+    before : tuple of float
+        Wall and processor time of earlier processes.
     """
 
     def __init__(self, checkpoints: Checkpoints | None, key: str) -> None:
         self._checkpoints, self._key = checkpoints, key
-        self._before = (0.0, 0.0)
+        self.before = (0.0, 0.0)
         self._started = (time.perf_counter(), time.process_time())
         self._saved = self._started[0]
         self._any = False
@@ -146,7 +151,7 @@ class Keeper:
     def seconds(self) -> tuple[float, float]:
         """Wall and processor time of the training up to now."""
         now = (time.perf_counter(), time.process_time())
-        wall, processor = (before + end - start for before, start, end in zip(self._before, self._started, now, strict=True))
+        wall, processor = (before + end - start for before, start, end in zip(self.before, self._started, now, strict=True))
         return wall, processor
 
     def resume(self, standing: Standing) -> None:
@@ -155,7 +160,7 @@ class Keeper:
         if found is not None:
             arrays, facts = found
             standing.restore(arrays, facts)
-            self._before = tuple(facts["seconds"])
+            self.before = tuple(facts["seconds"])
             self._any = True
 
     def after_epoch(self, standing: Standing, stop: int) -> None:

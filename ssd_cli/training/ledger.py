@@ -54,6 +54,8 @@ class Ledger:
         self.entries: list[Entry] = []
         self.waited_seconds = 0.0
         """Time spent on networks of others: waiting while another process trains one, training some in the same pass."""
+        self.resumed_seconds = 0.0
+        """Time that earlier processes spent on trainings of this cell, which were cut off and went on here."""
 
     def add(self, entry: Entry) -> None:
         """Book a training; a shared network asked for twice is one network."""
@@ -66,7 +68,7 @@ class Ledger:
         Parameters
         ----------
         fit_wall_seconds : float
-            Wall time of the method's whole fit, waiting included.
+            Wall time of the method's whole fit in this process, waiting included.
 
         Returns
         -------
@@ -79,7 +81,7 @@ class Ledger:
         """
         all_seconds = sum(entry.fit_seconds for entry in self.entries)
         own_seconds = sum(entry.fit_seconds for entry in self.entries if not entry.reused)
-        beside = max(0.0, fit_wall_seconds - self.waited_seconds - own_seconds)
+        beside = max(0.0, self.resumed_seconds + fit_wall_seconds - self.waited_seconds - own_seconds)
         return {
             "networks_trained": len(self.entries),
             "networks_reused": sum(entry.reused for entry in self.entries),

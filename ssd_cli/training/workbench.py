@@ -306,6 +306,7 @@ class Workbench:
             keeper=keeper if self.execution not in CAPTURES and resumable(objective, averager) else None,
         )
         seconds, cpu_seconds = keeper.seconds
+        self.ledger.resumed_seconds += keeper.before[0]
         for site in network.sites():
             site.generator = None
         steps = schedule.stop * math.ceil(part.n_cases / schedule.batch_size)

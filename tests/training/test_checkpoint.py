@@ -151,6 +151,8 @@ def test_the_time_before_counts(tmp_path):
     (entry,) = bench.ledger.entries
     assert 1000 < entry.fit_seconds < 1100 and 2000 < entry.cpu_seconds < 2100
     assert len(entry.curve["loss"]) == 4
+    spent = bench.ledger.summary(7.0)["fit_seconds_spent"]  # seven seconds of this process, most of them not training
+    assert spent == pytest.approx(1007.0)
 
 
 def test_a_short_training_writes_nothing_and_what_is_finished_is_removed(tmp_path, monkeypatch):
