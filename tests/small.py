@@ -34,6 +34,8 @@ def waves_training_set(n_cases: int = 21, seed: int = 0, **changes: Any) -> Trai
 class SmallNetwork(Network):
     """Two convolutions with batch norm, one on each side of the mid site."""
 
+    resumable = True
+
     def __init__(self, n_channels: int, n_classes: int, dropout: Dropout, width: int) -> None:
         super().__init__(width + 2, n_classes, dropout)
         self.first = nn.Sequential(nn.Conv1d(n_channels, width, 5, padding=2, bias=False), nn.BatchNorm1d(width), nn.ReLU())

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -94,7 +94,15 @@ class Network(nn.Module, ABC):
     n_classes : int
     dropout : Dropout
         Rates of the two sites.
+
+    Attributes
+    ----------
+    resumable : bool
+        Whether parameters, buffers and the streams of the two sites are all of its state, so that a training that was cut off may
+        go on. Holds for this class, not for its subclasses (`training.checkpoint.resumable`).
     """
+
+    resumable: ClassVar[bool] = False
 
     def __init__(self, embedding_size: int, n_classes: int, dropout: Dropout = NO_DROPOUT) -> None:
         super().__init__()

@@ -29,6 +29,8 @@ class FCNNetwork(Network):
     layers : ModuleList of FCNLayer
     """
 
+    resumable = True
+
     def __init__(self, n_channels: int, n_classes: int, dropout: Dropout, width: int) -> None:
         super().__init__(width, n_classes, dropout)
         shapes = ((n_channels, width, 8), (width, 2 * width, 5), (2 * width, width, 3))

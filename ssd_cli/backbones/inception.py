@@ -76,6 +76,8 @@ class InceptionNetwork(Network):
     groups : ModuleList of InceptionGroup
     """
 
+    resumable = True
+
     def __init__(
         self, n_channels: int, n_classes: int, dropout: Dropout, *, width: int, depth: int, kernel: int, hybrid: bool
     ) -> None:

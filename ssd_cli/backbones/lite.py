@@ -50,6 +50,8 @@ class LITENetwork(Network):
     second, third : SeparableLayer
     """
 
+    resumable = True
+
     def __init__(self, n_channels: int, n_classes: int, dropout: Dropout, *, width: int, kernel: int, separable: bool) -> None:
         super().__init__(width, n_classes, dropout)
         self.first = MultiplexedLayer(n_channels, width, kernel, separable)

@@ -46,6 +46,8 @@ class ResNetNetwork(Network):
     blocks : ModuleList of ResidualBlock
     """
 
+    resumable = True
+
     def __init__(self, n_channels: int, n_classes: int, dropout: Dropout, width: int) -> None:
         super().__init__(2 * width, n_classes, dropout)
         self.blocks = nn.ModuleList(

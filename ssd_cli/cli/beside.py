@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from ssd_cli.leaderboard.external import Externals
+    from ssd_cli.leaderboard.external import External, Externals
 
 Published = Annotated[
     str | None,
@@ -32,4 +33,10 @@ def beside(published: str | None, others: list[Path] | None) -> Externals | None
     names = [name.strip() for name in (published or "").split(",") if name.strip()]
     if not names and not others:
         return None
-    return lambda resamples: [*load(names, resamples, fetch), *(one for path in others or [] for one in foreign(path, resamples))]
+
+    @cache  # a page asks again and again
+    def read(resamples: frozenset[int]) -> list[External]:
+        chosen = set(resamples)
+        return [*load(names, chosen, fetch), *(one for path in others or [] for one in foreign(path, chosen))]
+
+    return lambda resamples: read(frozenset(resamples))

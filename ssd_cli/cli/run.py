@@ -140,11 +140,13 @@ def run(
 
 def _plan(pool: Pool, suite: Suite, dry_run: bool) -> Plan:
     from ssd_cli.running.resume import plan_and_look
+    from ssd_cli.store.checkpoints import CheckpointStore
     from ssd_cli.store.results import ResultStore
 
     if not dry_run:
         ResultStore(suite.out).check_writable()
         _tidy(suite)
+        CheckpointStore(suite.out).clean()
     plan: Plan = pool.call(plan_and_look, suite, dry_run, tell=_rarely(warn))
     if plan.left_out:
         warn(f"left out, not on this machine ({len(plan.left_out)}): {', '.join(plan.left_out)}")
@@ -181,15 +183,13 @@ def _stop(pool: Pool, suite: Suite) -> NoReturn:
 
 
 def _tidy(suite: Suite) -> None:
-    """Remove what dead processes left: claims, temporary files, checkpoints of what is finished."""
-    from ssd_cli.store.checkpoints import CheckpointStore
+    """Remove what dead processes left: claims and temporary files."""
     from ssd_cli.store.claims import Claims
     from ssd_cli.store.results import ResultStore
 
     with contextlib.suppress(OSError, SsdBenchError):  # tidying must never hide what really happened
         Claims(suite.out / ".claims").clean()
         ResultStore(suite.out).clean()
-        CheckpointStore(suite.out).clean()
 
 
 def _interrupt(number: int, frame: Any) -> NoReturn:

@@ -90,13 +90,17 @@ def matched(externals: list[External], datasets: list[str]) -> tuple[list[Extern
     renamed: dict[str, str] = {}
     result = []
     for one in externals:
-        scores = dict(one.scores)
-        for name in one.scores:
+        scores, gaps = dict(one.scores), dict(one.gaps)
+        for name in (*one.scores, *one.gaps):
             ours = plain.get(_plain(name))
-            if ours is not None and name not in datasets and ours not in scores:
+            if ours is None or name in datasets or ours in scores:
+                continue
+            if name in scores:
                 scores[ours] = scores.pop(name)
                 renamed[name] = ours
-        result.append(replace(one, scores=scores))
+            elif ours not in gaps:
+                gaps[ours] = gaps.pop(name)
+        result.append(replace(one, scores=scores, gaps=gaps))
     if not renamed:
         return result, []
     pairs = ", ".join(f"{theirs} as {ours}" for theirs, ours in sorted(renamed.items()))

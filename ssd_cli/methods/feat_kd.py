@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,10 @@ class EmbeddingTarget(Objective):
     def prepare(self, x: Tensor) -> None:
         """Ask the teacher once about all training cases."""
         _, self.targets = outputs(self.teacher, x)
+
+    def given(self) -> Sequence[Tensor]:
+        """The teacher's embeddings."""
+        return (self.targets,)
 
     def losses(self, network: Network, batch: Batch) -> dict[str, Tensor]:
         """Weighted cross-entropy "ce" and squared error "feature"."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -81,6 +82,10 @@ class SoftLabels(Objective):
         """Ask the teacher once about all training cases."""
         logits, _ = outputs(self.teacher, x)
         self.targets = (logits / self.settings.temperature).softmax(-1)
+
+    def given(self) -> Sequence[Tensor]:
+        """The teacher's softened probabilities."""
+        return (self.targets,)
 
     def losses(self, network: Network, batch: Batch) -> dict[str, Tensor]:
         """Weighted cross-entropy "ce" and divergence "kd"; a term without weight is left out."""

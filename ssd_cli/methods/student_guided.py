@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -59,6 +60,10 @@ class StudentGuided(Objective):
     def prepare(self, x: Tensor) -> None:
         """Let the teacher embed all training cases once."""
         self.teacher.prepare(x)
+
+    def given(self) -> Sequence[Tensor]:
+        """The teacher's embeddings without dropout."""
+        return (self.teacher.embeddings,)
 
     def begin_epoch(self, epoch: int, modules: nn.Module) -> None:
         """Reproduce, where asked for, a slip of the released script: from the second epoch on the student stays in eval mode."""

@@ -41,7 +41,7 @@ def workbench_of(job: Job, dataset: Dataset, training_set: TrainingSet, tell: Ca
         "device": identity["device"],
         "execution": identity["execution"],
         "on_epoch": tell,
-        "checkpoints": None if identity["device"] == "cuda" else CheckpointStore(job.out, made_with()),
+        "checkpoints": CheckpointStore(job.out, made_with()) if identity["device"] == "cpu" else None,
         "name": job.planned.identity_hash,
     }
 

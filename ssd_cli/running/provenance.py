@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import re
@@ -15,8 +16,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePath
 from typing import Any
 
+import ssd_cli
 from ssd_cli import __version__
-from ssd_cli.hardware import cpu_model
+from ssd_cli.hardware import cpu_features, cpu_model
 
 _PACKAGES = ("torch", "numpy", "scipy", "aeon", "sktime", "safetensors")
 _QUOTED = re.compile(r"""(["'])((?:[A-Za-z]:[\\/]|[/\\~])[^"'\n]*)\1""")
@@ -53,10 +55,16 @@ def _fixed() -> dict[str, Any]:
     }
 
 
+@cache
 def made_with() -> str:
     """What the bits of a training on a processor depend on, beside its cell's identity: program and processor."""
-    fixed = _fixed()
-    return f"ssd-bench {__version__} {fixed['revision']}, torch {fixed['versions'].get('torch')}, {fixed['cpu']}"
+    import torch
+
+    sources = hashlib.sha256()
+    for path in sorted(Path(ssd_cli.__file__).parent.rglob("*.py")):
+        sources.update(path.read_bytes())
+    program = f"ssd-bench {__version__} {sources.hexdigest()[:16]}, torch {torch.__version__}"
+    return f"{program}, {cpu_model()} {cpu_features()}, {torch.backends.cpu.get_cpu_capability()}"
 
 
 def _accelerator() -> dict[str, Any]:

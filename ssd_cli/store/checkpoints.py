@@ -8,8 +8,10 @@ was made by another version of torch or on another processor, whose bits would d
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     Arrays = Mapping[str, npt.NDArray]
 
 _SUFFIX = ".checkpoint"
+_OLD_SECONDS = 30 * 86400
+"""Nobody goes on with a training of another configuration, of which no record tells."""
 
 
 class CheckpointStore:
@@ -48,7 +52,7 @@ class CheckpointStore:
         body = save({name: np.asarray(array, order="C") for name, array in arrays.items()})
         head = {"made_with": self._made_with, "facts": facts}
         line = json.dumps({**head, "sha256": _digest(head, body)})
-        with atomic.writing_to(self._root):
+        with contextlib.suppress(atomic.StorageError), atomic.writing_to(self._root):  # a disk that is full needs no checkpoint
             atomic.make_folder(self._folder)
             atomic.write([(self._path(key), line.encode() + b"\n" + body)], self._root / ".tmp")
 
@@ -60,7 +64,7 @@ class CheckpointStore:
         try:
             head = json.loads(line)
             sha256 = head.pop("sha256")
-        except (ValueError, KeyError, AttributeError):
+        except (ValueError, KeyError, AttributeError, TypeError):
             return None
         if head.get("made_with") != self._made_with or sha256 != _digest(head, body):
             return None
@@ -68,27 +72,42 @@ class CheckpointStore:
 
     def discard(self, key: str) -> None:
         """Forget a key."""
-        self._path(key).unlink(missing_ok=True)
+        _remove(self._path(key))
 
     def discard_cell(self, identity_hash: str) -> None:
         """Forget the trainings of a cell: those named by its identity's hash and a number."""
         for path in self._folder.glob(f"{identity_hash}-*{_SUFFIX}"):
-            path.unlink(missing_ok=True)
+            _remove(path)
 
     def clean(self) -> None:
-        """Forget what a process that died left behind: trainings of cells that are finished, and networks that are stored."""
+        """Forget what a process that died left behind: trainings of finished cells, stored networks, and what is a month old."""
         from ssd_cli.store.index import load_index
 
         paths = list(self._folder.glob(f"*{_SUFFIX}"))
-        finished = set(load_index(self._root)["identity_hash"]) if paths else set()
+        if not paths:
+            return
+        records = load_index(self._root)
+        done = records["status"].isin(["ok", "skipped"]) & records["predictions"].isin(["ok", ""])  # others are computed again
+        finished = set(records.loc[done, "identity_hash"])
         for path in paths:
             name, of_cell, _ = path.stem.partition("-")
             network = self._root / "networks" / name[:2] / f"{name}.json"
-            if name in finished if of_cell else network.exists():
-                path.unlink(missing_ok=True)
+            if (name in finished if of_cell else network.exists()) or _is_old(path):
+                _remove(path)
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}{_SUFFIX}"
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):  # it is only in the way
+        path.unlink()
+
+
+def _is_old(path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return time.time() - path.stat().st_mtime > _OLD_SECONDS
+    return False
 
 
 def _digest(head: dict[str, Any], body: bytes) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -98,19 +99,27 @@ class Standing:
             parts.setdefault(part, {})[name] = torch.from_numpy(np.array(value))
         self.modules.load_state_dict(parts["network"])
         if self.trainable is not None:
-            self.trainable.load_state_dict(parts["trainable"])
+            self.trainable.load_state_dict(parts.get("trainable", {}))
         for i, parameter in enumerate(self._parameters()):
-            self.optimiser.state[parameter] = {k: v.to(parameter.device) for k, v in parts[f"optimiser {i}"].items()}
+            state = parts.get(f"optimiser {i}", {})  # nothing of what never had a gradient
+            self.optimiser.state[parameter] = {name: value.to(parameter.device) for name, value in state.items()}
         self.optimiser.param_groups[0]["lr"] = facts["learning_rate"]
         self.rates.load_state_dict(facts["rates"])
         for i, generator in enumerate(self.generators):
             generator.set_state(parts["generator"][str(i)])
         device = next(self.modules.parameters()).device
         if self.averager is not None:
-            self.averager.state = {name: value.to(device) for name, value in parts["average"].items()}
+            self.averager.state = {name: value.to(device) for name, value in parts.get("average", {}).items()}
             self.averager.n_averaged = facts["n_averaged"]
         self.kept = {name: value.to(device) for name, value in parts["kept"].items()} if "kept" in parts else None
         self.epoch, self.curve, self.best = facts["epoch"], facts["curve"], facts["best"]
+
+    def digest(self, given: Iterable[Tensor]) -> str:
+        """SHA-256 of the network as it stands, and of what the objective was given: by its start a training is known again."""
+        sha = hashlib.sha256()
+        for value in (*self.modules.state_dict().values(), *given):
+            sha.update(np.ascontiguousarray(value.detach().cpu()).tobytes())
+        return sha.hexdigest()
 
     def _parts(self) -> Iterator[tuple[str, Mapping[str, Tensor]]]:
         yield "network", self.modules.state_dict()
@@ -141,7 +150,7 @@ class Keeper:
     """
 
     def __init__(self, checkpoints: Checkpoints | None, key: str) -> None:
-        self._checkpoints, self._key = checkpoints, key
+        self._checkpoints, self._key, self._start = checkpoints, key, ""
         self.before = (0.0, 0.0)
         self._started = (time.perf_counter(), time.process_time())
         self._saved = self._started[0]
@@ -154,11 +163,13 @@ class Keeper:
         wall, processor = (before + end - start for before, start, end in zip(self.before, self._started, now, strict=True))
         return wall, processor
 
-    def resume(self, standing: Standing) -> None:
-        """Put a training where it was cut off, if it was."""
-        found = self._checkpoints.load(self._key) if self._checkpoints else None
-        if found is not None:
-            arrays, facts = found
+    def resume(self, standing: Standing, given: Iterable[Tensor] = ()) -> None:
+        """Put a training where it was cut off, if it was; `given` is what its objective was prepared with."""
+        if self._checkpoints is None:
+            return
+        self._start = standing.digest(given)
+        arrays, facts = self._checkpoints.load(self._key) or ({}, {})
+        if facts and facts["start"] == self._start:
             standing.restore(arrays, facts)
             self.before = tuple(facts["seconds"])
             self._any = True
@@ -169,10 +180,18 @@ class Keeper:
             return
         now = time.perf_counter()
         if now - self._saved >= SECONDS or (self._any and standing.epoch == stop):
-            self._checkpoints.save(self._key, standing.arrays(), {**standing.facts(), "seconds": self.seconds})
+            self._checkpoints.save(
+                self._key, standing.arrays(), {**standing.facts(), "seconds": self.seconds, "start": self._start}
+            )
             self._saved, self._any = now, True
 
+    def discard(self) -> None:
+        """Forget where the training stands."""
+        if self._checkpoints is not None:
+            self._checkpoints.discard(self._key)
 
-def resumable(objective: Objective, averager: Averager | None) -> bool:
-    """Whether these say of themselves that `Standing` holds all of their state; what they say does not hold for subclasses."""
-    return all(vars(type(one)).get("resumable", False) for one in (objective, averager) if one is not None)
+
+def resumable(network: nn.Module, objective: Objective, averager: Averager | None) -> bool:
+    """Whether these say of themselves that `Standing` holds all of their state; what a class says does not hold for subclasses."""
+    parts = (getattr(network, "inner", network), objective, averager)
+    return all(vars(type(one)).get("resumable", False) for one in parts if one is not None)

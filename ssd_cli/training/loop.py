@@ -32,6 +32,10 @@ class Averager(Protocol):
         The average.
     n_averaged : int
         Sets of weights in it.
+
+    Notes
+    -----
+    A class may say ``resumable = True`` where these two are all that it knows: then a training that was cut off goes on.
     """
 
     state: dict[str, Tensor]
@@ -122,7 +126,7 @@ def train(
     plain = Step(network, x, y, objective, optimiser)
     standing = Standing(modules, objective.trainable, optimiser, rates, [order, *plain.generators], averager)
     if keeper is not None:
-        keeper.resume(standing)
+        keeper.resume(standing, objective.given())
     step, curve = execute(plain), standing.curve
     for epoch in range(standing.epoch + 1, schedule.stop + 1):
         modules.train()  # every epoch anew: whatever looked at the network in between may have left it in eval mode

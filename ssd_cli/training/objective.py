@@ -51,6 +51,10 @@ class Objective(ABC):
     def prepare(self, x: Tensor) -> None:  # noqa: B027 (most objectives have nothing to prepare)
         """Called once before training with all training series (n_cases, n_channels, n_timepoints) on the device."""
 
+    def given(self) -> Sequence[Tensor]:
+        """What `prepare` found out, from teachers for instance: a training that was cut off goes on only where it is the same."""
+        return ()
+
     def begin_epoch(self, epoch: int, modules: nn.Module) -> None:  # noqa: B027 (most objectives are the same in every epoch)
         """Called at the start of every epoch (from 1), after the network `modules` has been put into train mode."""
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
 from ssd_cli.backbones.masked import MaskedNetwork
+from ssd_cli.errors import SsdBenchError
 from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.training.averaging import refresh_batch_norm
 from ssd_cli.training.checkpoint import Checkpoints, Keeper, resumable
@@ -292,19 +293,24 @@ class Workbench:
         self.seed_sites(network, purpose, index)
         keeper = Keeper(self.checkpoints, key)
         objective.prepare(x)
-        curve: Curve = train(
-            autocasting(self.bind(network), self.device, self.recipe.precision),
-            x,
-            y,
-            objective,
-            schedule,
-            self.rng(f"{purpose} order", index, "cpu"),
-            modules=network,
-            averager=averager,
-            execute=steps_of(self.execution),
-            on_epoch=lambda epoch, loss: self.on_epoch(Progress(label, epoch, schedule.stop, loss)),
-            keeper=keeper if self.execution not in CAPTURES and resumable(objective, averager) else None,
-        )
+        kept = self.execution not in CAPTURES and resumable(network, objective, averager)
+        try:
+            curve: Curve = train(
+                autocasting(self.bind(network), self.device, self.recipe.precision),
+                x,
+                y,
+                objective,
+                schedule,
+                self.rng(f"{purpose} order", index, "cpu"),
+                modules=network,
+                averager=averager,
+                execute=steps_of(self.execution),
+                on_epoch=lambda epoch, loss: self.on_epoch(Progress(label, epoch, schedule.stop, loss)),
+                keeper=keeper if kept else None,
+            )
+        except SsdBenchError:  # it diverged, and will again
+            keeper.discard()
+            raise
         seconds, cpu_seconds = keeper.seconds
         self.ledger.resumed_seconds += keeper.before[0]
         for site in network.sites():

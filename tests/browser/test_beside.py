@@ -5,7 +5,9 @@ import pytest
 
 from ssd_cli.leaderboard.compare import compare
 from ssd_cli.leaderboard.external import External, Protocol, default_split
+from ssd_cli.store.results import ResultStore
 from tests.browser.test_page import REAL, agrees, column, shown, study
+from tests.leaderboard.builders import put
 
 
 def others(resamples):
@@ -42,6 +44,29 @@ def test_they_are_ranked_and_tested_as_compare_does(browser, page, folder, tmp_p
         copy.write_bytes(path.read_bytes())
     browser.evaluate("ssdBench.chosen.resample = '0', ssdBench.update()")
     agrees(browser, compare([part], "complete", externals=others))
+    assert browser.texts("#leaderboard .warning") == []
+
+
+def test_a_seed_that_has_not_every_resample_stands_beside_numbers_of_its_own_resamples(browser, page, tmp_path):
+    store = ResultStore(tmp_path / "cells")
+    for resample, seed in ((0, 0), (2, 0), (0, 1)):
+        for method in ("single", "ssd"):
+            put(store, "ArrowHead", method, 0.6, resample=resample, seed=seed)
+    browser.open(page(tmp_path / "cells", externals=others))
+    for seed, expected in (("", 0.75), ("0", 0.75), ("1", 0.7)):
+        browser.evaluate(f"ssdBench.chosen.seed = '{seed}', ssdBench.update()")
+        found = browser.evaluate("ssdBench.comparison()")
+        assert found["meanScores"][found["names"].index("drawn (tool)")] == pytest.approx(expected)
+    browser.evaluate("ssdBench.chosen.resample = '2', ssdBench.update()")  # which seed 1 does not have
+    assert browser.evaluate("ssdBench.comparison().datasets") == []
+
+
+def test_warnings_are_about_what_is_compared(browser, page, folder):
+    browser.open(page(folder, externals=others))
+    assert browser.texts("#leaderboard .warning") != []
+    for name in ("Fixed (published)", "drawn (tool)"):
+        browser.evaluate(f"ssdBench.chosen.withoutMethods.add('{name}')")
+    browser.evaluate("ssdBench.update()")
     assert browser.texts("#leaderboard .warning") == []
 
 

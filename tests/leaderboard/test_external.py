@@ -50,6 +50,13 @@ def test_compare_reproduces_means_and_ranks_without_own_results():
     assert any("dl-4-tsc" in text and "default split" in text for text in caption(found))
 
 
+def test_reasons_for_gaps_are_renamed_with_the_datasets():
+    one = External("x", "x", "foreign", default_split, {"A_eq": 0.5}, "there", {"B_eq": "too long", "C": "why"})
+    (found,), notes = matched([one], ["A", "B", "C"])
+    assert found.scores == {"A": 0.5} and found.gaps == {"B": "too long", "C": "why"}
+    assert "A_eq as A" in notes[0] and "B_eq" not in notes[0]
+
+
 def test_tables_on_different_datasets_are_refused_until_a_policy_is_chosen():
     with pytest.raises(SsdBenchError, match="no number in its source"):
         compare([], externals=lambda _: published(["resnet", "resnet-85"]))

@@ -84,8 +84,8 @@ def test_results_of_others_go_with_every_choice_of_resamples(tmp_path):
     assert [one["name"] for one in header["methods"]] == ["him (published)", "single"]
     assert arrays["method"].tolist() == [1, 1, 1, 1]
     scores = {choice: block["methods"]["him (published)"]["scores"] for choice, block in header["elsewhere"].items()}
-    assert scores == {"": [0.5, None], "0": [0.25, None], "1": [0.25, None]}
-    assert [len(block["warnings"]) for block in header["elsewhere"].values()] == [1, 0, 1]
+    assert scores == {"0": [0.25, None], "0,1": [0.5, None], "1": [0.25, None]}
+    assert [len(block["warnings"]) for block in header["elsewhere"].values()] == [0, 1, 1]
     with pytest.raises(SsdBenchError, match="Two contestants are called 'single'"):
         of(tmp_path, externals=lambda _: [External("single", "single", "foreign", default_split, {"A": 1.0}, "there")])
 
@@ -192,7 +192,7 @@ def test_report_takes_the_results_of_others_that_compare_takes(tmp_path, capsys)
     block = re.search(r'id="data"[^>]*>([^<]+)<', (tmp_path / "page.html").read_text())[1]
     header, _ = unpacked(base64.b64decode(block))
     assert [one["name"] for one in header["methods"]] == ["forest (mine)", "inceptiontime (published)", "single"]
-    assert header["elsewhere"][""]["methods"]["forest (mine)"]["scores"] == [0.75]
+    assert header["elsewhere"]["0"]["methods"]["forest (mine)"]["scores"] == [0.75]
     with pytest.raises(MisuseError, match="no published results 'nobody'"):
         serve([tmp_path / "cells"], published="nobody")
 

@@ -1,12 +1,25 @@
 """A plug-in for tests of kills: every training keeps where it stands at the end of every epoch."""
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from ssd_cli.methods.registry import methods
 from ssd_cli.methods.single import Single
 from ssd_cli.training import checkpoint
 
 checkpoint.SECONDS = 0.0
+
+restore = checkpoint.Standing.restore
+
+
+def restore_and_tell(standing, arrays, facts):
+    restore(standing, arrays, facts)
+    if "SSD_BENCH_RESUMED" in os.environ:
+        Path(os.environ["SSD_BENCH_RESUMED"]).write_text(str(standing.epoch))
+
+
+checkpoint.Standing.restore = restore_and_tell
 
 
 @methods.register("often")

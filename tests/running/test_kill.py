@@ -1,5 +1,9 @@
 """Kill -9 with real trainings through the installed command. Eight kills here, fifty in `make torture`."""
 
+import os
+import signal
+import subprocess
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -35,6 +39,27 @@ def test_eight_kills_leave_every_cell_once_and_the_same_bits(tmp_path):
     assert problems == [] and torturer.orphans == 0
     assert len(torturer.kills) == 8 and parents >= 2 and workers >= 2 and inside >= 1
     assert {kill.files * 4 // torturer.n_files for kill in torturer.kills} >= {0, 1, 2, 3}
+
+
+def test_a_training_that_was_killed_goes_on_in_the_next_run(tmp_path, monkeypatch):
+    def run(out):
+        command = [*arguments(out, ("ssd",), 1), "--recipe", "fast[epochs=20,student_epochs=20]"]
+        del command[command.index("GunPoint") - 1 : command.index("GunPoint") + 1]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+
+    monkeypatch.setenv("SSD_BENCH_RESUMED", str(tmp_path / "resumed"))
+    assert run(tmp_path / "whole").wait() == 0 and not (tmp_path / "resumed").exists()
+    for kind in ("member", "student"):  # the shared teacher's name is a hash, that of what a cell trains for itself has a number
+        killed = run(tmp_path / "killed")
+        pattern = "*-1.checkpoint" if kind == "student" else "*.checkpoint"
+        while not list((tmp_path / "killed" / ".checkpoints").glob(pattern)):
+            assert killed.poll() is None
+            time.sleep(0.01)
+        os.killpg(killed.pid, signal.SIGKILL)
+        killed.wait()
+    assert run(tmp_path / "killed").wait() == 0
+    assert 1 <= int((tmp_path / "resumed").read_text()) < 20
+    assert wrong_with(tmp_path / "killed", tmp_path / "whole") == []
 
 
 @pytest.mark.torture

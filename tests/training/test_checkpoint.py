@@ -1,27 +1,34 @@
 """Trainings that are cut off, anywhere, and go on."""
 
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from ssd_cli.backbones.base import NO_DROPOUT
 from ssd_cli.backbones.lite import LITEBackbone
 from ssd_cli.backbones.resnet import ResNetBackbone
 from ssd_cli.configuration import configure, parse_label
+from ssd_cli.errors import SsdBenchError
+from ssd_cli.methods.feat_kd import EmbeddingTarget
 from ssd_cli.methods.registry import methods
 from ssd_cli.store.checkpoints import CheckpointStore
 from ssd_cli.store.networks import NetworkStore
 from ssd_cli.training import checkpoint
 from ssd_cli.training.objective import CrossEntropy
+from ssd_cli.training.predict import freeze
 from ssd_cli.training.step import Step
-from tests.small import SHORT, fingerprint, workbench
+from tests.small import SHORT, SmallBackbone, SmallNetwork, fingerprint, workbench
 
 LABELS = [
     *sorted(methods.names()),
     "single-dropout[dropout_sites=embed+mid]",
     "finetune[dropout_sites=embed+mid]",
     "ssd[legacy_eval=true,space=both]",
+    "ssd[distillation_weight=1.0]",  # the classifier has no gradient
+    "ssd[distillation_weight=0.0,student=narrow,student_init=random]",  # nor the map between embeddings
 ]
 BEST = replace(SHORT, keep="best", schedule="plateau", learning_rate=1.0)  # so high that the loss rises again
 
@@ -134,10 +141,54 @@ def test_another_processor_and_a_damaged_file_start_again(tmp_path):
     assert first_epoch(bench_on(tmp_path, made_with="elsewhere"), CrossEntropy()) == 1
     cut_off(bench_on(tmp_path), CrossEntropy())
     (path,) = (tmp_path / ".checkpoints").iterdir()
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(content)
-    assert first_epoch(bench_on(tmp_path), CrossEntropy()) == 1
+    content = path.read_bytes()
+    for damaged in (content[:-1] + bytes([content[-1] ^ 1]), b"[]\n", b"", content[:50]):
+        path.write_bytes(damaged)
+        cut_off(bench_on(tmp_path), CrossEntropy(), epochs=1)
+
+
+class Whimsical(SmallNetwork):
+    """Knows more than its weights."""
+
+
+class WhimsicalBackbone(SmallBackbone):
+    def build(self, n_channels, n_classes, dropout=NO_DROPOUT):
+        return Whimsical(n_channels, n_classes, dropout, self.width)
+
+
+def test_a_network_of_another_class_starts_again(tmp_path):
+    cut_off(bench_on(tmp_path, backbone=WhimsicalBackbone()), CrossEntropy())
+    assert first_epoch(bench_on(tmp_path, backbone=WhimsicalBackbone()), CrossEntropy()) == 1
+
+
+def test_another_start_or_another_teacher_is_another_training(tmp_path):
+    def with_teacher(bench, index):
+        teacher = freeze(bench.fresh(index))
+        return EmbeddingTarget(teacher, 0.5)
+
+    cut_off(bench_on(tmp_path), with_teacher(bench_on(tmp_path), 1))
+    assert first_epoch(bench_on(tmp_path), with_teacher(bench_on(tmp_path), 2)) == 1
+    cut_off(bench_on(tmp_path), with_teacher(bench_on(tmp_path), 1))
+    other = bench_on(tmp_path)
+    fresh = other.fresh
+    other.fresh = lambda index: fresh(index + 5)
+    assert first_epoch(other, with_teacher(bench_on(tmp_path), 1)) == 1
+
+
+def test_a_training_that_diverged_leaves_nothing(tmp_path):
+    class Exploding(CrossEntropy):
+        resumable = True
+
+        def begin_epoch(self, epoch, modules):
+            self.factor = float("nan") if epoch == 3 else 1.0
+
+        def losses(self, network, batch):
+            return {"ce": self.factor * super().losses(network, batch)["ce"]}
+
+    bench = bench_on(tmp_path)
+    with pytest.raises(SsdBenchError, match="became nan at epoch 3"):
+        bench.train(bench.fresh(0), Exploding())
+    assert not list((tmp_path / ".checkpoints").iterdir())
 
 
 def test_the_time_before_counts(tmp_path):
@@ -163,6 +214,10 @@ def test_a_short_training_writes_nothing_and_what_is_finished_is_removed(tmp_pat
     store = CheckpointStore(tmp_path)
     store.save("ab" * 32, {"a": np.zeros(1)}, {})
     store.discard_cell("d" * 64)
+    store.clean()
+    assert len(list((tmp_path / ".checkpoints").iterdir())) == 2
+    store.save("old", {"a": np.zeros(1)}, {})
+    os.utime(tmp_path / ".checkpoints" / "old.checkpoint", (0, 0))
     store.clean()
     assert len(list((tmp_path / ".checkpoints").iterdir())) == 2
     (tmp_path / "networks" / "ab").mkdir(exist_ok=True)

@@ -88,10 +88,10 @@ def payload(
     cells = collect(folders, on_reading)
     frame = cells.frame.sort_values(["dataset", "name", "resample", "seed"], kind="stable").reset_index(drop=True)
     own, datasets = sorted(frame["name"].unique()), sorted(frame["dataset"].unique())
-    others, choices = elsewhere(externals, own, datasets, set(frame["resample"].tolist()))
+    grid = sorted(set(zip(frame["resample"].tolist(), frame["seed"].tolist(), strict=True)))
+    others, choices = elsewhere(externals, own, datasets, grid)
     methods = sorted([*_methods(frame, own), *others], key=lambda method: method["name"])
     names = [method["name"] for method in methods]
-    grid = sorted(set(zip(frame["resample"].tolist(), frame["seed"].tolist(), strict=True)))
     place = {pair: number for number, pair in enumerate(grid)}
     pairs = zip(frame["resample"].tolist(), frame["seed"].tolist(), strict=True)
     arrays: dict[str, npt.NDArray[Any]] = {

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ssd_cli.leaderboard.external import External, Externals, check_names, matched, protocol_warnings
 
 
 def elsewhere(
-    externals: Externals | None, names: list[str], datasets: list[str], resamples: set[int]
+    externals: Externals | None, names: list[str], datasets: list[str], runs: Sequence[tuple[int, int]]
 ) -> tuple[list[dict[str, str]], dict[str, Any]]:
     """The contestants from elsewhere, and their numbers.
 
@@ -18,15 +19,15 @@ def elsewhere(
     names : list of str
         Of one's own contestants.
     datasets : list of str
-    resamples : set of int
-        Of one's own results.
+    runs : sequence of (int, int)
+        Resamples and seeds of one's own results.
 
     Returns
     -------
     contestants : list of dict
         As the page has its methods; empty where there are none.
     choices : dict
-        By choice of the page, "" for all resamples together or the number of one: "warnings", and "methods", by name with "scores"
+        By the resamples of chosen runs ("0,1,2"), for every choice of a page: "warnings", and "methods", by name with "scores"
         (by dataset, None where there is none), "protocol", "source" and "gaps" (by dataset, where the source gives a reason).
 
     Raises
@@ -35,16 +36,18 @@ def elsewhere(
         What is wrong with them, or two contestants of one name.
     """
     if externals is None:
-        return [], {"": {"methods": {}, "warnings": []}}
-    single = {str(resample): {resample} for resample in sorted(resamples)} if len(resamples) > 1 else {}
+        return [], {}
+    resamples, seeds = ({run[k] for run in runs} for k in (0, 1))
+    every = {frozenset(resamples), *(frozenset([k]) for k in resamples)}
+    every |= {frozenset(k for k, seed in runs if seed == one) for one in seeds}
     choices, contestants = {}, []
-    for choice, chosen in {"": resamples, **single}.items():
-        found, renamed = matched(externals(chosen), datasets)
+    for chosen in sorted(map(sorted, every)):
+        found, renamed = matched(externals(set(chosen)), datasets)
         check_names(found, names)
         contestants = [{"name": one.name, "method": one.label, "backbone": one.kind} for one in found]
-        choices[choice] = {
+        choices[",".join(map(str, chosen))] = {
             "methods": {one.name: _numbers(one, datasets) for one in found},
-            "warnings": [*renamed, *protocol_warnings(found, chosen)],
+            "warnings": [*renamed, *protocol_warnings(found, set(chosen))],
         }
     return contestants, choices
 

@@ -88,7 +88,9 @@ function showLeaderboard() {
   show(
     "leaderboard",
     heading("leaderboard", "Leaderboard"),
-    elsewhere().warnings.map((text) => make("p", { class: "warning" }, text)),
+    comparison.names.some((name) => elsewhere().methods[name])
+      ? elsewhere().warnings.map((text) => make("p", { class: "warning" }, text))
+      : null,
     verdict(),
     table("leaderboard", columns, rows, {
       sort: chosen.sort.leaderboard,

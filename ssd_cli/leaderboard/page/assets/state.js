@@ -50,16 +50,22 @@ const isChosen = (dataset) =>
 
 const indices = (items, test) => items.flatMap((item, k) => (test(item) ? [k] : []));
 
-// Results of others that belong beside the chosen resamples: {methods: by name, warnings}.
-const elsewhere = () => data.elsewhere[chosen.resample] ?? data.elsewhere[""];
+// Results of others that belong beside the resamples of these runs: {methods: by name, warnings}.
+function elsewhere(runs = comparison.runs) {
+  const resamples = [...new Set([...runs].map((k) => data.runs[k][0]))].sort((a, b) => a - b);
+  return data.elsewhere[resamples.join(",")] ?? { methods: {}, warnings: [] };
+}
 
 function recompute() {
   const keeps = (value, wanted) => wanted === "" || String(value) === wanted;
+  const runs = new Set(
+    indices(data.runs, ([resample, seed]) => keeps(resample, chosen.resample) && keeps(seed, chosen.seed)),
+  );
   comparison = compareChosen(data, {
     datasets: indices(data.datasets, isChosen),
     methods: indices(data.methods, (method) => !chosen.withoutMethods.has(method.name)),
-    runs: new Set(indices(data.runs, ([resample, seed]) => keeps(resample, chosen.resample) && keeps(seed, chosen.seed))),
-    elsewhere: elsewhere().methods,
+    runs,
+    elsewhere: elsewhere(runs).methods,
     policy: chosen.policy,
     alpha: chosen.alpha,
   });
