@@ -146,8 +146,9 @@ def _plan(pool: Pool, suite: Suite, dry_run: bool) -> Plan:
     if not dry_run:
         ResultStore(suite.out).check_writable()
         _tidy(suite)
-        CheckpointStore(suite.out).clean()
     plan: Plan = pool.call(plan_and_look, suite, dry_run, tell=_rarely(warn))
+    if not dry_run:
+        CheckpointStore(suite.out).clean({cell.identity_hash for cell in plan.cells if cell.key in plan.done})
     if plan.left_out:
         warn(f"left out, not on this machine ({len(plan.left_out)}): {', '.join(plan.left_out)}")
     return plan

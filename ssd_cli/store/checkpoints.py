@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ssd_cli.store import atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     import numpy.typing as npt
 
@@ -79,17 +79,9 @@ class CheckpointStore:
         for path in self._folder.glob(f"{identity_hash}-*{_SUFFIX}"):
             _remove(path)
 
-    def clean(self) -> None:
-        """Forget what a process that died left behind: trainings of finished cells, stored networks, and what is a month old."""
-        from ssd_cli.store.index import load_index
-
-        paths = list(self._folder.glob(f"*{_SUFFIX}"))
-        if not paths:
-            return
-        records = load_index(self._root)
-        done = records["status"].isin(["ok", "skipped"]) & records["predictions"].isin(["ok", ""])  # others are computed again
-        finished = set(records.loc[done, "identity_hash"])
-        for path in paths:
+    def clean(self, finished: Collection[str]) -> None:
+        """Forget what a process that died left behind: of cells with these hashes, of stored networks, and what is a month old."""
+        for path in self._folder.glob(f"*{_SUFFIX}"):
             name, of_cell, _ = path.stem.partition("-")
             network = self._root / "networks" / name[:2] / f"{name}.json"
             if (name in finished if of_cell else network.exists()) or _is_old(path):

@@ -214,15 +214,17 @@ def test_a_short_training_writes_nothing_and_what_is_finished_is_removed(tmp_pat
     store = CheckpointStore(tmp_path)
     store.save("ab" * 32, {"a": np.zeros(1)}, {})
     store.discard_cell("d" * 64)
-    store.clean()
+    store.clean([])
     assert len(list((tmp_path / ".checkpoints").iterdir())) == 2
     store.save("old", {"a": np.zeros(1)}, {})
     os.utime(tmp_path / ".checkpoints" / "old.checkpoint", (0, 0))
-    store.clean()
+    store.clean([])
     assert len(list((tmp_path / ".checkpoints").iterdir())) == 2
     (tmp_path / "networks" / "ab").mkdir(exist_ok=True)
     (tmp_path / "networks" / "ab" / f"{'ab' * 32}.json").write_text(json.dumps({}))
-    store.clean()
+    store.save(f"{'e' * 64}-2", {"a": np.zeros(1)}, {})
+    store.clean({"e" * 64})
+    assert [path.stem for path in (tmp_path / ".checkpoints").iterdir()] == [f"{'c' * 64}-1"]
     store.discard_cell("c" * 64)
     assert not list((tmp_path / ".checkpoints").iterdir())
     monkeypatch.setattr(checkpoint, "SECONDS", 60.0)
