@@ -37,10 +37,6 @@ class Layout:
     n_channels: int
     lengths: list[int]
 
-    def line_of(self, case: int) -> int:
-        """The line on which a case stands."""
-        return self.data_line + 1 + case
-
 
 @dataclass
 class _Header:

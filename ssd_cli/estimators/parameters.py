@@ -248,7 +248,7 @@ class InceptionTimeParameters(Parameters):
         return EnsAvg(members=self.n_classifiers)
 
 
-class LITETimeParameters(Parameters):
+class LITETimeParameters(InceptionTimeParameters):
     """LITETime: an ensemble of networks that differ in their initialisation.
 
     Parameters
@@ -261,44 +261,10 @@ class LITETimeParameters(Parameters):
         Taps of the longest convolution.
     """
 
-    def __init__(
-        self,
-        n_classifiers: int = 5,
-        width: int = 32,
-        kernel: int = 40,
-        recipe: str = "fast",
-        epochs: int | None = None,
-        length: str = "pad",
-        impute: str = "linear",
-        scale: str = "series",
-        dataset: str = "",
-        resample: int = 0,
-        device: str = "auto",
-        random_state: Any = None,
-        threads: int = 1,
-    ) -> None:
-        self.n_classifiers = n_classifiers
-        self.width = width
-        self.kernel = kernel
-        self.recipe = recipe
-        self.epochs = epochs
-        self.length = length
-        self.impute = impute
-        self.scale = scale
-        self.dataset = dataset
-        self.resample = resample
-        self.device = device
-        self.random_state = random_state
-        self.threads = threads
-        super().__init__()
-
     @property
     def backbone(self) -> str:  # type: ignore[override]
         """The architecture."""
         return f"lite[width={self.width},kernel={self.kernel}]"
-
-    def _method(self) -> Method | str:
-        return EnsAvg(members=self.n_classifiers)
 
 
 class ResNetParameters(Parameters):

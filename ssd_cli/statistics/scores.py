@@ -14,9 +14,6 @@ NLL_CLIP = 1e-7
 ECE_BINS = 15
 """Guo et al. 2017, "On calibration of modern neural networks"."""
 
-HIGHER_IS_BETTER = {"accuracy": True, "balanced_accuracy": True, "macro_f1": True, "nll": False, "brier": False, "ece": False}
-"""The scores that every cell has, and their direction."""
-
 
 def all_scores(y: Ints, probabilities: Probabilities) -> dict[str, float]:
     """Every score of one cell.

@@ -3,7 +3,7 @@
     <root>/.checkpoints/<key>.checkpoint    a line of JSON, then the tensors as safetensors
 
 Whoever holds the claim of the cell or of the shared network writes them; they are removed with its result. One that is damaged, or
-was made by another version of torch or on another processor, whose bits would differ, is not used.
+was made by other sources of this program, another version of torch or on another processor, whose bits would differ, is not used.
 """
 
 from __future__ import annotations

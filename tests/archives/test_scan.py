@@ -127,7 +127,7 @@ def test_unequal_lengths_must_be_declared(write):
     with pytest.raises(SsdBenchError, match="line 11: 3 values a channel"):
         scan(write(unequal))
     layout = scan(write(unequal.replace("@equalLength true", "@equalLength false")))
-    assert layout.lengths == [2, 3, 3] and layout.n_channels == 2 and layout.line_of(2) == 12
+    assert layout.lengths == [2, 3, 3] and layout.n_channels == 2 and layout.data_line == 9
 
 
 def test_windows_line_ends_change_nothing(write):
