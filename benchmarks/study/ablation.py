@@ -66,7 +66,10 @@ def panel(label: str) -> str:
 
 
 def differences(one: Loaded, methods: list[str]) -> tables.Table:
-    """A row a change: mean accuracy minus that of the default, on the datasets that both completed."""
+    """A row a change: mean accuracy minus that of the default, on the datasets that both completed.
+
+    CPU seconds count where all cells ran on one kind of processor.
+    """
     head = [
         "parameter",
         "method",
@@ -81,6 +84,7 @@ def differences(one: Loaded, methods: list[str]) -> tables.Table:
         "training CPU x ssd",
     ]
     rows: list[list[object]] = []
+    alike = one.on_one_processor()
     for method in methods:
         if method == BASE:
             continue
@@ -90,7 +94,8 @@ def differences(one: Loaded, methods: list[str]) -> tables.Table:
             rows.append([*row, *[np.nan] * 8])
             continue
         size, counts = effects(scores), [int(part[0, 1]) for part in contests(scores)]
-        seconds = one.done([method, BASE], "cpu_seconds")[1]
+        timed, seconds = one.done([method, BASE], "cpu_seconds")
+        seconds = seconds[[dataset in alike for dataset in timed]]
         ratio = float(np.exp(np.log(seconds[:, 0] / seconds[:, 1]).mean()))
         interval = [float(part[0, 1]) for part in (size.low, size.high)] if len(datasets) > 2 else [np.nan, np.nan]
         rows.append([*row, float(scores[:, 0].mean()), float(size.mean[0, 1]), *interval, *counts, ratio])

@@ -39,7 +39,8 @@ def costs(one: Loaded, methods: list[str]) -> tables.Table:
         return HEAD, []
     base = methods.index("single")
     alike = one.on_one_processor()
-    found["cpu_seconds"] = datasets, found["cpu_seconds"][1][[dataset in alike for dataset in datasets]]
+    timed, seconds = found["cpu_seconds"]
+    found["cpu_seconds"] = timed, seconds[[dataset in alike for dataset in timed]]
     training, inference = (
         np.exp(np.log(found[name][1] / found[name][1][:, [base]]).mean(axis=0)) for name in ("cpu_seconds", "macs")
     )

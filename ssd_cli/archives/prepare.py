@@ -113,7 +113,7 @@ class FittedPreparation:
         masks = self.imputer.masked
         prepared = np.zeros((len(X), self.imputer.n_channels + len(masks), self.n_timepoints), dtype=np.float32)
         ends = np.empty(len(X), dtype=np.int64)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             for case, series in enumerate(X):
                 scaled = self._scaled(self.unscaled(series))
                 ends[case] = scaled.shape[1]
@@ -123,6 +123,8 @@ class FittedPreparation:
                 prepared[case, :, : ends[case]] = scaled
                 self._fill(prepared[case], ends[case])
         if not np.isfinite(prepared).all():
+            if any(np.isinf(series).any() for series in X):
+                raise SsdBenchError("A series holds an infinite value.", "Expected numbers, or NaN where one is missing.")
             raise SsdBenchError(
                 "The prepared series hold values beyond the range of 32-bit numbers.",
                 f"The preparation was scale={self.preparation.scale}.",

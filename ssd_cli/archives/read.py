@@ -11,7 +11,7 @@ import numpy as np
 from ssd_cli.archives import catalog
 from ssd_cli.archives.dataset import Dataset, Groups, Part, make_dataset
 from ssd_cli.archives.formats.common import csv_rows, whole_number
-from ssd_cli.archives.scan import malformed, scan
+from ssd_cli.archives.scan import malformed, scan, without_blank_end
 from ssd_cli.archives.sources import EXTENSIONS, Source
 from ssd_cli.errors import SsdBenchError
 
@@ -91,7 +91,7 @@ def _read_ts(path: Path, equal_length: bool | None) -> Part:
     layout = scan(path)
     X, y = [], []
     with path.open(encoding="utf-8", errors="surrogateescape") as file:
-        for number, line in enumerate(file, start=1):
+        for number, line in without_blank_end(enumerate(file, start=1)):
             if number <= layout.data_line:
                 continue
             *channels, label = line.split(":")

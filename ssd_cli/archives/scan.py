@@ -7,7 +7,7 @@ does not declare, ``inf`` and ``1_0`` as numbers; from time-stamped data it drop
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +53,16 @@ def malformed(path: Path, line: int, what: str, expected: str = "") -> SsdBenchE
     return SsdBenchError(f"{path}, line {line}: {what}.", expected, remedy)
 
 
+def without_blank_end(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Numbered lines without the blank ones that follow the last; blank lines before it stay."""
+    blank: list[tuple[int, str]] = []
+    for number, line in lines:
+        blank.append((number, line))
+        if line.strip():
+            yield from blank
+            blank.clear()
+
+
 def scan(path: Path) -> Layout:
     """Check the whole text of a classification problem in aeon's ``.ts`` format.
 
@@ -73,7 +83,7 @@ def scan(path: Path) -> Layout:
     """
     # Surrogates carry bytes that are not UTF-8 up to the line that holds them; a decoding error would name no line.
     with path.open(encoding="utf-8", errors="surrogateescape") as file:
-        lines = enumerate(file, start=1)
+        lines = without_blank_end(enumerate(file, start=1))
         header, data_line = _scan_header(path, lines)
         lengths: list[int] = []
         n_channels = 0

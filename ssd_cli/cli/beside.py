@@ -20,7 +20,7 @@ Published = Annotated[
     ),
 ]
 Others = Annotated[
-    list[Path] | None, typer.Option("--with", help="Results of another tool: a tsml folder, or a CSV 'dataset,method,…'.")
+    list[Path] | None, typer.Option("--with", help="Results of another tool: a tsml folder, or a CSV 'dataset,METHOD,METHOD,…'.")
 ]
 
 

@@ -45,7 +45,7 @@ def check(
     for title, moved in (("Better than the reference", report.risen), ("Worse than the reference", report.fallen)):
         if moved:
             say(title)
-            table(HEADER, rows(report, moved))
+            table(HEADER, rows(moved))
             say()
     for line in summary(report):
         say(line)

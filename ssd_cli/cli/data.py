@@ -239,6 +239,8 @@ def _download(
             members = catalog.archives()[archive]
             absent = [name for name in names if name in members]
             fits = archive in catalog.ZENODO_ZIPS and isinstance(origin, Zenodo) and not force
+            if zip_ and absent and not fits:
+                warn(f"No zip of {archive} can be used here{' with --force' if force else ''}; fetching its datasets one by one.")
             if fits and absent and (zip_ or (zip_ is None and 2 * len(absent) > len(members))):
                 assert isinstance(origin, Zenodo)
                 try:

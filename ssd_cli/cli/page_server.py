@@ -116,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer the browser."""
         # A foreign site may point its own name at this machine; the name that the browser asked for gives it away.
-        if self.headers.get("Host", "").rpartition(":")[0] not in (HOST, "localhost"):
+        if self.headers.get("Host", "").partition(":")[0] not in (HOST, "localhost"):
             self._answer(HTTPStatus.FORBIDDEN, b"This server answers to 127.0.0.1 and localhost only.")
         elif self.path == "/":
             self._answer(HTTPStatus.OK, self._page, "text/html; charset=utf-8")

@@ -28,8 +28,11 @@ def recount(
     problems = [problem for one in found for problem in one.problems]
     default = folders[0] / "leaderboard"
     checked = tables or ([default] if default.is_dir() else [])
+    columns: list[str] = []
     for folder in checked:
-        problems += check_tables(folders, found, folder, fetch)
+        of_tables = check_tables(folders, found, folder, fetch)
+        problems += of_tables.problems
+        columns += of_tables.beyond
     for problem in problems[:_SHOWN]:
         warn(problem)
     if len(problems) > _SHOWN:
@@ -40,6 +43,8 @@ def recount(
     beyond = sorted(set().union(*(one.not_recountable for one in found)))
     if beyond:
         say(f"Not recounted, since they stand on more than the predictions that are stored: {', '.join(beyond)}.")
+    if columns:
+        say(f"Not recounted, since predictions do not give these columns: {', '.join(columns)}.")
     names = ", ".join(map(str, checked))
     say(f"Tables recounted: {names}." if checked else "No tables were found to recount; name their folder with --tables.")
     say("Everything matches." if not problems else f"{plural(len(problems), 'mismatch').replace('hs', 'hes')}.")

@@ -23,7 +23,8 @@ def fetch(place: str) -> Path:
         The file is not there, or could not be fetched.
     """
     from ssd_cli.archives.cache import cache_root
-    from ssd_cli.archives.transport import RemoteFile, Transport
+    from ssd_cli.archives.origins import offline
+    from ssd_cli.archives.transport import RemoteFile, TransferError, Transport
 
     address = os.environ.get("SSD_BENCH_REFERENCE_RESULTS") or ADDRESS
     if "://" not in address:
@@ -34,8 +35,14 @@ def fetch(place: str) -> Path:
             )
         return path
     copy = cache_root() / "results" / hashlib.sha256(address.encode()).hexdigest()[:16] / place
+    own = "Or get the files yourself and name their folder in $SSD_BENCH_REFERENCE_RESULTS."
     if not copy.is_file():
+        if offline():
+            raise SsdBenchError(f"{address}/{place} must be fetched, which $SSD_BENCH_OFFLINE forbids.", "", own)
         warn(f"Fetching {address}/{place}; the next time the copy {copy} is used.")
         copy.parent.mkdir(parents=True, exist_ok=True)
-        Transport().download(RemoteFile(copy.name, f"{address}/{place}"), copy)
+        try:
+            Transport().download(RemoteFile(copy.name, f"{address}/{place}"), copy)
+        except TransferError as error:
+            raise SsdBenchError(error.what, error.expected, f"Check the network and try again. {own}") from error
     return copy

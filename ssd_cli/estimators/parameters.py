@@ -17,9 +17,9 @@ SHARED = """    recipe : str, default="fast"
         How networks are trained: ``fast`` (100 epochs), ``paper`` (1500), or either with changes, ``fast[learning_rate=0.01]``.
     epochs : int, optional
         Replaces the recipe's.
-    length : {"pad", "truncate", "resize"}, default="pad"
+    length : {"pad", "zeros", "edge", "noise", "truncate", "resize"}, default="pad"
         What happens to series of other lengths than the longest of the training.
-    impute : {"linear", "mean"}, default="linear"
+    impute : {"linear", "mean", "forward", "mask"}, default="linear"
         What happens to missing values.
     scale : {"series", "train", "none"}, default="series"
         Normalise every channel of every series, or every channel by the training set, or not at all.

@@ -122,8 +122,7 @@ def _noise(comparison: Comparison) -> list[str]:
     if not pairs:
         return [*lines, "No gap of two mean accuracies is within seed noise."]
     shown = [
-        f"{comparison.names[i]} and {comparison.names[j]} "
-        f"(gap {abs(comparison.mean_scores[i] - comparison.mean_scores[j]):.4f}, noise ±{noise.seed_noise[i, j]:.4f})"
+        f"{comparison.names[i]} and {comparison.names[j]} (gap {noise.gap[i, j]:.4f}, noise ±{noise.seed_noise[i, j]:.4f})"
         for i, j in pairs[:_SHOWN]
     ]
     more = f"; {len(pairs) - _SHOWN} more in pairwise.csv" if len(pairs) > _SHOWN else ""

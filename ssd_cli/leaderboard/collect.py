@@ -12,6 +12,7 @@ from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.leaderboard.conditions import warnings as differing_conditions
 from ssd_cli.store.index import load_index
 from ssd_cli.store.record import NO_BACKBONE, CellRecord, difference
+from ssd_cli.store.results import no_results
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,11 +64,7 @@ def collect(folders: list[Path], on_reading: Callable[[int], None] | None = None
             raise MisuseError(f"There is no folder {folder}.", "Expected the output folder of 'ssd-bench run'.")
         frame = load_index(folder, on_reading)
         if frame.empty:
-            raise SsdBenchError(
-                f"{folder} holds no results.",
-                "Expected seed<s>/<method>@<backbone>/Predictions/<dataset>/testResample<k>.json below it.",
-                "Fill it with: ssd-bench run --out DIR",
-            )
+            raise no_results(folder)
         frames.append(_as_text(frame).assign(root=str(folder)))
     frame = pd.concat(frames, ignore_index=True)
     _every_result_has_an_accuracy(frame)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -184,12 +185,18 @@ def _beside(scores: Floats, others: list[External], datasets: list[str]) -> tupl
     """The scores with a column for each contestant from elsewhere, and what those lack."""
     columns = [[one.scores.get(dataset, np.nan) for dataset in datasets] for one in others]
     missing = [
-        Missing(dataset, one.name, 0, (one.gaps.get(dataset, f"no number in its source ({one.kind})"),))
+        Missing(dataset, one.name, 0, (one.gaps.get(dataset) or _no_number(dataset, one, datasets),))
         for one in others
         for dataset in datasets
         if dataset not in one.scores
     ]
     return np.hstack([scores, np.array(columns, dtype=np.float64).reshape(len(others), len(datasets)).T]), missing
+
+
+def _no_number(dataset: str, one: External, datasets: list[str]) -> str:
+    """That a source lacks a dataset; a name in it that is nearly the same may be a misspelling."""
+    near = get_close_matches(dataset, one.scores.keys() - set(datasets), n=1, cutoff=0.85)
+    return f"no number in its source ({one.kind})" + (f"; it has '{near[0]}'" if near else "")
 
 
 def _contestants(frame: pd.DataFrame, names: list[str], others: list[External]) -> list[Contestant]:

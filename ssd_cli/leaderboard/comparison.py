@@ -129,6 +129,11 @@ class Comparison:
         return sorted({one.backbone for one, there in zip(self.contestants, ranked, strict=True) if there})
 
     @property
+    def complete_datasets(self) -> list[str]:
+        """Datasets on which every method has a score."""
+        return [name for name, scores in zip(self.datasets, self.scores, strict=True) if np.isfinite(scores).all()]
+
+    @property
     def letters(self) -> list[str]:
         """The cliques of each method as letters."""
         return letters(list(self.cliques), len(self.contestants))

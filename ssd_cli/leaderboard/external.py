@@ -22,7 +22,7 @@ default_split = Protocol("default split", True)
 resample_mean = Protocol("mean of 30 resamples", False)
 unknown_protocol = Protocol("protocol not stated", None)
 
-_SUFFIX = re.compile(r"(_eq|_nmv|_disc|_eq_nmv|Eq|Nmv)$")
+_SUFFIX = re.compile(r"(_eq|_nmv|_disc|Eq|Nmv)$")
 
 _OTHER_CASES = "they were trained and tested on other cases, and their difference is not one between methods alone."
 
@@ -82,20 +82,23 @@ def matched(externals: list[External], datasets: list[str]) -> tuple[list[Extern
 
     ``X_eq``, ``XEq``, ``X_nmv``, ``X_disc`` (the archive's versions of equal length, without missing values, with classes made of a
     continuous target) count as ``X`` where ours is called X and there is no X in the source, and the other way round. A name that
-    is one of ours already stays.
+    is one of ours already stays; of several versions of one dataset the first by name counts.
     """
     plain = {
         _plain(name): name for name in sorted(datasets, key=len, reverse=True)
     }  # X itself rather than X_eq, where ours has both
     renamed: dict[str, str] = {}
+    unused: set[str] = set()
     result = []
     for one in externals:
         scores, gaps = dict(one.scores), dict(one.gaps)
-        for name in (*one.scores, *one.gaps):
+        for name in sorted((*one.scores, *one.gaps)):
             ours = plain.get(_plain(name))
-            if ours is None or name in datasets or ours in scores:
+            if ours is None or name in datasets:
                 continue
-            if name in scores:
+            if ours in scores:
+                unused.add(f"{name} of {one.name}")
+            elif name in scores:
                 scores[ours] = scores.pop(name)
                 renamed[name] = ours
             elif ours not in gaps:
@@ -105,7 +108,8 @@ def matched(externals: list[External], datasets: list[str]) -> tuple[list[Extern
         return result, []
     pairs = ", ".join(f"{theirs} as {ours}" for theirs, ours in sorted(renamed.items()))
     rule = "Names that differ by _eq, Eq, _nmv, _disc or capitals are taken for the same dataset, though the arrays may differ"
-    return result, [f"{rule}: {pairs}."]
+    spare = f" Not used, since another version stands for the same dataset: {', '.join(sorted(unused))}." if unused else ""
+    return result, [f"{rule}: {pairs}.{spare}"]
 
 
 def protocol_warnings(externals: list[External], resamples: set[int]) -> list[str]:

@@ -110,7 +110,7 @@ def cost(comparison: Comparison) -> Figure | None:
     for one, (name, title, front) in zip(axes, panels, strict=True):
         _cost_panel(one, comparison, facts.means[name], front)
         one.set_xlabel(title, fontsize=9)
-    axes[0].set_ylabel(f"mean accuracy, {len(comparison.datasets)} datasets", fontsize=9)
+    axes[0].set_ylabel(f"mean accuracy, {len(comparison.complete_datasets)} datasets", fontsize=9)
     left = 4.2 * len(panels) / (4.2 * len(panels) + 3.3)
     figure.subplots_adjust(left=0.8 / (4.2 * len(panels) + 3.3), right=left, bottom=0.5 / height, top=1 - 0.3 / height, wspace=0.08)
     figure.canvas.draw()

@@ -7,10 +7,15 @@ import math
 import re
 from pathlib import Path
 
-from ssd_cli.errors import SsdBenchError
+from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.leaderboard.external import External, Protocol, default_split, unknown_protocol
 
 _MISSING = {"", "nan", "na", "n/a", "-", "–", "null"}
+_LONG = ["dataset", "method", "accuracy"]
+_EXPECTED = (
+    "Expected a folder of tsml results, or a CSV file with the line 'dataset,NAME OF A METHOD,NAME OF ANOTHER,…' and a line for "
+    "every dataset, or with the line 'dataset,method,accuracy' and a line for every result."
+)
 _FILE = re.compile(r"testResample(\d+)\.csv")
 
 
@@ -31,15 +36,20 @@ def foreign(path: Path, resamples: set[int]) -> list[External]:
     if path.is_dir():
         return _tsml(path, resamples)
     if not path.is_file():
-        raise SsdBenchError(f"There is no {path}.", "Expected a folder of tsml results, or a CSV file 'dataset,method…'.")
+        raise MisuseError(f"There is no {path}.", _EXPECTED)
     return _table(path)
 
 
 def _table(path: Path) -> list[External]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise SsdBenchError(f"{path} is no table: {error}.", "Expected UTF-8 text, with commas between values.") from error
     if len(rows) < 2 or len(rows[0]) < 2:
-        raise SsdBenchError(f"{path} holds no table.", "Expected a line 'dataset,method,…' and a line for every dataset.")
+        raise SsdBenchError(f"{path} holds no table.", f"{_EXPECTED} Commas stand between values.")
+    if [cell.strip().lower() for cell in rows[0]] == _LONG:
+        rows = _widened(rows, path)
     names = [cell.strip() for cell in rows[0][1:]]
     _once(names, path, "method")
     _once([row[0].strip() for row in rows[1:]], path, "dataset")
@@ -58,6 +68,20 @@ def _table(path: Path) -> list[External]:
         External(f"{name} ({path.stem})", name, "foreign", unknown_protocol, scores[i], str(path.name), gaps[i])
         for i, name in enumerate(names)
     ]
+
+
+def _widened(rows: list[list[str]], path: Path) -> list[list[str]]:
+    """A column a method, from a line a result."""
+    found: dict[str, dict[str, str]] = {}
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) != len(_LONG):
+            raise SsdBenchError(f"{path}, line {number}: {len(row)} values.", f"Expected {','.join(_LONG)}.")
+        dataset, method, accuracy = (cell.strip() for cell in row)
+        if dataset in found.setdefault(method, {}):
+            raise SsdBenchError(f"{path}, line {number}: a second result of {method} on {dataset}.", "Expected one.")
+        found[method][dataset] = accuracy
+    datasets = dict.fromkeys(dataset for results in found.values() for dataset in results)
+    return [["dataset", *found], *([dataset, *(results.get(dataset, "") for results in found.values())] for dataset in datasets)]
 
 
 def _accuracy(text: str, path: Path, line: int) -> float | None:
@@ -95,7 +119,7 @@ def _tsml(root: Path, resamples: set[int]) -> list[External]:
     for estimator, datasets in found.items():
         complete = {name: files for name, files in datasets.items() if wanted <= files.keys()}
         scores = {name: sum(_recounted(files[k]) for k in wanted) / len(wanted) for name, files in complete.items()}
-        gaps = {name: f"lacks some of {text}" for name in datasets.keys() - complete.keys()}
+        gaps = dict.fromkeys(datasets.keys() - complete.keys(), f"lacks some of {text}")
         externals.append(
             External(f"{estimator} ({root.name})", estimator, "foreign", protocol, scores, f"{root.name}, {text}", gaps)
         )
@@ -104,8 +128,8 @@ def _tsml(root: Path, resamples: set[int]) -> list[External]:
 
 def _recounted(path: Path) -> float:
     """Accuracy by the predictions of a file, not by what its header says."""
-    lines = path.read_text(encoding="utf-8").splitlines()[3:]
     try:
+        lines = path.read_text(encoding="utf-8").splitlines()[3:]
         pairs = [line.split(",")[:2] for line in lines if line.strip()]
         hits = [float(true) == float(guess) for true, guess in pairs]
     except ValueError:

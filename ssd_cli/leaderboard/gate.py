@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ssd_cli.errors import MisuseError, SsdBenchError
+from ssd_cli.errors import MisuseError, SsdBenchError, shortened
 from ssd_cli.leaderboard.gate_cells import Groups, Key, group_name, groups, lacking, method_name, within
 from ssd_cli.leaderboard.reference import CAUSES, KEY, LEAST_SEEDS, SCORES, unequal
 from ssd_cli.statistics.gate import Fall, group_falls, mean_fall
@@ -121,7 +121,11 @@ def check(
     old, whole, broken = (groups(frame[~frame["dataset"].isin(changed_data)]) for frame in frames)
     new, broken = within(whole, old), within(broken, old)
     if not new and not broken and not changed_data:
-        raise SsdBenchError("The run and the reference have nothing in common.", "Expected the same datasets, methods and recipes.")
+        sides = [shortened([group_name(key) for key in groups(frame)]) for frame in (reference, run)]
+        raise MisuseError(
+            f"The run and the reference have nothing in common. The reference has {sides[0]}; the run has {sides[1] or 'nothing'}.",
+            "Expected the same datasets, methods and recipes.",
+        )
     _sound(old)
     absent = lacking(old, new, broken)
     for key in [key for key in old if key not in absent]:

@@ -71,4 +71,6 @@ def _why(unfinished: pd.DataFrame | None, seed: int | None = None) -> str:
     if unfinished is None:
         return ""
     reasons = unfinished["reason"] if seed is None else unfinished.loc[unfinished["seed"] == seed, "reason"]
-    return f" ({textwrap.shorten('; '.join(reasons.unique()), _REASON, placeholder=' …')})" if len(reasons) else ""
+    # The words of any exception; a control character would make a report of XML unreadable.
+    text = "".join(character if character.isprintable() else " " for character in "; ".join(reasons.unique()))
+    return f" ({textwrap.shorten(text, _REASON, placeholder=' …')})" if len(reasons) else ""

@@ -14,7 +14,7 @@ HEADER = ["what", "score", "change", "tolerance", "p", "changed besides"]
 _SHOWN_AS = {"accuracy": "accuracy", "nll": "-log NLL"}
 
 
-def rows(report: GateReport, moved: list[Moved]) -> list[list[str]]:
+def rows(moved: list[Moved]) -> list[list[str]]:
     """One row a test, the most improbable first."""
     return [
         [test.where, _SHOWN_AS[test.score], f"{test.fall.change:+.4f}", f"±{test.fall.tolerance:.4f}", f"{test.fall.p:.1e}",
@@ -40,9 +40,11 @@ def summary(report: GateReport) -> list[str]:
         worst = max(test.fall.detectable for test in means)
         single = sorted(test.fall.detectable for test in groups)[len(groups) // 2]
         lines.append(
-            f"A drop in accuracy that is found with a probability of {POWER:.0%}: {worst:.4f} in the mean over the datasets of a "
-            f"method; {single:.4f} on a single dataset (median)."
+            f"A drop in accuracy that is found with a probability of {POWER:.0%}: {_drop(worst)} in the mean over the datasets of "
+            f"a method; {_drop(single)} on a single dataset (median)."
         )
+        if max(worst, single) > 1:
+            lines.append("No drop there is large enough to be found: run more seeds, for the reference too.")
     if report.n_same_seed:
         lines.append(f"{report.n_equal} of {report.n_same_seed} cells with a seed of the reference have exactly its accuracy.")
     if report.extra:
@@ -60,7 +62,7 @@ def markdown(report: GateReport) -> str:
         ("Better than the reference (consider --update)", report.risen),
     ):
         if moved:
-            cells = [HEADER, ["---"] * len(HEADER), *rows(report, moved)]
+            cells = [HEADER, ["---"] * len(HEADER), *rows(moved)]
             parts += [
                 "",
                 f"### {title}",
@@ -96,6 +98,10 @@ def github(report: GateReport) -> list[str]:
     texts += [f"{name} is not in the run" for name in report.absent]
     texts += [f"{name} has other data than in the reference" for name in report.other_data]
     return [f"::error title=Accuracy gate::{_escaped(text)}" for text in texts]
+
+
+def _drop(size: float) -> str:
+    return f"{size:.4f}" if size <= 1 else "none"
 
 
 def _sentence(test: Moved) -> str:

@@ -67,11 +67,19 @@ def refusal(lacking: list[Missing], grid: Grid) -> SsdBenchError:
     """The error that says which results are missing, why, and what can be done."""
     shown = [f"  {item.dataset}, {item.name}: {item.n_results} of {len(grid)} results ({item.reason})" for item in lacking[:10]]
     more = [f"  and {len(lacking) - 10} more"] if len(lacking) > 10 else []
+    steps = []
+    if any(not item.reasons for item in lacking):
+        steps.append("Run the same 'ssd-bench run' command again for what has not been run.")
+    if any(reason.startswith("failed") for item in lacking for reason in item.reasons):
+        steps.append("Run it with --retry-failed for what failed, once the cause is mended.")
+    steps.append(
+        "Or choose --missing complete (leave these datasets out for all methods) or --missing worst-rank (rank the method last "
+        "there)."
+    )
     return SsdBenchError(
         "\n".join([f"{len(lacking)} of the compared results are not complete:", *shown, *more]),
         f"Expected {describe_grid(grid)} of every method on every dataset: means over unequal numbers are not compared.",
-        "Run the same 'ssd-bench run' command again to complete them, or choose --missing complete (leave these datasets out for "
-        "all methods) or --missing worst-rank (rank the method last there).",
+        "\n".join(steps),
     )
 
 

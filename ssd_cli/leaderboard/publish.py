@@ -60,8 +60,10 @@ def columns(comparison: Comparison) -> list[Column]:
     listed: list[Column] = [
         ("rank", comparison.average_ranks, ".3f", False),
         ("rank at 1×", facts.matched_ranks, ".3f", False if len(comparison.matched_backbones) == 1 else None),
-        ("accuracy", comparison.mean_scores, ".4f", True),
+        _accuracy(comparison, ".4f"),
     ]
+    if not _same_datasets(comparison):
+        listed.append(("datasets", comparison.n_scores.astype(float), ".0f", None))
     for title, name, form, higher, factor in _COLUMNS:
         if name in facts.means:
             listed.append((title, facts.means[name] * factor, form, higher))
@@ -71,6 +73,15 @@ def columns(comparison: Comparison) -> list[Column]:
         if name == "teacher_accuracy" and name in facts.means:
             listed.append(("gap to teacher", facts.gap, "+.4f", None))
     return [column for column in listed if np.isfinite(column[1]).any()]
+
+
+def _same_datasets(comparison: Comparison) -> bool:
+    return len(comparison.complete_datasets) == len(comparison.datasets)
+
+
+def _accuracy(comparison: Comparison, form: str) -> Column:
+    """Each method's mean over the datasets that it has; nothing is the best of means over different datasets."""
+    return "accuracy", comparison.mean_scores, form, True if _same_datasets(comparison) else None
 
 
 def markdown(comparison: Comparison) -> str:
@@ -112,11 +123,8 @@ def latex_per_dataset(comparison: Comparison) -> str:
     for dataset, scores in zip(comparison.datasets, comparison.scores, strict=True):
         cells = [_marked(("", scores, ".3f", True), i, r"\textbf{{{}}}", r"\underline{{{}}}") for i in range(len(scores))]
         rows.append([_tex(dataset), *cells])
-    mean = [
-        _marked(("", comparison.mean_scores, ".3f", True), i, r"\textbf{{{}}}", r"\underline{{{}}}")
-        for i in range(len(rows[0]) - 1)
-    ]
-    rows.append(["mean", *mean])
+    means = _accuracy(comparison, ".3f")
+    rows.append(["mean", *(_marked(means, i, r"\textbf{{{}}}", r"\underline{{{}}}") for i in range(len(rows[0]) - 1))])
     places = "; ".join(f"{place + 1}: {_tex(name)}" for place, name in enumerate(comparison.names))
     head = ["dataset", *(str(place + 1) for place in range(len(comparison.names)))]
     return _tabular("l" + "r" * len(comparison.names), head, rows, f"Accuracy by dataset. {places}.", "per-dataset")

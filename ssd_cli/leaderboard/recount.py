@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import dataclasses
 import math
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.leaderboard.collect import Cells, collect
@@ -28,8 +29,15 @@ _TABLES = {
 _TOLERANCE = 1e-9
 
 
-def check_tables(roots: list[Path], recounts: list[Recount], folder: Path, fetch: Fetch | None = None) -> list[str]:
-    """Where the tables of a folder differ from what the recounted scores give, one sentence each.
+class Checked(NamedTuple):
+    """What came of a folder of tables: differences, one sentence each, and columns that the recount does not give."""
+
+    problems: list[str]
+    beyond: list[str]
+
+
+def check_tables(roots: list[Path], recounts: list[Recount], folder: Path, fetch: Fetch | None = None) -> Checked:
+    """Where the tables of a folder differ from what the recounted scores give.
 
     Parameters
     ----------
@@ -45,12 +53,18 @@ def check_tables(roots: list[Path], recounts: list[Recount], folder: Path, fetch
     Raises
     ------
     SsdBenchError
-        The folder holds none of them, or the results cannot be compared at all.
+        The folder holds none of them or lacks leaderboard.csv, or the results cannot be compared at all.
     """
     tables = {name: _read(folder / name) for name in _TABLES if (folder / name).is_file()}
     if not tables:
         raise SsdBenchError(f"{folder} holds no tables.", f"Expected {', '.join(_TABLES)}, written by 'ssd-bench compare'.")
-    board, pairs = tables.get("leaderboard.csv", []), tables.get("pairwise.csv", [])
+    if "leaderboard.csv" not in tables:
+        raise SsdBenchError(
+            f"{folder} lacks leaderboard.csv, which says how missing results were treated.",
+            "",
+            "Write all tables with: ssd-bench compare",
+        )
+    board, pairs = tables["leaderboard.csv"], tables.get("pairwise.csv", [])
     policy = board[0].get("missing_policy", "fail") if board else "fail"
     pair = pairs[0] if pairs else {}
     rope = float(pair["rope"]) if pair.get("rope") else None
@@ -63,12 +77,13 @@ def check_tables(roots: list[Path], recounts: list[Recount], folder: Path, fetch
     comparison = compare_cells(
         _recounted(roots, recounts), *options, (lambda resamples: published(names, resamples, fetch)) if names else None
     )
-    problems = []
+    problems, beyond = [], []
     for name, rows in csv_tables(comparison).items():
-        if name in tables:
+        if tables.get(name):
             expected = list(csv.DictReader(as_csv(rows).decode().splitlines()))
             problems += _differences(folder / name, tables[name], expected, _TABLES[name])
-    return problems
+            beyond += [f"{name}: {column}" for column in tables[name][0] if column not in rows[0]]
+    return Checked(problems, beyond)
 
 
 def _recounted(roots: list[Path], recounts: list[Recount]) -> Cells:
@@ -88,7 +103,9 @@ def _read(path: Path) -> list[dict[str, str]]:
 
 def _differences(path: Path, found: list[dict[str, str]], expected: list[dict[str, str]], keys: tuple[str, ...]) -> list[str]:
     there, here = ({tuple(row.get(key, "") for key in keys): row for row in rows} for rows in (found, expected))
-    lines = [f"{path}: there is no row {', '.join(key)}." for key in here.keys() - there.keys()]
+    times = Counter(tuple(row.get(key, "") for key in keys) for row in found)
+    lines = [f"{path}: the row {', '.join(key)} stands {n} times." for key, n in times.items() if n > 1]
+    lines += [f"{path}: there is no row {', '.join(key)}." for key in here.keys() - there.keys()]
     lines += [f"{path}: nothing stands behind the row {', '.join(key)}." for key in there.keys() - here.keys()]
     for key in here.keys() & there.keys():
         for column, value in here[key].items():

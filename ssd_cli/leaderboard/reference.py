@@ -67,7 +67,7 @@ def write_reference(frame: pd.DataFrame, folder: Path, command: str) -> list[Pat
             raise MisuseError(
                 f"A reference needs the same resamples of every seed: {method} on {dataset} lacks some of them.",
                 "Expected every seed with every resample.",
-                "Run the same 'ssd-bench run' command again to complete them.",
+                "Run the same 'ssd-bench run' command again to complete them, with --retry-failed where cells failed.",
             )
     text = io.StringIO()
     frame.sort_values(KEY).to_csv(text, index=False, lineterminator="\n")
@@ -106,7 +106,9 @@ def read_reference(folder: Path) -> pd.DataFrame:
         )
     texts = dict.fromkeys([*KEY[:4], *CAUSES], str)
     try:
-        frame = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values={score: [""] for score in SCORES})
+        nothing = {score: [""] for score in SCORES}
+        # By default pandas reads a third of such fractions as the number beside the one that was written.
+        frame = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=nothing, float_precision="round_trip")
         missing = {*KEY, *CAUSES, "accuracy"} - set(frame.columns)
         if missing:
             raise ValueError(f"it lacks {', '.join(sorted(missing))}")

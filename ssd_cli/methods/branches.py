@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from ssd_cli.backbones.base import Dropout
@@ -47,16 +46,12 @@ def grow(workbench: Workbench, holdout: bool = False) -> list[Network]:
         passes.Branch(workbench.copy(trunk, Dropout(embed=branch.dropout)), index, branch.learning_rate, branch.smoothing)
         for index, branch in enumerate(BRANCHES)
     ]
-    return passes.train_branches(workbench, branches, epochs=_own(workbench.epochs), holdout=holdout, purpose="branch")
+    return passes.train_branches(
+        workbench, branches, epochs=workbench.recipe.epochs_after(TRUNK), holdout=holdout, purpose="branch"
+    )
 
 
 def trainings(recipe: Recipe, holdout: bool = False) -> tuple[Training, ...]:
     """What `grow` trains: the trunk, and each branch's own epochs."""
-    assert recipe.epochs is not None
     trunk = member(recipe, stop=TRUNK, keep="last", holdout=holdout)
-    return trunk, *(Training(_own(recipe.epochs), holdout=holdout) for _ in BRANCHES)
-
-
-def _own(epochs: int) -> int:
-    """Epochs of a branch after the trunk."""
-    return max(1, epochs - math.ceil(TRUNK * epochs))
+    return trunk, *(Training(recipe.epochs_after(TRUNK), holdout=holdout) for _ in BRANCHES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,7 +48,7 @@ class SWA(Method):
         workbench.train(
             network,
             CrossEntropy(),
-            epochs=self._averaged(workbench.epochs),
+            epochs=workbench.recipe.epochs_after(self._stop(workbench.epochs)),
             learning_rate=self.learning_rate,
             shape="constant",
             keep="last",
@@ -67,12 +66,9 @@ class SWA(Method):
     def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
         """Member 0 up to `start`, and the epochs that are averaged."""
         assert recipe.epochs is not None
-        return member(recipe, stop=self._stop(recipe.epochs), keep="last"), Training(self._averaged(recipe.epochs))
+        stop = self._stop(recipe.epochs)
+        return member(recipe, stop=stop, keep="last"), Training(recipe.epochs_after(stop))
 
     def _stop(self, epochs: int) -> float:
         """The fraction of the epochs after which averaging really starts: one epoch is left for it."""
         return min(self.start, (epochs - 1) / epochs) if epochs > 1 else 1.0
-
-    def _averaged(self, epochs: int) -> int:
-        """How many epochs are averaged."""
-        return max(1, epochs - math.ceil(self._stop(epochs) * epochs))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,8 +46,7 @@ def member(
     index, dropout, stop, keep, holdout
         See `Workbench.member`.
     """
-    assert recipe.epochs is not None
-    epochs = math.ceil(stop * recipe.epochs)
+    epochs = recipe.epochs_of(stop)
     keep = keep or (recipe.keep if epochs == recipe.epochs else "last")
     shared = f"member {index}, dropout {dropout.embed} {dropout.mid}, epochs {epochs}, keep {keep}, holdout {holdout}"
     return Training(epochs, shared, holdout)

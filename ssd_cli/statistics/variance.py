@@ -64,17 +64,20 @@ class Noise:
     ----------
     splits : tuple of Split
         One a method.
+    gap : ndarray, shape (n_methods, n_methods)
+        The distance of two mean scores.
     seed_noise : ndarray, shape (n_methods, n_methods)
         Half width of the interval into which the seeds alone would put the gap of two mean scores in 95 of 100 studies; NaN with
         one seed.
     within : ndarray of bool, shape (n_methods, n_methods)
-        Whether the observed gap is no larger than that.
+        Whether the gap is no larger than that.
     detectable_score, detectable_rank : float
         The difference of two mean scores, of two average ranks, that the test of a typical pair would detect with probability
         `POWER` after the correction; NaN with fewer than three datasets.
     """
 
     splits: tuple[Split, ...]
+    gap: Floats = field(repr=False)
     seed_noise: Floats = field(repr=False)
     within: npt.NDArray[np.bool_] = field(repr=False)
     detectable_score: float
@@ -88,13 +91,14 @@ class Noise:
     def among(self, own: npt.NDArray[np.bool_]) -> Noise:
         """The same with unknown values in the places (n_methods,) that are not `own`."""
         place = np.flatnonzero(own)
-        seed_noise = np.full((len(own), len(own)), np.nan)
+        gap, seed_noise = np.full((2, len(own), len(own)), np.nan)
         within = np.zeros((len(own), len(own)), dtype=bool)
-        seed_noise[np.ix_(place, place)], within[np.ix_(place, place)] = self.seed_noise, self.within
+        for wide, narrow in ((gap, self.gap), (seed_noise, self.seed_noise), (within, self.within)):
+            wide[np.ix_(place, place)] = narrow
         known = iter(self.splits)
         unknown = Split(np.nan, np.nan, np.nan)
         splits = tuple(next(known) if ours else unknown for ours in own)
-        return Noise(splits, seed_noise, within, self.detectable_score, self.detectable_rank)
+        return Noise(splits, gap, seed_noise, within, self.detectable_score, self.detectable_rank)
 
 
 def noise(results: Floats, ranks: Floats, alpha: float, n_pairs: int) -> Noise:
@@ -124,6 +128,7 @@ def noise(results: Floats, ranks: Floats, alpha: float, n_pairs: int) -> Noise:
         half = stdtrit(degrees, 0.975) * np.sqrt(np.maximum(squares, 0) / degrees / (n_datasets * n_resamples * n_seeds))
     return Noise(
         tuple(split(results[:, method]) for method in range(n_methods)),
+        gap,
         half,
         np.isfinite(half) & (gap <= half) & ~np.eye(n_methods, dtype=bool),
         detectable(results.mean(axis=(2, 3)), alpha / n_pairs),

@@ -11,7 +11,7 @@ from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.statistics.scores import all_scores
 from ssd_cli.store import tsml
 from ssd_cli.store.record import CellRecord
-from ssd_cli.store.results import ResultStore
+from ssd_cli.store.results import ResultStore, no_results
 
 TOLERANCE = 1e-12
 """The stored probabilities read back bit by bit; only the order of a sum may differ between versions of numpy."""
@@ -67,9 +67,7 @@ def recount(root: Path) -> Recount:
         if record.status == "ok":
             found.problems += _recount_one(found, root, path, record, truths)
     if not found.n_records:
-        raise SsdBenchError(
-            f"{root} holds no results.", "Expected seed<s>/<method>@<backbone>/Predictions/<dataset>/testResample<k>.json below it."
-        )
+        raise no_results(root)
     return found
 
 

@@ -14,14 +14,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ssd_cli.errors import SsdBenchError
+from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.store import atomic, tsml
 from ssd_cli.store.record import Cell, CellRecord, difference
 
 if TYPE_CHECKING:
     from ssd_cli.store.tsml import Ints, Probabilities
 
-__all__ = ["ResultStore", "difference"]
+__all__ = ["ResultStore", "difference", "no_results"]
+
+_RESULTS = "seed*/*/Predictions"
+
+
+def no_results(root: Path) -> MisuseError:
+    """The error for a folder that holds no results; it names one nearby that does."""
+    near = [folder for folder in (*root.resolve().parents[:4], *sorted(root.glob("*"))) if any(folder.glob(_RESULTS))]
+    return MisuseError(
+        f"{root} holds no results." + (f" Did you mean {near[0]}?" if near else ""),
+        "Expected the output folder of 'ssd-bench run', with seed<s>/<method>@<backbone>/Predictions/<dataset>/ below it.",
+        "" if near else "Fill it with: ssd-bench run --out DIR",
+    )
 
 
 class ResultStore:

@@ -101,7 +101,7 @@ def refresh_batch_norm(network: nn.Module, batches: Sequence[Tensor], modules: n
         The module that owns the layers, where `network` is another execution of it.
     """
     modules = network if modules is None else modules
-    layers = [module for module in modules.modules() if isinstance(module, nn.BatchNorm1d)]
+    layers = [module for module in modules.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     momenta = [layer.momentum for layer in layers]
     modules.eval()
     for layer in layers:

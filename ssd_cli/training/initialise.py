@@ -9,7 +9,7 @@ from torch import nn
 
 
 def initialise(network: nn.Module, generator: torch.Generator, scheme: Literal["glorot", "torch"] = "glorot") -> None:
-    """Draw all trainable weights of a network anew, in the order of its modules.
+    """Draw the trainable weights of convolutions and linear layers anew, in the order of the modules; others stay as they are.
 
     Parameters
     ----------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -101,7 +100,7 @@ def obtain_members(bench: Workbench, indices: Sequence[int], rule: Rule) -> list
 
 def _place(bench: Workbench, index: int, rule: Rule) -> Place:
     part = bench.training_part() if rule.holdout else bench.training_set
-    schedule = bench.schedule(part, bench.epochs, math.ceil(rule.stop * bench.epochs))
+    schedule = bench.schedule(part, bench.epochs, bench.recipe.epochs_of(rule.stop))
     return Place(bench, index, rule.dropout, part, replace(schedule, keep=rule.keep or schedule.keep))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -67,6 +68,10 @@ class Recipe:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, not {value}")
+        if self.batch_divisor is not None and self.batch_divisor < 0:
+            raise ValueError(f"batch_divisor must be at least 0, not {self.batch_divisor}")
+        if not 0 < self.bn_momentum <= 1:
+            raise ValueError(f"bn_momentum must lie above 0 and at most at 1, not {self.bn_momentum}")
         if self.learning_rate <= 0:
             raise ValueError(f"learning_rate must be above 0, not {self.learning_rate}")
 
@@ -81,6 +86,16 @@ class Recipe:
             batch_size=self.batch_size or batch_size,
             batch_divisor=divisor if self.batch_divisor is None else self.batch_divisor,
         )
+
+    def epochs_of(self, share: float) -> int:
+        """A share of the epochs, rounded up; of a recipe that `for_backbone` has filled in."""
+        assert self.epochs is not None
+        return math.ceil(share * self.epochs - 1e-9)  # .55 * 100, a little above 55 in floating point, is 55
+
+    def epochs_after(self, share: float) -> int:
+        """The epochs that a share leaves, at least one."""
+        assert self.epochs is not None
+        return max(1, self.epochs - self.epochs_of(share))
 
     def batch(self, n_cases: int) -> int:
         """Cases in a batch; of a recipe that `for_backbone` has filled in."""

@@ -108,12 +108,6 @@ class Workbench:
         return self.recipe.epochs
 
     @property
-    def student_epochs(self) -> int:
-        """The recipe's budget of a student that starts from its teacher."""
-        assert self.recipe.student_epochs is not None
-        return self.recipe.student_epochs
-
-    @property
     def dtype(self) -> torch.dtype:
         """Of weights and data."""
         return torch.float64 if self.recipe.precision == "fp64" else torch.float32
@@ -139,10 +133,13 @@ class Workbench:
 
     def fresh(self, index: int = 0, dropout: Dropout = NO_DROPOUT, backbone: Backbone | None = None) -> Network:
         """An untrained network; the same `index` gives the same weights whatever the dropout."""
-        network = (backbone or self.backbone).build(self.training_set.n_channels, self.training_set.n_classes, dropout)
-        initialise(network, self.rng("init", index, "cpu"), self.recipe.initialisation)
+        seed = self.sub_seed("init", index)
+        with torch.random.fork_rng(devices=[]):  # a plug-in may have weights that `initialise` does not draw: recurrent layers
+            torch.default_generator.manual_seed(seed)
+            network = (backbone or self.backbone).build(self.training_set.n_channels, self.training_set.n_classes, dropout)
+        initialise(network, generator(seed, "cpu"), self.recipe.initialisation)
         for layer in network.modules():
-            if isinstance(layer, torch.nn.BatchNorm1d):
+            if isinstance(layer, torch.nn.modules.batchnorm._BatchNorm):
                 layer.momentum = self.recipe.bn_momentum
         if self.training_set.padded:
             network = MaskedNetwork(network)

@@ -147,6 +147,20 @@ def test_channels_and_gaps_in_tables(form, tmp_path):
     assert read.digest == dataset.digest and read.train.groups.tolist() == [7, 7, 9]
 
 
+@pytest.mark.parametrize(("extension", "text"), [("tsv", "1\t1\t2\n2\t3\t4\n\n \n"), ("csv", "label,0,1\n1,1,2\n2,3,4\n\n")])
+def test_empty_lines_at_the_end_are_no_cases(tmp_path, extension, text):
+    path = tmp_path / f"Toy_TRAIN.{extension}"
+    path.write_text(text)
+    assert np.array(read_part(path).X).tolist() == [[[1, 2]], [[3, 4]]]
+
+
+@pytest.mark.parametrize("names", [("00", "01"), ("_0", "_1"), ("x_01", "x_02")])
+def test_steps_may_be_written_with_zeros_and_channels_without_a_name(tmp_path, names):
+    path = tmp_path / "Toy_TRAIN.csv"
+    path.write_text(f"label,{','.join(names)}\n1,1,2\n2,3,4\n")
+    assert np.array(read_part(path).X).tolist() == [[[1, 2]], [[3, 4]]]
+
+
 def test_values_missing_at_the_end_stay_where_the_archive_has_equal_lengths(tmp_path):
     path = tmp_path / "Toy_TRAIN.tsv"
     path.write_text("1\t1\t2\tNaN\n2\t3\tNaN\t4\n")
@@ -179,6 +193,8 @@ MALFORMED = [
     ("arff", ARFF.replace("@attribute class {1,2}\n", ""), "line 4: the header declares no values or no classes"),
     ("arff", ARFF.replace("1,2,1", "'1,2,1"), "line 6: a value is"),
     ("csv", WIDE.replace("2,3,4", "2,3"), "line 3: 2 cells"),
+    ("csv", WIDE.replace("2,3,4", "\n2,3,4"), "line 3: an empty line among the cases"),
+    ("tsv", "1\t1\t2\n\n2\t3\t4\n", "line 2: no values"),
     ("csv", WIDE.replace("2,3,4", "2,3,four"), "line 3: a value is 'four'"),
     ("csv", WIDE.replace("label,0,1", "label,0,2"), "line 1: the steps of"),
     ("csv", WIDE.replace("label,0,1", "class,0,1"), "line 1: the columns are"),

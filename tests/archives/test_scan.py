@@ -130,6 +130,10 @@ def test_unequal_lengths_must_be_declared(write):
     assert layout.lengths == [2, 3, 3] and layout.n_channels == 2 and layout.data_line == 9
 
 
+def test_empty_lines_at_the_end_are_no_cases(write):
+    assert len(read_part(write(GOOD.rstrip("\n") + "\n\n \n")).X) == 3
+
+
 def test_windows_line_ends_change_nothing(write):
     part = read_part(write(GOOD.replace("\n", "\r\n")))
     assert part.y.tolist() == ["1", "up", "10"] and part.X[0].shape == (2, 3)

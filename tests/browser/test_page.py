@@ -180,6 +180,23 @@ def test_times_of_another_device_are_not_divided(browser, page, tmp_path):
         found = {column["key"]: column["values"][names.index("kd")] for column in browser.evaluate("ssdBench.besides()")}
         assert found["inference_relative_to_single"] == 1.0
         assert found["fit_alone_relative_to_single"] == expected
+        browser.evaluate("ssdBench.chosen.cost = 'fit_seconds_alone', ssdBench.update()")
+        assert ("No front is drawn" in browser.texts("#costs")[0]) == (expected is None)
+        browser.evaluate("ssdBench.chosen.cost = 'macs', ssdBench.update()")
+        assert "On the front: " in browser.texts("#costs")[0]
+
+
+def test_costs_stand_against_accuracies_of_the_same_datasets(browser, page, tmp_path):
+    """b lacks the hard dataset: its mean is the highest, and on the others single is better and cheaper."""
+    store = ResultStore(tmp_path / "cells")
+    for method, macs, accuracies in (("single", 1e6, (0.9, 0.92, 0.4)), ("b", 2e6, (0.88, 0.9))):
+        for number, accuracy in enumerate(accuracies):
+            put(store, f"D{number}", method, accuracy, costs={"macs": macs})
+    browser.open(page(tmp_path / "cells"))
+    browser.evaluate("ssdBench.chosen.policy = 'worst-rank', ssdBench.chosen.cost = 'macs', ssdBench.update()")
+    python = compare([tmp_path / "cells"], "worst-rank")
+    assert dict(zip(python.names, python.facts.pareto_inference.tolist(), strict=True)) == {"single": True, "b": False}
+    assert "On the front: single (1 M, 0.9100)." in browser.texts("#costs")[0]
 
 
 def test_the_other_rule_for_missing_results_is_recomputed_too(browser, page, folder):

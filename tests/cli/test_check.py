@@ -93,6 +93,38 @@ def test_the_same_cells_are_equal_and_nothing_changed(reference, tmp_path, capsy
     assert "120 of 120 cells with a seed of the reference have exactly its accuracy" in capsys.readouterr().out
 
 
+def test_fractions_are_read_as_they_were_written(tmp_path, capsys):
+    store = ResultStore(tmp_path / "sevenths")
+    for seed in range(10):
+        put(store, "D0", "single", seed % 7 / 7, 7, seed=seed)
+    check(tmp_path / "sevenths", tmp_path / "reference", update=True)
+    check(tmp_path / "sevenths", tmp_path / "reference")
+    assert "10 of 10 cells with a seed of the reference have exactly its accuracy" in capsys.readouterr().out
+
+
+def test_a_gate_that_can_find_nothing_says_so(tmp_path, capsys):
+    store = ResultStore(tmp_path / "wild")
+    for seed in range(10):
+        put(store, "D0", "single", float(seed % 2), seed=seed)
+    check(tmp_path / "wild", tmp_path / "reference", update=True)
+    check(tmp_path / "wild", tmp_path / "reference")
+    shown = capsys.readouterr().out
+    assert "none on a single dataset" in shown and "run more seeds" in shown
+
+
+def test_nothing_in_common_is_misuse_that_names_both_sides(reference, tmp_path):
+    with pytest.raises(MisuseError, match=r"ssd@lite \(smoke\) on D0.*the run has single@lite \(smoke\) on Other"):
+        check(cells(tmp_path / "new", (20,), methods=("single",), where=["Other"]), reference)
+
+
+def test_a_reason_with_control_characters_leaves_the_report_readable(reference, tmp_path, capsys):
+    put(ResultStore(cells(tmp_path / "new", (20,))), "D3", "ssd", None, seed=21, reason="\x1b[31mred\x1b[0m \x00 end")
+    failing(tmp_path / "new", reference, junit=tmp_path / "gate.xml")
+    names = [case.get("name") for case in ET.parse(tmp_path / "gate.xml").getroot()]
+    assert "ssd@lite (smoke) on D3, seed 21, resample 0 (failed: [31mred [0m end)" in names
+    assert "\x1b" not in capsys.readouterr().out
+
+
 def test_missing_cells_and_other_data_are_alarms(reference, tmp_path, capsys):
     failing(cells(tmp_path / "new", (20,), methods=("single",)), reference)
     assert "Not in the run: ssd@lite (smoke) on D0." in capsys.readouterr().out

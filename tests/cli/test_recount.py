@@ -3,6 +3,7 @@ import typer
 
 from ssd_cli.cli.compare import compare
 from ssd_cli.cli.recount import recount
+from ssd_cli.errors import SsdBenchError
 from tests.cli.helpers import failing, ssd_bench
 from tests.leaderboard.builders import fill, put
 
@@ -43,6 +44,29 @@ def test_a_table_that_was_touched_is_named(results, name, old, new, words, capsy
         recount([results])
     assert caught.value.exit_code == 1
     assert words in capsys.readouterr().err
+
+
+def test_a_row_that_stands_twice_is_named(results, capsys):
+    path = results / "leaderboard" / "leaderboard.csv"
+    head, first, *rest = path.read_text().splitlines()
+    path.write_text("\n".join([head, first.replace("a,", "a,", 1), first, *rest]) + "\n")
+    with pytest.raises(typer.Exit):
+        recount([results])
+    assert "stands 2 times" in capsys.readouterr().err
+
+
+def test_a_column_that_nothing_gives_again_is_named(results, capsys):
+    path = results / "leaderboard" / "leaderboard.csv"
+    head, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([f"{head},invented", *(f"{row},0.99" for row in rows)]) + "\n")
+    recount([results])
+    assert "leaderboard.csv: invented" in capsys.readouterr().out
+
+
+def test_without_the_policy_nothing_is_recounted(results):
+    (results / "leaderboard" / "leaderboard.csv").unlink()
+    with pytest.raises(SsdBenchError, match="how missing results were treated"):
+        recount([results])
 
 
 def test_the_command_line(results, tmp_path_factory):

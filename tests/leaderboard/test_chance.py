@@ -44,6 +44,18 @@ def test_a_gap_within_seed_noise_is_said_so(tmp_path):
     assert "within seed noise" in " ".join(label.get_text() for label in draw(found).axes[0].texts).lower()
 
 
+def test_the_gap_that_is_shown_is_the_one_that_was_tested(tmp_path):
+    """The best method alone has a result on an easy dataset, which its own mean counts and the test does not."""
+    replicated(tmp_path)
+    for seed in (0, 1, 2):
+        for resample in (0, 1):
+            put(ResultStore(tmp_path), "Easy", "b", 1.0, 1000, resample=resample, seed=seed)
+    found = compare([tmp_path], "worst-rank")
+    text = " ".join(caption(found))
+    gap = float(text.split("SEED NOISE: ")[1].split("(gap ")[1].split(",")[0])
+    assert gap < 0.01 < np.ptp([found.mean_scores[found.names.index(name)] for name in "ab"])
+
+
 def test_the_split_in_the_file_is_that_of_the_results(tmp_path):
     values = replicated(tmp_path)
     found = compare([tmp_path])

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -105,6 +106,23 @@ def test_missing_results_are_refused_with_their_reasons_and_remedies(tmp_path):
     text = str(caught.value)
     assert "D01, b: 0 of 1 results (failed: NaN in epoch 3)" in text
     assert "--missing complete" in text and "--missing worst-rank" in text
+
+
+def test_what_failed_is_to_be_retried_and_what_was_not_run_is_to_be_run(tmp_path):
+    store = fill(tmp_path, {"a": [0.9, None], "b": [0.8, 0.7]})
+    with pytest.raises(SsdBenchError) as caught:
+        compare([tmp_path])
+    assert "--retry-failed" in caught.value.remedy and "not been run" not in caught.value.remedy
+    put(store, "D02", "a", 0.9)
+    with pytest.raises(SsdBenchError, match="command again for what has not been run"):
+        compare([tmp_path])
+
+
+def test_a_folder_above_or_below_the_results_is_told_where_they_are(tmp_path):
+    fill(tmp_path / "runs" / "one", {"a": [0.9], "b": [0.8]})
+    for folder in (tmp_path / "runs", tmp_path / "runs" / "one" / "seed0"):
+        with pytest.raises(MisuseError, match=f"Did you mean {re.escape(str(tmp_path / 'runs' / 'one'))}"):
+            compare([folder])
 
 
 def test_complete_leaves_the_dataset_out_for_all(tmp_path):

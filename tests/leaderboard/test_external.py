@@ -206,6 +206,43 @@ def test_the_printed_rule_names_every_ending_that_is_taken_off():
     assert "_eq, Eq, _nmv, _disc or capitals" in text and "FloodModeling1_disc as FloodModeling1" in text
 
 
+@pytest.mark.parametrize("names", [("PLAID_eq", "PLAID_nmv"), ("PLAID_nmv", "PLAID_eq")])
+def test_of_two_versions_the_same_one_counts_whatever_their_order(names):
+    scores = {name: 0.9 if name == "PLAID_eq" else 0.5 for name in names}
+    (one,), (text,) = matched([External("theirs", "theirs", "foreign", default_split, scores, "a file")], ["PLAID"])
+    assert one.scores["PLAID"] == 0.9
+    assert "Not used, since another version stands for the same dataset: PLAID_nmv of theirs" in text
+
+
+def test_a_line_a_result_is_read_as_well_as_a_column_a_method(tmp_path):
+    path = write(tmp_path / "t.csv", "Dataset,Method,Accuracy\nGunPoint,A,0.9\nGunPoint,B,0.8\nArrowHead,A,0.7\n")
+    assert {one.label: one.scores for one in foreign(path, set())} == {
+        "A": {"GunPoint": 0.9, "ArrowHead": 0.7},
+        "B": {"GunPoint": 0.8},
+    }
+    with pytest.raises(SsdBenchError, match="line 3: a second result of A on GunPoint"):
+        foreign(write(tmp_path / "t.csv", "dataset,method,accuracy\nGunPoint,A,0.9\nGunPoint,A,0.8\n"), set())
+
+
+def test_a_misspelt_dataset_of_a_foreign_table_is_named(own, tmp_path):
+    path = write(tmp_path / "t.csv", "dataset,A\nGunPoint,0.91\nArowHead,0.7\nAllGestureWiimoteX,0.8\n")
+    with pytest.raises(SsdBenchError, match=r"ArrowHead, A.*it has 'ArowHead'"):
+        compare([own.root], externals=lambda resamples: foreign(path, resamples))
+
+
+def test_a_table_in_another_encoding_is_an_error(tmp_path):
+    (tmp_path / "t.csv").write_bytes("dataset,Verfügbar\nGunPoint,0.9\n".encode("latin-1"))
+    with pytest.raises(SsdBenchError, match="Expected UTF-8 text"):
+        foreign(tmp_path / "t.csv", set())
+
+
+def test_offline_forbids_fetching_and_names_the_way_without(tmp_path, monkeypatch):
+    monkeypatch.setenv("SSD_BENCH_CACHE", str(tmp_path))
+    monkeypatch.setenv("SSD_BENCH_OFFLINE", "1")
+    with pytest.raises(SsdBenchError, match="SSD_BENCH_REFERENCE_RESULTS"):
+        fetch("classification/accuracy/HC2_accuracy.csv")
+
+
 def test_a_number_that_is_missing_in_a_foreign_table_is_missing_with_its_reason(own, tmp_path):
     path = write(tmp_path / "t.csv", "dataset,A\nGunPoint,0.91\nArrowHead,nan\nAllGestureWiimoteX,0.8\n")
     with pytest.raises(SsdBenchError, match=re.escape("ArrowHead, A (t): 0 of 2 results ('nan' in t.csv)")):

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ssd_cli.leaderboard.compare import compare
+from ssd_cli.leaderboard.figures import cost
 from ssd_cli.leaderboard.page.data import COLUMNS
 from ssd_cli.leaderboard.publish import columns, latex, latex_per_dataset, markdown
 from ssd_cli.leaderboard.table import csv_tables
@@ -110,6 +113,19 @@ def test_means_are_over_the_same_datasets_for_all(tmp_path):
     put(store, "D0", "b", 0.6, costs={"macs": 1e6})
     found = compare([tmp_path], "worst-rank")
     assert of(found, found.facts.means["macs"]) == {"single": 1e6, "b": 1e6}
+
+
+def test_means_over_different_datasets_have_no_best(tmp_path):
+    store = fill(tmp_path, {"single": [0.9, 0.9, 0.4], "c": [0.8, 0.8, 0.5]})
+    for d in (0, 1):
+        put(store, f"D{d:02}", "b", 0.89)
+    found = compare([tmp_path], "worst-rank")
+    assert of(found, found.mean_scores)["b"] == pytest.approx(0.89)
+    text = markdown(found)
+    assert "| 0.8900 | 2 |" in text and "| 0.7333 | 3 |" in text
+    assert r"mean & 0.733" in latex_per_dataset(found)
+    facts = replace(found.facts, means={**found.facts.means, "macs": np.ones(3)})
+    assert cost(replace(found, facts=facts)).axes[0].get_ylabel() == "mean accuracy, 2 datasets"
 
 
 def test_latex_marks_the_best_and_the_second_and_escapes(tmp_path):

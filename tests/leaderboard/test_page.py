@@ -251,6 +251,7 @@ def test_the_server_gives_the_page_its_data_and_news_only_where_there_are_any(tm
 def test_the_server_answers_this_machine_only(tmp_path):
     with served(tmp_path) as address:
         assert ask(f"{address}/", Host="evil.example:80")[0] == 403
+        assert ask(f"{address}/", Host="127.0.0.1")[0] == 200  # what a browser sends for port 80
         assert ask(f"{address}/../etc/passwd")[0] == 404
         port = int(address.rpartition(":")[2])
         with pytest.raises(MisuseError, match=f"port {port}"):

@@ -111,6 +111,14 @@ def test_refreshed_statistics_are_the_size_weighted_mean_over_batches_with_dropo
     assert network.first[1].momentum == 0.1
 
 
+def test_batch_norms_of_images_are_refreshed_as_well():
+    layer = torch.nn.BatchNorm2d(2)
+    network = torch.nn.Sequential(layer)
+    x = torch.randn(64, 2, 5, 5, generator=torch.Generator().manual_seed(0)) * 5 + 7
+    refresh_batch_norm(network, [x])
+    torch.testing.assert_close(layer.running_mean, x.mean((0, 2, 3)))
+
+
 def test_statistics_of_a_large_training_set_do_not_depend_on_the_order_in_which_it_is_stored():
     """Resamples are sorted by class. These classes differ in their means, which batches of one class leave out of the variance."""
     y = np.repeat([0, 1, 2], 200)

@@ -2,11 +2,11 @@ import pytest
 import torch
 from torch import nn
 
-from ssd_cli.backbones.base import Dropout
+from ssd_cli.backbones.base import NO_DROPOUT, Dropout
 from ssd_cli.backbones.registry import backbones
 from ssd_cli.training.initialise import initialise
 from ssd_cli.training.recipe import Recipe
-from tests.small import workbench
+from tests.small import SmallBackbone, workbench
 
 
 @pytest.mark.parametrize("layer", [nn.Conv1d(16, 32, 20), nn.Conv1d(64, 64, 8, groups=64), nn.Linear(128, 50)])
@@ -33,6 +33,27 @@ def test_dropout_rates_do_not_move_the_initialisation_and_indices_do():
     plain, dropped, other = bench.fresh(0), bench.fresh(0, Dropout(0.5, 0.3)), bench.fresh(1)
     assert all(torch.equal(one, two) for one, two in zip(plain.parameters(), dropped.parameters(), strict=True))
     assert not torch.equal(plain.first[0].weight, other.first[0].weight)
+
+
+class Recurrent(SmallBackbone):
+    """With weights of a kind that is not drawn by `initialise`."""
+
+    def build(self, n_channels, n_classes, dropout=NO_DROPOUT):
+        network = super().build(n_channels, n_classes, dropout)
+        network.memory = torch.nn.GRU(2, 3)
+        return network
+
+
+def test_weights_of_any_layer_follow_from_the_seed_and_leave_the_global_stream_alone():
+    torch.manual_seed(1)
+    one = workbench(backbone=Recurrent()).fresh(0)
+    after = torch.rand(1)
+    torch.manual_seed(2)
+    two = workbench(backbone=Recurrent()).fresh(0, Dropout(0.5, 0.3))
+    torch.manual_seed(1)
+    assert torch.equal(one.memory.weight_hh_l0, two.memory.weight_hh_l0)
+    assert not torch.equal(one.memory.weight_hh_l0, workbench(backbone=Recurrent()).fresh(1).memory.weight_hh_l0)
+    assert torch.equal(after, torch.rand(1))
 
 
 def test_batch_norm_starts_at_the_identity_with_the_recipes_momentum():

@@ -60,3 +60,18 @@ def test_a_batch_is_never_larger_than_the_training_set():
 def test_numbers_out_of_range_are_refused_with_their_name(parameter):
     with pytest.raises(MisuseError, match=parameter):
         configure(recipes.get("fast"), "fast", {parameter: "0"})
+
+
+@pytest.mark.parametrize(("parameter", "value"), [("bn_momentum", "0"), ("bn_momentum", "3"), ("batch_divisor", "-1")])
+def test_values_that_spoil_batches_or_statistics_are_refused(parameter, value):
+    with pytest.raises(MisuseError, match=parameter):
+        configure(recipes.get("fast"), "fast", {parameter: value})
+
+
+@pytest.mark.parametrize(
+    ("share", "epochs", "rounded"), [(0.55, 100, 55), (0.17, 1500, 255), (0.6, 5, 3), (0.5, 5, 3), (1.0, 7, 7)]
+)
+def test_a_share_of_the_epochs_is_rounded_up_from_its_exact_product(share, epochs, rounded):
+    recipe = Recipe(epochs=epochs)
+    assert recipe.epochs_of(share) == rounded
+    assert recipe.epochs_after(share) == max(1, epochs - rounded)

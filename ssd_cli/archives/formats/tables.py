@@ -72,7 +72,13 @@ def read_csv(path: Path, equal_length: bool | None = None, missing_label: str | 
             header = [name.strip() for name in next(reader, [])]
             is_text = [name in _TEXTS for name in header]
             texts = {name: [] for name in header if name in _TEXTS}
+            empty = 0
             for row in reader:
+                if not row:
+                    empty = empty or reader.line_num
+                    continue
+                if empty:
+                    raise malformed(path, empty, "an empty line among the cases")
                 if len(row) != len(header):
                     raise malformed(path, reader.line_num, f"{len(row)} cells", f"The header has {len(header)}.")
                 for name, cell in zip(header, row, strict=True):
@@ -133,18 +139,20 @@ def _part(table: _Table, header: list[str], equal_length: bool | None, missing_l
 
 def _wide(table: _Table, equal_length: bool | None) -> Part:
     channels: dict[str, list[int]] = {}
-    for name in table.columns:
+    places: dict[str, list[int]] = {}  # the columns of a channel need not stand side by side
+    for place, name in enumerate(table.columns):
         match = _STEP.fullmatch(name)
         if match is None:
             raise table.wrong(-1, f"the column '{shown(name)}' names no step", _EXPECTED)
         channels.setdefault(match[1] or "", []).append(int(match[2]))
+        places.setdefault(match[1] or "", []).append(place)
     steps = next(iter(channels.values()))
     for channel, found in channels.items():
         if found != list(range(found[0], found[0] + len(found))) or found[0] not in (0, 1) or found != steps:
             raise table.wrong(-1, f"the steps of the channel '{shown(channel)}' are not 0, 1, 2, ... or 1, 2, 3, ...", _EXPECTED)
-    # The columns of a channel need not stand side by side.
-    order = [table.columns.index(f"{channel}_{step}" if channel else str(step)) for channel in channels for step in steps]
-    cube = table.values[:, order].reshape(len(table.values), len(channels), len(steps))
+    cube = table.values[:, [place for found in places.values() for place in found]].reshape(
+        len(table.values), len(channels), len(steps)
+    )
     return Part(
         without_filling(list(cube), equal_length, str(table.path)),
         as_labels(table.texts["label"], str(table.path)),

@@ -8,7 +8,7 @@ import numpy as np
 
 from ssd_cli.archives.dataset import Part
 from ssd_cli.archives.formats.common import label, number, without_filling
-from ssd_cli.archives.scan import malformed
+from ssd_cli.archives.scan import malformed, without_blank_end
 
 
 def read(path: Path, equal_length: bool | None = None) -> Part:
@@ -22,7 +22,7 @@ def read(path: Path, equal_length: bool | None = None) -> Part:
     X, y, n_values = [], [], 0
     line = 0
     with path.open(encoding="utf-8", errors="surrogateescape") as file:
-        for line, text in enumerate(file, start=1):
+        for line, text in without_blank_end(enumerate(file, start=1)):
             first, *values = text.rstrip("\r\n").split("\t")
             if not values:
                 raise malformed(path, line, "no values", "Expected a label and values, with tabs between them.")

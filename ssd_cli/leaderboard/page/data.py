@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssd_cli.leaderboard.collect import collect
-from ssd_cli.leaderboard.conditions import condition_codes
+from ssd_cli.leaderboard.conditions import CONDITIONS, condition_codes
 from ssd_cli.leaderboard.facts import MATCHED
 from ssd_cli.leaderboard.page.container import pack
 from ssd_cli.leaderboard.page.details import Details, Reader
@@ -112,6 +112,7 @@ def payload(
         "elsewhere": choices,
         "runs": grid,
         "statuses": STATUSES,
+        "conditions": _conditions(frame, arrays["conditions"]),
         "columns": [dict(zip(("key", "title", "about", "unit", "higher", "cost"), column, strict=True)) for column in columns],
         "warnings": list(cells.warnings),
         "rules": {"numbers": {"tie": TIE, "exactUpTo": EXACT_UP_TO, "matched": MATCHED}, "cliques": RULE},
@@ -126,6 +127,12 @@ def _codes(values: pd.Series, categories: list[str]) -> npt.NDArray[Any]:
     import pandas as pd
 
     return pd.Categorical(values, categories=categories).codes
+
+
+def _conditions(frame: pd.DataFrame, codes: npt.NDArray[Any]) -> list[dict[str, Any]]:
+    """What each code of `condition_codes` stands for."""
+    first = frame.iloc[np.unique(codes, return_index=True)[1]]
+    return [{name: str(first[name].iat[code]) for name in CONDITIONS} for code in range(len(first))]
 
 
 def _methods(frame: pd.DataFrame, names: list[str]) -> list[dict[str, str]]:

@@ -7,8 +7,10 @@ function showCosts() {
     return show("costs", title, make("p", {}, "No costs are on record for what is chosen."));
   const cost =
     costs.find((column) => column.key === chosen.cost) || costs.find((column) => column.key === "latency_ms_p50") || costs[0];
+  const accuracies = completeMeans(comparison),
+    comparable = !["s", "ms"].includes(cost.unit) || timesCompare(data, comparison);
   const points = comparison.methods
-    .map((j, i) => ({ j, name: comparison.names[i], x: cost.values[i], y: comparison.meanScores[i] }))
+    .map((j, i) => ({ j, name: comparison.names[i], x: cost.values[i], y: accuracies[i] }))
     .filter((point) => Number.isFinite(point.x + point.y));
   const choices = make(
     "div",
@@ -26,14 +28,20 @@ function showCosts() {
   const note = make(
     "p",
     {},
-    `${cost.title}: ${cost.about}; mean over the chosen resamples and seeds, then over the datasets. Filled and joined: methods that no other beats in both (the Pareto front).`,
+    `${cost.title}: ${cost.about}; mean over the chosen resamples and seeds, then over the datasets that all completed. ${
+      comparable
+        ? "Filled and joined: methods that no other beats in both (the Pareto front)."
+        : "No front is drawn: these times were taken on different devices, with different numbers of threads or different executions of one backbone."
+    }`,
   );
   if (!points.length)
     return show("costs", title, choices, make("p", {}, "No method has this cost on every dataset that is shown."));
   for (const point of points) {
-    point.front = !points.some(
-      (other) => other.x <= point.x && other.y >= point.y - rules.tie && (other.x < point.x || other.y > point.y + rules.tie),
-    );
+    point.front =
+      comparable &&
+      !points.some(
+        (other) => other.x <= point.x && other.y >= point.y - rules.tie && (other.x < point.x || other.y > point.y + rules.tie),
+      );
   }
   show(
     "costs",
@@ -41,17 +49,18 @@ function showCosts() {
     choices,
     note,
     paretoFigure(points, cost),
-    make(
-      "p",
-      {},
-      "On the front: ",
-      points
-        .filter((point) => point.front)
-        .sort((a, b) => a.x - b.x)
-        .map((point) => `${point.name} (${compact(point.x, cost.unit)}, ${point.y.toFixed(4)})`)
-        .join("; "),
-      ".",
-    ),
+    comparable &&
+      make(
+        "p",
+        {},
+        "On the front: ",
+        points
+          .filter((point) => point.front)
+          .sort((a, b) => a.x - b.x)
+          .map((point) => `${point.name} (${compact(point.x, cost.unit)}, ${point.y.toFixed(4)})`)
+          .join("; "),
+        ".",
+      ),
   );
 }
 

@@ -129,6 +129,33 @@ const columnMeans = (data, k, comparison) => {
   return comparison.methods.map((_, i) => (rows.length ? mean(rows.map((row) => row[i])) : NaN));
 };
 
+// Mean accuracy over the datasets that every compared method completed: what may stand against means of costs, which are over the same.
+function completeMeans(comparison) {
+  const rows = comparison.scores.filter((row) => !row.some(Number.isNaN));
+  return comparison.methods.map((_, i) => (rows.length ? mean(rows.map((row) => row[i])) : NaN));
+}
+
+// Whether all compared times were taken under the same conditions: one device a dataset, there one number of threads and one execution
+// of a backbone.
+function timesCompare(data, comparison) {
+  const { dataset, method, run, status, conditions } = data.arrays,
+    [methods, datasets, seen] = [new Set(comparison.methods), new Set(comparison.datasets), new Map()];
+  for (let cell = 0; cell < dataset.length; cell++) {
+    const [d, j] = [dataset[cell], method[cell]];
+    if (status[cell] !== 0 || !comparison.runs.has(run[cell]) || !methods.has(j) || !datasets.has(d)) continue;
+    const { device, threads, execution } = data.conditions[conditions[cell]];
+    for (const [within, value] of [
+      [`${d}`, device],
+      [`${d} ${device}`, threads],
+      [`${d} ${device} ${data.methods[j].backbone}`, execution],
+    ]) {
+      if (!seen.has(within)) seen.set(within, value);
+      else if (seen.get(within) !== value) return false;
+    }
+  }
+  return true;
+}
+
 // The conditions (device, execution, threads) of every dataset x method over the chosen runs; NaN where they are not the same in all.
 function conditionTable(data, comparison) {
   const m = data.methods.length,
@@ -221,14 +248,14 @@ function besides(data, comparison) {
     });
   const teacher = plain.find((column) => column.key === "teacher_accuracy");
   if (teacher) {
-    const rows = comparison.scores.filter((row) => !row.some(Number.isNaN));
+    const accuracies = completeMeans(comparison);
     found.push({
       key: "gap",
       title: "gap",
       about: "Accuracy of the student minus that of its teacher",
       unit: "",
       higher: true,
-      values: teacher.values.map((value, i) => (rows.length ? mean(rows.map((row) => row[i])) - value : NaN)),
+      values: teacher.values.map((value, i) => accuracies[i] - value),
     });
   }
   return [...found, ...plain];

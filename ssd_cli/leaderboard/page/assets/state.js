@@ -73,7 +73,6 @@ function recompute() {
 
 const datasetName = (d) => data.datasets[d].name;
 const methodName = (j) => data.methods[j].name;
-const methodIndex = (name) => data.methods.findIndex((method) => method.name === name);
 
 // A colour of Okabe and Ito's palette and a shape for each method by its place among all names: the same here and in the files of compare.
 const SHAPES = [
