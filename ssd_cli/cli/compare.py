@@ -67,6 +67,14 @@ def compare(
             "--deployed", help="Files of 'ssd-bench export', or a folder of them: their size and latency beside accuracy."
         ),
     ] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option("--method", metavar="PATTERN", help="Compare these methods only, such as 'ssd*' or '*@lite'. Repeatable."),
+    ] = None,
+    dataset: Annotated[
+        list[str] | None,
+        typer.Option("--dataset", metavar="PATTERN", help="Compare on these datasets only, such as 'Gun*'. Repeatable."),
+    ] = None,
     formats: Annotated[str, typer.Option("--format", metavar="svg,png,pdf", help="Formats of the figures.")] = "svg,png",
     screenshot: Annotated[
         Path | None,
@@ -78,6 +86,7 @@ def compare(
     from ssd_cli.leaderboard.diagram import write_figures
     from ssd_cli.leaderboard.figures import check_formats, left_over, write_all
     from ssd_cli.leaderboard.publish import write_published
+    from ssd_cli.leaderboard.selection import Selection
     from ssd_cli.leaderboard.table import write_csv
 
     chosen = tuple(part.strip() for part in formats.split(","))
@@ -85,7 +94,16 @@ def compare(
     externals = beside(published, others)
     if not folders and externals is None:
         raise MisuseError("There is nothing to compare.", "Expected a folder of results, --published names, or --with a file.")
-    comparison = compare_folders(folders or [], missing, alpha, _announce, convention=convention, rope=rope, externals=externals)
+    comparison = compare_folders(
+        folders or [],
+        missing,
+        alpha,
+        _announce,
+        convention=convention,
+        rope=rope,
+        externals=externals,
+        selection=Selection(tuple(method or ()), tuple(dataset or ())),
+    )
     if deployed:
         from ssd_cli.leaderboard.deployed import with_deployed
 
@@ -174,7 +192,8 @@ def _tables(comparison: Comparison, console: Console) -> list[tuple[str, Table]]
     if beside:
         header = ["", *(column[0] for column in beside)]
         numbers = [[str(i + 1), *(_number(column[1][i], column[2]) for column in beside)] for i in range(n_methods)]
-        tables += [(title, _table(*part)) for title, part in _folded(header, numbers, console)]
+        known = [row for row in numbers if set(row[1:]) != {"–"}]  # of what others report there is nothing here
+        tables += [(title, _table(*part)) for title, part in _folded(header, known, console)]
     header = ["", "method", "rank", "accuracy", "datasets", "wins/ties/losses", "group"]
     board = _table(header, leaderboard_rows(comparison), texts=(1, 6))
     return [*tables, ("Leaderboard (wins, ties and losses against all other methods)", board)]

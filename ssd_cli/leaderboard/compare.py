@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ssd_cli.errors import MisuseError, SsdBenchError
+from ssd_cli.errors import MisuseError, SsdBenchError, shortened
 from ssd_cli.leaderboard.chance import chance
 from ssd_cli.leaderboard.collect import Cells, collect, no_cells
 from ssd_cli.leaderboard.comparison import Comparison, Contestant, Floats
@@ -18,6 +18,7 @@ from ssd_cli.leaderboard.conditions import warnings as differing_conditions
 from ssd_cli.leaderboard.external import External, Externals, check_names, matched, protocol_warnings
 from ssd_cli.leaderboard.facts import facts
 from ssd_cli.leaderboard.missing import POLICIES, Missing, describe_grid, find_missing, refusal, worst_filled
+from ssd_cli.leaderboard.selection import Selection
 from ssd_cli.statistics.bayes import Posterior, signed_rank
 from ssd_cli.statistics.conventions import CONVENTIONS, DEFAULT, judge
 from ssd_cli.statistics.effects import effects
@@ -26,6 +27,8 @@ from ssd_cli.statistics.tests import friedman
 
 if TYPE_CHECKING:
     import pandas as pd
+
+EVERYTHING = Selection()
 
 
 def compare(
@@ -37,6 +40,7 @@ def compare(
     convention: str = DEFAULT,
     rope: float | None = None,
     externals: Externals | None = None,
+    selection: Selection = EVERYTHING,
 ) -> Comparison:
     """Compare all methods whose results lie in the folders.
 
@@ -56,6 +60,8 @@ def compare(
         Half the width of the region of practical equivalence, in accuracy; adds the Bayesian signed-rank test.
     externals : callable, optional
         From the resamples of the own results to the results of others that stand beside them.
+    selection : Selection, optional
+        Which of the own results are compared; all by default.
 
     Raises
     ------
@@ -64,7 +70,7 @@ def compare(
     """
     _check_options(missing, alpha, convention, rope)
     cells = collect(folders, on_reading) if folders or externals is None else no_cells()
-    return compare_cells(cells, missing, alpha, convention, rope, externals)
+    return compare_cells(cells, missing, alpha, convention, rope, externals, selection)
 
 
 def compare_cells(
@@ -74,14 +80,16 @@ def compare_cells(
     convention: str = DEFAULT,
     rope: float | None = None,
     externals: Externals | None = None,
+    selection: Selection = EVERYTHING,
 ) -> Comparison:
     """Compare cells that are read already; parameters and errors as of `compare`."""
     _check_options(missing, alpha, convention, rope)
+    everything, cells = cells, selection.of(cells) if selection else cells
     frame = cells.frame
     grid = set(zip(frame["resample"].tolist(), frame["seed"].tolist(), strict=True))
     names, datasets = sorted(frame["name"].unique()), sorted(frame["dataset"].unique())
     others = externals({resample for resample, _ in grid}) if externals is not None else []
-    datasets = datasets or sorted({dataset for one in others for dataset in one.scores})
+    datasets = datasets or selection.datasets_of(dataset for one in others for dataset in one.scores)
     others, renamed = matched(others, datasets)
     check_names(others, names)
     if len(names) + len(others) < 2:
@@ -129,7 +137,8 @@ def compare_cells(
         left_out=tuple(datasets[i] for i in np.flatnonzero(out)),
         warnings=(*cells.warnings, *renamed, *protocol_warnings(others, {resample for resample, _ in grid})),
         sources=tuple(f"{one.name}: {one.protocol.text}; {one.source}" for one in others),
-        notes=tuple(differing_conditions(frame)),
+        notes=(*_chosen(selection, everything, cells), *differing_conditions(frame)),
+        selection=selection.text,
         convention=convention,
         cliques=tuple(verdicts.groups),
         test=verdicts.test,
@@ -140,6 +149,16 @@ def compare_cells(
         rope=rope,
         posteriors={} if rope is None else _posteriors(scores, rope),
     )
+
+
+def _chosen(selection: Selection, everything: Cells, cells: Cells) -> list[str]:
+    """What a selection left out: a table of chosen methods must not pass for that of all."""
+    left_out = [
+        f"{shortened(gone)} ({column}s)"
+        for column, key in (("method", "name"), ("dataset", "dataset"))
+        if (gone := sorted(set(everything.frame[key]) - set(cells.frame[key])))
+    ]
+    return [f"Chosen by {selection.text}; left out: {'; '.join(left_out) or 'nothing'}."] if selection else []
 
 
 def _posteriors(scores: Floats, rope: float) -> dict[tuple[int, int], Posterior]:

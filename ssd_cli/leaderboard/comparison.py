@@ -58,6 +58,8 @@ class Comparison:
         Of the results that are not our own: name, protocol, where they stand.
     notes : tuple of str
         Sentences for the caption: conditions that differ, and numbers that were added, such as those of exported files.
+    selection : str
+        Options that chose among the results, see `Selection`; empty: all.
     convention : str
         By whose rules the pairs were judged; see `CONVENTIONS`.
     cliques : tuple of (int, int)
@@ -91,6 +93,7 @@ class Comparison:
     warnings: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    selection: str = ""
     convention: str = DEFAULT
     cliques: tuple[tuple[int, int], ...] = field(default=(), repr=False)
     test: str = ""

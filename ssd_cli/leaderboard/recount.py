@@ -14,6 +14,7 @@ from ssd_cli.leaderboard.collect import Cells, collect
 from ssd_cli.leaderboard.compare import compare_cells
 from ssd_cli.leaderboard.online import Fetch
 from ssd_cli.leaderboard.published import published
+from ssd_cli.leaderboard.selection import Selection
 from ssd_cli.leaderboard.table import as_csv, csv_tables
 from ssd_cli.statistics.conventions import DEFAULT
 
@@ -75,7 +76,10 @@ def check_tables(roots: list[Path], recounts: list[Recount], folder: Path, fetch
         )
     names = [row["method"] for row in board if row.get("backbone") == "published"]
     comparison = compare_cells(
-        _recounted(roots, recounts), *options, (lambda resamples: published(names, resamples, fetch)) if names else None
+        _recounted(roots, recounts),
+        *options,
+        (lambda resamples: published(names, resamples, fetch)) if names else None,
+        Selection.parse(board[0].get("selection", "") if board else ""),
     )
     problems, beyond = [], []
     for name, rows in csv_tables(comparison).items():

@@ -109,7 +109,9 @@ def _leaderboard(comparison: Comparison) -> list[list[object]]:
     known = [name for name in (*SCORES, *DISTILLATION, *COSTS, *DEPLOYED) if name in facts.means]
     relative = [f"{name}_relative_to_single" for name in facts.relative]
     beside = ["average_rank_at_matched_inference", "pareto_inference", "pareto_training", *known, *relative]
-    rows: list[list[object]] = [[*head, "wins", "ties", "losses", "groups", "missing_policy", "n_missing", *beside]]
+    chosen = [comparison.selection] if comparison.selection else []
+    named = [*head, "wins", "ties", "losses", "groups", "missing_policy", *(["selection"] if chosen else []), "n_missing"]
+    rows: list[list[object]] = [[*named, *beside]]
     wins, ties, losses = (counts.sum(axis=1) for counts in comparison.contests)
     for i, one in enumerate(comparison.contestants):
         n_missing = sum(item.name == one.name for item in comparison.missing)
@@ -120,7 +122,7 @@ def _leaderboard(comparison: Comparison) -> list[list[object]]:
         fronts[1] = fronts[1] if facts.times_compare else ""
         values = [facts.means[name][i] for name in known] + [values[i] for values in facts.relative.values()]
         blanks = ["" if np.isnan(value) else value for value in [facts.matched_ranks[i], *values]]
-        policy = [comparison.letters[i], comparison.policy, n_missing]
+        policy = [comparison.letters[i], comparison.policy, *chosen, n_missing]
         rows.append([i + 1, *names, *numbers, *policy, blanks[0], *fronts, *blanks[1:]])
     return rows
 

@@ -1,0 +1,84 @@
+"""A part of the results, by patterns of methods and datasets; what was chosen stands in the caption and in the table."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ssd_cli.errors import MisuseError, did_you_mean, shortened
+from ssd_cli.leaderboard.collect import Cells
+from ssd_cli.leaderboard.conditions import warnings as differing_conditions
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which results are compared.
+
+    Parameters
+    ----------
+    methods, datasets : tuple of str
+        Patterns, of which one must fit; none: all. ``*`` stands for any text and ``?`` for any character; brackets stand for
+        themselves, since labels of methods have them. A method is named by its label, or by ``<method>@<backbone>`` where several
+        backbones are compared.
+    """
+
+    methods: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.methods or self.datasets)
+
+    @classmethod
+    def parse(cls, text: str) -> Selection:
+        """The selection whose `text` this is."""
+        words = shlex.split(text)
+        pairs = list(zip(words[::2], words[1::2], strict=False))
+        methods, datasets = (tuple(value for name, value in pairs if name == option) for option in ("--method", "--dataset"))
+        return cls(methods, datasets)
+
+    @property
+    def text(self) -> str:
+        """As options of the command line."""
+        chosen = [("--method", one) for one in self.methods] + [("--dataset", one) for one in self.datasets]
+        return shlex.join(word for pair in chosen for word in pair)
+
+    def of(self, cells: Cells) -> Cells:
+        """The chosen cells.
+
+        Raises
+        ------
+        MisuseError
+            A pattern that fits nothing.
+        """
+        frame = cells.frame
+        called = dict(zip(frame["name"], frame["method"], strict=True))
+        names = _fitting(self.methods, {name: (name, label) for name, label in called.items()}, "method")
+        datasets = self.datasets_of(frame["dataset"]) if len(frame) else []  # without results of one's own others give the datasets
+        chosen = frame[frame["name"].isin(names) & frame["dataset"].isin(datasets)]
+        before = differing_conditions(frame)
+        others = [text for text in cells.warnings if text not in before]
+        return dataclasses.replace(cells, frame=chosen, warnings=(*others, *differing_conditions(chosen)))
+
+    def datasets_of(self, names: Iterable[str]) -> list[str]:
+        """The chosen ones of these datasets, sorted; errors as of `of`."""
+        return sorted(_fitting(self.datasets, {name: (name,) for name in names}, "dataset"))
+
+
+def _fitting(patterns: tuple[str, ...], known: dict[str, tuple[str, ...]], what: str) -> set[str]:
+    """The keys of which one of the texts fits one of the patterns."""
+    if not patterns:
+        return set(known)
+    found: set[str] = set()
+    for pattern in patterns:
+        form = re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."))
+        fits = {key for key, texts in known.items() if any(form.fullmatch(text) for text in texts)}
+        if not fits:
+            raise MisuseError(
+                f"No {what} of these results fits '{pattern}'.{did_you_mean(pattern, list(known))}",
+                f"Expected one of {shortened(sorted(known), 20)}." if known else "Expected results of your own.",
+            )
+        found |= fits
+    return found
