@@ -36,7 +36,7 @@ def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Output folder of 'ssd-bench run'.", show_default=False)],
     dataset: Annotated[str, typer.Option(help="Whose predictor.", autocompletion=completion.complete_dataset, show_default=False)],
     method: Annotated[
-        str, typer.Option(help="Full label, as the run had it.", autocompletion=completion.complete_method, show_default=False)
+        str, typer.Option(help="Label, as the run was given it.", autocompletion=completion.complete_method, show_default=False)
     ],
     out: Annotated[
         Path, typer.Option("--out", "-o", help="File to write: .onnx or, with --format torch, .pt2.", show_default=False)

@@ -118,8 +118,14 @@ def test_calibration_sees_cases_from_all_over_the_training_set(n_cases):
 
 
 def test_what_cannot_be_exported_is_said(results):
-    with pytest.raises(MisuseError, match=r"There are: .*ItalyPowerDemand, ssd on lite"):
+    with pytest.raises(MisuseError, match=r"There are: .*ItalyPowerDemand with ssd"):
         find(results, "ItalyPowerDemand", "finetune", None, None, None)
+    with pytest.raises(MisuseError, match=r"(?s)JapaneseVowels with singl. Did you mean 'single'.*There are: JapaneseVowels with"):
+        find(results, "JapaneseVowels", "singl", None, None, None)
+    with pytest.raises(MisuseError, match="Did you mean 'ItalyPowerDemand'"):
+        find(results, "ItalyPower", "single", None, None, None)
+    with pytest.raises(MisuseError, match=r"(?s)resample 1, seed 7\..*There are: lite\[width=4\], resample 0, seed 0\."):
+        find(results, "ItalyPowerDemand", "ssd", None, 1, 7)
     with pytest.raises(MisuseError, match="--backbone"):
         find(results, "ItalyPowerDemand", "single", None, None, None)
     with pytest.raises(SsdBenchError, match="not kept"):
@@ -127,6 +133,11 @@ def test_what_cannot_be_exported_is_said(results):
     with pytest.raises(SsdBenchError, match="impute=mask"):
         series = [np.array([[1.0, np.nan, 2.0]])]
         DeployedPredictor(Preparation(impute="mask").fit(series), [])
+
+
+def test_a_method_may_be_spelled_as_the_run_was_given_it(results):
+    for spelled, recorded in (("ssd[dropout=0.2]", "ssd"), (" ens-avg[ members = 02 ]", "ens-avg[members=2]")):
+        assert find(results, "ItalyPowerDemand", spelled, "lite[ width=4 ]", None, None).cell.method == recorded
 
 
 @pytest.fixture(scope="module")
