@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ssd_cli.cli import completion
-from ssd_cli.cli.console import say, table, warn
+from ssd_cli.cli.console import plural, say, table, warn
 from ssd_cli.errors import MisuseError, SsdBenchError
 
 if TYPE_CHECKING:
@@ -92,9 +93,11 @@ def predict(
 
     if bool(stream) == (series is not None):
         raise MisuseError("Expected either a file of series or --stream.")
+    if stream and out is not None:
+        raise MisuseError("--stream writes to standard output: -o cannot be beside it.", "", f"Leave -o out, and add > {out}")
     loaded = load_model(model)
     if stream:
-        _stream(loaded)
+        _stream(loaded, (line.decode(errors="replace") for line in sys.stdin.buffer))
         return
     assert series is not None
     from ssd_cli.deployment.series import read_series
@@ -115,27 +118,46 @@ def predict(
         warn(f"{correct} of {len(y)} as labelled (accuracy {correct / len(y):.4f}).")
 
 
-def _stream(model: Model) -> None:
+def _stream(model: Model, lines: Iterable[str]) -> None:
+    """Answer window after window; one that cannot be answered gets a line of empty cells, so that no later answer is shifted."""
     print(_header(model), flush=True)
-    for number, line in enumerate(filter(str.strip, sys.stdin)):
-        window = _window(line, number)
-        start = time.perf_counter()
-        (row,) = model.predict_proba([window], "Window", number)
+    n_failed = 0
+    for number, line in enumerate(filter(str.strip, lines)):
+        try:
+            window = _window(line, number)
+            start = time.perf_counter()
+            (row,) = model.predict_proba([window], "Window", number)
+        except SsdBenchError as error:
+            n_failed += 1
+            print(f"{number}{',' * (1 + len(model.classes))}", flush=True)
+            warn(f"Error: {error}")
+            continue
         milliseconds = (time.perf_counter() - start) * 1e3
         print(f"{number},{_row(model, row)}", flush=True)
         warn(f"{number}: {milliseconds:.3f} ms")
+    if n_failed:
+        warn(f"{plural(n_failed, 'window')} without an answer.")
+        raise typer.Exit(1)
 
 
 def _window(line: str, number: int) -> Series:
     import numpy as np
 
+    channels = [[_value(text.strip(), number) for text in channel.split(",")] for channel in line.split(":")]
+    if len({len(channel) for channel in channels}) > 1:
+        lengths = ", ".join(str(len(channel)) for channel in channels)
+        raise SsdBenchError(f"Window {number} has channels of {lengths} steps.", "Expected channels of one length.")
+    return np.array(channels, dtype=np.float64)
+
+
+def _value(text: str, number: int) -> float:
     try:
-        channels = [[float(value.replace("?", "nan")) for value in channel.split(",")] for channel in line.split(":")]
-        return np.array(channels, dtype=np.float64)
-    except ValueError as error:
+        return float("nan" if text in ("", "?") else text)
+    except ValueError:
         raise SsdBenchError(
-            f"Window {number} cannot be read.", "Expected a line of numbers: values by comma, channels by colon."
-        ) from error
+            f"Window {number} cannot be read: a value is '{ascii(text[:40])[1:-1]}'.",
+            "Expected a line of numbers: values by comma, channels by colon; ?, NaN or nothing where a value is missing.",
+        ) from None
 
 
 def _header(model: Model) -> str:

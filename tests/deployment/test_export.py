@@ -240,10 +240,26 @@ def test_values_beyond_all_bounds_are_refused_and_missing_ones_are_filled(model,
     fine = ",".join(["1", "2", *["3"] * 22])
     for value in ("inf", "-inf", "1e999"):
         done = predict(model, "--stream", text=f"{fine}\n{value},{fine[2:]}\n")
-        assert done.returncode == 1 and "Window 1 holds a value that is infinite or too large." in done.stderr
-        assert len(done.stdout.splitlines()) == 2 and "nan" not in done.stdout  # the header and the first window
-    done = predict(model, "--stream", text=f"?,{fine[2:]}\nnan,{fine[2:]}\n")
-    assert done.returncode == 0 and done.stdout.count("0.") >= 2 and "nan" not in done.stdout
+        assert done.returncode == 1 and f"Window 1 holds {float(value):g}, which is infinite or too large." in done.stderr
+        assert done.stdout.splitlines()[2:] == ["1,,,"] and "nan" not in done.stdout
+    done = predict(model, "--stream", text="".join(f"{missing},{fine[2:]}\n" for missing in ("?", "nan", "")))
+    assert done.returncode == 0 and len({line.split(",", 1)[1] for line in done.stdout.splitlines()[1:]}) == 1
+    assert "nan" not in done.stdout
+
+
+def test_a_stream_goes_on_after_a_window_that_cannot_be_answered(model, predict):
+    fine = ",".join(["1", "2", *["3"] * 22])
+    done = predict(model, "--stream", text="\n".join([fine, f"apple,{fine[2:]}", "1,2:3", "", fine]))
+    first, *wrong, last = done.stdout.splitlines()[1:]
+    assert wrong == ["1,,,", "2,,,"] and last == f"3{first[1:]}" and done.returncode == 1
+    for text in (
+        "Window 1 cannot be read: a value is 'apple'",
+        "Window 2 has channels of 2, 1 steps",
+        "2 windows without an answer",
+    ):
+        assert text in done.stderr
+    done = predict(model, "--stream", "-o", "answers.csv", text=fine)
+    assert done.returncode == 2 and "add > answers.csv" in done.stderr and not done.stdout
 
 
 @pytest.mark.parametrize(("write", "name"), [(export_onnx, "model.onnx"), (export_torch, "model.pt2")])
