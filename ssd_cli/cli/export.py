@@ -70,7 +70,8 @@ def export(
         "latency_ms_p95": "latency p95 in ms",
     }
     kinds = [kind for kind in ("float", "int8") if kind in report]
-    rows = [(text, *(_number(report[kind].get(key)) for kind in kinds)) for key, text in names.items()]
+    measured = {key: text for key, text in names.items() if key in report["float"]}  # torch.export has no latency
+    rows = [(text, *(_number(report[kind][key]) for kind in kinds)) for key, text in measured.items()]
     table([f"{trained.record.cell.dataset}, {trained.record.cell.method}", *kinds], rows)
     if "macs" in report:
         networks = "1 network" if report["networks"] == 1 else f"{report['networks']} networks"
@@ -112,6 +113,7 @@ def predict(
     if out is None:
         say("\n".join(lines))
     else:
+        out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text("\n".join(lines) + "\n", encoding="utf-8")
     if y is not None:
         correct = sum(loaded.classes[row.argmax()] == label for row, label in zip(probabilities, y, strict=True))
@@ -172,5 +174,5 @@ def _quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if any(sign in text for sign in ',"\n') else text
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"

@@ -203,8 +203,8 @@ def test_every_format_gives_the_same_with_and_without_labels(model, predict, tmp
         assert done.stdout == expected, (path, done.stderr)
         assert ("of 5 as labelled (accuracy" in done.stderr) == (path.stem != "bare")
     assert "ssd-bench[parquet]" in predict(model, tmp_path / "bare.parquet").stderr
-    assert predict(model, tmp_path / "bare.npz", "-o", tmp_path / "classes.csv").returncode == 0
-    assert (tmp_path / "classes.csv").read_text() == expected
+    classes = tmp_path / "new" / "folder" / "classes.csv"
+    assert predict(model, tmp_path / "bare.npz", "-o", classes).returncode == 0 and classes.read_text() == expected
 
 
 def test_predict_says_what_does_not_fit(model, predict, tmp_path):
@@ -282,7 +282,9 @@ def test_an_operator_that_the_runtime_lacks(model, tmp_path):
         load_model(tmp_path / "strange.onnx")
 
 
-def test_export_refuses_wrong_files(results, tmp_path):
+def test_export_refuses_wrong_files_and_says_what_it_measured(results, tmp_path):
     arguments = ("export", results, "--dataset", "ItalyPowerDemand", "--method", "swa")
     assert "does not end in .onnx" in failing(*arguments, "-o", tmp_path / "model.bin", code=2)
+    done = ssd_bench(*arguments, "--format", "torch", "-o", tmp_path / "model.pt2")
+    assert done.returncode == 0 and "size in bytes" in done.stdout and "latency" not in done.stdout
     assert "--int8 goes with" in failing(*arguments, "--int8", "--format", "torch", "-o", tmp_path / "model.pt2", code=2)
