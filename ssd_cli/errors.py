@@ -37,11 +37,12 @@ class MisuseError(SsdBenchError):
 
 
 def did_you_mean(name: str, known: list[str]) -> str:
-    """Return " Did you mean 'x'?" for the nearest known name, or an empty string."""
+    """Return " Did you mean 'x'?" for the nearest known name, else the first that begins so, or an empty string."""
     from difflib import get_close_matches
 
     lowered = {candidate.lower(): candidate for candidate in known}
     near = get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.5)
+    near = near or [candidate for candidate in lowered if len(name) > 2 and candidate.startswith(name.lower())]
     return f" Did you mean '{lowered[near[0]]}'?" if near else ""
 
 

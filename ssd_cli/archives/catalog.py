@@ -23,7 +23,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
-from ssd_cli.archives.sources import check_name, folders
+from ssd_cli.archives.sources import aeon_home, check_name, folders, misplaced, own_roots
 from ssd_cli.errors import MisuseError, did_you_mean
 
 ARCHIVES = {
@@ -174,11 +174,14 @@ def select(archives_wanted: Sequence[str] = (), patterns: Sequence[str] = (), da
         if not matches and pattern in folders(data_dirs, whole=False):
             matches = [pattern]  # whoever reads it says what it lacks
         if not matches:
+            if (elsewhere := misplaced(pattern, own_roots(data_dirs))) is not None:
+                raise elsewhere
             is_glob = any(character in pattern for character in "*?[")
             what = f"No dataset matches '{pattern}'." if is_glob else f"Unknown dataset '{check_name(pattern)}'."
             raise MisuseError(
                 what + did_you_mean(pattern, known),
-                "Expected a name or glob of the catalogue, or a folder NAME with NAME_TRAIN.ts and NAME_TEST.ts in a data folder.",
+                "Expected a name or glob of the catalogue, or a folder NAME with NAME_TRAIN.* and NAME_TEST.* in "
+                f"{' or '.join(map(str, [*own_roots(data_dirs), aeon_home()]))}.",
                 "See: ssd-bench ls datasets",
             )
         chosen.update(matches)

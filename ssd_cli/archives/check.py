@@ -9,10 +9,11 @@ from ssd_cli.archives.dataset import Dataset
 from ssd_cli.errors import SsdBenchError
 
 
-def check_size(dataset: Dataset, folder: Path) -> None:
+def check_size(dataset: Dataset, folder: Path, remedy: str = "") -> None:
     """Refuse a dataset that carries an archive's name without having its published size.
 
-    A file that was cut at the end of a line is a valid file with fewer cases; only the table can tell.
+    A file that was cut at the end of a line is a valid file with fewer cases; only the table can tell. `remedy` is that of the
+    error; by default the files are to be had again, or to get another name.
     """
     published = catalog.size(dataset.name)
     if published is None:
@@ -35,5 +36,5 @@ def check_size(dataset: Dataset, folder: Path) -> None:
             raise SsdBenchError(
                 f"{dataset.name} in {folder}: {key} is {str(value).lower()}.",
                 f"The archive's {dataset.name} has {key} {str(expected).lower()}; the files are cut, changed or another dataset's.",
-                f"Remove {folder} and get the files again, or give the folder and its files a name that no archive has.",
+                remedy or f"Remove {folder} and get the files again, or give the folder and its files a name that no archive has.",
             )

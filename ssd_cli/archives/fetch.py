@@ -10,12 +10,13 @@ from typing import Protocol
 from zipfile import ZipInfo
 
 from ssd_cli.archives import catalog
+from ssd_cli.archives.absent import absent
 from ssd_cli.archives.origins import Origin, Zenodo, offline, origin
 from ssd_cli.archives.place import locked, place, workroom
 from ssd_cli.archives.sources import aeon_home, check_name, locate, roots
 from ssd_cli.archives.transport import RemoteFile, TransferError
 from ssd_cli.archives.unpack import extract, members, open_zip
-from ssd_cli.errors import SsdBenchError, shortened
+from ssd_cli.errors import SsdBenchError
 
 
 class Watcher(Protocol):
@@ -225,18 +226,3 @@ def _check_room(root: Path, n_bytes: int) -> None:
             "",
             "Free some space, or choose another folder.",
         )
-
-
-def absent(names: Sequence[str], looked_in: Sequence[Path], why: str) -> SsdBenchError:
-    """The error for datasets that cannot be had: where they were looked for, how to get them."""
-    places = "".join(f"\n  {root}" for root in looked_in) or " no folder"
-    if len(names) == 1:
-        what, folder = f"The dataset '{names[0]}' is", names[0]
-    else:
-        what, folder = f"{len(names)} datasets ({shortened(names)}) are", "NAME"
-    return SsdBenchError(
-        f"{what} not on this machine, {why}.",
-        f"Looked for {folder}/{folder}_TRAIN.ts and {folder}/{folder}_TEST.ts in:{places}",
-        "Get what has a download with 'ssd-bench data download', or put the files (https://www.timeseriesclassification.com) into "
-        f"DIR/{folder}/ and say --data-dir DIR (or SSD_BENCH_DATA=DIR). 'ssd-bench run --only-present' leaves out what is absent.",
-    )

@@ -13,6 +13,9 @@ from ssd_cli.archives import catalog
 from ssd_cli.archives.load import load
 from ssd_cli.archives.sources import locate
 
+WITH_SUBJECTS = ("UCIHAR",)
+"""Datasets whose files, made as docs/data.md says, hold the subjects."""
+
 
 def is_har(name: str) -> bool:
     """Whether a dataset is one of human activity recognition; folds of MONSTER are what their dataset is."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ssd_cli.archives.absent import absent
 from ssd_cli.archives.cache import entry_path, read_digest, read_entry, write_entry
 from ssd_cli.archives.check import check_size
 from ssd_cli.archives.dataset import Dataset
-from ssd_cli.archives.fetch import absent, fetch
+from ssd_cli.archives.fetch import fetch
 from ssd_cli.archives.read import read_source
 from ssd_cli.archives.sources import Source, locate, roots
 
@@ -17,7 +18,7 @@ def load(name: str, data_dirs: Sequence[Path] = (), download: bool = True) -> Da
     """Load a dataset.
 
     It is looked for in `data_dirs`, ``$SSD_BENCH_DATA``, aeon's bundled problems and aeon's cache (``$AEON_DATA`` or
-    ``~/aeon_data``), in this order, as ``NAME/NAME_TRAIN.ts`` and ``NAME/NAME_TEST.ts``; last, it is downloaded.
+    ``~/aeon_data``), in this order, as ``NAME/NAME_TRAIN`` and ``NAME/NAME_TEST`` in one of the formats; last, it is downloaded.
 
     Parameters
     ----------
@@ -55,7 +56,7 @@ def _source(name: str, data_dirs: Sequence[Path], download: bool) -> Source:
     source = locate(name, data_dirs)
     if source is None:
         if not download:
-            raise absent([name], roots(data_dirs), "and downloading is switched off")
+            raise absent([name], roots(data_dirs))
         fetch(name, roots(data_dirs))
         source = locate(name, data_dirs)
     if source is None:

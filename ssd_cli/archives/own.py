@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ssd_cli.archives.check import check_size
+from ssd_cli.archives.dataset import Dataset
 from ssd_cli.archives.formats.common import csv_rows
 from ssd_cli.archives.place import place
-from ssd_cli.archives.read import read_part
-from ssd_cli.archives.sources import EXTENSIONS
+from ssd_cli.archives.read import read_source
+from ssd_cli.archives.sources import EXTENSIONS, Source, check_name
 from ssd_cli.errors import MisuseError, SsdBenchError
 
 _GROUP_COLUMNS = ["part", "row", "subject", "label"]
@@ -40,7 +42,7 @@ def add(name: str, train: Path, test: Path, groups: Path | None, root: Path, for
     Raises
     ------
     SsdBenchError
-        A file is malformed, or there is a dataset of this name.
+        A file is malformed, all cases are of one class, the name is an archive's, or there is a dataset of this name.
     """
     for path in (train, test, *([groups] if groups else [])):
         if not path.is_file():
@@ -48,8 +50,13 @@ def add(name: str, train: Path, test: Path, groups: Path | None, root: Path, for
     extension = train.suffix.lower()
     if extension != test.suffix.lower() or extension not in EXTENSIONS:
         raise MisuseError(f"{train.name} and {test.name} are not of one known format.", f"Known: {', '.join(EXTENSIONS)}.")
-    for path in (train, test):  # before anything is copied, so that an error names the user's own file
-        read_part(path)
+    check_name(name)
+    dataset = read_source(name, Source(train, test))  # before anything is copied, so that an error names the user's own file
+    check_size(dataset, train.parent, "Choose another NAME: this one is an archive's dataset's.")
+    if len(dataset.classes) < 2:
+        raise SsdBenchError(
+            f"{train} and {test}: all cases are of the class {dataset.classes[0]}.", "Expected two classes at least."
+        )
 
     def fill(folder: Path) -> str:
         shutil.copyfile(train, folder / f"{name}_TRAIN{extension}")
@@ -61,6 +68,12 @@ def add(name: str, train: Path, test: Path, groups: Path | None, root: Path, for
     if not place(name, root, fill, force, checksummed=lambda: False):
         raise SsdBenchError(f"There is a dataset {name} in {root}.", "", "Choose another name, or say --force to replace it.")
     return root / name
+
+
+def parts_are_equal(dataset: Dataset) -> bool:
+    """Whether both parts hold the same series in the same order: one file was named twice."""
+    pairs = zip(dataset.train.X, dataset.test.X, strict=False)
+    return dataset.train.n_cases == dataset.test.n_cases and all(np.array_equal(*pair, equal_nan=True) for pair in pairs)
 
 
 def fetch_monster(name: str, fold: int, root: Path, force: bool = False) -> str:

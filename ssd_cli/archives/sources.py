@@ -72,7 +72,7 @@ def own_roots(data_dirs: Sequence[Path] = ()) -> list[Path]:
     """The folders that the user named: `data_dirs`, then ``$SSD_BENCH_DATA``."""
     for folder in data_dirs:
         if not Path(folder).is_dir():
-            raise MisuseError(f"The data folder {folder} does not exist.", "Expected a folder that holds NAME/NAME_TRAIN.ts.")
+            raise MisuseError(f"The data folder {folder} does not exist.", "Expected a folder that holds NAME/NAME_TRAIN.*.")
     named = [Path(entry) for entry in os.environ.get("SSD_BENCH_DATA", "").split(os.pathsep) if entry]
     return [*map(Path, data_dirs), *named]
 
@@ -129,6 +129,19 @@ def source_in(folder: Path, name: str) -> Source | None:
                     f"Complete the folder, or move {here.name} away.",
                 )
         return Source(train, test, train_subjects, test_subjects) if train_subjects.is_file() else Source(train, test)
+    return None
+
+
+def misplaced(name: str, roots: Sequence[Path]) -> MisuseError | None:
+    """The error that says what to do where a data folder holds the files of a dataset themselves; None where none does."""
+    for root in roots:
+        if any((root / f"{name}_TRAIN{extension}").is_file() for extension in EXTENSIONS):
+            is_its_own = root.resolve().name == name
+            return MisuseError(
+                f"The data folder {root} holds the files of {name} themselves.",
+                f"Expected a folder that holds {name}/{name}_TRAIN.*, that is a folder of folders.",
+                f"Name its parent: --data-dir {root.resolve().parent}" if is_its_own else f"Move the files into {root / name}/.",
+            )
     return None
 
 

@@ -180,6 +180,7 @@ def add(
     """Check a dataset of your own and copy it into a data folder, where every command finds it."""
     from ssd_cli.archives.load import load
     from ssd_cli.archives.own import add as add_own
+    from ssd_cli.archives.own import parts_are_equal
     from ssd_cli.archives.sources import aeon_home
     from ssd_cli.cli.describe import describe_dataset
 
@@ -189,6 +190,8 @@ def add(
     unseen = sorted(set(dataset.test.y.tolist()) - set(dataset.train.y.tolist()))
     if unseen:
         warn(f"Warning: no training case has the label {', '.join(unseen)}, which test cases have: nothing can learn it.")
+    if parts_are_equal(dataset):
+        warn("Warning: both parts hold the same series: accuracy on them says nothing of new series.")
     say(f"\n{name} is in {folder}.")
     say(f"Next: ssd-bench run --dataset {name} --method single{f' --data-dir {to}' if to is not None else ''}")
 

@@ -19,9 +19,9 @@ _MOST_CLASSES = 30
 
 
 def describe_table(name: str, folder: Path | None) -> None:
-    """The row of the shipped table; empty where a value is not confirmed."""
+    """The row of the shipped table, without what is not known or not confirmed."""
     from ssd_cli.archives import catalog
-    from ssd_cli.archives.har import is_har, knows_subjects, protocol
+    from ssd_cli.archives.har import WITH_SUBJECTS, is_har, knows_subjects, protocol
 
     size = catalog.size(name) or catalog.Size()
     archives = [archive for archive, names in catalog.archives().items() if name in names]
@@ -39,8 +39,9 @@ def describe_table(name: str, folder: Path | None) -> None:
         ("folder", folder or "not on this machine"),
     ]
     if is_har(name):
-        rows.append(("protocol", protocol(name, folder is not None and knows_subjects(name, [folder.parent]))))
-    table(["", name], [(key, "" if value is None else str(value)) for key, value in rows])
+        known = name in WITH_SUBJECTS if folder is None else knows_subjects(name, [folder.parent])
+        rows.append(("protocol", protocol(name, known)))
+    table(["", name], [(key, str(value)) for key, value in rows if value not in (None, "")])
 
 
 def describe_dataset(dataset: Dataset) -> None:

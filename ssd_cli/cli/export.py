@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ssd_cli.cli import completion
-from ssd_cli.cli.console import say, table, warn
+from ssd_cli.cli.console import plural, say, table, warn
 from ssd_cli.errors import MisuseError, SsdBenchError
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Output folder of 'ssd-bench run'.", show_default=False)],
     dataset: Annotated[str, typer.Option(help="Whose predictor.", autocompletion=completion.complete_dataset, show_default=False)],
     method: Annotated[
-        str, typer.Option(help="Full label, as the run had it.", autocompletion=completion.complete_method, show_default=False)
+        str, typer.Option(help="Label, as the run was given it.", autocompletion=completion.complete_method, show_default=False)
     ],
     out: Annotated[
         Path, typer.Option("--out", "-o", help="File to write: .onnx or, with --format torch, .pt2.", show_default=False)
@@ -69,7 +70,8 @@ def export(
         "latency_ms_p95": "latency p95 in ms",
     }
     kinds = [kind for kind in ("float", "int8") if kind in report]
-    rows = [(text, *(_number(report[kind].get(key)) for kind in kinds)) for key, text in names.items()]
+    measured = {key: text for key, text in names.items() if key in report["float"]}  # torch.export has no latency
+    rows = [(text, *(_number(report[kind][key]) for kind in kinds)) for key, text in measured.items()]
     table([f"{trained.record.cell.dataset}, {trained.record.cell.method}", *kinds], rows)
     if "macs" in report:
         networks = "1 network" if report["networks"] == 1 else f"{report['networks']} networks"
@@ -92,9 +94,11 @@ def predict(
 
     if bool(stream) == (series is not None):
         raise MisuseError("Expected either a file of series or --stream.")
+    if stream and out is not None:
+        raise MisuseError("--stream writes to standard output: -o cannot be beside it.", "", f"Leave -o out, and add > {out}")
     loaded = load_model(model)
     if stream:
-        _stream(loaded)
+        _stream(loaded, (line.decode(errors="replace") for line in sys.stdin.buffer))
         return
     assert series is not None
     from ssd_cli.deployment.series import read_series
@@ -109,33 +113,53 @@ def predict(
     if out is None:
         say("\n".join(lines))
     else:
+        out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text("\n".join(lines) + "\n", encoding="utf-8")
     if y is not None:
         correct = sum(loaded.classes[row.argmax()] == label for row, label in zip(probabilities, y, strict=True))
         warn(f"{correct} of {len(y)} as labelled (accuracy {correct / len(y):.4f}).")
 
 
-def _stream(model: Model) -> None:
+def _stream(model: Model, lines: Iterable[str]) -> None:
+    """Answer window after window; one that cannot be answered gets a line of empty cells, so that no later answer is shifted."""
     print(_header(model), flush=True)
-    for number, line in enumerate(filter(str.strip, sys.stdin)):
-        window = _window(line, number)
-        start = time.perf_counter()
-        (row,) = model.predict_proba([window], "Window", number)
+    n_failed = 0
+    for number, line in enumerate(filter(str.strip, lines)):
+        try:
+            window = _window(line, number)
+            start = time.perf_counter()
+            (row,) = model.predict_proba([window], "Window", number)
+        except SsdBenchError as error:
+            n_failed += 1
+            print(f"{number}{',' * (1 + len(model.classes))}", flush=True)
+            warn(f"Error: {error}")
+            continue
         milliseconds = (time.perf_counter() - start) * 1e3
         print(f"{number},{_row(model, row)}", flush=True)
         warn(f"{number}: {milliseconds:.3f} ms")
+    if n_failed:
+        warn(f"{plural(n_failed, 'window')} without an answer.")
+        raise typer.Exit(1)
 
 
 def _window(line: str, number: int) -> Series:
     import numpy as np
 
+    channels = [[_value(text.strip(), number) for text in channel.split(",")] for channel in line.split(":")]
+    if len({len(channel) for channel in channels}) > 1:
+        lengths = ", ".join(str(len(channel)) for channel in channels)
+        raise SsdBenchError(f"Window {number} has channels of {lengths} steps.", "Expected channels of one length.")
+    return np.array(channels, dtype=np.float64)
+
+
+def _value(text: str, number: int) -> float:
     try:
-        channels = [[float(value.replace("?", "nan")) for value in channel.split(",")] for channel in line.split(":")]
-        return np.array(channels, dtype=np.float64)
-    except ValueError as error:
+        return float("nan" if text in ("", "?") else text)
+    except ValueError:
         raise SsdBenchError(
-            f"Window {number} cannot be read.", "Expected a line of numbers: values by comma, channels by colon."
-        ) from error
+            f"Window {number} cannot be read: a value is '{ascii(text[:40])[1:-1]}'.",
+            "Expected a line of numbers: values by comma, channels by colon; ?, NaN or nothing where a value is missing.",
+        ) from None
 
 
 def _header(model: Model) -> str:
@@ -150,5 +174,5 @@ def _quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if any(sign in text for sign in ',"\n') else text
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"

@@ -12,6 +12,7 @@ import typer
 from ssd_cli import __version__
 from ssd_cli.cli.beside import Others, Published, beside
 from ssd_cli.cli.console import say, warn
+from ssd_cli.errors import MisuseError
 
 _MANY_RECORDS = 2000  # about two seconds
 
@@ -28,6 +29,8 @@ def report(
     from ssd_cli.leaderboard.page.data import payload
 
     path = out or folders[0] / "report.html"
+    if path.is_dir():
+        raise MisuseError(f"{path} is a folder.", "Expected the name of a file.", f"Use -o {path / 'report.html'}")
     content = payload(folders, facts, about=about(), on_reading=_announce, externals=beside(published, others))
     page = assemble(title or heading(folders), content)
     write(path, page)

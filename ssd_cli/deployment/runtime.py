@@ -71,8 +71,9 @@ class Model:
         dtype: type[np.floating] = np.float32 if taken.type == "tensor(float)" else np.float64
         with np.errstate(over="ignore"):
             prepared = imputer.filled(series.astype(np.float64)).astype(dtype)[None]
-        if not np.isfinite(prepared).all():
-            raise SsdBenchError(f"{name} holds a value that is infinite or too large.", "The model expects finite numbers.")
+        beyond = series[~np.isfinite(prepared[0])]
+        if len(beyond):
+            raise SsdBenchError(f"{name} holds {beyond[0]:g}, which is infinite or too large.", "The model expects finite numbers.")
         return prepared
 
     def predict_proba(self, X: Sequence[Series], name: str = "Case", first: int = 0) -> npt.NDArray[np.float64]:

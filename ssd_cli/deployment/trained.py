@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +15,12 @@ from ssd_cli.archives.prepare import FittedPreparation, Preparation
 from ssd_cli.backbones.base import Network
 from ssd_cli.backbones.masked import MaskedNetwork
 from ssd_cli.backbones.registry import backbones
-from ssd_cli.errors import MisuseError, SsdBenchError
+from ssd_cli.configuration import configure, label, parse_label
+from ssd_cli.errors import MisuseError, SsdBenchError, did_you_mean
+from ssd_cli.methods.registry import methods
 from ssd_cli.protocol.containers import Ints
 from ssd_cli.protocol.resample import resample_indices
+from ssd_cli.registry import Registry
 from ssd_cli.store.networks import NetworkStore
 from ssd_cli.store.record import CellRecord
 from ssd_cli.store.results import ResultStore
@@ -62,7 +66,7 @@ def find(folder: Path, dataset: str, method: str, backbone: str | None, resample
     folder : Path
         Output folder of ``ssd-bench run``.
     dataset, method : str
-        The method by its full label.
+        The method by its label, spelled in any of the ways in which a run takes it.
     backbone, resample, seed : optional
         Needed only where there are several; resample and seed are the lowest by default.
 
@@ -74,17 +78,51 @@ def find(folder: Path, dataset: str, method: str, backbone: str | None, resample
     if not folder.is_dir():
         raise MisuseError(f"There is no folder {folder}.", "Expected the output folder of 'ssd-bench run'.")
     finished = [record for record in ResultStore(folder).records() if record.status == "ok"]
-    found = [record for record in finished if (record.cell.dataset, record.cell.method) == (dataset, method)]
-    for name, wanted in (("backbone", backbone), ("resample", resample), ("seed", seed)):
-        found = [record for record in found if wanted is None or getattr(record.cell, name) == wanted]
+    method = _as_recorded(methods, method, {record.cell.method for record in finished})
+    of_both = [record for record in finished if (record.cell.dataset, record.cell.method) == (dataset, method)]
+    if not of_both:
+        raise _no_such_method(folder, dataset, method, finished)
+    if backbone is not None:
+        backbone = _as_recorded(backbones, backbone, {record.cell.backbone for record in of_both})
+    wanted = {name: value for name, value in (("backbone", backbone), ("resample", resample), ("seed", seed)) if value is not None}
+    found = [record for record in of_both if all(getattr(record.cell, name) == value for name, value in wanted.items())]
     if not found:
-        there = sorted({f"{record.cell.dataset}, {record.cell.method} on {record.cell.backbone}" for record in finished})
-        shown = "; ".join(there[:12]) + (f"; {len(there) - 12} more" if len(there) > 12 else "")
-        raise MisuseError(f"{folder} has no such finished cell of {dataset} with {method}.", f"There are: {shown or 'none'}.")
+        there = sorted((record.cell.backbone, record.cell.resample, record.cell.seed) for record in of_both)
+        raise MisuseError(
+            f"{folder} has no finished cell of {dataset} with {method} that has "
+            f"{', '.join(f'{name} {value}' for name, value in wanted.items())}."
+            + (did_you_mean(backbone, [cell[0] for cell in there]) if backbone else ""),
+            f"There are: {_some([f'{of}, resample {drawn}, seed {begun}' for of, drawn, begun in there])}.",
+        )
     several = sorted({record.cell.backbone for record in found})
     if len(several) > 1:
         raise MisuseError(f"{folder} has {method} on {' and '.join(several)}.", "", "Name one with --backbone.")
     return min(found, key=lambda record: (record.cell.resample, record.cell.seed))
+
+
+def _as_recorded(registry: Registry[Any], text: str, recorded: set[str]) -> str:
+    """The label as records have it, of one that is written otherwise; the text itself where that cannot be told, as of plug-ins."""
+    if text in recorded:
+        return text
+    try:
+        name, parameters = parse_label(text)
+        return label(name, configure(registry.get(name), name, parameters))
+    except SsdBenchError:
+        return text
+
+
+def _no_such_method(folder: Path, dataset: str, method: str, finished: list[CellRecord]) -> MisuseError:
+    """The error that lists what there is, first of this dataset, and names the nearest of what may have been meant."""
+    pairs = sorted({(record.cell.dataset, record.cell.method) for record in finished})
+    here = [pair for pair in pairs if pair[0] == dataset]
+    names = [f"{of} with {by}" for of, by in [*here, *(pair for pair in pairs if pair not in here)]]
+    hint = did_you_mean(method, [by for _, by in here]) if here else did_you_mean(dataset, [of for of, _ in pairs])
+    return MisuseError(f"{folder} has no finished cell of {dataset} with {method}.{hint}", f"There are: {_some(names)}.")
+
+
+def _some(texts: list[str], most: int = 12) -> str:
+    more = f"; {len(texts) - most} more" if len(texts) > most else ""
+    return "; ".join(texts[:most]) + more or "none"
 
 
 def restore(folder: Path, record: CellRecord, data_dirs: Sequence[Path] = ()) -> Trained:

@@ -23,6 +23,10 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
+ENGINES = ("auto", "plain", "fast", "bilinear", "batched", "graph")
+"""The planner's choice, and the executions of `training.engine`, which imports torch."""
+
+
 @dataclass(frozen=True)
 class Suite:
     """The resolved options; every field is an option, ``data_dir`` being ``--data-dir``.
@@ -84,6 +88,7 @@ class Suite:
 
     def __post_init__(self) -> None:
         _one_of("device", self.device, ("auto", "cpu", "cuda", "mps"))
+        _one_of("engine", self.engine, ENGINES)
         _one_of("length", self.length, ("pad", "zeros", "edge", "noise", "truncate", "resize"))
         _one_of("impute", self.impute, ("linear", "mean", "forward", "mask"))
         _one_of("scale", self.scale, ("series", "train", "none"))

@@ -131,6 +131,8 @@ def test_select_knows_the_users_folders(write_problem, monkeypatch):
         (["ucl"], [], "Did you mean 'ucr'?"),
         ([], ["gunpoint"], "Did you mean 'GunPoint'?"),
         ([], ["ItalyPowerDemnd"], "Did you mean 'ItalyPowerDemand'?"),
+        ([], ["Italy"], "Did you mean 'ItalyPowerDemand'?"),
+        ([], ["Nope"], "aeon_data"),
         ([], ["Zebra*"], "No dataset matches 'Zebra*'."),
         ([], ["../GunPoint"], "cannot be the name"),
     ],

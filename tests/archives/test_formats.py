@@ -201,6 +201,7 @@ MALFORMED = [
     ("csv", WIDE.replace("label,0,1", "label,0,0"), "line 1: the column '0' stands twice"),
     ("csv", WIDE.replace("\n2,", '\n"2,'), "not comma-separated"),
     ("csv", "label,0,1\n", "no case"),
+    ("csv", WIDE.replace(",", ";"), "line 1: semicolons or tabs stand between the cells"),
     ("csv", LONG.replace("b,1,2", "b,2,2"), "case 'b': its steps"),
     ("csv", LONG.replace("b,1,2", "b,0,2"), "line 5: step 0 of case 'b' stands twice"),
     ("csv", LONG.replace("b,1,2", "b,1,1"), "line 5: another label"),

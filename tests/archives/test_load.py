@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ssd_cli.archives import cache
+from ssd_cli.archives import cache, catalog
 from ssd_cli.archives import load as loading
 from ssd_cli.archives.cache import cache_root
 from ssd_cli.archives.load import digest_of, load
@@ -276,14 +276,33 @@ def test_an_absent_dataset_offline_says_where_it_was_looked_for_and_how_to_get_i
     assert "'Coffee' is not on this machine" in message and "could not be fetched" in message
     for place in (root, bundled_root(), tmp_path / "aeon_data"):
         assert str(place) in message
-    assert "--data-dir" in message and "Coffee/Coffee_TRAIN.ts" in message
+    assert "--data-dir" in message and "Coffee/Coffee_TRAIN.* and" in message
     assert locate("Coffee", [root]) is None
 
 
-def test_downloading_can_be_switched_off(monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        ("Coffee", "(?s)data download --dataset Coffee.*timeseriesclassification"),
+        ("UCIHAR", r"docs/data\.md"),
+        ("Mine", r"say --data-dir DIR \(or SSD_BENCH_DATA=DIR\)\.$"),
+    ],
+)
+def test_what_is_not_downloaded_says_what_each_kind_of_dataset_needs(monkeypatch, name, way):
     monkeypatch.setattr(loading, "fetch", _never)
-    with pytest.raises(SsdBenchError, match="switched off"):
-        load("Coffee", download=False)
+    with pytest.raises(SsdBenchError, match=way) as caught:
+        load(name, download=False)
+    assert caught.value.what == f"The dataset '{name}' is not on this machine."
+
+
+def test_the_datasets_own_folder_is_no_data_folder(write_problem):
+    root = write_problem("Mine")
+    for command in (lambda folder: load("Mine", [folder], download=False), lambda folder: catalog.select([], ["Mine"], [folder])):
+        with pytest.raises(MisuseError, match=f"Name its parent: --data-dir {root}"):
+            command(root / "Mine")
+    (root / "Mine").rename(root / "files")
+    with pytest.raises(MisuseError, match=f"Move the files into {root}/files/Mine/"):
+        load("Mine", [root / "files"], download=False)
 
 
 def test_a_dataset_that_has_no_record_says_so():

@@ -215,9 +215,12 @@ def test_files_that_do_not_fit_add_nothing(files, tmp_path):
             own.add("Mine", files / train, files / test, None, tmp_path / "root")
         assert ".ssd-bench" not in str(caught.value) and "fetch" not in str(caught.value)
     assert str(files / "d.ts") in str(caught.value)
-    with pytest.raises(SsdBenchError, match="n_train is 3"):
+    with pytest.raises(SsdBenchError, match=r"n_train is 3(?s:.*)Choose another NAME"):
         own.add("Coffee", files / "a.ts", files / "b.ts", None, tmp_path / "root")
-    assert [path.name for path in (tmp_path / "root").iterdir()] == [".ssd-bench"]
+    (tmp_path / "one.csv").write_text("label,0,1\na,1,2\na,2,3\n")
+    with pytest.raises(SsdBenchError, match="all cases are of the class a"):
+        own.add("Mine", files / "one.csv", files / "one.csv", None, tmp_path / "root")
+    assert not (tmp_path / "root").exists()
 
 
 def test_a_fold_of_monster_becomes_a_dataset(tmp_path, monkeypatch):

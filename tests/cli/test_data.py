@@ -139,6 +139,13 @@ def test_info(machine, tmp_path):
         assert piece in shown
     shown = ok("data", "info", "WISDM", **machine()).stdout
     assert "not on this machine" in shown and "leaks" in shown
+    shown = ok("data", "info", "UCIHAR", **machine()).stdout
+    assert "not on this machine" in shown and "later ones leave out as many subjects" in shown
+    (tmp_path / "first" / "data" / "Mine").mkdir(parents=True)
+    for part, text in (("TRAIN", TRAIN), ("TEST", TEST)):
+        (tmp_path / "first" / "data" / "Mine" / f"Mine_{part}.ts").write_text(text)
+    head, _ = ok("data", "info", "Mine", **machine()).stdout.split("\n\n", 1)
+    assert [line.split()[0] for line in head.splitlines()] == ["Mine", "archives", "folder"]
     assert "Did you mean 'GunPoint'" in failing("data", "info", "gunpoint", code=2, **machine())
 
 
@@ -151,10 +158,13 @@ def test_add(machine, tmp_path):
     parts = ("--train", tmp_path / "train.ts", "--test", tmp_path / "test.ts", "--groups", tmp_path / "groups.csv")
     assert "Subjects: 2 in training, 1 in test." in ok("data", "add", "Mine", *parts, **machine()).stdout
     assert "Mine" in ok("ls", "datasets", **machine()).stdout
-    (tmp_path / "test.csv").write_text("label,0,1\na,1,2\nd,3,5\n")
+    (tmp_path / "test.csv").write_text("label,0,1\na,1,2\nd,3,6\n")
     (tmp_path / "train.csv").write_text("label,0,1\na,1,2\nb,3,5\n")
     done = ok("data", "add", "Odd", "--train", tmp_path / "train.csv", "--test", tmp_path / "test.csv", **machine())
     assert "no training case has the label d" in done.stderr and "Next: ssd-bench run --dataset Odd" in done.stdout
+    assert "same series" not in done.stderr
+    twice = ("--train", tmp_path / "train.csv", "--test", tmp_path / "train.csv")
+    assert "Warning: both parts hold the same series" in ok("data", "add", "Twice", *twice, **machine()).stderr
     assert "cannot be the name" in failing("data", "add", "../x", *parts, code=2, **machine())
     assert json.loads((tmp_path / "first" / "data" / "Mine" / "Mine_checksums.json").read_text())["dataset"] == "Mine"
 

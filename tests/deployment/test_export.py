@@ -118,8 +118,14 @@ def test_calibration_sees_cases_from_all_over_the_training_set(n_cases):
 
 
 def test_what_cannot_be_exported_is_said(results):
-    with pytest.raises(MisuseError, match=r"There are: .*ItalyPowerDemand, ssd on lite"):
+    with pytest.raises(MisuseError, match=r"There are: .*ItalyPowerDemand with ssd"):
         find(results, "ItalyPowerDemand", "finetune", None, None, None)
+    with pytest.raises(MisuseError, match=r"(?s)JapaneseVowels with singl. Did you mean 'single'.*There are: JapaneseVowels with"):
+        find(results, "JapaneseVowels", "singl", None, None, None)
+    with pytest.raises(MisuseError, match="Did you mean 'ItalyPowerDemand'"):
+        find(results, "ItalyPower", "single", None, None, None)
+    with pytest.raises(MisuseError, match=r"(?s)resample 1, seed 7\..*There are: lite\[width=4\], resample 0, seed 0\."):
+        find(results, "ItalyPowerDemand", "ssd", None, 1, 7)
     with pytest.raises(MisuseError, match="--backbone"):
         find(results, "ItalyPowerDemand", "single", None, None, None)
     with pytest.raises(SsdBenchError, match="not kept"):
@@ -127,6 +133,11 @@ def test_what_cannot_be_exported_is_said(results):
     with pytest.raises(SsdBenchError, match="impute=mask"):
         series = [np.array([[1.0, np.nan, 2.0]])]
         DeployedPredictor(Preparation(impute="mask").fit(series), [])
+
+
+def test_a_method_may_be_spelled_as_the_run_was_given_it(results):
+    for spelled, recorded in (("ssd[dropout=0.2]", "ssd"), (" ens-avg[ members = 02 ]", "ens-avg[members=2]")):
+        assert find(results, "ItalyPowerDemand", spelled, "lite[ width=4 ]", None, None).cell.method == recorded
 
 
 @pytest.fixture(scope="module")
@@ -192,8 +203,8 @@ def test_every_format_gives_the_same_with_and_without_labels(model, predict, tmp
         assert done.stdout == expected, (path, done.stderr)
         assert ("of 5 as labelled (accuracy" in done.stderr) == (path.stem != "bare")
     assert "ssd-bench[parquet]" in predict(model, tmp_path / "bare.parquet").stderr
-    assert predict(model, tmp_path / "bare.npz", "-o", tmp_path / "classes.csv").returncode == 0
-    assert (tmp_path / "classes.csv").read_text() == expected
+    classes = tmp_path / "new" / "folder" / "classes.csv"
+    assert predict(model, tmp_path / "bare.npz", "-o", classes).returncode == 0 and classes.read_text() == expected
 
 
 def test_predict_says_what_does_not_fit(model, predict, tmp_path):
@@ -229,10 +240,26 @@ def test_values_beyond_all_bounds_are_refused_and_missing_ones_are_filled(model,
     fine = ",".join(["1", "2", *["3"] * 22])
     for value in ("inf", "-inf", "1e999"):
         done = predict(model, "--stream", text=f"{fine}\n{value},{fine[2:]}\n")
-        assert done.returncode == 1 and "Window 1 holds a value that is infinite or too large." in done.stderr
-        assert len(done.stdout.splitlines()) == 2 and "nan" not in done.stdout  # the header and the first window
-    done = predict(model, "--stream", text=f"?,{fine[2:]}\nnan,{fine[2:]}\n")
-    assert done.returncode == 0 and done.stdout.count("0.") >= 2 and "nan" not in done.stdout
+        assert done.returncode == 1 and f"Window 1 holds {float(value):g}, which is infinite or too large." in done.stderr
+        assert done.stdout.splitlines()[2:] == ["1,,,"] and "nan" not in done.stdout
+    done = predict(model, "--stream", text="".join(f"{missing},{fine[2:]}\n" for missing in ("?", "nan", "")))
+    assert done.returncode == 0 and len({line.split(",", 1)[1] for line in done.stdout.splitlines()[1:]}) == 1
+    assert "nan" not in done.stdout
+
+
+def test_a_stream_goes_on_after_a_window_that_cannot_be_answered(model, predict):
+    fine = ",".join(["1", "2", *["3"] * 22])
+    done = predict(model, "--stream", text="\n".join([fine, f"apple,{fine[2:]}", "1,2:3", "", fine]))
+    first, *wrong, last = done.stdout.splitlines()[1:]
+    assert wrong == ["1,,,", "2,,,"] and last == f"3{first[1:]}" and done.returncode == 1
+    for text in (
+        "Window 1 cannot be read: a value is 'apple'",
+        "Window 2 has channels of 2, 1 steps",
+        "2 windows without an answer",
+    ):
+        assert text in done.stderr
+    done = predict(model, "--stream", "-o", "answers.csv", text=fine)
+    assert done.returncode == 2 and "add > answers.csv" in done.stderr and not done.stdout
 
 
 @pytest.mark.parametrize(("write", "name"), [(export_onnx, "model.onnx"), (export_torch, "model.pt2")])
@@ -255,7 +282,9 @@ def test_an_operator_that_the_runtime_lacks(model, tmp_path):
         load_model(tmp_path / "strange.onnx")
 
 
-def test_export_refuses_wrong_files(results, tmp_path):
+def test_export_refuses_wrong_files_and_says_what_it_measured(results, tmp_path):
     arguments = ("export", results, "--dataset", "ItalyPowerDemand", "--method", "swa")
     assert "does not end in .onnx" in failing(*arguments, "-o", tmp_path / "model.bin", code=2)
+    done = ssd_bench(*arguments, "--format", "torch", "-o", tmp_path / "model.pt2")
+    assert done.returncode == 0 and "size in bytes" in done.stdout and "latency" not in done.stdout
     assert "--int8 goes with" in failing(*arguments, "--int8", "--format", "torch", "-o", tmp_path / "model.pt2", code=2)

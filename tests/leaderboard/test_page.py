@@ -182,6 +182,8 @@ def test_report_writes_one_file(tmp_path, capsys):
     report([tmp_path / "cells"], tmp_path / "page.html", "Mine")
     assert "<title>Mine</title>" in (tmp_path / "page.html").read_text()
     assert "page.html" in capsys.readouterr().out
+    with pytest.raises(MisuseError, match=r"cells is a folder(?s:.*)Use -o .*cells/report.html"):
+        report([tmp_path / "cells"], tmp_path / "cells")
     assert heading([tmp_path / "cells"]) == "ssd-bench: cells"
 
 

@@ -108,7 +108,6 @@ def test_the_same_thing_named_twice_is_one_cell(data):
         ({"method": ("ens-avg[members=3",)}, "Cannot read"),
         ({"recipe": "smoke[epochs=0]"}, "epochs must be at least 1"),
         ({"device": "mps"}, "There is no device 'mps'"),
-        ({"engine": "turbo"}, "Unknown execution 'turbo'"),
         ({"engine": "fast", "recipe": "smoke[precision=bf16]"}, "have no precision 'bf16'"),
     ],
 )

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from ssd_cli.errors import MisuseError
-from ssd_cli.running.suite import parse_numbers, parse_suite
+from ssd_cli.running.suite import ENGINES, parse_numbers, parse_suite
+from ssd_cli.training.engine import EXECUTIONS
 
 
 def write(tmp_path, text):
@@ -87,6 +88,8 @@ def test_flags_win_over_the_suite_and_lists_are_replaced(tmp_path):
         ("dataset: GunPoint\nmethod: single\nbackbone: []\n", "No backbone is named"),
         ("dataset: GunPoint\nmethod: single\nout: 2024-13-45\n", "not valid YAML (month must be in 1..12)"),
         ("dataset: a\nmethod: b\ndevice: gpu\n", "--device cannot be 'gpu'"),
+        ("dataset: a\nmethod: b\nengine: fats\n", "--engine cannot be 'fats'. Did you mean 'fast'?"),
+        ("dataset: a\nmethod: b\nengine: turbo\n", "auto, plain,"),
         ("dataset: a\nmethod: b\nscale: serie\n", "Did you mean 'series'?"),
         ("dataset: a\nmethod: b\nthreads: 0\n", "at least 1"),
     ],
@@ -95,6 +98,10 @@ def test_a_suite_with_a_mistake(tmp_path, text, message):
     with pytest.raises(MisuseError) as caught:
         parse_suite(write(tmp_path, text), {})
     assert message in str(caught.value)
+
+
+def test_engines_are_the_executions_and_the_planners_choice():
+    assert list(ENGINES) == ["auto", *EXECUTIONS]
 
 
 def test_a_suite_that_is_not_there(tmp_path):

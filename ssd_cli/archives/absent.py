@@ -1,0 +1,52 @@
+"""What is said of datasets that cannot be had: where they were looked for, and how to get them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ssd_cli.archives import catalog
+from ssd_cli.archives.sources import EXTENSIONS, misplaced
+from ssd_cli.errors import SsdBenchError, shortened
+
+
+def absent(names: Sequence[str], looked_in: Sequence[Path], why: str = "") -> SsdBenchError:
+    """The error for datasets that are not on this machine.
+
+    Parameters
+    ----------
+    names : sequence of str
+    looked_in : sequence of Path
+        The data folders that were searched.
+    why : str
+        Why they are not downloaded either; empty where nobody was to download them.
+    """
+    if len(names) == 1 and (elsewhere := misplaced(names[0], looked_in)) is not None:
+        return elsewhere
+    if len(names) == 1:
+        what, folder = f"The dataset '{names[0]}' is", names[0]
+    else:
+        what, folder = f"{len(names)} datasets ({shortened(names)}) are", "NAME"
+    places = "".join(f"\n  {root}" for root in looked_in) or " no folder"
+    ways = [f"If DIR/{folder}/ has the files, say --data-dir DIR (or SSD_BENCH_DATA=DIR).", *_origins(names)]
+    if why:
+        ways.append("'ssd-bench run --only-present' leaves out what is absent.")
+    return SsdBenchError(
+        f"{what} not on this machine{f', {why}' if why else ''}.",
+        f"Looked for {folder}/{folder}_TRAIN.* and {folder}/{folder}_TEST.* ({', '.join(EXTENSIONS)}) in:{places}",
+        "\n".join(ways),
+    )
+
+
+def _origins(names: Sequence[str]) -> list[str]:
+    """Where the datasets that are not the user's own come from, a sentence each."""
+    recorded = [name for name in names if catalog.record_of(name) is not None]
+    of = {catalog.archive_of(name) for name in names}
+    ways = []
+    if recorded:
+        ways.append(f"Download: ssd-bench data download --dataset {recorded[0]}{' --dataset ...' if len(recorded) > 1 else ''}")
+    if of - {None, "har"}:
+        ways.append("Files of the archives by hand: https://www.timeseriesclassification.com")
+    if any(catalog.archive_of(name) == "har" and name not in recorded for name in names):
+        ways.append("How to get UCI HAR and the folds of MONSTER: docs/data.md.")
+    return ways
