@@ -87,11 +87,12 @@ def find(folder: Path, dataset: str, method: str, backbone: str | None, resample
     wanted = {name: value for name, value in (("backbone", backbone), ("resample", resample), ("seed", seed)) if value is not None}
     found = [record for record in of_both if all(getattr(record.cell, name) == value for name, value in wanted.items())]
     if not found:
+        known = sorted({record.cell.backbone for record in of_both})
         there = sorted((record.cell.backbone, record.cell.resample, record.cell.seed) for record in of_both)
         raise MisuseError(
             f"{folder} has no finished cell of {dataset} with {method} that has "
             f"{', '.join(f'{name} {value}' for name, value in wanted.items())}."
-            + (did_you_mean(backbone, [cell[0] for cell in there]) if backbone else ""),
+            + (did_you_mean(backbone, known) if backbone is not None and backbone not in known else ""),
             f"There are: {_some([f'{of}, resample {drawn}, seed {begun}' for of, drawn, begun in there])}.",
         )
     several = sorted({record.cell.backbone for record in found})

@@ -126,6 +126,8 @@ def test_what_cannot_be_exported_is_said(results):
         find(results, "ItalyPower", "single", None, None, None)
     with pytest.raises(MisuseError, match=r"(?s)resample 1, seed 7\..*There are: lite\[width=4\], resample 0, seed 0\."):
         find(results, "ItalyPowerDemand", "ssd", None, 1, 7)
+    with pytest.raises(MisuseError, match=r"backbone lite\[width=4\], seed 7\.\nThere are"):
+        find(results, "ItalyPowerDemand", "ssd", LITE, None, 7)
     with pytest.raises(MisuseError, match="--backbone"):
         find(results, "ItalyPowerDemand", "single", None, None, None)
     with pytest.raises(SsdBenchError, match="not kept"):
