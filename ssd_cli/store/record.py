@@ -196,7 +196,9 @@ def difference(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     lines = []
     for key in [*before, *(key for key in after if key not in before)]:
         left, right = (json.dumps(side[key]) if key in side else "absent" for side in (before, after))
-        if left != right:
+        if left != right and key.endswith(".plugin_sha256") and key in before and key in after:
+            lines.append(f"{key}: the file of the plug-in has changed ({before[key][:8]} before, {after[key][:8]} now)")
+        elif left != right:
             lines.append(f"{key}: {left} before, {right} now")
     return lines
 
