@@ -13,7 +13,7 @@ from ssd_cli import __version__
 from ssd_cli.cli import data
 from ssd_cli.cli.check import check
 from ssd_cli.cli.compare import compare
-from ssd_cli.cli.console import say, warn
+from ssd_cli.cli.console import debugging, say, warn
 from ssd_cli.cli.export import export, predict
 from ssd_cli.cli.export_tsml import export_tsml
 from ssd_cli.cli.ls import ls
@@ -63,7 +63,7 @@ def _global_options(
 
 def main() -> None:
     """Entry point: every foreseen error is a few sentences and an exit code."""
-    debug = "--debug" in sys.argv
+    debug = debugging()
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
         app(args=arguments, prog_name="ssd-bench")

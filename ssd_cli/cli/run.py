@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from ssd_cli.cli import completion
-from ssd_cli.cli.console import duration, plural, reporter, say, table, warn
+from ssd_cli.cli.console import debugging, duration, plural, reporter, say, table, warn
 from ssd_cli.errors import SsdBenchError
 
 if TYPE_CHECKING:
@@ -259,6 +259,8 @@ def _every_method(plan: Plan) -> tuple[list[str], list[tuple[Any, ...]]]:
 
 
 def _summary(board: Board, plan: Plan, suite: Suite) -> None:
+    from ssd_cli.store.results import ResultStore
+
     before = Counter(plan.done.values())
     parts = [f"{board.ok} ok", f"{board.failed} failed", f"{board.skipped} skipped"]
     say(f"{plural(board.finished, 'cell')} finished in {duration(board.seconds)}: {', '.join(parts)}.")
@@ -269,9 +271,16 @@ def _summary(board: Board, plan: Plan, suite: Suite) -> None:
         say(f"{plural(len(plan.done), 'cell')} had been finished before: {was}.")
     for planned, reason in board.failures[:_SHOWN_FAILURES]:
         say(f"FAILED {planned.cell}: {reason}")
+        record = ResultStore(suite.out).read(planned.cell) if debugging() else None
+        if record is not None and record.traceback:
+            say(record.traceback)
+    if len(board.failures) > _SHOWN_FAILURES:
+        say(f"and {len(board.failures) - _SHOWN_FAILURES} more failed.")
     if board.failed or before["failed"]:
-        say(f"See: ssd-bench status {_quoted(suite.out)}; --retry-failed computes failed cells again.")
-    say(f"Next: ssd-bench compare {_quoted(suite.out)}")
+        shown = f"ssd-bench status {_quoted(suite.out)}"
+        say(f"See: {shown}; --debug shows the tracebacks there. --retry-failed computes failed cells again.")
+    if board.ok or before["ok"]:
+        say(f"Next: ssd-bench compare {_quoted(suite.out)}")
 
 
 def _quoted(path: Path) -> str:

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from ssd_cli.cli.console import say, table
+from ssd_cli.cli.console import debugging, say, table
 from ssd_cli.errors import MisuseError
+from ssd_cli.store.record import CellRecord
 
 _SHOWN = 20
 
@@ -41,9 +42,11 @@ def status(
     for title, state in (("Failed", "failed"), ("Skipped", "skipped")):
         rows = records[records["status"] == state]
         if len(rows):
-            say(f"\n{title}:")
+            say(f"\n{title}{'' if debugging() or state != 'failed' else ' (--debug shows the tracebacks)'}:")
             columns = ["dataset", "method", "backbone", "resample", "seed", "reason"]
             table(columns, list(zip(*(rows[column].tolist() for column in columns), strict=True)))
+            if debugging():
+                _tracebacks(folder, rows["path"].tolist())
     if claims:
         say("\nClaimed:")
         table(["cell", "by", "on"], [(owner.what, f"process {owner.pid}", owner.host.partition("/")[0]) for owner in claims])
@@ -54,3 +57,10 @@ def status(
             ["dataset", "method", "backbone", "recipe", "resample", "seed"],
             [(cell.dataset, cell.method, cell.backbone, cell.recipe, cell.resample, cell.seed) for cell in shown],
         )
+
+
+def _tracebacks(folder: Path, paths: list[str]) -> None:
+    for path in (folder / f"{path}.json" for path in paths):
+        record = CellRecord.from_json(path.read_bytes(), str(path))
+        if record.traceback:
+            say(f"\n{record.cell}:\n{record.traceback.rstrip()}")

@@ -142,6 +142,7 @@ def _compute(job: Job, parts: _Parts, tell: Tell) -> str | None:
 
 
 def _fit(job: Job, method: Method, dataset: Dataset, training_set: TrainingSet, parts: _Parts, tell: Tell) -> Predictor:
+    from ssd_cli.methods.base import Predictor
     from ssd_cli.running.companions import workbench_of
     from ssd_cli.training.predict import freeze
 
@@ -150,6 +151,9 @@ def _fit(job: Job, method: Method, dataset: Dataset, training_set: TrainingSet, 
     started = time.perf_counter()
     try:
         predictor = method.fit(training_set, workbench)
+        if not isinstance(predictor, Predictor):
+            what = "None" if predictor is None else type(predictor).__name__
+            raise SsdBenchError(f"The method '{job.planned.cell.method}' returned {what}, expected a Predictor.")
         for network in _networks(predictor):
             freeze(network)
     finally:

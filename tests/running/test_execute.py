@@ -53,6 +53,15 @@ class Broken(Method):
         return predictor
 
 
+@methods.register("test-forgetful")
+@dataclass(frozen=True)
+class Forgetful(Method):
+    """Trains, and returns nothing."""
+
+    def fit(self, training_set, workbench):
+        workbench.member()
+
+
 @methods.register("test-curious")
 @dataclass(frozen=True)
 class Curious(Method):
@@ -184,6 +193,15 @@ def test_a_failure_is_recorded_with_its_reason_and_nobodys_paths(cells, tmp_path
     assert record.costs["networks_trained"] == 1 and len(record.curves) == 1
     assert record.scores == {} and record.networks == []
     assert cell.identity["method"]["plugin_sha256"] == hashlib.sha256(PLUGIN.encode()).hexdigest()
+
+
+def test_a_method_that_returns_no_predictor_is_named(cells, tmp_path):
+    file = tmp_path / "plugin.py"
+    file.write_text(PLUGIN)
+    add_plugins((file,))
+    _, record, _ = run_one(cells, method=("test-forgetful",))
+    assert record.reason == "The method 'test-forgetful' returned None, expected a Predictor."
+    assert record.costs["networks_trained"] == 1
 
 
 @pytest.mark.parametrize(
