@@ -65,7 +65,8 @@ def describe(progress: Any) -> str:
     """What a worker says it does."""
     if isinstance(progress, str):
         return progress
-    return f"{progress.label}, epoch {progress.epoch}/{progress.epochs}, loss {progress.loss:.4f}"
+    resumed = f" (cut off after {progress.resumed})" if progress.resumed else ""
+    return f"{progress.label}, epoch {progress.epoch}/{progress.epochs}{resumed}, loss {progress.loss:.4f}"
 
 
 def reporter() -> LineReporter | LiveReporter:

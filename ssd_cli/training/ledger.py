@@ -8,12 +8,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training stands."""
+    """Where a training stands, and, where an earlier process was cut off, after which epoch it went on."""
 
     label: str
     epoch: int
     epochs: int
     loss: float
+    resumed: int = 0
 
 
 @dataclass(frozen=True)

@@ -305,7 +305,7 @@ class Workbench:
                 modules=network,
                 averager=averager,
                 execute=steps_of(self.execution),
-                on_epoch=lambda epoch, loss: self.on_epoch(Progress(label, epoch, schedule.stop, loss)),
+                on_epoch=lambda epoch, loss: self.on_epoch(Progress(label, epoch, schedule.stop, loss, keeper.resumed)),
                 keeper=keeper if kept else None,
             )
         except SsdBenchError:  # it diverged, and will again
