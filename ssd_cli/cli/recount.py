@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ssd_cli.cli.console import plural, say, warn
+from ssd_cli.errors import SsdBenchError
 
 _SHOWN = 50
 
@@ -29,7 +30,12 @@ def recount(
     default = folders[0] / "leaderboard"
     checked = tables or ([default] if default.is_dir() else [])
     for folder in checked:
-        problems += check_tables(folders, found, folder, fetch)
+        try:
+            problems += check_tables(folders, found, folder, fetch)
+        except SsdBenchError as error:
+            if not problems:
+                raise
+            problems.append(f"{folder}: its tables cannot be recounted: {error.what}")  # must not hide the other problems
     for problem in problems[:_SHOWN]:
         warn(problem)
     if len(problems) > _SHOWN:

@@ -238,5 +238,5 @@ def _malformed(source: str, why: str) -> SsdBenchError:
     return SsdBenchError(
         f"{source} is not a readable record: {why}.",
         "Expected the JSON that 'ssd-bench run' writes beside each file of predictions.",
-        "Delete the file and run the same command again: only this cell is computed anew.",
+        "'ssd-bench recount DIR' names all such files; 'run --overwrite', or 'run' without the files, makes them anew.",
     )
