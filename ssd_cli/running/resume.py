@@ -104,7 +104,13 @@ def _records(store: ResultStore, cells: list[PlannedCell], overwrite: bool) -> I
 
 
 def _predictions_are_whole(store: ResultStore, cell: PlannedCell, expected: str | None) -> bool:
-    return expected is None or hashlib.sha256(store.paths(cell.cell)[0].read_bytes()).hexdigest() == expected
+    if expected is None:
+        return True
+    try:
+        content = store.paths(cell.cell)[0].read_bytes()
+    except FileNotFoundError:  # another run replaces the cell at this moment
+        return False
+    return hashlib.sha256(content).hexdigest() == expected
 
 
 def _conflict(store: ResultStore, changed: list[tuple[PlannedCell, str]]) -> MisuseError:

@@ -226,6 +226,20 @@ def test_a_cell_whose_predictions_are_gone_or_changed_is_computed_again(tmp_path
     assert look(plan_of([cell]), make_suite(tmp_path)).pending == [cell]
 
 
+def test_predictions_that_vanish_while_they_are_looked_at_are_computed_again(tmp_path, monkeypatch):
+    cell = make_planned("A", "x")
+    finish(tmp_path, cell)
+    read = ResultStore.read
+
+    def read_and_lose(self, asked):
+        record = read(self, asked)
+        self.paths(asked)[0].unlink()
+        return record
+
+    monkeypatch.setattr(ResultStore, "read", read_and_lose)
+    assert look(plan_of([cell]), make_suite(tmp_path)).pending == [cell]
+
+
 def test_the_table_of_records_says_the_same_as_the_records(tmp_path, monkeypatch):
     cells = [make_planned(dataset, method, resample=resample) for dataset in "AB" for method in "xy" for resample in (0, 1)]
     for cell, status in zip(cells, ["ok", "failed", "skipped", "ok", "ok"], strict=False):
