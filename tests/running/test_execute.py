@@ -298,6 +298,19 @@ def test_discarding_networks_says_so_in_the_record_and_frees_the_room(cells, tmp
     assert left.stem == store.read(plan.cells[0].cell).networks[0]["sha256"]
 
 
+def test_weights_that_another_run_discards_before_a_record_names_them_are_kept_again(cells, tmp_path, monkeypatch):
+    put = ResultStore.put
+
+    def discard_and_put(self, *arguments):
+        for path in (tmp_path / "out" / "networks").rglob("*.*"):
+            path.unlink()
+        return put(self, *arguments)
+
+    monkeypatch.setattr(ResultStore, "put", discard_and_put)
+    _, record, _ = run_one(cells, method=("ens-avg[members=2]",))
+    assert all(NetworkStore(tmp_path / "out").load(network["sha256"]) for network in record.networks)
+
+
 def test_permuting_the_test_labels_moves_scores_and_nothing_else(cells, tmp_path, monkeypatch):
     from ssd_cli.protocol.sealed import SealedTest
 
