@@ -18,6 +18,7 @@ from ssd_cli.statistics.scores import all_scores
 from ssd_cli.store.claims import Claims
 from ssd_cli.store.networks import NetworkStore
 from ssd_cli.store.results import ResultStore
+from ssd_cli.training.ledger import Entry
 from tests.running.builders import make_suite, write_dataset
 
 PLUGIN = '''
@@ -163,6 +164,23 @@ def test_shared_networks_are_trained_once_and_both_costs_are_booked(cells, tmp_p
     assert [curve["reused"] for curve in ensemble.curves] == [True, False]
     assert ensemble.costs["fit_seconds_alone"] > ensemble.costs["fit_seconds_spent"]
     assert ensemble.networks[0] == single.networks[0]
+
+
+def test_a_teacher_that_a_killed_process_trained_is_spent_by_its_cell(cells, tmp_path, monkeypatch):
+    from ssd_cli.training.workbench import Workbench
+
+    plan, job = cells(method=("ssd", "finetune"))
+    with monkeypatch.context() as patch:
+        patch.setattr(Workbench, "train", lambda *arguments, **options: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):  # in the student's training
+            execute(job(plan.cells[0]), silent)
+    for cell in plan.cells:
+        execute(job(cell), silent)
+    ssd, other = (ResultStore(tmp_path / "out").read(cell.cell) for cell in plan.cells)
+    assert ssd.costs["fit_seconds_spent"] == ssd.costs["fit_seconds_alone"] > sum(curve["fit_seconds"] for curve in ssd.curves)
+    assert (ssd.costs["networks_reused"], other.costs["networks_reused"]) == (0, 1)
+    assert other.costs["fit_seconds_spent"] <= other.costs["fit_seconds_alone"] - ssd.curves[0]["fit_seconds"] + 1e-9
+    assert ssd.curves[0].keys() == {item.name for item in dataclasses.fields(Entry)}
 
 
 def test_deleting_the_networks_changes_no_result(cells, tmp_path):
