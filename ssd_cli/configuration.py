@@ -64,9 +64,11 @@ def configure(cls: type[C], name: str, parameters: dict[str, str]) -> C:
                 f"'{name}' has no parameter '{key}'.{did_you_mean(key, list(fields))}", f"Its parameters are: {allowed}."
             )
         try:
-            values[key] = _convert(text, hints[key])
+            value, default = _convert(text, hints[key]), fields[key].default
         except ValueError:
             raise MisuseError(f"'{name}': the parameter {key} cannot be '{text}'.", f"Expected {_describe(hints[key])}.") from None
+        same = value == default and isinstance(value, bool) == isinstance(default, bool)
+        values[key] = default if same else value  # 1 for 1.0, or -0: one label must have one identity
     try:
         return cls(**values)
     except ValueError as error:

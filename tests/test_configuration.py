@@ -1,9 +1,10 @@
+import json
 from dataclasses import dataclass
 from typing import Literal
 
 import pytest
 
-from ssd_cli.configuration import changed, configure, digest, label, parse_label, slug
+from ssd_cli.configuration import as_dict, changed, configure, digest, label, parse_label, slug
 from ssd_cli.errors import MisuseError
 
 
@@ -32,6 +33,20 @@ def test_label_and_parameters_go_round():
 def test_only_changes_stand_in_the_label():
     assert label("example", configure(Example, "example", {"count": "30", "rate": "0.5"})) == "example[rate=0.5]"
     assert changed(Example(rate=0.5)) == {"rate": 0.5}
+
+
+@dataclass(frozen=True)
+class Loose:
+    C: int | float | bool | str | None = 1.0
+    whole: float = 1
+    zero: float = 0.0
+    on: int | bool = True
+
+
+def test_a_value_that_equals_the_default_is_the_default_in_the_identity_too():
+    typed = configure(Loose, "loose", {"C": "1", "whole": "1.0", "zero": "-0"})
+    assert json.dumps(as_dict(typed)) == json.dumps(as_dict(Loose()))
+    assert configure(Loose, "loose", {"on": "1"}).on is not True  # 1 and true are different values of a parameter
 
 
 def test_rates_keep_their_exact_value():
