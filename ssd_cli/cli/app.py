@@ -24,6 +24,9 @@ from ssd_cli.cli.serve import serve
 from ssd_cli.cli.status import status
 from ssd_cli.errors import SsdBenchError
 
+_READER_LEFT = 141
+"""Exit code where the reader of standard output left, as `head` does: 128 and the number of SIGPIPE."""
+
 app = typer.Typer(
     name="ssd-bench",
     help="Does stochastic self-distillation pay on time-series classification? Train, resume, compare.",
@@ -63,6 +66,22 @@ def _global_options(
 
 def main() -> None:
     """Entry point: every foreseen error is a few sentences and an exit code."""
+    output = sys.stdout
+    try:
+        try:
+            _main()
+        finally:
+            output.flush()  # here, since at the interpreter's exit it is too late to choose the exit code
+    except BrokenPipeError:
+        pass
+    except SystemExit:
+        if sys.stdout is output:  # typer replaces it, and exits with 1, where the reader left
+            raise
+    os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
+    sys.exit(_READER_LEFT)
+
+
+def _main() -> None:
     debug = debugging()
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
@@ -74,9 +93,8 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:  # the reader of standard output left, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         if debug:
             traceback.print_exc()
