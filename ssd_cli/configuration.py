@@ -25,7 +25,12 @@ def parse_label(label: str) -> tuple[str, dict[str, str]]:
     """Split ``name[key=value,…]`` into the name and its parameters as text."""
     match = _LABEL.match(label)
     if match is None:
-        raise MisuseError(f"Cannot read '{label}'.", "Expected a name, or name[parameter=value,parameter=value].")
+        several = "," in re.sub(r"\[[^\[\]]*\]", "", label)
+        raise MisuseError(
+            f"Cannot read '{label}'.",
+            "Expected a name, or name[parameter=value,parameter=value].",
+            "Name each on its own: the option may be repeated." if several else "",
+        )
     parameters: dict[str, str] = {}
     for part in filter(None, (piece.strip() for piece in (match["parameters"] or "").split(","))):
         key, equals, value = (piece.strip() for piece in part.partition("="))

@@ -127,7 +127,7 @@ def run(
             expected = estimate(plan, resolved, pool if dry_run else None, _rarely(warn))
             plan = expected.plan
             if dry_run:
-                _show_plan(expected)
+                _show_plan(expected, resolved.download)
                 return
             board = _compute(pool, plan, resolved)
         except KeyboardInterrupt:
@@ -197,7 +197,7 @@ def _interrupt(number: int, frame: Any) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _show_plan(expected: Estimate) -> None:
+def _show_plan(expected: Estimate, download: bool = True) -> None:
     plan = expected.plan
     if len(plan.cells) <= _SHOWN_CELLS:
         header, rows = _every_cell(plan)
@@ -210,6 +210,8 @@ def _show_plan(expected: Estimate) -> None:
     if plan.absent:
         more = f" and {len(plan.absent) - _SHOWN_ABSENT} more" if len(plan.absent) > _SHOWN_ABSENT else ""
         say(f"Not on this machine yet: {', '.join(plan.absent[:_SHOWN_ABSENT])}{more}.")
+        if not download:
+            say("The run will refuse: --no-download keeps it from downloading them. --only-present leaves them out.")
 
 
 def _say_estimate(expected: Estimate) -> None:

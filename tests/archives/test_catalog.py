@@ -132,6 +132,7 @@ def test_select_knows_the_users_folders(write_problem, monkeypatch):
         ([], ["gunpoint"], "Did you mean 'GunPoint'?"),
         ([], ["ItalyPowerDemnd"], "Did you mean 'ItalyPowerDemand'?"),
         ([], ["Zebra*"], "No dataset matches 'Zebra*'."),
+        ([], ["Coffee,GunPoint"], "Name each on its own: --dataset Coffee --dataset GunPoint"),
         ([], ["../GunPoint"], "cannot be the name"),
     ],
 )

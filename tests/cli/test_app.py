@@ -74,6 +74,7 @@ def test_ls_shows_the_folders_and_plugins_that_are_named(tmp_path):
     [
         (["run"], "No dataset is named"),
         (["run", "absent.yaml"], "Cannot read the suite absent.yaml"),
+        (["run", "GunPoint"], "For a dataset: --dataset GunPoint"),
         (
             ["run", "--dataset", "GunPoint", "--method", "single", "--seeds", "x"],
             "--seeds: cannot read 'x'. Expected 5 (for 0 to 4)",
