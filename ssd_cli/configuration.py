@@ -25,7 +25,12 @@ def parse_label(label: str) -> tuple[str, dict[str, str]]:
     """Split ``name[key=value,…]`` into the name and its parameters as text."""
     match = _LABEL.match(label)
     if match is None:
-        raise MisuseError(f"Cannot read '{label}'.", "Expected a name, or name[parameter=value,parameter=value].")
+        several = "," in re.sub(r"\[[^\[\]]*\]", "", label)
+        raise MisuseError(
+            f"Cannot read '{label}'.",
+            "Expected a name, or name[parameter=value,parameter=value].",
+            "Name each on its own: the option may be repeated." if several else "",
+        )
     parameters: dict[str, str] = {}
     for part in filter(None, (piece.strip() for piece in (match["parameters"] or "").split(","))):
         key, equals, value = (piece.strip() for piece in part.partition("="))
@@ -64,9 +69,11 @@ def configure(cls: type[C], name: str, parameters: dict[str, str]) -> C:
                 f"'{name}' has no parameter '{key}'.{did_you_mean(key, list(fields))}", f"Its parameters are: {allowed}."
             )
         try:
-            values[key] = _convert(text, hints[key])
+            value, default = _convert(text, hints[key]), fields[key].default
         except ValueError:
             raise MisuseError(f"'{name}': the parameter {key} cannot be '{text}'.", f"Expected {_describe(hints[key])}.") from None
+        same = value == default and isinstance(value, bool) == isinstance(default, bool)
+        values[key] = default if same else value  # 1 for 1.0, or -0: one label must have one identity
     try:
         return cls(**values)
     except ValueError as error:

@@ -1,9 +1,10 @@
+import json
 from dataclasses import dataclass
 from typing import Literal
 
 import pytest
 
-from ssd_cli.configuration import changed, configure, digest, label, parse_label, slug
+from ssd_cli.configuration import as_dict, changed, configure, digest, label, parse_label, slug
 from ssd_cli.errors import MisuseError
 
 
@@ -34,6 +35,20 @@ def test_only_changes_stand_in_the_label():
     assert changed(Example(rate=0.5)) == {"rate": 0.5}
 
 
+@dataclass(frozen=True)
+class Loose:
+    C: int | float | bool | str | None = 1.0
+    whole: float = 1
+    zero: float = 0.0
+    on: int | bool = True
+
+
+def test_a_value_that_equals_the_default_is_the_default_in_the_identity_too():
+    typed = configure(Loose, "loose", {"C": "1", "whole": "1.0", "zero": "-0"})
+    assert json.dumps(as_dict(typed)) == json.dumps(as_dict(Loose()))
+    assert configure(Loose, "loose", {"on": "1"}).on is not True  # 1 and true are different values of a parameter
+
+
 def test_rates_keep_their_exact_value():
     rate = 0.1 + 0.2
     configuration = Example(rate=rate)
@@ -52,12 +67,12 @@ def test_rates_keep_their_exact_value():
         ("example[rate=-inf]", "rate cannot be '-inf'"),
         ("example[count=0]", "count must be at least 1, not 0"),
         ("example[on=maybe]", "true or false"),
+        ("example[count=3,rate=0.1],example", "the option may be repeated"),
     ],
 )
 def test_a_wrong_parameter_says_what_is_allowed(text, message):
-    name, parameters = parse_label(text)
     with pytest.raises(MisuseError) as error:
-        configure(Example, name, parameters)
+        configure(Example, *parse_label(text))
     import re
 
     assert re.search(message, str(error.value), re.DOTALL)

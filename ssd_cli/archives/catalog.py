@@ -173,6 +173,9 @@ def select(archives_wanted: Sequence[str] = (), patterns: Sequence[str] = (), da
         matches = [name for name in known if fnmatchcase(name, pattern)]
         if not matches and pattern in folders(data_dirs, whole=False):
             matches = [pattern]  # whoever reads it says what it lacks
+        if not matches and "," in pattern:
+            each = " ".join(f"--dataset {name.strip()}" for name in pattern.split(",") if name.strip())
+            raise MisuseError(f"No dataset matches '{pattern}'.", "Expected one name or glob.", f"Name each on its own: {each}")
         if not matches:
             if (elsewhere := misplaced(pattern, own_roots(data_dirs))) is not None:
                 raise elsewhere

@@ -13,7 +13,7 @@ from ssd_cli import __version__
 from ssd_cli.cli import data
 from ssd_cli.cli.check import check
 from ssd_cli.cli.compare import compare
-from ssd_cli.cli.console import say, warn
+from ssd_cli.cli.console import debugging, say, warn
 from ssd_cli.cli.export import export, predict
 from ssd_cli.cli.export_tsml import export_tsml
 from ssd_cli.cli.ls import ls
@@ -23,6 +23,9 @@ from ssd_cli.cli.run import INTERRUPTED, run
 from ssd_cli.cli.serve import serve
 from ssd_cli.cli.status import status
 from ssd_cli.errors import SsdBenchError
+
+_READER_LEFT = 141
+"""Exit code where the reader of standard output left, as `head` does: 128 and the number of SIGPIPE."""
 
 app = typer.Typer(
     name="ssd-bench",
@@ -63,7 +66,23 @@ def _global_options(
 
 def main() -> None:
     """Entry point: every foreseen error is a few sentences and an exit code."""
-    debug = "--debug" in sys.argv
+    output = sys.stdout
+    try:
+        try:
+            _main()
+        finally:
+            output.flush()  # here, since at the interpreter's exit it is too late to choose the exit code
+    except BrokenPipeError:
+        pass
+    except SystemExit:
+        if sys.stdout is output:  # typer replaces it, and exits with 1, where the reader left
+            raise
+    os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
+    sys.exit(_READER_LEFT)
+
+
+def _main() -> None:
+    debug = debugging()
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
         app(args=arguments, prog_name="ssd-bench")
@@ -74,9 +93,8 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:  # the reader of standard output left, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         if debug:
             traceback.print_exc()

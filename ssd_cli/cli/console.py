@@ -27,6 +27,11 @@ def warn(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def debugging() -> bool:
+    """Whether tracebacks are to be shown: ``--debug`` may stand anywhere on the command line."""
+    return "--debug" in sys.argv
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Aligned columns on standard output; numbers to the right. The last column is never padded."""
     cells = [["" if value is None else str(value) for value in row] for row in rows]
@@ -60,7 +65,8 @@ def describe(progress: Any) -> str:
     """What a worker says it does."""
     if isinstance(progress, str):
         return progress
-    return f"{progress.label}, epoch {progress.epoch}/{progress.epochs}, loss {progress.loss:.4f}"
+    resumed = f" (cut off after {progress.resumed})" if progress.resumed else ""
+    return f"{progress.label}, epoch {progress.epoch}/{progress.epochs}{resumed}, loss {progress.loss:.4f}"
 
 
 def reporter() -> LineReporter | LiveReporter:

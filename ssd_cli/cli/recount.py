@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ssd_cli.cli.console import plural, say, warn
+from ssd_cli.errors import SsdBenchError
 
 _SHOWN = 50
 
@@ -30,7 +31,13 @@ def recount(
     checked = tables or ([default] if default.is_dir() else [])
     columns: list[str] = []
     for folder in checked:
-        of_tables = check_tables(folders, found, folder, fetch)
+        try:
+            of_tables = check_tables(folders, found, folder, fetch)
+        except SsdBenchError as error:
+            if not problems:
+                raise
+            problems.append(f"{folder}: its tables cannot be recounted: {error.what}")  # must not hide the other problems
+            continue
         problems += of_tables.problems
         columns += of_tables.beyond
     for problem in problems[:_SHOWN]:

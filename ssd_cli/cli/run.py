@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from ssd_cli.cli import completion
-from ssd_cli.cli.console import duration, plural, reporter, say, table, warn
+from ssd_cli.cli.console import debugging, duration, plural, reporter, say, table, warn
 from ssd_cli.errors import SsdBenchError
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def run(
             expected = estimate(plan, resolved, pool if dry_run else None, _rarely(warn))
             plan = expected.plan
             if dry_run:
-                _show_plan(expected)
+                _show_plan(expected, resolved.download)
                 return
             board = _compute(pool, plan, resolved)
         except KeyboardInterrupt:
@@ -197,7 +197,7 @@ def _interrupt(number: int, frame: Any) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _show_plan(expected: Estimate) -> None:
+def _show_plan(expected: Estimate, download: bool = True) -> None:
     plan = expected.plan
     if len(plan.cells) <= _SHOWN_CELLS:
         header, rows = _every_cell(plan)
@@ -210,6 +210,8 @@ def _show_plan(expected: Estimate) -> None:
     if plan.absent:
         more = f" and {len(plan.absent) - _SHOWN_ABSENT} more" if len(plan.absent) > _SHOWN_ABSENT else ""
         say(f"Not on this machine yet: {', '.join(plan.absent[:_SHOWN_ABSENT])}{more}.")
+        if not download:
+            say("The run will refuse: --no-download keeps it from downloading them. --only-present leaves them out.")
 
 
 def _say_estimate(expected: Estimate) -> None:
@@ -259,6 +261,8 @@ def _every_method(plan: Plan) -> tuple[list[str], list[tuple[Any, ...]]]:
 
 
 def _summary(board: Board, plan: Plan, suite: Suite) -> None:
+    from ssd_cli.store.results import ResultStore
+
     before = Counter(plan.done.values())
     parts = [f"{board.ok} ok", f"{board.failed} failed", f"{board.skipped} skipped"]
     say(f"{plural(board.finished, 'cell')} finished in {duration(board.seconds)}: {', '.join(parts)}.")
@@ -269,9 +273,16 @@ def _summary(board: Board, plan: Plan, suite: Suite) -> None:
         say(f"{plural(len(plan.done), 'cell')} had been finished before: {was}.")
     for planned, reason in board.failures[:_SHOWN_FAILURES]:
         say(f"FAILED {planned.cell}: {reason}")
+        record = ResultStore(suite.out).read(planned.cell) if debugging() else None
+        if record is not None and record.traceback:
+            say(record.traceback)
+    if len(board.failures) > _SHOWN_FAILURES:
+        say(f"and {len(board.failures) - _SHOWN_FAILURES} more failed.")
     if board.failed or before["failed"]:
-        say(f"See: ssd-bench status {_quoted(suite.out)}; --retry-failed computes failed cells again.")
-    say(f"Next: ssd-bench compare {_quoted(suite.out)}")
+        shown = f"ssd-bench status {_quoted(suite.out)}"
+        say(f"See: {shown}; --debug shows the tracebacks there. --retry-failed computes failed cells again.")
+    if board.ok or before["ok"]:
+        say(f"Next: ssd-bench compare {_quoted(suite.out)}")
 
 
 def _quoted(path: Path) -> str:

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from ssd_cli.cli.console import say, table
-from ssd_cli.errors import MisuseError
+from ssd_cli.cli.console import debugging, plural, say, table
+from ssd_cli.errors import MisuseError, SsdBenchError
+from ssd_cli.store.record import CellRecord
 
 _SHOWN = 20
 
@@ -19,34 +20,52 @@ def status(
     show_all: Annotated[bool, typer.Option("--all", help="Name every cell that is left.")] = False,
 ) -> None:
     """Show which cells of a folder are done, failed, left, and claimed by whom."""
+    from ssd_cli.running.plan import cell_key
     from ssd_cli.running.plan_file import planned_cells
     from ssd_cli.running.resume import record_path
+    from ssd_cli.store.checkpoints import CheckpointStore
     from ssd_cli.store.claims import Claims
     from ssd_cli.store.index import load_index
     from ssd_cli.store.results import ResultStore
 
     if not folder.is_dir():
         raise MisuseError(f"There is no folder {folder}.", "Expected the output folder of 'ssd-bench run'.")
-    records = load_index(folder)
+    unreadable: dict[str, SsdBenchError] = {}
+    records = load_index(folder, on_unreadable=unreadable.__setitem__)
     records = records[records["predictions"].isin(["ok", ""])]  # 'ssd-bench run' computes the others again
     counts = Counter(records["status"].tolist())
-    there = set(records["path"].tolist())
+    there = {*records["path"].tolist(), *unreadable}
     store = ResultStore(folder)
     planned = planned_cells(folder)
     if not planned and not there:
         raise MisuseError(f"{folder} holds no results and no plan.", "Expected the output folder of 'ssd-bench run'.")
-    left = [cell for cell in planned if record_path(store, cell) not in there]
-    claims = [owner for key, owner in Claims(folder / ".claims").live() if key.startswith("cell-")]
-    say(f"{counts['ok']} done, {counts['failed']} failed, {counts['skipped']} skipped, {len(left)} left, {len(claims)} claimed")
+    claims = {key: owner for key, owner in Claims(folder / ".claims").live() if key.startswith("cell-")}
+    left = [cell for cell in planned if record_path(store, cell) not in there and cell_key(cell) not in claims]
+    numbers = [f"{counts['ok']} done", f"{counts['failed']} failed", f"{counts['skipped']} skipped"]
+    numbers += [f"{len(unreadable)} unreadable"] if unreadable else []
+    say(", ".join([*numbers, f"{len(left)} left", f"{len(claims)} claimed"]))
+    n_unfinished = 0 if claims else CheckpointStore(folder).count()  # those of live processes are not cut off
+    if n_unfinished:
+        say(f"{plural(n_unfinished, 'training')} cut off; the next run goes on with them, on a processor of the same kind")
+    if unreadable:
+        say("\nUnreadable (run --overwrite computes their cells again):")
+        for error in unreadable.values():
+            say(error.what)
     for title, state in (("Failed", "failed"), ("Skipped", "skipped")):
         rows = records[records["status"] == state]
         if len(rows):
             say(f"\n{title}:")
             columns = ["dataset", "method", "backbone", "resample", "seed", "reason"]
             table(columns, list(zip(*(rows[column].tolist() for column in columns), strict=True)))
+            if state == "failed" and debugging():
+                _tracebacks(folder, rows["path"].tolist())
+            elif state == "failed":
+                say("--debug shows the tracebacks.")
     if claims:
         say("\nClaimed:")
-        table(["cell", "by", "on"], [(owner.what, f"process {owner.pid}", owner.host.partition("/")[0]) for owner in claims])
+        table(
+            ["cell", "by", "on"], [(owner.what, f"process {owner.pid}", owner.host.partition("/")[0]) for owner in claims.values()]
+        )
     if left:
         shown = left if show_all else left[:_SHOWN]
         say("\nLeft:" if len(shown) == len(left) else f"\nLeft (the first {len(shown)} of {len(left)}; all with --all):")
@@ -54,3 +73,10 @@ def status(
             ["dataset", "method", "backbone", "recipe", "resample", "seed"],
             [(cell.dataset, cell.method, cell.backbone, cell.recipe, cell.resample, cell.seed) for cell in shown],
         )
+
+
+def _tracebacks(folder: Path, paths: list[str]) -> None:
+    for path in (folder / f"{path}.json" for path in paths):
+        record = CellRecord.from_json(path.read_bytes(), str(path))
+        if record.traceback:
+            say(f"\n{record.cell}:\n{record.traceback.rstrip()}")

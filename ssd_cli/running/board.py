@@ -19,13 +19,10 @@ class Current:
     planned : PlannedCell
     progress : object
         The last thing it said: a text, or the progress of a training (label, epoch, epochs, loss).
-    since : float
-        When it got the cell, on `time.monotonic`.
     """
 
     planned: PlannedCell
     progress: Any = "starting"
-    since: float = field(default_factory=time.monotonic)
 
 
 @dataclass

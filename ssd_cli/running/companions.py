@@ -6,11 +6,13 @@ import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ssd_cli.configuration import digest
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.running.configured import configured_backbone, configured_recipe
 from ssd_cli.running.provenance import made_with
 from ssd_cli.store.checkpoints import CheckpointStore
 from ssd_cli.store.networks import NetworkStore
+from ssd_cli.store.record import plain
 
 if TYPE_CHECKING:
     from ssd_cli.archives.dataset import Dataset
@@ -42,12 +44,12 @@ def workbench_of(job: Job, dataset: Dataset, training_set: TrainingSet, tell: Ca
         "execution": identity["execution"],
         "on_epoch": tell,
         "checkpoints": CheckpointStore(job.out, made_with()) if identity["device"] == "cpu" else None,
-        "name": job.planned.identity_hash,
     }
 
     def make(part: TrainingSet, seed: int, **more: Any) -> Workbench:
         backbone, recipe = configured_backbone(identity), configured_recipe(identity)
-        return Workbench(part, backbone, identity["backbone"], recipe, seed, **options, **more)
+        name = digest(plain(identity | {"resample": part.resample, "seed": seed}))  # the identity of its own cell of this method
+        return Workbench(part, backbone, identity["backbone"], recipe, seed, name=name, **options, **more)
 
     def others() -> list[Workbench]:
         parts = {k: _training_set(dataset, k, identity) for k in together["resamples"]} | {training_set.resample: training_set}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ssd_cli.running import calibration
@@ -71,10 +72,11 @@ def estimate(plan: Plan, suite: Suite, pool: Pool | None = None, tell: Callable[
     tell : callable, optional
         Told what is being measured.
     """
-    kinds = {cell.work.rates: cell.identity for cell in plan.pending if cell.work is not None}
+    kinds = {cell.work.rates: cell for cell in plan.pending if cell.work is not None}
+    labels = _labels(kinds)
     of = calibration.machine(suite.threads, suite.n_workers, plan.device)
     known, seconds = calibration.load(of), 0.0
-    missing = [identity for name, identity in kinds.items() if name not in known]
+    missing = [cell.identity for name, cell in kinds.items() if name not in known]
     if missing and pool is not None:
         started = time.perf_counter()
         found = pool.call_each(suite.n_workers, calibration.measure, missing, suite.threads, tell=tell)
@@ -85,11 +87,18 @@ def estimate(plan: Plan, suite: Suite, pool: Pool | None = None, tell: Callable[
     return Estimate(
         price(plan, {name: one.rates for name, one in known.items()}),
         min(suite.n_workers, max(1, len(plan.pending))),
-        tuple(known[name] for name in kinds if name in known),
+        tuple(replace(known[name], label=labels[name]) for name in kinds if name in known),
         seconds,
-        tuple(dict.fromkeys(identity["backbone"]["name"] for name, identity in kinds.items() if name not in known)),
+        tuple(labels[name] for name in kinds if name not in known),
         tuple(dict.fromkeys(_without_estimate(cell) for cell in plan.pending if cell.work is None)),
     )
+
+
+def _labels(kinds: dict[str, PlannedCell]) -> dict[str, str]:
+    """Each kind of network for people: its backbone, and the execution where one backbone has several (by length, for example)."""
+    often = Counter(cell.cell.backbone for cell in kinds.values())
+    execution = {name: f" ({cell.identity['execution']})" if often[cell.cell.backbone] > 1 else "" for name, cell in kinds.items()}
+    return {name: cell.cell.backbone + execution[name] for name, cell in kinds.items()}
 
 
 def _without_estimate(cell: PlannedCell) -> str:

@@ -46,6 +46,7 @@ class _Parts:
     diagnostics: dict[str, Any] = field(default_factory=dict)
     curves: list[dict[str, Any]] = field(default_factory=list)
     networks: list[dict[str, Any]] = field(default_factory=list)
+    predictor: Predictor | None = None
     y: npt.NDArray[np.int64] | None = None
     probabilities: npt.NDArray[np.float64] | None = None
 
@@ -98,6 +99,8 @@ def execute(job: Job, tell: Tell) -> Outcome:
                 return Outcome("memory")
             record = _failure(job, error, parts)
         store.put(record, parts.y, parts.probabilities)
+        if job.keep_networks and parts.predictor is not None:
+            _save(job, parts.predictor)  # a run that discards networks may have deleted them while no record named them
         CheckpointStore(job.out).discard_cell(planned.identity_hash)
     warning = put_right(planned.identity["threads"])
     seconds = time.perf_counter() - started
@@ -107,7 +110,8 @@ def execute(job: Job, tell: Tell) -> Outcome:
 def _failure(job: Job, error: Exception, parts: _Parts) -> CellRecord:
     """The record of a cell that failed: what its trainings cost is kept."""
     trace = reduce_paths("".join(traceback.format_exception(error)))
-    parts.scores, parts.diagnostics, parts.networks, parts.y, parts.probabilities = {}, {}, [], None, None
+    parts.scores, parts.diagnostics, parts.networks, parts.predictor = {}, {}, [], None
+    parts.y, parts.probabilities = None, None
     return _record(job, "failed", reduce_paths(_one_line(error)), trace, parts)
 
 
@@ -137,11 +141,12 @@ def _compute(job: Job, parts: _Parts, tell: Tell) -> str | None:
     parts.costs |= _measured(job, predictor, training_set, memory)
     parts.costs |= plain(predictor.costs)
     parts.diagnostics = plain(dict(predictor.diagnostics))
-    parts.networks = _keep(job, predictor, training_set)
+    parts.networks, parts.predictor = _keep(job, predictor, training_set), predictor
     return None
 
 
 def _fit(job: Job, method: Method, dataset: Dataset, training_set: TrainingSet, parts: _Parts, tell: Tell) -> Predictor:
+    from ssd_cli.methods.base import Predictor
     from ssd_cli.running.companions import workbench_of
     from ssd_cli.training.predict import freeze
 
@@ -150,6 +155,9 @@ def _fit(job: Job, method: Method, dataset: Dataset, training_set: TrainingSet, 
     started = time.perf_counter()
     try:
         predictor = method.fit(training_set, workbench)
+        if not isinstance(predictor, Predictor):
+            what = "None" if predictor is None else type(predictor).__name__
+            raise SsdBenchError(f"The method '{job.planned.cell.method}' returned {what}, expected a Predictor.")
         for network in _networks(predictor):
             freeze(network)
     finally:
@@ -194,17 +202,20 @@ def _measured(job: Job, predictor: Predictor, training_set: TrainingSet, memory:
 def _keep(job: Job, predictor: Predictor, training_set: TrainingSet) -> list[dict[str, Any]]:
     """Store what the predictor needs and name it, and how to rebuild it; or only count it where networks are not to be kept."""
     from ssd_cli.running.architecture import architecture
+
+    if not job.keep_networks:
+        return [{"kept": False} for _ in predictor.networks]
+    return [
+        {"kept": True, "sha256": name, "file_bytes": size, **architecture(network, job.planned.identity, training_set)}
+        for network, (name, size) in zip(predictor.networks, _save(job, predictor), strict=True)
+    ]
+
+
+def _save(job: Job, predictor: Predictor) -> list[tuple[str, int]]:
+    """Keep the weights of a predictor, where they are not there already; return their files' names and sizes."""
     from ssd_cli.training.networks import state_to_arrays
 
-    entries = []
-    for network in predictor.networks:
-        if job.keep_networks:
-            name, size = NetworkStore(job.out).save(state_to_arrays(network))
-            rebuild = architecture(network, job.planned.identity, training_set)
-            entries.append({"kept": True, "sha256": name, "file_bytes": size, **rebuild})
-        else:
-            entries.append({"kept": False})
-    return entries
+    return [NetworkStore(job.out).save(state_to_arrays(network)) for network in predictor.networks]
 
 
 def _record(job: Job, status: str, reason: str | None, trace: str | None, parts: _Parts) -> CellRecord:

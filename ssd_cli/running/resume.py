@@ -22,6 +22,7 @@ _TABLE_FROM = 2000
 """Records from which on the table of all records is quicker than opening each; it needs pandas, which takes half a second."""
 
 _SHOWN = 3
+_WITHOUT_RESULT = {"failed": " (the earlier cell failed)", "skipped": " (the earlier cell was skipped)"}
 
 
 def plan_and_look(suite: Suite, dry_run: bool, tell: Any = None) -> Plan:
@@ -32,8 +33,9 @@ def plan_and_look(suite: Suite, dry_run: bool, tell: Any = None) -> Plan:
 def look(plan: Plan, suite: Suite) -> Plan:
     """The plan, with what is done.
 
-    A cell is done if a record of the same identity is there; a failed one too, unless `suite.retry_failed`. With `suite.overwrite`
-    a record of another identity is replaced; records of the same identity stay, since computing them again would give the same.
+    A cell is done if a record of the same identity is there; a failed one too, unless `suite.retry_failed`, with which failed and
+    skipped cells of another identity are replaced as well: they hold no result. With `suite.overwrite` any record of another
+    identity is replaced; records of the same identity stay, since computing them again would give the same.
 
     Raises
     ------
@@ -45,12 +47,14 @@ def look(plan: Plan, suite: Suite) -> Plan:
     store = ResultStore(suite.out)
     marks = {cell.key: mark for cell in plan.cells if (mark := record_mark(store, cell)) is not None}
     there = [cell for cell in plan.cells if cell.key in marks]
-    done, changed = {}, []
+    done: dict[str, str] = {}
+    changed: list[tuple[PlannedCell, str]] = []
     for cell, status, identity_hash in _records(store, there, suite.overwrite):
-        if identity_hash != cell.identity_hash and not (dry_absent(cell) or suite.overwrite):
-            changed.append(cell)
-        elif identity_hash == cell.identity_hash and not (status == "failed" and suite.retry_failed):
-            done[cell.key] = status
+        if identity_hash == cell.identity_hash:
+            if not (status == "failed" and suite.retry_failed):
+                done[cell.key] = status
+        elif not (dry_absent(cell) or suite.overwrite or (status != "ok" and suite.retry_failed)):
+            changed.append((cell, status))
     if changed:
         raise _conflict(store, changed)
     return dataclasses.replace(plan, done=done, marks=marks)
@@ -100,23 +104,30 @@ def _records(store: ResultStore, cells: list[PlannedCell], overwrite: bool) -> I
 
 
 def _predictions_are_whole(store: ResultStore, cell: PlannedCell, expected: str | None) -> bool:
-    return expected is None or hashlib.sha256(store.paths(cell.cell)[0].read_bytes()).hexdigest() == expected
+    if expected is None:
+        return True
+    try:
+        content = store.paths(cell.cell)[0].read_bytes()
+    except FileNotFoundError:  # another run replaces the cell at this moment
+        return False
+    return hashlib.sha256(content).hexdigest() == expected
 
 
-def _conflict(store: ResultStore, changed: list[PlannedCell]) -> MisuseError:
+def _conflict(store: ResultStore, changed: list[tuple[PlannedCell, str]]) -> MisuseError:
     lines, made_by = [], set()
-    for cell in changed[:_SHOWN]:
+    for cell, status in changed[:_SHOWN]:
         record = store.read(cell.cell)
         if record is not None:
             differences = difference(record.identity, cell.identity)
-            lines += [f"{cell.cell}:", *(f"  {line}" for line in differences)]
+            lines += [f"{cell.cell}{_WITHOUT_RESULT.get(status, '')}:", *(f"  {line}" for line in differences)]
             only_execution = len(differences) == 1 and differences[0].startswith("execution:")
             made_by.add(record.identity["execution"] if only_execution else "")
     if len(changed) > _SHOWN:
         lines.append(f"and {len(changed) - _SHOWN} more.")
+    retry = "--retry-failed to compute them again, " if all(status in _WITHOUT_RESULT for _, status in changed) else ""
     go_on = f"--engine {made_by.pop()} to go on with them, " if len(made_by) == 1 and "" not in made_by else ""
     return MisuseError(
         f"{store.root} holds {len(changed)} of these cells under another configuration; nothing was computed.",
         "\n".join(lines),
-        f"Use {go_on}another --out to keep both, or --overwrite to replace them.",
+        f"Use {retry}{go_on}another --out to keep both, or --overwrite to replace them.",
     )

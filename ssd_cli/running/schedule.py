@@ -31,15 +31,6 @@ class Queue:
     def __len__(self) -> int:
         return sum(map(len, self._groups.values()))
 
-    @property
-    def cost(self) -> float:
-        """Of all cells that wait."""
-        return sum(cell.cost for group in self._groups.values() for cell in group)
-
-    def waits(self, group: str) -> bool:
-        """Whether a cell of this group waits."""
-        return group in self._groups
-
     def take(self, last_group: str | None = None) -> PlannedCell:
         """The next cell for a worker that worked on `last_group`.
 

@@ -167,7 +167,9 @@ def _read(file: Path) -> dict[str, Any]:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise MisuseError(
-            f"Cannot read the suite {file}: {getattr(error, 'strerror', None) or 'it is not a text file'}."
+            f"Cannot read the suite {file}: {getattr(error, 'strerror', None) or 'it is not a text file'}.",
+            "Expected a YAML file with options by name.",
+            "" if file.suffix in (".yaml", ".yml") else f"For a dataset: --dataset {file}",
         ) from error
     try:
         tree, values = yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)

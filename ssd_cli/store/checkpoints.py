@@ -79,6 +79,10 @@ class CheckpointStore:
         for path in self._folder.glob(f"{identity_hash}-*{_SUFFIX}"):
             _remove(path)
 
+    def count(self) -> int:
+        """How many trainings have one, whoever made it."""
+        return len(list(self._folder.glob(f"*{_SUFFIX}")))
+
     def clean(self, finished: Collection[str]) -> None:
         """Forget what a process that died left behind: of cells with these hashes, of stored networks, and what is a month old."""
         for path in self._folder.glob(f"*{_SUFFIX}"):

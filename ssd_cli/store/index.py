@@ -48,7 +48,11 @@ _SEED, _RECORD = re.compile(r"seed\d+"), re.compile(r"testResample\d+")
 _ABSENT, _MAX = (0, 0, -1, 0), 2**63 - 1
 
 
-def load_index(root: Path, on_reading: Callable[[int], None] | None = None) -> pd.DataFrame:
+def load_index(
+    root: Path,
+    on_reading: Callable[[int], None] | None = None,
+    on_unreadable: Callable[[str, SsdBenchError], None] | None = None,
+) -> pd.DataFrame:
     """One row a record.
 
     Parameters
@@ -57,6 +61,8 @@ def load_index(root: Path, on_reading: Callable[[int], None] | None = None) -> p
         A folder of results.
     on_reading : callable, optional
         Told how many records are new or changed, before they are read.
+    on_unreadable : callable, optional
+        Told the path and the error of each record that cannot be read, which has no row then; by default the first is raised.
 
     Returns
     -------
@@ -72,7 +78,7 @@ def load_index(root: Path, on_reading: Callable[[int], None] | None = None) -> p
     Raises
     ------
     SsdBenchError
-        A malformed record, a record in the wrong place, or one of another protocol version.
+        A malformed record, a record in the wrong place, or one of another protocol version; without `on_unreadable`.
     """
     import numpy as np
 
@@ -89,7 +95,7 @@ def load_index(root: Path, on_reading: Callable[[int], None] | None = None) -> p
         return cached.iloc[rows].reset_index(drop=True)
     if on_reading is not None:
         on_reading(int((~known).sum()))
-    read = [_read(root, paths[row]) for row in np.flatnonzero(~known)]
+    read = [_read_or_tell(root, paths[row], on_unreadable) for row in np.flatnonzero(~known)]
     gone = np.array([row is None for row in read], dtype=bool)
     fresh = _frame([row for row in read if row is not None])
     frame = _joined(cached.iloc[rows[known]], fresh)
@@ -147,6 +153,16 @@ def _subfolders(folder: Path | str) -> list[str]:
         return []
     except OSError as error:
         raise SsdBenchError(f"Cannot read {folder}: {error.strerror}.") from error
+
+
+def _read_or_tell(root: Path, path: str, tell: Callable[[str, SsdBenchError], None] | None) -> dict[str, Any] | None:
+    try:
+        return _read(root, path)
+    except SsdBenchError as error:
+        if tell is None:
+            raise
+        tell(path, error)
+        return None
 
 
 def _read(root: Path, path: str) -> dict[str, Any] | None:

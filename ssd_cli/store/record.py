@@ -196,7 +196,9 @@ def difference(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     lines = []
     for key in [*before, *(key for key in after if key not in before)]:
         left, right = (json.dumps(side[key]) if key in side else "absent" for side in (before, after))
-        if left != right:
+        if left != right and key.endswith(".plugin_sha256") and key in before and key in after:
+            lines.append(f"{key}: the file of the plug-in has changed ({before[key][:8]} before, {after[key][:8]} now)")
+        elif left != right:
             lines.append(f"{key}: {left} before, {right} now")
     return lines
 
@@ -236,5 +238,5 @@ def _malformed(source: str, why: str) -> SsdBenchError:
     return SsdBenchError(
         f"{source} is not a readable record: {why}.",
         "Expected the JSON that 'ssd-bench run' writes beside each file of predictions.",
-        "Delete the file and run the same command again: only this cell is computed anew.",
+        "'ssd-bench recount DIR' names all such files; 'run --overwrite', or 'run' without the files, makes them anew.",
     )

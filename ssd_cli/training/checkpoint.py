@@ -147,11 +147,14 @@ class Keeper:
     ----------
     before : tuple of float
         Wall and processor time of earlier processes.
+    resumed : int
+        The last epoch of earlier processes; 0 where there were none.
     """
 
     def __init__(self, checkpoints: Checkpoints | None, key: str) -> None:
         self._checkpoints, self._key, self._start = checkpoints, key, ""
         self.before = (0.0, 0.0)
+        self.resumed = 0
         self._started = (time.perf_counter(), time.process_time())
         self._saved = self._started[0]
         self._any = False
@@ -171,7 +174,7 @@ class Keeper:
         arrays, facts = self._checkpoints.load(self._key) or ({}, {})
         if facts and facts["start"] == self._start:
             standing.restore(arrays, facts)
-            self.before = tuple(facts["seconds"])
+            self.before, self.resumed = tuple(facts["seconds"]), standing.epoch
             self._any = True
 
     def after_epoch(self, standing: Standing, stop: int) -> None:

@@ -8,12 +8,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training stands."""
+    """Where a training stands, and, where an earlier process was cut off, after which epoch it went on."""
 
     label: str
     epoch: int
     epochs: int
     loss: float
+    resumed: int = 0
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Entry:
     fit_seconds, cpu_seconds : float
         Wall and processor time of the training, when it was really done.
     reused : bool
-        The network was there already; its seconds were spent by another cell.
+        The network was there already; its seconds are those of another cell.
     curve : dict
         Loss, learning rate and what the objective observed, per epoch.
     key : str
@@ -55,7 +56,7 @@ class Ledger:
         self.waited_seconds = 0.0
         """Time spent on networks of others: waiting while another process trains one, training some in the same pass."""
         self.resumed_seconds = 0.0
-        """Time that earlier processes spent on trainings of this cell, which were cut off and went on here."""
+        """Time that other processes spent on trainings of this cell, which were cut off and went on here, or were made for it."""
 
     def add(self, entry: Entry) -> None:
         """Book a training; a shared network asked for twice is one network."""

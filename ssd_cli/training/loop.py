@@ -102,7 +102,7 @@ def train(
         The network that owns parameters and buffers, where `network` is another execution of it.
     averager : Averager, optional
     on_epoch : callable, optional
-        Called with the epoch (from 1) and its mean loss.
+        Called with the epoch (from 1) and its mean loss; first of all with the last one before the training was cut off.
     execute : callable, optional
         Takes a step and returns another execution of it (`engine.graphs.Captured`).
     keeper : Keeper, optional
@@ -128,6 +128,8 @@ def train(
     if keeper is not None:
         keeper.resume(standing, objective.given())
     step, curve = execute(plain), standing.curve
+    if standing.epoch and on_epoch is not None:
+        on_epoch(standing.epoch, curve["loss"][-1])  # where it goes on; an epoch may take minutes
     for epoch in range(standing.epoch + 1, schedule.stop + 1):
         modules.train()  # every epoch anew: whatever looked at the network in between may have left it in eval mode
         objective.begin_epoch(epoch, modules)

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from ssd_cli.training.loop import Keep, Schedule
     from ssd_cli.training.workbench import Workbench
 
+_MADE_FOR = "made_for"
+"""In the report of a stored network: the cell that books its seconds as spent, though a killed process may have made it, or another
+cell in its pass. It is no part of an `Entry`, which stands in records."""
+
 Trained = tuple[Mapping[str, npt.NDArray], dict[str, Any], bool]
 
 
@@ -118,16 +122,19 @@ def _obtain(places: Sequence[Place], bench: Workbench) -> list[Network]:
     trained = obtain_all(bench.networks, keys, own, lambda: _train(places))
     mine, fresh = [], 0
     for position in own:
-        place, (arrays, report, reused) = places[position], trained[position]
-        entry = Entry(**report)
+        place, (arrays, report, found) = places[position], trained[position]
+        made_for, entry = report.get(_MADE_FOR, ""), Entry(**{name: value for name, value in report.items() if name != _MADE_FOR})
         refuse_diverged(entry.curve, place.schedule)
         network = bench.fresh(place.index, place.dropout)
         load_arrays(network, arrays)
-        bench.ledger.add(replace(entry, reused=reused, key=keys[position]))
-        if bench.checkpoints is not None and not reused:
+        for_this_cell = made_for != "" and made_for == bench.name
+        if found and for_this_cell and all(keys[position] != other.key for other in bench.ledger.entries):
+            bench.ledger.resumed_seconds += entry.fit_seconds
+        bench.ledger.add(replace(entry, reused=found and not for_this_cell, key=keys[position]))
+        if bench.checkpoints is not None and not found:
             bench.checkpoints.discard(keys[position])
         mine.append(network.eval())
-        fresh += not reused
+        fresh += not found
     bench.ledger.waited_seconds += (time.perf_counter() - asked) * (1 - fresh / len(places))
     return mine
 
@@ -149,7 +156,10 @@ def _train(places: Sequence[Place]) -> list[tuple[Arrays, dict[str, Any]]]:
                 for place, network in zip(places, networks, strict=True)
             ]
         )
-    return [(state_to_arrays(network), {**vars(entry)}) for network, entry in zip(networks, entries, strict=True)]
+    return [
+        (state_to_arrays(network), vars(entry) | {_MADE_FOR: place.bench.name})
+        for place, network, entry in zip(places, networks, entries, strict=True)
+    ]
 
 
 def obtain_all(

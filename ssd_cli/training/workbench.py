@@ -58,7 +58,7 @@ class Workbench:
     checkpoints : Checkpoints, optional
         Where trainings that take long keep where they stand; by default nowhere.
     name : str
-        Of the cell, there.
+        Of the cell, there and in the reports of the networks that it trains.
     others : callable, optional
         Makes the workbenches of other seeds and resamples whose members are trained in the same passes as this one's; only asked
         where the execution trains several networks at once.
@@ -96,7 +96,7 @@ class Workbench:
         self.networks = MemoryNetworks() if networks is None else networks
         self.on_epoch = on_epoch or (lambda progress: None)
         self.checkpoints = checkpoints
-        self._name, self._n_own = name, 0
+        self.name, self._n_own = name, 0
         self._others = others
         self._tensors: dict[int, tuple[Tensor, Tensor]] = {}
         set_arithmetic(device, recipe.precision)
@@ -219,7 +219,7 @@ class Workbench:
         changes = {"learning_rate": learning_rate, "shape": shape, "keep": keep}
         schedule = replace(schedule, **{key: value for key, value in changes.items() if value is not None})  # type: ignore[arg-type]
         self._n_own += 1
-        key = f"{self._name}-{self._n_own}"
+        key = f"{self.name}-{self._n_own}"
         self.ledger.add(self.run(network, objective, schedule, part, purpose, index, label or purpose, key, averager))
         return network
 
@@ -302,7 +302,7 @@ class Workbench:
                 modules=network,
                 averager=averager,
                 execute=steps_of(self.execution),
-                on_epoch=lambda epoch, loss: self.on_epoch(Progress(label, epoch, schedule.stop, loss)),
+                on_epoch=lambda epoch, loss: self.on_epoch(Progress(label, epoch, schedule.stop, loss, keeper.resumed)),
                 keeper=keeper if kept else None,
             )
         except SsdBenchError:  # it diverged, and will again

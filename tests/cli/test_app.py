@@ -4,6 +4,7 @@ import sys
 import pytest
 
 from ssd_cli import __version__
+from ssd_cli.errors import SsdBenchError
 from tests.cli.helpers import failing, ssd_bench
 from tests.running.builders import make_planned, write_dataset
 
@@ -73,6 +74,7 @@ def test_ls_shows_the_folders_and_plugins_that_are_named(tmp_path):
     [
         (["run"], "No dataset is named"),
         (["run", "absent.yaml"], "Cannot read the suite absent.yaml"),
+        (["run", "GunPoint"], "For a dataset: --dataset GunPoint"),
         (
             ["run", "--dataset", "GunPoint", "--method", "single", "--seeds", "x"],
             "--seeds: cannot read 'x'. Expected 5 (for 0 to 4)",
@@ -132,17 +134,41 @@ def test_status_tells_done_failed_left_and_claimed(tmp_path):
     finish(tmp_path, cells[1], "failed")
     with Claims(tmp_path / ".claims").take(cells[2].key, str(cells[2].cell)):
         text = ssd_bench("status", tmp_path).stdout
-    assert text.startswith("1 done, 1 failed, 0 skipped, 2 left, 1 claimed\n")
+    assert text.startswith("1 done, 1 failed, 0 skipped, 1 left, 1 claimed\n")
     assert "it rained" in text.partition("Failed:")[2].splitlines()[2]
     assert "Gamma, single on lite, resample 0, seed 0  process" in text
     left = text.partition("Left:")[2]
-    assert "Gamma" in left and "Delta" in left and "Alpha" not in left
+    assert "Delta" in left and "Gamma" not in left and "Alpha" not in left
     ResultStore(tmp_path).paths(cells[0].cell)[0].unlink()  # predictions that are gone are computed again
     assert ssd_bench("status", tmp_path).stdout.startswith("0 done, 1 failed, 0 skipped, 3 left")
 
 
-def test_the_reader_of_the_output_may_leave(tmp_path):
+def test_status_names_all_records_that_cannot_be_read_and_counts_trainings_that_were_cut_off(tmp_path):
+    from ssd_cli.running.resume import look
+    from ssd_cli.store.checkpoints import CheckpointStore
+    from ssd_cli.store.results import ResultStore
+    from tests.running.builders import make_plan, make_suite
+    from tests.running.test_plan import finish
+
+    cells = [make_planned(name, "single") for name in ("Alpha", "Beta", "Gamma", "Delta")]
+    for cell in cells:
+        finish(tmp_path, cell)
+    damaged = [ResultStore(tmp_path).paths(cell.cell)[1] for cell in cells[:3]]
+    for path in damaged:
+        path.write_text(path.read_text()[:100])
+    CheckpointStore(tmp_path).save("c" * 64, {}, {})
+    shown = ssd_bench("status", tmp_path).stdout
+    assert shown.startswith("1 done, 0 failed, 0 skipped, 3 unreadable, 0 left, 0 claimed\n1 training cut off")
+    recounted = failing("recount", tmp_path, code=1)
+    assert all(f"{path} is not a readable record" in text for path in damaged for text in (shown, recounted))
+    with pytest.raises(SsdBenchError, match=r"recount DIR' names all such files; .* --overwrite"):  # and both do
+        look(make_plan(cells), make_suite(tmp_path))
+    assert look(make_plan(cells), make_suite(tmp_path, overwrite=True)).pending == cells[:3]
+
+
+@pytest.mark.parametrize("arguments", [["ls", "datasets"], ["--version"]], ids=["in the middle", "at the end"])
+def test_the_reader_of_the_output_may_leave(arguments):
     code = "from ssd_cli.cli.app import main; main()"
-    writer = subprocess.Popen([sys.executable, "-c", code, "ls", "datasets"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    writer = subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     writer.stdout.close()
-    assert b"Traceback" not in writer.stderr.read() and writer.wait() == 1
+    assert writer.stderr.read() == b"" and writer.wait() == 141

@@ -18,6 +18,14 @@ def shown(capsys, cells, done=()):
     return [line.split() for line in capsys.readouterr().out.splitlines()]
 
 
+def test_a_run_that_will_refuse_for_want_of_datasets_is_foretold(capsys):
+    plan = Estimate(Plan([make_planned("A")], "cpu", absent=("A",)), 1, (), 0.0, (), ())
+    run._show_plan(plan, download=True)
+    assert "Not on this machine yet: A." in (text := capsys.readouterr().out) and "refuse" not in text
+    run._show_plan(plan, download=False)
+    assert "The run will refuse: --no-download" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("many", [False, True])
 def test_cells_of_unknown_cost_have_none(capsys, monkeypatch, many):
     monkeypatch.setattr(run, "_SHOWN_CELLS", 0 if many else 100)

@@ -18,6 +18,16 @@ def results(tmp_path, monkeypatch):
     return tmp_path
 
 
+def test_records_that_cannot_be_read_are_all_named_although_the_tables_cannot_be_recounted(results, capsys):
+    damaged = sorted(results.glob("seed*/*/Predictions/*/testResample*.json"))[:3]
+    for path in damaged:
+        path.write_text("{")
+    with pytest.raises(typer.Exit):
+        recount([results])
+    shown = capsys.readouterr().err
+    assert all(str(path) in shown for path in damaged) and "its tables cannot be recounted" in shown
+
+
 def test_what_compare_wrote_matches(results, capsys):
     recount([results])
     shown = capsys.readouterr().out

@@ -8,11 +8,15 @@ import time
 import psutil
 import pytest
 
+from ssd_cli.cli import run
+from ssd_cli.running.board import Board
 from ssd_cli.store.claims import Claims
 from ssd_cli.store.results import ResultStore
 from tests.cli.helpers import command, failing, probabilities, ssd_bench
 from tests.cli.test_app import modules_of
-from tests.running.builders import write_dataset
+from tests.running.builders import make_plan as plan_of
+from tests.running.builders import make_planned, make_suite, write_dataset
+from tests.store.builders import make_record
 
 PLUGIN = '''
 from dataclasses import dataclass
@@ -161,6 +165,23 @@ def test_cells_that_fail_make_the_exit_code_1_and_the_others_go_on(data, tmp_pat
     assert done.returncode == 1 and "2 cells had been finished before: 1 failed, 1 ok" in done.stdout
     assert "--retry-failed" in done.stdout
     assert "1 done, 1 failed" in ssd_bench("status", tmp_path / "out").stdout
+
+
+def test_the_summary_counts_the_failures_it_does_not_name_and_shows_tracebacks_where_asked(tmp_path, capsys, monkeypatch):
+    cells = [make_planned(f"D{number}", "mine") for number in range(12)]
+    for cell in cells:
+        record = make_record(cell.cell, "failed", identity=cell.identity, traceback="Traceback: it rained")
+        ResultStore(tmp_path).put(record)
+    board = Board(12, 0, 0.0, failed=12, failures=[(cell, "it rained") for cell in cells])
+    run._summary(board, plan_of(cells), make_suite(tmp_path))
+    text = capsys.readouterr().out
+    assert text.count("FAILED") == 10 and "and 2 more failed." in text and "--debug shows the tracebacks" in text
+    assert "Traceback" not in text and "Next:" not in text
+    monkeypatch.setattr("sys.argv", ["ssd-bench", "--debug"])
+    run._summary(board, plan_of(cells), make_suite(tmp_path))
+    assert "Traceback: it rained" in capsys.readouterr().out
+    assert ssd_bench("status", tmp_path, "--debug").stdout.count("Traceback: it rained") == 12
+    assert "--debug shows the tracebacks" in ssd_bench("status", tmp_path).stdout
 
 
 def test_an_output_folder_that_cannot_be_written(data, tmp_path):

@@ -8,13 +8,13 @@ import pytest
 from ssd_cli.archives.cache import cache_root
 from ssd_cli.running import calibration
 from ssd_cli.running.calibration import Batch, Measured, Times, average, keep, load, machine, measure, rates_of
-from ssd_cli.running.estimate import estimate
+from ssd_cli.running.estimate import _labels, estimate
 from ssd_cli.running.plan import make_plan
 from ssd_cli.running.pool import Pool
 from ssd_cli.running.work import Counts, step_flops
 from ssd_cli.running.worker import Settings
 from tests.running import fakes
-from tests.running.builders import make_suite, write_dataset
+from tests.running.builders import make_planned, make_suite, write_dataset
 from tests.small import SmallBackbone
 
 MEASURED = Measured("lite", Counts(1e-3, 1e-11, 1e-12, 1e-3, 1e-11), 1.5, "2026-01-01")
@@ -138,14 +138,21 @@ class Counting(Pool):
 def test_a_dry_run_measures_once_and_a_run_never(suite):
     plan, pool = make_plan(suite, dry_run=False), Counting(Settings())
     assumed = estimate(plan, suite)
-    assert (assumed.assumed, assumed.measured, assumed.unknown) == (("lite",), (), ("dummy",))
+    assert (assumed.assumed, assumed.measured, assumed.unknown) == (("lite[width=2]",), (), ("dummy",))
+    measured = dataclasses.replace(MEASURED, label="lite[width=2]")
     first = estimate(plan, suite, pool)
-    assert (first.assumed, first.measured, pool.asked) == ((), (MEASURED,), 1)
+    assert (first.assumed, first.measured, pool.asked) == ((), (measured,), 1)
     again = estimate(plan, suite, pool)
-    assert (again.calibration_seconds, again.measured, pool.asked) == (0, (MEASURED,), 1)
+    assert (again.calibration_seconds, again.measured, pool.asked) == (0, (measured,), 1)
     assert estimate(plan, suite).plan == again.plan == first.plan
     assert assumed.seconds != first.seconds
     assert [cell.identity_hash for cell in first.plan.cells] == [cell.identity_hash for cell in plan.cells]
+
+
+def test_rates_of_one_backbone_say_by_which_execution():
+    executions = {"a": ("inception", "fast"), "b": ("inception", "bilinear"), "c": ("lite", "fast")}
+    kinds = {name: make_planned(backbone=one, execution=execution) for name, (one, execution) in executions.items()}
+    assert list(_labels(kinds).values()) == ["inception (fast)", "inception (bilinear)", "lite"]
 
 
 def test_several_workers_do_one_task_at_once_and_a_death_costs_one_answer(tmp_path):

@@ -18,6 +18,7 @@ from ssd_cli.statistics.scores import all_scores
 from ssd_cli.store.claims import Claims
 from ssd_cli.store.networks import NetworkStore
 from ssd_cli.store.results import ResultStore
+from ssd_cli.training.ledger import Entry
 from tests.running.builders import make_suite, write_dataset
 
 PLUGIN = '''
@@ -51,6 +52,15 @@ class Broken(Method):
         else:
             setattr(predictor, self.what, {"seen": {1, 2}})
         return predictor
+
+
+@methods.register("test-forgetful")
+@dataclass(frozen=True)
+class Forgetful(Method):
+    """Trains, and returns nothing."""
+
+    def fit(self, training_set, workbench):
+        workbench.member()
 
 
 @methods.register("test-curious")
@@ -156,6 +166,23 @@ def test_shared_networks_are_trained_once_and_both_costs_are_booked(cells, tmp_p
     assert ensemble.networks[0] == single.networks[0]
 
 
+def test_a_teacher_that_a_killed_process_trained_is_spent_by_its_cell(cells, tmp_path, monkeypatch):
+    from ssd_cli.training.workbench import Workbench
+
+    plan, job = cells(method=("ssd", "finetune"))
+    with monkeypatch.context() as patch:
+        patch.setattr(Workbench, "train", lambda *arguments, **options: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):  # in the student's training
+            execute(job(plan.cells[0]), silent)
+    for cell in plan.cells:
+        execute(job(cell), silent)
+    ssd, other = (ResultStore(tmp_path / "out").read(cell.cell) for cell in plan.cells)
+    assert ssd.costs["fit_seconds_spent"] == ssd.costs["fit_seconds_alone"] > sum(curve["fit_seconds"] for curve in ssd.curves)
+    assert (ssd.costs["networks_reused"], other.costs["networks_reused"]) == (0, 1)
+    assert other.costs["fit_seconds_spent"] <= other.costs["fit_seconds_alone"] - ssd.curves[0]["fit_seconds"] + 1e-9
+    assert ssd.curves[0].keys() == {item.name for item in dataclasses.fields(Entry)}
+
+
 def test_deleting_the_networks_changes_no_result(cells, tmp_path):
     plan, job = cells(method=("ssd", "single"))
     store = ResultStore(tmp_path / "out")
@@ -184,6 +211,15 @@ def test_a_failure_is_recorded_with_its_reason_and_nobodys_paths(cells, tmp_path
     assert record.costs["networks_trained"] == 1 and len(record.curves) == 1
     assert record.scores == {} and record.networks == []
     assert cell.identity["method"]["plugin_sha256"] == hashlib.sha256(PLUGIN.encode()).hexdigest()
+
+
+def test_a_method_that_returns_no_predictor_is_named(cells, tmp_path):
+    file = tmp_path / "plugin.py"
+    file.write_text(PLUGIN)
+    add_plugins((file,))
+    _, record, _ = run_one(cells, method=("test-forgetful",))
+    assert record.reason == "The method 'test-forgetful' returned None, expected a Predictor."
+    assert record.costs["networks_trained"] == 1
 
 
 @pytest.mark.parametrize(
@@ -278,6 +314,19 @@ def test_discarding_networks_says_so_in_the_record_and_frees_the_room(cells, tmp
     assert discard_group(store, networks, plan.cells) > 0
     (left,) = (tmp_path / "out" / "networks").rglob("*.safetensors")
     assert left.stem == store.read(plan.cells[0].cell).networks[0]["sha256"]
+
+
+def test_weights_that_another_run_discards_before_a_record_names_them_are_kept_again(cells, tmp_path, monkeypatch):
+    put = ResultStore.put
+
+    def discard_and_put(self, *arguments):
+        for path in (tmp_path / "out" / "networks").rglob("*.*"):
+            path.unlink()
+        return put(self, *arguments)
+
+    monkeypatch.setattr(ResultStore, "put", discard_and_put)
+    _, record, _ = run_one(cells, method=("ens-avg[members=2]",))
+    assert all(NetworkStore(tmp_path / "out").load(network["sha256"]) for network in record.networks)
 
 
 def test_permuting_the_test_labels_moves_scores_and_nothing_else(cells, tmp_path, monkeypatch):

@@ -168,6 +168,26 @@ def test_another_configuration_in_the_folder_is_an_error_that_shows_the_differen
     assert look(plan_of([changed, other]), make_suite(tmp_path, overwrite=True)).pending == [changed, other]
 
 
+def by_plugin(name, sha256):
+    planned = make_planned(name, "mine")
+    return replace(planned, identity=planned.identity | {"method": {"name": "mine", "plugin_sha256": sha256}})
+
+
+@pytest.mark.parametrize(("status", "said"), [("failed", "the earlier cell failed"), ("skipped", "the earlier cell was skipped")])
+def test_a_plug_in_that_was_mended_is_tried_again_where_its_cells_hold_no_result(tmp_path, status, said):
+    mended = [by_plugin(name, "b" * 64) for name in "AB"]
+    finish(tmp_path, by_plugin("A", "a" * 64), status)
+    with pytest.raises(MisuseError) as caught:
+        look(plan_of(mended), make_suite(tmp_path))
+    text = str(caught.value)
+    assert said in text and "Use --retry-failed" in text
+    assert "the file of the plug-in has changed (aaaaaaaa before, bbbbbbbb now)" in text
+    assert look(plan_of(mended), make_suite(tmp_path, retry_failed=True)).pending == mended
+    finish(tmp_path, by_plugin("B", "a" * 64))  # a result is protected as before
+    with pytest.raises(MisuseError, match="Use another --out"):
+        look(plan_of(mended), make_suite(tmp_path, retry_failed=True))
+
+
 def test_cells_by_another_execution_can_be_gone_on_with(tmp_path):
     for name in "AB":
         finish(tmp_path, make_planned(name, "x", execution="fast"))
@@ -202,6 +222,20 @@ def test_a_cell_whose_predictions_are_gone_or_changed_is_computed_again(tmp_path
     damage(ResultStore(tmp_path).paths(cell.cell)[0])
     assert look(plan_of([cell]), make_suite(tmp_path)).pending == [cell]
     monkeypatch.setattr("ssd_cli.running.resume._TABLE_FROM", 1)
+    assert look(plan_of([cell]), make_suite(tmp_path)).pending == [cell]
+
+
+def test_predictions_that_vanish_while_they_are_looked_at_are_computed_again(tmp_path, monkeypatch):
+    cell = make_planned("A", "x")
+    finish(tmp_path, cell)
+    read = ResultStore.read
+
+    def read_and_lose(self, asked):
+        record = read(self, asked)
+        self.paths(asked)[0].unlink()
+        return record
+
+    monkeypatch.setattr(ResultStore, "read", read_and_lose)
     assert look(plan_of([cell]), make_suite(tmp_path)).pending == [cell]
 
 

@@ -10,6 +10,7 @@ import pytest
 from ssd_cli.backbones.base import NO_DROPOUT
 from ssd_cli.backbones.lite import LITEBackbone
 from ssd_cli.backbones.resnet import ResNetBackbone
+from ssd_cli.cli.console import describe
 from ssd_cli.configuration import configure, parse_label
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.methods.feat_kd import EmbeddingTarget
@@ -123,10 +124,13 @@ def cut_off(bench, objective, epochs=3):
 
 
 def first_epoch(bench, objective):
-    epochs = []
-    bench.on_epoch = lambda progress: epochs.append(progress.epoch)
+    told = []
+    bench.on_epoch = told.append
     bench.train(bench.fresh(0), objective)
-    return epochs[0]
+    resumed = told[0].resumed
+    assert told[0].epoch == max(1, resumed)  # where it goes on is told before an epoch is trained
+    assert f"epoch {told[0].epoch}/4{' (cut off after 3)' if resumed else ''}, loss" in describe(told[0])
+    return resumed + 1
 
 
 def test_what_does_not_say_that_it_can_starts_again(tmp_path):
