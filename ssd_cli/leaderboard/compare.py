@@ -154,7 +154,7 @@ def compare_cells(
 def _chosen(selection: Selection, everything: Cells, cells: Cells) -> list[str]:
     """What a selection left out: a table of chosen methods must not pass for that of all."""
     left_out = [
-        f"{shortened(gone)} ({column}s)"
+        f"{column}s {shortened(gone)}"
         for column, key in (("method", "name"), ("dataset", "dataset"))
         if (gone := sorted(set(everything.frame[key]) - set(cells.frame[key])))
     ]

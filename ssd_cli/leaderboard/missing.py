@@ -73,8 +73,8 @@ def refusal(lacking: list[Missing], grid: Grid) -> SsdBenchError:
     if any(reason.startswith("failed") for item in lacking for reason in item.reasons):
         steps.append("Run it with --retry-failed for what failed, once the cause is mended.")
     steps.append(
-        "Or choose --missing complete (leave these datasets out for all methods) or --missing worst-rank (rank the method last "
-        "there)."
+        f"{'Or choose' if steps else 'Choose'} --missing complete (leave these datasets out for all methods), --missing worst-rank "
+        "(rank the method last there), or what to compare by --method and --dataset."
     )
     return SsdBenchError(
         "\n".join([f"{len(lacking)} of the compared results are not complete:", *shown, *more]),

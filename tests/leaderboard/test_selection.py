@@ -35,7 +35,7 @@ def test_chosen_methods_are_compared_as_if_they_were_alone(results, tmp_path_fac
     assert set(found.names) == names
     assert found.names == alone.names and found.average_ranks.tolist() == alone.average_ranks.tolist()
     assert found.tests.adjusted.tolist() == alone.tests.adjusted.tolist()
-    assert any("left out: broken" in text for text in caption(found))
+    assert any("left out: methods broken" in text for text in caption(found))
 
 
 def test_chosen_datasets_are_those_that_are_ranked(results):
