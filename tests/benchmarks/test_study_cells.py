@@ -240,7 +240,7 @@ def test_everything_is_written_from_what_is_there(analysed):
 def test_the_tables_recount(analysed):
     cells, out = analysed
     found = recount(cells / "a")
-    assert check_tables([cells / "a"], [found], out / "a") == []
+    assert check_tables([cells / "a"], [found], out / "a") == ([], [])
 
 
 def test_an_archive_stands_for_cells_that_are_not_there(analysed, tmp_path, monkeypatch):
@@ -252,7 +252,7 @@ def test_an_archive_stands_for_cells_that_are_not_there(analysed, tmp_path, monk
     assert analyse.main() == 0
     assert (out / "verdicts.csv").read_bytes() == before
     assert recount(tmp_path / "fresh" / "a").problems == []
-    assert check_tables([tmp_path / "fresh" / "a"], [recount(tmp_path / "fresh" / "a")], out / "a") == []
+    assert check_tables([tmp_path / "fresh" / "a"], [recount(tmp_path / "fresh" / "a")], out / "a") == ([], [])
 
 
 def test_every_change_of_the_ablation_has_its_panel():
