@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ssd_cli.cli.beside import Others, Published, beside
-from ssd_cli.cli.console import say, warn
+from ssd_cli.cli.console import announce_reading, say, warn
 from ssd_cli.errors import MisuseError
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 _MANY_PAIRS = 10
 """Up to as many pairs, those of five methods, are shown; more are read in the file."""
 _MANY_MISSING = 20
-_MANY_RECORDS = 2000  # about two seconds
 _CAPTION_WIDTH = 100
 _SCREEN_WIDTH = 104  # columns of the screenshot
 
@@ -98,7 +97,7 @@ def compare(
         folders or [],
         missing,
         alpha,
-        _announce,
+        announce_reading,
         convention=convention,
         rope=rope,
         externals=externals,
@@ -121,11 +120,6 @@ def compare(
     old = ", ".join(path.name for path in left_over(folder, written))
     if old:
         warn(f"Warning: {old} there show an earlier comparison. --figures and --format draw them anew.")
-
-
-def _announce(n_records: int) -> None:
-    if n_records >= _MANY_RECORDS:
-        warn(f"Reading {n_records} new or changed records; the next time it is quick.")
 
 
 def _show(comparison: Comparison, console: Console, first: int = 0) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ssd_cli.running.plan import PlannedCell
 
 _HEARTBEAT_SECONDS = 30.0
+_MANY_RECORDS = 2000  # about two seconds
 
 
 def say(text: str = "") -> None:
@@ -25,6 +26,12 @@ def say(text: str = "") -> None:
 def warn(text: str) -> None:
     """A line on standard error."""
     print(text, file=sys.stderr, flush=True)
+
+
+def announce_reading(n_records: int) -> None:
+    """Say that records are read, where there are so many that it takes a while."""
+    if n_records >= _MANY_RECORDS:
+        warn(f"Reading {n_records} new or changed records; the next time it is quick.")
 
 
 def debugging() -> bool:

@@ -11,10 +11,8 @@ import typer
 
 from ssd_cli import __version__
 from ssd_cli.cli.beside import Others, Published, beside
-from ssd_cli.cli.console import say, warn
+from ssd_cli.cli.console import announce_reading, say
 from ssd_cli.errors import MisuseError
-
-_MANY_RECORDS = 2000  # about two seconds
 
 
 def report(
@@ -31,7 +29,7 @@ def report(
     path = out or folders[0] / "report.html"
     if path.is_dir():
         raise MisuseError(f"{path} is a folder.", "Expected the name of a file.", f"Use -o {path / 'report.html'}")
-    content = payload(folders, facts, about=about(), on_reading=_announce, externals=beside(published, others))
+    content = payload(folders, facts, about=about(), on_reading=announce_reading, externals=beside(published, others))
     page = assemble(title or heading(folders), content)
     write(path, page)
     say(f"Written: {path} ({len(page) / 1e6:.2f} MB)")
@@ -58,8 +56,3 @@ def about() -> dict[str, Any]:
 def heading(folders: list[Path]) -> str:
     """A title from the names of the folders."""
     return f"ssd-bench: {', '.join(folder.resolve().name for folder in folders)}"
-
-
-def _announce(n_records: int) -> None:
-    if n_records >= _MANY_RECORDS:
-        warn(f"Reading {n_records} new or changed records; the next time it is quick.")
