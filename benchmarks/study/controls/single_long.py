@@ -1,0 +1,83 @@
+"""Control: one network trained for longer, with or without mixup, in one run.
+
+Why: among the proposals a network that is trained on for as many epochs again, on mixtures of two cases and labels alone, came
+nearest to `ens-avg`. It had a second cosine, dropout and mixup at once. Here each is by itself: more epochs, mixtures, both.
+
+Cost: `times` trainings; inference 1x.
+
+    ssd-bench run benchmarks/study/controls.yaml --out results/study/cells/controls
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ssd_cli.methods import methods
+from ssd_cli.methods.base import Method, Predictor, require
+from ssd_cli.methods.trainings import Training
+from ssd_cli.training.objective import Batch, CrossEntropy, Objective
+
+if TYPE_CHECKING:
+    from ssd_cli.backbones.base import Network
+    from ssd_cli.protocol.containers import TrainingSet
+    from ssd_cli.training.recipe import Recipe
+    from ssd_cli.training.workbench import Workbench
+
+
+@methods.register("single-long")
+@dataclass(frozen=True)
+class SingleLong(Method):
+    """`single` for more epochs under one schedule: the same start, and the same batches as far as it goes.
+
+    Parameters
+    ----------
+    times : int
+        Epochs, in epochs of the recipe.
+    mixup : bool
+        Learn from mixtures of two cases of a batch, in a proportion drawn uniformly for every step (Zhang et al. 2018, alpha = 1).
+    """
+
+    times: int = 2
+    mixup: bool = False
+
+    def __post_init__(self) -> None:
+        require(self.times >= 1, f"times must be at least 1, not {self.times}")
+
+    def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
+        """Train one network."""
+        objective = Mixtures(workbench) if self.mixup else CrossEntropy()
+        epochs = self.times * workbench.epochs
+        return Predictor([workbench.train(workbench.fresh(0), objective, epochs=epochs, purpose="member", label="long")])
+
+    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
+        """One, `times` as long."""
+        assert recipe.epochs is not None
+        return (Training(self.times * recipe.epochs),)
+
+
+class Mixtures(Objective):
+    """Cross-entropy on mixtures of two cases of a batch, as `ssd-ensemble` among the proposals mixes them.
+
+    Parameters
+    ----------
+    workbench : Workbench
+        Gives the random stream.
+    """
+
+    def __init__(self, workbench: Workbench) -> None:
+        super().__init__()
+        self.mixing = workbench.rng("mixup")
+        self.streams = (self.mixing,)
+
+    def losses(self, network: Network, batch: Batch) -> dict[str, Tensor]:
+        """The mean cross-entropy of both labels, in the proportion of their series, under the name "ce"."""
+        share = torch.rand((), generator=self.mixing, device=batch.x.device, dtype=batch.x.dtype)
+        partner = torch.randperm(len(batch.y), generator=self.mixing, device=batch.x.device)
+        logits = network(share * batch.x + (1 - share) * batch.x[partner]).logits
+        own, other = (functional.cross_entropy(logits, y) for y in (batch.y, batch.y[partner]))
+        return {"ce": share * own + (1 - share) * other}
