@@ -34,6 +34,7 @@ PANELS = {
     "teacher_stop": "stop of the teacher",
     "other": "other changes",
     "proposal": "proposals",
+    "control": "controls",
     "reference": "references",
 }
 """Parameters in the order of the figure, and what they are called there."""
@@ -51,6 +52,9 @@ _NAMED = {
     "ssd-swa": "proposal",
     "ssd-soup": "proposal",
     "ssd-ensemble": "proposal",
+    "ssd-gentle": "control",
+    "finetune-gentle": "control",
+    "single-long": "control",
 }
 
 

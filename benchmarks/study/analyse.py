@@ -7,19 +7,22 @@ suites and cells are there are analysed; coverage and missing say what is not. T
 the results.
 
 Written for each suite: in <suite>/ the tables and the diagram of ``ssd-bench compare --missing complete`` (a dataset that lacks
-any result is left out for all methods) and the figure cost_accuracy. For all together: coverage, missing, verdicts, costs,
-sharpening, ablation, proposals, h, p, as .csv with all digits and as .md, and README.md with these tables in their places.
+any result is left out for all methods) and the figure cost_accuracy; what an earlier analysis wrote there is removed first. For
+all together: coverage, missing, verdicts, costs, sharpening, fitting, ablation, proposals, controls, h, p, as .csv with all digits
+and as .md, and README.md with these tables in their places.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ablation
 import costs
+import fitting
 import numpy as np
 import published_runs
 import sharpening
@@ -46,8 +49,9 @@ TESTED = "a"
 
 
 def leaderboard(one: Loaded, out: Path) -> str:
-    """What ``ssd-bench compare`` writes about a suite, or why there is nothing to write."""
+    """What ``ssd-bench compare`` writes about a suite, or why there is nothing to write; no older table stays in its place."""
     assert one.cells is not None
+    shutil.rmtree(out / one.name, ignore_errors=True)
     try:
         comparison = compare_cells(one.cells, POLICY, rope=verdicts.MARGIN)
     except SsdBenchError as error:
@@ -96,7 +100,8 @@ def scores(one: Loaded, family: verdicts.Family) -> dict[str, np.ndarray]:
         datasets, values = one.done([method], "accuracy")
         if datasets:
             known = dict(zip(datasets, values[:, 0].tolist(), strict=True))
-            found[method] = np.array([known.get(dataset, np.nan) for dataset in one.suite.dataset])
+            # in the order of the other tables, so that a difference has one bootstrap interval everywhere
+            found[method] = np.array([known.get(dataset, np.nan) for dataset in sorted(one.suite.dataset)])
     return found
 
 
@@ -120,6 +125,13 @@ def answer_sharpening(loaded: dict[str, Loaded], out: Path) -> None:
         tables.write(out, "sharpening_levels", (heads["levels"], levels), 4, sharpening.NOTE)
     if loaded["a"].cells is not None:
         tables.write_csv(out, "sharpening_epochs", sharpening.epochs(loaded["a"]))
+
+
+def answer_fitting(loaded: dict[str, Loaded], out: Path) -> None:
+    """What comes from networks that have not fitted their training cases."""
+    table = fitting.compare(loaded["a"], loaded["long"])
+    tables.write_csv(out, "fitting", table)
+    tables.write_markdown(out, "fitting", fitting.short(table))
 
 
 def ablate(one: Loaded, name: str, title: str, out: Path) -> None:
@@ -169,6 +181,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("results/study"))
     options = parser.parse_args()
     out: Path = options.out
+    if options.cells.resolve() == out.resolve():
+        parser.error("--cells and --out are one folder: tables would be written over cells")
     loaded = suites.load(options.cells, out)
     tables.write(out, "coverage", suites.coverage(loaded), 0)
     tables.write(out, "missing", suites.missing(loaded), 0)
@@ -181,6 +195,8 @@ def main() -> int:
     answer_sharpening(loaded, out)
     ablate(loaded["ablation"], "ablation", suites.TITLES["ablation"], out)
     ablate(loaded["proposals"], "proposals", suites.TITLES["proposals"], out)
+    ablate(loaded["controls"], "controls", suites.TITLES["controls"], out)
+    answer_fitting(loaded, out)
     list_h(loaded, out)
     print(f"p: {answer_p(loaded['p'], out)}")
     page = out / "README.md"

@@ -27,9 +27,11 @@ TITLES = {
     "h_resnet": "H: ResNet on UCIHAR, three draws of subjects",
     "h_resnet_gpu": "H: the same on a GPU, in tf32",
     "g": "G: Inception on a GPU, the archive's split",
+    "long": "L: LITE, 500 epochs, the fifteen datasets of A that 100 do not fit",
     "p": "P: recipe `paper`, Inception, five seeds, eight datasets",
     "ablation": "Ablation: LITE, fifteen datasets, two resamples",
     "proposals": "Proposals: LITE, fifteen datasets, two resamples",
+    "controls": "Controls of the proposals: LITE, fifteen datasets, two resamples",
 }
 WHOLE = ("g",)
 """Suites whose protocol has it that a dataset counts where all methods are there."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ssd_cli.statistics.effects import rank_biserial
 from ssd_cli.statistics.ranks import Floats
-from ssd_cli.statistics.tests import wilcoxon
+from ssd_cli.statistics.tests import wilcoxon_greater
 
 
 class Equivalence(NamedTuple):
@@ -35,11 +34,5 @@ def equivalence(differences: Floats, margin: float) -> Equivalence:
     """
     if not margin > 0:
         raise ValueError(f"the margin must be above 0, not {margin}")
-    above, below = _greater(differences + margin), _greater(margin - differences)
+    above, below = wilcoxon_greater(differences + margin), wilcoxon_greater(margin - differences)
     return Equivalence(max(above, below), above, below)
-
-
-def _greater(differences: Floats) -> float:
-    """One-sided p-value of the two-sided test: half of it in favour, the rest against (there a little less than the exact tail)."""
-    half = wilcoxon(differences).p / 2
-    return half if rank_biserial(differences) > 0 else 1 - half

@@ -6,6 +6,7 @@ Everywhere: scores have shape (n_datasets, n_methods), and higher is better.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -91,21 +92,57 @@ def wilcoxon(differences: Floats) -> Wilcoxon:
     that of all their signs, their ranks given, so it is exact with zeros and ties as well; else normal without continuity
     correction, its variance corrected for zeros and ties.
     """
-    from scipy.special import ndtr
+    signs = _signed_ranks(differences)
+    smaller = min(signs.favour, signs.against)
+    return Wilcoxon(smaller / 2, min(1.0, 2 * _tail(smaller, signs)), signs.exact)
 
+
+def wilcoxon_greater(differences: Floats) -> float:
+    """One-sided p-value of the same test, that the differences (n_datasets,) lie above 0."""
+    signs = _signed_ranks(differences)
+    return _tail(signs.against, signs)
+
+
+class _SignedRanks(NamedTuple):
+    """Ranks by Pratt, doubled: whole numbers, although ties share the mean of theirs."""
+
+    favour: int
+    """Sum of the ranks of differences above 0."""
+    against: int
+    ranks: npt.NDArray[np.int64]
+    """Of the differences other than 0."""
+    ties: npt.NDArray[np.int64]
+    """How many differences have the size of each of them."""
+    n: int
+    """Zeros included."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether the distribution is counted out."""
+        return len(self.ranks) <= EXACT_UP_TO
+
+
+def _signed_ranks(differences: Floats) -> _SignedRanks:
     size = np.abs(differences)
     gap = size[:, None] - size[None, :]
     n_equal = (np.abs(gap) <= TIE).sum(axis=1)
-    doubled = 2 * (gap > TIE).sum(axis=1) + n_equal + 1  # twice the ranks: whole numbers, although ties share the mean of theirs
-    smaller = int(min(doubled[differences > TIE].sum(), doubled[differences < -TIE].sum()))
-    n, counted = len(size), size > TIE
-    n_zero, statistic = n - int(counted.sum()), smaller / 2
-    if n - n_zero <= EXACT_UP_TO:
-        return Wilcoxon(statistic, min(1.0, 2 * _share_at_most(smaller, doubled[counted])), True)
+    doubled = 2 * (gap > TIE).sum(axis=1) + n_equal + 1
+    favour, against = int(doubled[differences > TIE].sum()), int(doubled[differences < -TIE].sum())
+    counted = size > TIE
+    return _SignedRanks(favour, against, doubled[counted], n_equal[counted], len(size))
+
+
+def _tail(most: int, signs: _SignedRanks) -> float:
+    """Probability that the doubled rank sum of one side is at most `most`, if all signs are equally probable."""
+    from scipy.special import ndtr
+
+    if signs.exact:
+        return _share_at_most(most, signs.ranks)
+    n, n_zero = signs.n, signs.n - len(signs.ranks)
     mean = (n * (n + 1) - n_zero * (n_zero + 1)) / 4
     variance = (n * (n + 1) * (2 * n + 1) - n_zero * (n_zero + 1) * (2 * n_zero + 1)) / 24
-    variance -= (n_equal[counted] ** 2 - 1).sum() / 48  # a group of t ties adds t (t² - 1)
-    return Wilcoxon(statistic, float(min(1.0, 2 * ndtr((statistic - mean) / np.sqrt(variance)))), False)
+    variance -= (signs.ties**2 - 1).sum() / 48  # a group of t ties adds t (t² - 1)
+    return float(ndtr((most / 2 - mean) / np.sqrt(variance)))
 
 
 def _share_at_most(most: int, ranks: npt.NDArray[np.int64]) -> float:

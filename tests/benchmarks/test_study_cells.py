@@ -164,11 +164,14 @@ def written(tmp_path, patch):
     for resample in range(3):
         for dataset in DATASETS:
             for place, method in enumerate(suites.canonical(parsed["a"])):
-                curve = {"label": "student", "curve": {"loss": [1.0], "norm_ratio": [1.0, 1.07]}}
+                curve = {
+                    "label": "student",
+                    "curve": {"loss": [0.9, 0.5 if dataset == "GunPoint" else 0.05], "norm_ratio": [1.0, 1.07]},
+                }
                 many = method == "ens-avg"
                 put(
                     cells / "a", method, dataset, resample=resample, sharper=2.0 if method == "ssd" else 1.0,
-                    curves=[curve] if method == "ssd" else [],
+                    curves=[curve] if method in ("single", "ssd") else [],
                     costs={"cpu_seconds": 2.0 + 0.1 * place + 8 * many, "macs": 500 if many else 100},
                 )  # fmt: skip
     put(cells / "a", "kd", "ERing", status="failed", reason="it rained")
@@ -180,7 +183,8 @@ def written(tmp_path, patch):
         for dataset in DATASETS:
             for resample in range(2):
                 put(cells / "ablation", method, dataset, resample=resample, sharper=1.5)
-    out.mkdir()
+    (out / "a").mkdir(parents=True)
+    (out / "a" / "stale.csv").write_text("of an earlier analysis\n")
     tables = {"verdicts": "what was here before\n", "p": "", "none": ""}
     page = "\n".join(f"<!-- table: {name} -->\n{text}<!-- end -->\n" for name, text in tables.items())
     (out / "README.md").write_text(f"# Page\n\n{page}")
@@ -226,6 +230,11 @@ def test_everything_is_written_from_what_is_there(analysed):
     levels = {row["method"]: row for row in rows(out / "sharpening_levels.csv")}
     assert float(levels["ssd"]["norm ratio"]) == pytest.approx(1.07)
 
+    fit = {(row["part"], row["difference"]): row for row in rows(out / "fitting.csv")}
+    assert fit["A, training loss at most 0.1", "kd − single"]["datasets"] == "2"  # Chinatown, ItalyPowerDemand
+    assert ("A, training loss above 0.1", "kd − single") not in fit  # one dataset has no interval
+    assert not (out / "a" / "stale.csv").exists()
+
     published = rows(out / "p.csv")
     assert [row["dataset"] for row in published] == ["UMD", "BME"]
     assert all(float(row["difference"]) == pytest.approx(0, abs=1e-12) for row in published)
@@ -259,8 +268,9 @@ def test_every_change_of_the_ablation_has_its_panel():
     ablation, suites = importlib.import_module("ablation"), importlib.import_module("suites")
     labels = suites.canonical(suites.parse_suite(STUDY / "ablation.yaml", {}))
     panels = {label: ablation.panel(label) for label in labels if label != "ssd"}
-    assert set(panels.values()) == set(ablation.PANELS) - {"proposal"}
+    assert set(panels.values()) == set(ablation.PANELS) - {"proposal", "control"}
     assert ablation.panel("ssd-ensemble[mixup=true]") == "proposal"
+    assert ablation.panel("single-long[mixup=true]") == "control"
     assert panels["ssd[representations=10]"] == "representations"
     assert panels["ssd[student_epochs=100,student_init=random]"] == "student_init"
     assert panels["ssd-mid[representations=10]"] == "dropout_sites"
@@ -268,6 +278,34 @@ def test_every_change_of_the_ablation_has_its_panel():
     assert {label for label, panel in panels.items() if panel == "reference"} == {
         "single", "single-dropout", "finetune", "feat-kd", "ens-avg",
     }  # fmt: skip
+
+
+def test_tables_are_not_written_over_cells(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["analyse.py", "--cells", str(tmp_path), "--out", str(tmp_path)])
+    with pytest.raises(SystemExit):
+        importlib.import_module("analyse").main()
+    assert "one folder" in capsys.readouterr().err
+
+
+def test_datasets_are_parted_by_the_training_loss_of_single(tmp_path):
+    """Published accuracies stand beside those of the archive's split; a pair with a single dataset says nothing."""
+    fitting, suites = importlib.import_module("fitting"), importlib.import_module("suites")
+    suite = dataclasses.replace(suites.parse_suite(STUDY / "a.yaml", {}), resamples=(0,))
+    losses = {"Chinatown": 0.05, "ItalyPowerDemand": 0.1, "GunPoint": 0.3, "Coffee": 2.0}
+    for dataset, loss in losses.items():
+        for method in ("single", "kd"):
+            put(tmp_path / "a", method, dataset, sharper=1 + (method == "kd"), curves=[{"curve": {"loss": [3.0, loss]}}])
+    one = suites.Loaded("a", suite, ["single", "kd"], tmp_path / "a", suites.collect([tmp_path / "a"]))
+    assert fitting.final_losses(one) == losses
+    head, table = fitting.compare(one, dataclasses.replace(one, name="long", cells=None))
+    found = {(row[0], row[1]): dict(zip(head, row, strict=True)) for row in table}
+    assert {key[0] for key in found} == {"A, training loss at most 0.1", "A, training loss above 0.1"}
+    assert {key[1] for key in found} == {"kd − single", "single − published LITE"}
+    assert {row["datasets"] for row in found.values()} == {2}
+    ours, theirs = fitting.archive_split(one, "single"), fitting.published("LITE")
+    expected = np.mean([ours[name] - theirs[name] for name in ("GunPoint", "Coffee")])
+    assert found["A, training loss above 0.1", "single − published LITE"]["mean"] == pytest.approx(expected)
+    assert found["A, training loss above 0.1", "kd − single"]["mean"] == 0  # sharper probabilities, the same classes
 
 
 def test_sharpness():

@@ -39,5 +39,12 @@ def test_equal_scores_without_a_rope_favour_neither_side():
     assert signed_rank(np.zeros(20), 0.0) == (0.5, 0.0, 0.5)
 
 
+def test_rounding_does_not_decide_at_the_edge_of_the_rope():
+    exactly = np.array([0.0625] * 7 + [0.125] * 3)  # half of all sums are twice the rope, or a rounding error less
+    nearly = exactly - 1e-17
+    assert nearly[0] < exactly[0]
+    assert signed_rank(nearly, 0.0625) == signed_rank(exactly, 0.0625)
+
+
 def test_without_a_dataset_nothing_is_said():
     assert np.isnan(signed_rank(np.empty(0), 0.01)).all()

@@ -20,11 +20,13 @@ def test_both_one_sided_tests_agree_with_scipy(n, mean):
         (found.above, one_sided(differences + 0.005, "greater")),
         (found.below, one_sided(differences - 0.005, "less")),
     ):
-        if expected < 0.5:
-            assert p == pytest.approx(expected, rel=1e-9, abs=1e-12)
-        else:
-            assert p >= 0.5
+        assert p == pytest.approx(expected, rel=1e-9, abs=1e-12)
     assert found.p == max(found.above, found.below)
+
+
+def test_the_tail_is_exact_above_a_half_too():
+    found = equivalence(np.array([0.01, 0.02, 0.03]), 0.005)  # below: 0.005 - 0.01 and so on, all three below 0
+    assert (found.below, found.p, found.above) == (1.0, 1.0, 1 / 8)
 
 
 def test_small_differences_are_equivalent_and_large_ones_are_not():
