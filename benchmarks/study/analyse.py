@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from suites import Loaded
 
 POLICY = "complete"
-NETWORKS = ("a", "b", "c", "h_lite", "h_resnet", "h_resnet_gpu", "g")
+NETWORKS = ("a", "b", "c", "h_lite", "h_resnet", "h_resnet_gpu", "g", "long")
 ON_A_GPU = ("h_resnet_gpu", "g")
 """Where CPU seconds are no measure of a training, and processes share the device: no table and figure of costs."""
 TESTED = "a"
