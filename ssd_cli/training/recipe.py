@@ -92,6 +92,11 @@ class Recipe:
         assert self.epochs is not None
         return math.ceil(share * self.epochs - 1e-9)  # .55 * 100, a little above 55 in floating point, is 55
 
+    def share_before_last(self, share: float) -> float:
+        """The share of the epochs, or as much of it as leaves the last epoch: of a single epoch nothing."""
+        assert self.epochs is not None
+        return min(share, (self.epochs - 1) / self.epochs)
+
     def epochs_after(self, share: float) -> int:
         """The epochs that a share leaves, at least one."""
         assert self.epochs is not None
