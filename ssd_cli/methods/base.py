@@ -88,6 +88,11 @@ class Method(ABC):
         """Whether `fit` estimates batch-norm statistics anew (`Workbench.refresh_batch_norm`)."""
         return False
 
+    @property
+    def second_halves(self) -> int:
+        """Second halves of a frozen teacher that a training step runs beside the network's own pass."""
+        return 0
+
     def versions(self) -> dict[str, str]:
         """Versions of other libraries that decide the numbers; part of the identity where there are any."""
         return {}
