@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ssd_cli.statistics.ranks import TIE, Floats, rank_scores
+from ssd_cli.statistics.ranks import TIE, Floats, doubled_ranks, rank_scores
 
 EXACT_UP_TO = 50
 """Number of differences other than zero up to which the distribution is counted out; above it the normal one is as good. scipy 1.17
@@ -94,9 +94,7 @@ def wilcoxon(differences: Floats) -> Wilcoxon:
     from scipy.special import ndtr
 
     size = np.abs(differences)
-    gap = size[:, None] - size[None, :]
-    n_equal = (np.abs(gap) <= TIE).sum(axis=1)
-    doubled = 2 * (gap > TIE).sum(axis=1) + n_equal + 1  # twice the ranks: whole numbers, although ties share the mean of theirs
+    doubled, n_equal = doubled_ranks(size)
     smaller = int(min(doubled[differences > TIE].sum(), doubled[differences < -TIE].sum()))
     n, counted = len(size), size > TIE
     n_zero, statistic = n - int(counted.sum()), smaller / 2
