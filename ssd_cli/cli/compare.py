@@ -152,9 +152,7 @@ def _photograph(comparison: Comparison, path: Path) -> Path:
     _show(comparison, console, first=-1)
     picture = console.export_svg(title="ssd-bench compare")
     picture = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
-    with atomic.writing_to(path.parent):
-        atomic.write([(path, picture.encode())], path.parent)
-    return path
+    return atomic.write_into(path.parent, [(path, picture.encode())])[0]
 
 
 def _console() -> Console:
