@@ -111,15 +111,20 @@ def change(store: ResultStore) -> None:
         file.write("".join(lines))
 
 
-def main() -> None:
-    """Write, time, report, delete."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def read_options(description: str | None) -> argparse.Namespace:
+    """Where the study is written, whether it is kept, and how large it is."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, help="where to write; a temporary folder otherwise")
     parser.add_argument("--keep", action="store_true", help="do not delete the records, and use those that are there")
     parser.add_argument("--datasets", type=int, default=112)
     parser.add_argument("--methods", type=int, default=20)
     parser.add_argument("--resamples", type=int, default=30)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Write, time, report, delete."""
+    options = read_options(__doc__)
     root = options.folder or Path(tempfile.mkdtemp(prefix="ssd-bench-speed-"))
     store, out = ResultStore(root / "results"), root / "out"
     command = [str(Path(sys.executable).parent / "ssd-bench"), "compare", str(store.root), "-o", str(out)]

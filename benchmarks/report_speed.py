@@ -8,7 +8,6 @@ then again and again. Where there is a Chromium, also how long it takes to open 
 
 from __future__ import annotations
 
-import argparse
 import os
 import resource
 import shutil
@@ -20,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.compare_speed import timed, write
+from benchmarks.compare_speed import read_options, timed, write
 from ssd_cli.store.results import ResultStore
 
 REPEATS = 5
@@ -46,13 +45,7 @@ def browse(page: Path) -> tuple[float, float] | None:
 
 def main() -> None:
     """Write, time, report, delete."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, help="where to write; a temporary folder otherwise")
-    parser.add_argument("--keep", action="store_true", help="do not delete the records, and use those that are there")
-    parser.add_argument("--datasets", type=int, default=112)
-    parser.add_argument("--methods", type=int, default=20)
-    parser.add_argument("--resamples", type=int, default=30)
-    options = parser.parse_args()
+    options = read_options(__doc__)
     root = options.folder or Path(tempfile.mkdtemp(prefix="ssd-bench-speed-"))
     store, page = ResultStore(root / "results"), root / "report.html"
     command = [str(Path(sys.executable).parent / "ssd-bench"), "report", str(store.root), "-o", str(page)]

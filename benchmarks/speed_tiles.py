@@ -20,8 +20,8 @@ from machine import describe, sentence
 from torch import Tensor
 from turns import aligned, milliseconds, quotient, steps_of, take_turns
 
+from ssd_cli.backbones.convolution import padding_around
 from ssd_cli.training.engine import kept_memory, tiles
-from ssd_cli.training.engine.kernels import reach
 from ssd_cli.training.engine.tiles import WORTH, Tiling, by_tiles, cost
 
 BATCHES = ((50, 150), (64, 24), (16, 24), (5, 150), (64, 80), (64, 427))
@@ -98,7 +98,7 @@ def with_tiles(number: int, step: Callable[[], object]) -> Callable[[], object]:
 
 def direct(maps: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
     """The library's convolution, channels last, padded as the engine pads."""
-    images, padding = maps.transpose(1, 2).unsqueeze(2), reach(kernel.shape[2])
+    images, padding = maps.transpose(1, 2).unsqueeze(2), padding_around(kernel.shape[2])
     images = F.pad(images, padding) if padding[0] != padding[1] else images
     weight = kernel.unsqueeze(2).contiguous(memory_format=torch.channels_last)
     inside = padding[0] if padding[0] == padding[1] else 0

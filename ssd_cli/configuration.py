@@ -42,6 +42,12 @@ def parse_label(label: str) -> tuple[str, dict[str, str]]:
     return match["name"], parameters
 
 
+def require(condition: bool, message: str) -> None:
+    """Raise ValueError with `message` unless the condition holds: what a configuration says in its ``__post_init__``."""
+    if not condition:
+        raise ValueError(message)
+
+
 def configure(cls: type[C], name: str, parameters: dict[str, str]) -> C:
     """Build the dataclass `cls` from parameters given as text.
 

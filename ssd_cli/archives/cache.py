@@ -90,8 +90,8 @@ def write_entry(path: Path, dataset: Dataset) -> None:
         for series in dataset.train.X + dataset.test.X:
             file.write(np.ascontiguousarray(series, dtype="<f8").data)
 
-    if _write(path.with_suffix(".npy"), write_values):
-        _write(path, lambda file: np.savez(file, allow_pickle=False, **small))
+    if write_quietly(path.with_suffix(".npy"), write_values):
+        write_quietly(path, lambda file: np.savez(file, allow_pickle=False, **small))
 
 
 def _pack(part: Part, prefix: str) -> dict[str, np.ndarray]:
@@ -125,7 +125,7 @@ def _hash_of(path: Path) -> bytes:
     settled = time.time() - max(before[1:3]) / 1e9 > _SETTLED_SECONDS
     if settled and _state(path) == before:
         text = json.dumps({"state": before, "sha256": sha.hex()})
-        _write(memo, lambda file: file.write(text.encode()))
+        write_quietly(memo, lambda file: file.write(text.encode()))
     return sha
 
 
@@ -134,7 +134,7 @@ def _state(path: Path) -> list[int]:
     return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev]
 
 
-def _write(path: Path, write: Callable[[IO[bytes]], object]) -> bool:
+def write_quietly(path: Path, write: Callable[[IO[bytes]], object]) -> bool:
     """Write a file in one step; False where the cache cannot be written."""
     temporary = None
     try:

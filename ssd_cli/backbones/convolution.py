@@ -35,7 +35,10 @@ def same_convolution(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, d
 
 
 def padding_around(taps: int, dilation: int = 1) -> tuple[int, int]:
-    """Zeros on the left and on the right: floor((k - 1) d / 2), and the rest. This is Keras's ``padding="same"``."""
+    """Zeros on the left and on the right, which is how far a kernel reaches: floor((k - 1) d / 2), and the rest.
+
+    This is Keras's ``padding="same"``.
+    """
     span = (taps - 1) * dilation
     return span // 2, span - span // 2
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from torch import Tensor, nn
 
 from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
-from ssd_cli.backbones.layers import SameConv1d, batch_norm, require, scaled
+from ssd_cli.backbones.layers import SameConv1d, batch_norm, scaled
 from ssd_cli.backbones.registry import backbones
+from ssd_cli.configuration import require
 
 
 class FCNLayer(nn.Sequential):

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
 from ssd_cli.backbones.handmade import HandMadeFilters
-from ssd_cli.backbones.layers import PointwiseConv1d, SameConv1d, batch_norm, require, scaled
+from ssd_cli.backbones.layers import PointwiseConv1d, SameConv1d, batch_norm, scaled
 from ssd_cli.backbones.registry import backbones
+from ssd_cli.configuration import require
 
 GROUP = 3
 """Modules between two residual additions."""

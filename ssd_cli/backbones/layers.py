@@ -70,12 +70,6 @@ def batch_norm(channels: int) -> nn.BatchNorm1d:
     return nn.BatchNorm1d(channels, eps=BN_EPS, momentum=BN_MOMENTUM)
 
 
-def require(condition: bool, message: str) -> None:
-    """Raise ValueError with `message` unless the condition holds."""
-    if not condition:
-        raise ValueError(message)
-
-
 def scaled(width: int, share: float) -> int:
     """A share of the filters, at least one."""
     return max(1, round(width * share))

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
 from ssd_cli.backbones.handmade import HandMadeFilters
-from ssd_cli.backbones.layers import SameConv1d, SeparableConv1d, batch_norm, require, scaled
+from ssd_cli.backbones.layers import SameConv1d, SeparableConv1d, batch_norm, scaled
 from ssd_cli.backbones.registry import backbones
+from ssd_cli.configuration import require
 
 
 class MultiplexedLayer(nn.Module):

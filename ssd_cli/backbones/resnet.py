@@ -8,8 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
-from ssd_cli.backbones.layers import PointwiseConv1d, SameConv1d, batch_norm, require, scaled
+from ssd_cli.backbones.layers import PointwiseConv1d, SameConv1d, batch_norm, scaled
 from ssd_cli.backbones.registry import backbones
+from ssd_cli.configuration import require
 
 KERNELS = (8, 5, 3)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ssd_cli.cli.beside import Others, Published, beside
-from ssd_cli.cli.console import announce_reading, say, warn
+from ssd_cli.cli.console import announce_reading, plural, say, warn
 from ssd_cli.errors import MisuseError
 
 if TYPE_CHECKING:
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 _MANY_PAIRS = 10
 """Up to as many pairs, those of five methods, are shown; more are read in the file."""
 _MANY_MISSING = 20
+_TELLING = (
+    *("inference ×single", "fit alone ×single", "ONNX acc.", "ONNX kB", "ONNX p50 [ms]", "int8 acc.", "int8 kB", "int8 p50 [ms]"),
+    *("NLL", "gap to teacher", "parameters", "latency [ms]", "rank at 1×", "datasets", "ECE", "balanced acc."),
+)
+"""The scores and costs that a terminal shows first: what a method costs, then what `--deployed` asked for."""
 _CAPTION_WIDTH = 100
 _SCREEN_WIDTH = 104  # columns of the screenshot
 
@@ -147,9 +152,7 @@ def _photograph(comparison: Comparison, path: Path) -> Path:
     _show(comparison, console, first=-1)
     picture = console.export_svg(title="ssd-bench compare")
     picture = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
-    with atomic.writing_to(path.parent):
-        atomic.write([(path, picture.encode())], path.parent)
-    return path
+    return atomic.write_into(path.parent, [(path, picture.encode())])[0]
 
 
 def _console() -> Console:
@@ -187,29 +190,32 @@ def _tables(comparison: Comparison, console: Console) -> list[tuple[str, Table]]
         header = ["", *(column[0] for column in beside)]
         numbers = [[str(i + 1), *(_number(column[1][i], column[2]) for column in beside)] for i in range(n_methods)]
         known = [row for row in numbers if set(row[1:]) != {"–"}]  # of what others report there is nothing here
-        tables += [(title, _table(*part)) for title, part in _folded(header, known, console)]
+        chosen = _fitting(header, known, console)
+        n_more = len(header) - len(chosen)
+        rest = f"; {plural(n_more, 'more column')} in leaderboard.md" if n_more else ""
+        heading = f"Other scores, costs and distillation (rows: places in the leaderboard{rest})"
+        tables.append((heading, _table([header[i] for i in chosen], [[row[i] for i in chosen] for row in known])))
     header = ["", "method", "rank", "accuracy", "datasets", "wins/ties/losses", "group"]
     board = _table(header, leaderboard_rows(comparison), texts=(1, 6))
     return [*tables, ("Leaderboard (wins, ties and losses against all other methods)", board)]
 
 
-def _folded(header: list[str], rows: list[list[str]], console: Console) -> list[tuple[str, tuple[list[str], list[list[str]]]]]:
-    """As many tables as the terminal needs for all columns; the first column is repeated."""
-    width = console.width if console.is_terminal else 10_000
+def _fitting(header: list[str], rows: list[list[str]], console: Console) -> list[int]:
+    """The columns that a terminal has room for, the first and the most telling ones, in the order of the header."""
+    if not console.is_terminal:
+        return list(range(len(header)))
     widths = [2 + max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    parts: list[list[int]] = []
-    for column in range(1, len(header)):
-        if not parts or widths[0] + sum(widths[i] for i in parts[-1]) + widths[column] > width:
-            parts.append([])
-        parts[-1].append(column)
-    heading = "Other scores, costs and distillation (rows: places in the leaderboard)"
-    return [
-        (
-            heading if not number else "",
-            ([header[0], *(header[i] for i in part)], [[row[0], *(row[i] for i in part)] for row in rows]),
-        )
-        for number, part in enumerate(parts)
-    ]
+    chosen, left = [0], console.width - widths[0]
+    for column in sorted(range(1, len(header)), key=lambda column: _telling(header[column])):
+        if widths[column] <= left:
+            chosen.append(column)
+            left -= widths[column]
+    return sorted(chosen)
+
+
+def _telling(title: str) -> int:
+    """Place in `_TELLING`; what is not there comes last."""
+    return _TELLING.index(title) if title in _TELLING else len(_TELLING)
 
 
 def _number(value: float, form: str) -> str:
@@ -235,7 +241,6 @@ def _print(console: Console, heading: str, table: Table) -> None:
     """Print the table; where nobody watches, as wide as it needs, so that a row stays a line."""
     if not console.is_terminal:
         console.width = max(console.width, console.measure(table, options=console.options.update(width=10_000)).maximum)
-    if heading:
-        console.print(heading, style="bold")
+    console.print(heading, style="bold")
     console.print(table)
     console.print()

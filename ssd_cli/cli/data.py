@@ -10,19 +10,11 @@ import typer
 
 from ssd_cli.cli import completion
 from ssd_cli.cli.console import plural, say, table, warn
+from ssd_cli.cli.options import Archives, DataDirs, Datasets
 from ssd_cli.errors import MisuseError, SsdBenchError, shortened
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
-Archives = Annotated[
-    list[str] | None, typer.Option("--archive", help="Archive of datasets; repeatable.", autocompletion=completion.complete_archive)
-]
-Datasets = Annotated[
-    list[str] | None, typer.Option("--dataset", help="Dataset, or Gun*; repeatable.", autocompletion=completion.complete_dataset)
-]
-DataDirs = Annotated[
-    list[Path] | None, typer.Option("--data-dir", help="Folder of datasets, searched before $SSD_BENCH_DATA; repeatable.")
-]
 To = Annotated[Path | None, typer.Option("--to", help="Data folder; default $AEON_DATA or ~/aeon_data.", show_default=False)]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 

@@ -15,31 +15,23 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from ssd_cli.cli import completion
-from ssd_cli.cli.console import debugging, duration, plural, reporter, say, table, warn
+from ssd_cli.cli.console import debugging, duration, plural, reporter, say, warn
+from ssd_cli.cli.options import Archives, DataDirs, Datasets
 from ssd_cli.errors import SsdBenchError
 
 if TYPE_CHECKING:
     from ssd_cli.running.board import Board
-    from ssd_cli.running.estimate import Estimate
-    from ssd_cli.running.plan import Plan, PlannedCell
+    from ssd_cli.running.plan import Plan
     from ssd_cli.running.pool import Pool
     from ssd_cli.running.suite import Suite
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C or SIGTERM: 128 and the number of SIGINT."""
 
-_SHOWN_CELLS = 60
 _SHOWN_FAILURES = 10
-_SHOWN_ABSENT = 10
 _GRAMMAR = "5 means 0 to 4; 0,3,7 these; 3, only 3."
 
 SuiteFile = Annotated[Path | None, typer.Argument(metavar="[SUITE.yaml]", help="Options by name; explicit ones win.")]
-Archives = Annotated[
-    list[str] | None, typer.Option("--archive", help="Archive of datasets; repeatable.", autocompletion=completion.complete_archive)
-]
-Datasets = Annotated[
-    list[str] | None, typer.Option("--dataset", help="Dataset, or Gun*; repeatable.", autocompletion=completion.complete_dataset)
-]
 Methods = Annotated[
     list[str] | None,
     typer.Option("--method", help="As ssd[dropout=0.3]; repeatable.", autocompletion=completion.complete_method),
@@ -59,9 +51,6 @@ Engine = Annotated[
 ]
 Together = Annotated[bool | None, typer.Option("--together", help="Train resamples and seeds in common passes (batched, graph).")]
 Out = Annotated[Path | None, typer.Option(help="Output folder; default runs.")]
-DataDirs = Annotated[
-    list[Path] | None, typer.Option("--data-dir", help="Folder of datasets, searched before $SSD_BENCH_DATA; repeatable.")
-]
 Plugins = Annotated[list[Path] | None, typer.Option("--plugin", help="File with methods or backbones; repeatable.")]
 Length = Annotated[str | None, typer.Option(help="Unequal lengths: pad, zeros, edge, noise, truncate or resize; default pad.")]
 Impute = Annotated[str | None, typer.Option(help="Missing values: linear, mean, forward or mask; default linear.")]
@@ -110,6 +99,7 @@ def run(
     wait: Wait = None,
 ) -> None:
     """Train and evaluate every dataset × method × backbone × resample × seed; what is finished is never computed again."""
+    from ssd_cli.cli.plan_table import show_plan
     from ssd_cli.running.estimate import estimate
     from ssd_cli.running.pool import Pool
     from ssd_cli.running.suite import Suite, parse_suite
@@ -127,7 +117,7 @@ def run(
             expected = estimate(plan, resolved, pool if dry_run else None, _rarely(warn))
             plan = expected.plan
             if dry_run:
-                _show_plan(expected, resolved.download)
+                show_plan(expected, resolved.download)
                 return
             board = _compute(pool, plan, resolved)
         except KeyboardInterrupt:
@@ -195,69 +185,6 @@ def _tidy(suite: Suite) -> None:
 
 def _interrupt(number: int, frame: Any) -> NoReturn:
     raise KeyboardInterrupt
-
-
-def _show_plan(expected: Estimate, download: bool = True) -> None:
-    plan = expected.plan
-    if len(plan.cells) <= _SHOWN_CELLS:
-        header, rows = _every_cell(plan)
-    else:
-        header, rows = _every_method(plan)
-    table(header, rows)
-    say(f"\n{plural(len(plan.cells), 'cell')}: {len(plan.done)} done, {len(plan.pending)} to do on {plan.device}.")
-    if plan.pending:
-        _say_estimate(expected)
-    if plan.absent:
-        more = f" and {len(plan.absent) - _SHOWN_ABSENT} more" if len(plan.absent) > _SHOWN_ABSENT else ""
-        say(f"Not on this machine yet: {', '.join(plan.absent[:_SHOWN_ABSENT])}{more}.")
-        if not download:
-            say("The run will refuse: --no-download keeps it from downloading them. --only-present leaves them out.")
-
-
-def _say_estimate(expected: Estimate) -> None:
-    workers = plural(expected.n_workers, "worker")
-    alone = duration(expected.seconds_alone)
-    saved = f", since cells share networks ({alone} if each cell trained all of its own: column alone)"
-    shares = expected.seconds_alone > 1.001 * expected.seconds
-    say(f"About {duration(expected.wall_seconds)} with {workers}: {duration(expected.seconds)} of work{saved if shares else ''}.")
-    if expected.measured:
-        rates = ", ".join(f"{one.label} {one.gigaflops:.0f}" for one in expected.measured)
-        when = (
-            f"measured just now in {duration(expected.calibration_seconds)} and kept for the next time"
-            if expected.calibration_seconds
-            else f"measured on {min(one.date for one in expected.measured)}"
-        )
-        say(f"Rates of this machine, {when} (billion operations a second of the plain network): {rates}.")
-    if expected.assumed:
-        say(f"Not measured, a rate is assumed: {', '.join(expected.assumed)}.")
-    if expected.unknown:
-        say(f"Not in the estimate, since their time is not known: {', '.join(expected.unknown)}.")
-
-
-def _every_cell(plan: Plan) -> tuple[list[str], list[tuple[Any, ...]]]:
-    header = ["dataset", "method", "backbone", "resample", "seed", "state", "cost", "alone"]
-    rows = []
-    for planned in plan.cells:
-        cell, state = planned.cell, plan.done.get(planned.key, "to do")
-        known = ("–", "–") if planned.work is None else (duration(planned.cost), duration(planned.alone))
-        costs = ("", "") if planned.key in plan.done else known
-        rows.append((cell.dataset, cell.method, cell.backbone, cell.resample, cell.seed, state, *costs))
-    return header, rows
-
-
-def _every_method(plan: Plan) -> tuple[list[str], list[tuple[Any, ...]]]:
-    cells: dict[tuple[str, str], list[PlannedCell]] = {}
-    for planned in plan.cells:
-        cells.setdefault((planned.cell.method, planned.cell.backbone), []).append(planned)
-    rows = []
-    for column, every in cells.items():
-        to_do = [planned for planned in every if planned.key not in plan.done]
-        known = [planned for planned in to_do if planned.work is not None]
-        more = f" + {len(to_do) - len(known)} unknown" if known and len(known) < len(to_do) else ""
-        costs = (sum(planned.cost for planned in known), sum(planned.alone for planned in known))
-        shown = [duration(cost) + more if known or not to_do else "–" for cost in costs]
-        rows.append((*column, len(every) - len(to_do), len(to_do), *shown))
-    return ["method", "backbone", "done", "to do", "cost to do", "alone"], rows
 
 
 def _summary(board: Board, plan: Plan, suite: Suite) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ssd_cli.training.engine import fold
+from ssd_cli.training.threads import using_threads
 
 if TYPE_CHECKING:
     from ssd_cli.methods.base import Predictor
@@ -88,7 +89,7 @@ def latency_ms_p50(predictor: Predictor, training_set: TrainingSet) -> float:
         def predict() -> None:
             predictor.predict_proba(series)
 
-    with one_thread():
+    with using_threads(1):
         return statistics.median(_times_ms(predict))
 
 
@@ -119,14 +120,3 @@ def evaluating(*networks: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch use a single thread; the number is restored afterwards."""
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(1)
-        yield
-    finally:
-        torch.set_num_threads(before)

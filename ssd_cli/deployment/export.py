@@ -18,6 +18,7 @@ from ssd_cli.archives.dataset import Series
 from ssd_cli.costs.measure import MACS_CONVENTION, count_macs
 from ssd_cli.deployment.fold import drop_notes, fold_batch_norms
 from ssd_cli.deployment.graph import DeployedPredictor
+from ssd_cli.deployment.quantise import quantise
 from ssd_cli.deployment.runtime import INPUT, METADATA_KEY, OUTPUT, Model, load_model
 from ssd_cli.deployment.trained import Trained
 from ssd_cli.errors import SsdBenchError
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-4
 """Largest difference of a probability that a float graph may have; usual ones are below 1e-5."""
-
-CALIBRATION_CASES = 256
 
 
 def export_onnx(trained: Trained, path: Path, int8: bool = False) -> dict[str, Any]:
@@ -80,7 +79,7 @@ def export_onnx(trained: Trained, path: Path, int8: bool = False) -> dict[str, A
         }
         _refuse_difference(trained, report["float"]["largest_difference"])
         if int8:
-            _quantise(trained, temporary, temporary)
+            quantise(trained, temporary, temporary)
             report["int8"] = _figures(trained, expected, temporary)
         temporary.replace(path)
     finally:
@@ -92,7 +91,7 @@ def export_onnx(trained: Trained, path: Path, int8: bool = False) -> dict[str, A
 def quantise_onnx(trained: Trained, path: Path, out: Path) -> dict[str, Any]:
     """Write ``out``, the 8-bit form of ``path``, a float file that `export_onnx` wrote; the report as of ``int8=True``."""
     report = read_report(path)
-    _quantise(trained, path, out)
+    quantise(trained, path, out)
     report["int8"] = _figures(trained, reference(trained), out)
     write_report(out, report)
     return report
@@ -256,46 +255,3 @@ def _refuse_difference(trained: Trained, difference: float) -> None:
 
 def _filled(trained: Trained) -> list[Series]:
     return [trained.preparation.imputer.filled(series) for series in trained.test]
-
-
-def _quantise(trained: Trained, path: Path, out: Path) -> None:
-    """Static quantisation, weights per channel, calibrated on up to 256 training series spread over the training set."""
-    from onnxruntime import quantization
-
-    model = load_model(path)
-    reader = _Calibration(model, [trained.train[case] for case in calibration_cases(len(trained.train))])
-    output = out.with_name(f".{out.stem}.{os.getpid()}.int8.onnx")
-    root = logging.getLogger()
-    level = root.level
-    root.setLevel(logging.ERROR)  # the quantiser's advice to preprocess: the graph is folded already
-    try:
-        quantization.quantize_static(
-            path,
-            output,
-            reader,
-            quant_format=quantization.QuantFormat.QDQ,
-            op_types_to_quantize=["Conv", "Gemm", "MatMul"],
-            per_channel=True,
-            activation_type=quantization.QuantType.QInt8,
-            weight_type=quantization.QuantType.QInt8,
-        )
-        output.replace(out)
-    finally:
-        root.setLevel(level)
-        output.unlink(missing_ok=True)
-
-
-def calibration_cases(n_cases: int) -> list[int]:
-    """Up to 256 cases from the first to the last: resamples are ordered by class, and every class is to be among them."""
-    return np.linspace(0, n_cases - 1, min(n_cases, CALIBRATION_CASES)).astype(int).tolist()
-
-
-class _Calibration:
-    """Training series, one after the other, as onnxruntime's calibration asks for them."""
-
-    def __init__(self, model: Model, series: list[Series]) -> None:
-        self._inputs = iter([{INPUT: model.prepare(one)} for one in series])
-
-    def get_next(self) -> dict[str, npt.NDArray] | None:
-        """The next input, or None after the last."""
-        return next(self._inputs, None)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from ssd_cli.backbones.base import Backbone
 from ssd_cli.backbones.registry import backbones
 from ssd_cli.configuration import configure, parse_label
 from ssd_cli.errors import SsdBenchError
+from ssd_cli.hardware import devices
 from ssd_cli.methods.base import Method, Predictor
 from ssd_cli.methods.registry import methods
 from ssd_cli.protocol.containers import Ints, TrainingSet
@@ -27,6 +28,7 @@ from ssd_cli.training.engine import plan
 from ssd_cli.training.predict import freeze
 from ssd_cli.training.recipe import Recipe
 from ssd_cli.training.registry import recipes
+from ssd_cli.training.threads import using_threads
 from ssd_cli.training.workbench import Workbench
 
 
@@ -152,13 +154,16 @@ def _train(method: Method, name: str, backbone: Backbone, training_set: Training
 
 
 def _device(wanted: str) -> str:
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    available = [kind for kind, is_there in there.items() if is_there]
-    if wanted == "auto":
-        return available[0]
-    if wanted not in available:
-        raise ValueError(f"device cannot be '{wanted}': auto, {', '.join(available)} are there")
-    return wanted
+    there = devices()
+    if wanted not in ("auto", *there):
+        raise ValueError(f"device cannot be '{wanted}': auto, {', '.join(there)} are there")
+    return there[0] if wanted == "auto" else wanted
+
+
+def _threads(threads: int) -> AbstractContextManager[None]:
+    if threads < 1:
+        raise ValueError(f"threads must be at least 1, not {threads}")
+    return using_threads(threads)
 
 
 def _configured(registry: Registry[Any], label: str) -> tuple[str, Any]:
@@ -182,16 +187,3 @@ def _seed(random_state: Any) -> int:
     if isinstance(random_state, int | np.integer):
         return int(random_state)
     return int(check_random_state(random_state).randint(2**31 - 1))
-
-
-@contextmanager
-def _threads(threads: int) -> Iterator[None]:
-    """Let torch use as many threads as asked for; the number is restored afterwards."""
-    if threads < 1:
-        raise ValueError(f"threads must be at least 1, not {threads}")
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(threads)
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -37,34 +38,20 @@ SHARED = """    recipe : str, default="fast"
 class Parameters:
     """What all constructors share. Every argument is stored as it came; nothing is checked before `fit`."""
 
-    backbone: str
-    recipe: str
-    epochs: int | None
-    length: str
-    impute: str
-    scale: str
-    dataset: str
-    resample: int
-    device: str
     threads: int
     random_state: Any
+
+    def _store(self, arguments: dict[str, Any]) -> None:
+        """Store the arguments of a constructor, its ``locals()``, under their names."""
+        for name, value in arguments.items():
+            if name not in ("self", "__class__"):  # the second is there for `super`
+                setattr(self, name, value)
 
     def _method(self) -> Method | str:
         raise NotImplementedError
 
     def _settings(self) -> Settings:
-        return Settings(
-            backbone=self.backbone,
-            recipe=self.recipe,
-            epochs=self.epochs,
-            length=self.length,
-            impute=self.impute,
-            scale=self.scale,
-            dataset=self.dataset,
-            resample=self.resample,
-            device=self.device,
-            threads=self.threads,
-        )
+        return Settings(**{field.name: getattr(self, field.name) for field in dataclasses.fields(Settings)})
 
 
 def documented(parameters: type) -> Callable[[C], C]:
@@ -91,6 +78,8 @@ class MethodParameters(Parameters):
         Architecture, as ``ssd-bench ls backbones`` lists them, or with changes, ``lite[width=16]``.
     """
 
+    method: str
+
     def __init__(
         self,
         method: str = "single",
@@ -106,18 +95,7 @@ class MethodParameters(Parameters):
         random_state: Any = None,
         threads: int = 1,
     ) -> None:
-        self.method = method
-        self.backbone = backbone
-        self.recipe = recipe
-        self.epochs = epochs
-        self.length = length
-        self.impute = impute
-        self.scale = scale
-        self.dataset = dataset
-        self.resample = resample
-        self.device = device
-        self.random_state = random_state
-        self.threads = threads
+        self._store(locals())
         super().__init__()
 
     def _method(self) -> Method | str:
@@ -165,34 +143,12 @@ class SSDParameters(Parameters):
         random_state: Any = None,
         threads: int = 1,
     ) -> None:
-        self.representations = representations
-        self.dropout = dropout
-        self.temperature = temperature
-        self.quantile = quantile
-        self.distillation_weight = distillation_weight
-        self.student_epochs = student_epochs
-        self.backbone = backbone
-        self.recipe = recipe
-        self.epochs = epochs
-        self.length = length
-        self.impute = impute
-        self.scale = scale
-        self.dataset = dataset
-        self.resample = resample
-        self.device = device
-        self.random_state = random_state
-        self.threads = threads
+        self._store(locals())
         super().__init__()
 
     def _method(self) -> Method | str:
-        return SSD(
-            representations=self.representations,
-            dropout=self.dropout,
-            temperature=self.temperature,
-            quantile=self.quantile,
-            distillation_weight=self.distillation_weight,
-            student_epochs=self.student_epochs,
-        )
+        own = ("representations", "dropout", "temperature", "quantile", "distillation_weight", "student_epochs")
+        return SSD(**{name: getattr(self, name) for name in own})
 
 
 class InceptionTimeParameters(Parameters):
@@ -207,6 +163,10 @@ class InceptionTimeParameters(Parameters):
     kernel : int, default=40
         Taps of the longest convolution.
     """
+
+    n_classifiers: int
+    width: int
+    kernel: int
 
     def __init__(
         self,
@@ -224,23 +184,11 @@ class InceptionTimeParameters(Parameters):
         random_state: Any = None,
         threads: int = 1,
     ) -> None:
-        self.n_classifiers = n_classifiers
-        self.width = width
-        self.kernel = kernel
-        self.recipe = recipe
-        self.epochs = epochs
-        self.length = length
-        self.impute = impute
-        self.scale = scale
-        self.dataset = dataset
-        self.resample = resample
-        self.device = device
-        self.random_state = random_state
-        self.threads = threads
+        self._store(locals())
         super().__init__()
 
     @property
-    def backbone(self) -> str:  # type: ignore[override]
+    def backbone(self) -> str:
         """The architecture."""
         return f"inception[width={self.width},kernel={self.kernel}]"
 
@@ -262,7 +210,7 @@ class LITETimeParameters(InceptionTimeParameters):
     """
 
     @property
-    def backbone(self) -> str:  # type: ignore[override]
+    def backbone(self) -> str:
         """The architecture."""
         return f"lite[width={self.width},kernel={self.kernel}]"
 
@@ -275,6 +223,8 @@ class ResNetParameters(Parameters):
     width : int, default=64
         Filters of the first block; the others have twice as many.
     """
+
+    width: int
 
     def __init__(
         self,
@@ -290,21 +240,11 @@ class ResNetParameters(Parameters):
         random_state: Any = None,
         threads: int = 1,
     ) -> None:
-        self.width = width
-        self.recipe = recipe
-        self.epochs = epochs
-        self.length = length
-        self.impute = impute
-        self.scale = scale
-        self.dataset = dataset
-        self.resample = resample
-        self.device = device
-        self.random_state = random_state
-        self.threads = threads
+        self._store(locals())
         super().__init__()
 
     @property
-    def backbone(self) -> str:  # type: ignore[override]
+    def backbone(self) -> str:
         """The architecture."""
         return f"resnet[width={self.width}]"
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ssd_cli.leaderboard.means import Grouped
 from ssd_cli.statistics.variance import Noise, noise
 
 if TYPE_CHECKING:
@@ -49,12 +50,9 @@ def chance(frame: pd.DataFrame, names: list[str], datasets: list[str], grid: Gri
 
 def single_results(frame: pd.DataFrame, names: list[str], datasets: list[str], grid: Grid) -> Floats:
     """Accuracies of shape (n_datasets, n_methods, n_resamples, n_seeds), NaN where a result is missing."""
-    import pandas as pd
-
     resamples, seeds = (sorted({pair[axis] for pair in grid}) for axis in (0, 1))
-    done = frame[(frame["status"] == "ok") & frame["dataset"].isin(datasets)]
-    row = pd.Categorical(done["dataset"], categories=datasets).codes
-    column = pd.Categorical(done["name"], categories=names).codes
+    grouped = Grouped(frame, names, datasets)
+    done = grouped.cells
     if len(resamples) * len(seeds) == len(grid):
         results = np.full((len(datasets), len(names), len(resamples), len(seeds)), np.nan)
         where = (np.searchsorted(resamples, done["resample"]), np.searchsorted(seeds, done["seed"]))
@@ -63,5 +61,5 @@ def single_results(frame: pd.DataFrame, names: list[str], datasets: list[str], g
         results = np.full((len(datasets), len(names), len(grid), 1), np.nan)
         pairs = zip(done["resample"].tolist(), done["seed"].tolist(), strict=True)
         where = (np.array([places[pair] for pair in pairs], dtype=np.int64), np.zeros(len(done), dtype=np.int64))
-    results[row, column, where[0], where[1]] = done["accuracy"]
+    results[grouped.row, grouped.column, where[0], where[1]] = done["accuracy"]
     return results

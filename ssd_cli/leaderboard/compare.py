@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from ssd_cli.errors import MisuseError, SsdBenchError, shortened
 from ssd_cli.leaderboard.chance import chance
@@ -17,6 +16,7 @@ from ssd_cli.leaderboard.comparison import Comparison, Contestant, Floats
 from ssd_cli.leaderboard.conditions import warnings as differing_conditions
 from ssd_cli.leaderboard.external import External, Externals, check_names, matched, protocol_warnings
 from ssd_cli.leaderboard.facts import facts
+from ssd_cli.leaderboard.means import Grouped
 from ssd_cli.leaderboard.missing import POLICIES, Missing, describe_grid, find_missing, refusal, worst_filled
 from ssd_cli.leaderboard.selection import Selection
 from ssd_cli.statistics.bayes import Posterior, signed_rank
@@ -98,9 +98,9 @@ def compare_cells(
             "Expected at least two methods to compare.",
             "Add results with: ssd-bench run --method …",
         )
-    scores, counts = _averages(frame, names, datasets)
-    lacking = find_missing(frame, names, datasets, counts, len(grid))
-    scores[counts != len(grid)] = np.nan
+    grouped = Grouped(frame, names, datasets)
+    lacking = find_missing(frame, names, datasets, grouped.counts, len(grid))
+    scores = np.where(grouped.counts == len(grid), grouped.mean("accuracy"), np.nan)
     scores, absent = _beside(scores, others, datasets)
     names, lacking = [*names, *(one.name for one in others)], [*lacking, *absent]
     if lacking and missing == "fail":
@@ -184,20 +184,6 @@ def _ranking(filled: Floats, names: list[str]) -> list[int]:
     average = rank_scores(filled).mean(axis=0).round(9).tolist()
     mean = filled.mean(axis=0).round(9).tolist()
     return sorted(range(len(names)), key=lambda i: (average[i], -mean[i], names[i]))
-
-
-def _averages(frame: pd.DataFrame, names: list[str], datasets: list[str]) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Mean accuracy and number of results, both of shape (n_datasets, n_methods)."""
-    import pandas as pd
-
-    done = frame[frame["status"] == "ok"]
-    row = pd.Categorical(done["dataset"], categories=datasets).codes.astype(np.int64)
-    place = row * len(names) + pd.Categorical(done["name"], categories=names).codes
-    n_places, shape = len(datasets) * len(names), (len(datasets), len(names))
-    counts = np.bincount(place, minlength=n_places)
-    totals = np.bincount(place, weights=done["accuracy"], minlength=n_places)
-    means = np.divide(totals, counts, out=np.full(n_places, np.nan), where=counts > 0)
-    return means.reshape(shape), counts.reshape(shape)
 
 
 def _beside(scores: Floats, others: list[External], datasets: list[str]) -> tuple[Floats, list[Missing]]:

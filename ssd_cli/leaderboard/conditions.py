@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ssd_cli.leaderboard.means import Grouped
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -54,13 +56,10 @@ def condition_codes(frame: pd.DataFrame) -> npt.NDArray[np.int64]:
 
 def conditions_of(frame: pd.DataFrame, names: list[str], datasets: list[str]) -> npt.NDArray[np.int64]:
     """The conditions of each dataset × method as a number; -1 where its results differ in them, or there is none."""
-    import pandas as pd
-
-    done = frame[(frame["status"] == "ok") & frame["dataset"].isin(datasets) & frame["name"].isin(names)]
-    place = (pd.Categorical(done["dataset"], categories=datasets).codes, pd.Categorical(done["name"], categories=names).codes)
-    codes = condition_codes(done)
-    lowest = np.full((len(datasets), len(names)), np.iinfo(np.int64).max)
-    highest = np.full(lowest.shape, -1)
+    grouped = Grouped(frame, names, datasets)
+    place, codes = (grouped.row, grouped.column), condition_codes(grouped.cells)
+    lowest = np.full(grouped.counts.shape, np.iinfo(np.int64).max)
+    highest = np.full(grouped.counts.shape, -1)
     np.minimum.at(lowest, place, codes)
     np.maximum.at(highest, place, codes)
     return np.where(lowest == highest, highest, -1)

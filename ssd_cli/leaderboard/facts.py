@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssd_cli.leaderboard.conditions import conditions_of, times_compare
+from ssd_cli.leaderboard.means import Grouped
 from ssd_cli.statistics.pareto import front
 from ssd_cli.statistics.ranks import rank_scores
 
@@ -103,20 +104,10 @@ def facts(
 
 
 def _tables(frame: pd.DataFrame, names: list[str], datasets: list[str]) -> dict[str, Floats]:
-    """Means over resamples and seeds, shape (n_datasets, n_methods); NaN where any result lacks the number."""
-    import pandas as pd
-
-    done = frame[(frame["status"] == "ok") & frame["dataset"].isin(datasets) & frame["name"].isin(names)]
-    row = pd.Categorical(done["dataset"], categories=datasets).codes.astype(np.int64)
-    place = row * len(names) + pd.Categorical(done["name"], categories=names).codes
-    n_places, shape = len(datasets) * len(names), (len(datasets), len(names))
-    counts = np.bincount(place, minlength=n_places)
-    tables = {}
-    for column in (*SCORES, *DISTILLATION, *COSTS):
-        if column in done and done[column].notna().any():
-            totals = np.bincount(place, weights=done[column], minlength=n_places)
-            tables[column] = np.divide(totals, counts, out=np.full(n_places, np.nan), where=counts > 0).reshape(shape)
-    return tables
+    """Means over resamples and seeds, shape (n_datasets, n_methods), of every column that some cell has a number in."""
+    grouped = Grouped(frame, names, datasets)
+    columns = (*SCORES, *DISTILLATION, *COSTS)
+    return {name: grouped.mean(name) for name in columns if name in grouped.cells and grouped.cells[name].notna().any()}
 
 
 def _mean(table: Floats) -> Floats:

@@ -86,9 +86,7 @@ def save(figure: Figure, name: str, folder: Path, formats: tuple[str, ...]) -> l
             content = io.BytesIO()
             figure.savefig(content, format=form, dpi=_DPI, metadata=_METADATA[form], facecolor="white")
             files.append((folder / f"{name}.{form}", content.getvalue()))
-    with atomic.writing_to(folder):
-        atomic.write(files, folder)
-    return [path for path, _ in files]
+    return atomic.write_into(folder, files)
 
 
 def cost(comparison: Comparison) -> Figure | None:

@@ -144,9 +144,7 @@ def write_published(comparison: Comparison, folder: Path) -> list[Path]:
         "per_dataset.tex": latex_per_dataset(comparison),
     }
     files = [(folder / name, text.encode()) for name, text in contents.items()]
-    with atomic.writing_to(folder):
-        atomic.write(files, folder)
-    return [path for path, _ in files]
+    return atomic.write_into(folder, files)
 
 
 def _marked(column: Column, place: int, best: str, second: str) -> str:

@@ -80,9 +80,7 @@ def write_reference(frame: pd.DataFrame, folder: Path, command: str) -> list[Pat
         "versions": sorted(frame["versions"].unique()),
     }
     files = [(folder / CELLS, text.getvalue().encode()), (folder / ABOUT, (json.dumps(about, indent=2) + "\n").encode())]
-    with atomic.writing_to(folder):
-        atomic.write(files, folder)
-    return [path for path, _ in files]
+    return atomic.write_into(folder, files)
 
 
 def read_reference(folder: Path) -> pd.DataFrame:

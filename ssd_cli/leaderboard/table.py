@@ -87,10 +87,7 @@ def write_csv(comparison: Comparison, folder: Path) -> list[Path]:
     SsdBenchError
         If the folder cannot be written.
     """
-    paths = [(folder / name, as_csv(rows)) for name, rows in csv_tables(comparison).items()]
-    with atomic.writing_to(folder):
-        atomic.write(paths, folder)
-    return [path for path, _ in paths]
+    return atomic.write_into(folder, [(folder / name, as_csv(rows)) for name, rows in csv_tables(comparison).items()])
 
 
 def csv_tables(comparison: Comparison) -> dict[str, list[list[object]]]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ssd_cli.configuration import require
 from ssd_cli.methods.trainings import Training
 from ssd_cli.protocol.containers import Floats, TrainingSet
 from ssd_cli.training.predict import predict_proba
@@ -88,6 +89,11 @@ class Method(ABC):
         """Whether `fit` estimates batch-norm statistics anew (`Workbench.refresh_batch_norm`)."""
         return False
 
+    @property
+    def second_halves(self) -> int:
+        """Second halves of a frozen teacher that a training step runs beside the network's own pass."""
+        return 0
+
     def versions(self) -> dict[str, str]:
         """Versions of other libraries that decide the numbers; part of the identity where there are any."""
         return {}
@@ -111,12 +117,6 @@ class Method(ABC):
         """Roughly what training costs alone, in full trainings of one network; a validation part is not counted."""
         assert recipe.epochs is not None
         return sum(training.epochs * training.step for training in self.trainings(recipe)) / recipe.epochs
-
-
-def require(condition: bool, message: str) -> None:
-    """Raise ValueError with `message` unless the condition holds."""
-    if not condition:
-        raise ValueError(message)
 
 
 def refuse_idle(method: Method, in_use: Mapping[str, bool]) -> None:

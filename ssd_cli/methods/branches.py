@@ -26,14 +26,14 @@ class Branch(NamedTuple):
 BRANCHES = (Branch(1e-3, 0, 0), Branch(3e-4, 0, 0), Branch(1e-3, 0.2, 0), Branch(1e-3, 0, 0.1), Branch(3e-4, 0, 0.1))
 
 TRUNK = 0.6
-"""Fraction of the epochs that all branches share; each has the rest for itself."""
+"""Fraction of the epochs that all branches share; each has the rest for itself, and the last epoch at least."""
 
 
 def grow(workbench: Workbench, holdout: bool = False) -> list[Network]:
     """Train the trunk (member 0, stopped early, its last weights) and its branches, each with a batch order of its own.
 
     Networks from separate initialisations lie in separate basins, and their mean is near chance: hence the shared trunk. A branch
-    starts the recipe's schedule anew with fresh Adam moments.
+    starts the recipe's schedule anew with fresh Adam moments. Of a single epoch nothing is left for the trunk: it is untrained.
 
     Parameters
     ----------
@@ -41,17 +41,19 @@ def grow(workbench: Workbench, holdout: bool = False) -> list[Network]:
     holdout : bool
         Train on the training part of the validation split only.
     """
-    trunk = workbench.member(stop=TRUNK, keep="last", holdout=holdout)
+    share = workbench.recipe.share_before_last(TRUNK)
+    trunk = workbench.member(stop=share, keep="last", holdout=holdout) if share else workbench.fresh()
     branches = [
         passes.Branch(workbench.copy(trunk, Dropout(embed=branch.dropout)), index, branch.learning_rate, branch.smoothing)
         for index, branch in enumerate(BRANCHES)
     ]
     return passes.train_branches(
-        workbench, branches, epochs=workbench.recipe.epochs_after(TRUNK), holdout=holdout, purpose="branch"
+        workbench, branches, epochs=workbench.recipe.epochs_after(share), holdout=holdout, purpose="branch"
     )
 
 
 def trainings(recipe: Recipe, holdout: bool = False) -> tuple[Training, ...]:
     """What `grow` trains: the trunk, and each branch's own epochs."""
-    trunk = member(recipe, stop=TRUNK, keep="last", holdout=holdout)
-    return trunk, *(Training(recipe.epochs_after(TRUNK), holdout=holdout) for _ in BRANCHES)
+    share = recipe.share_before_last(TRUNK)
+    trunk = [member(recipe, stop=share, keep="last", holdout=holdout)] if share else []
+    return *trunk, *(Training(recipe.epochs_after(share), holdout=holdout) for _ in BRANCHES)

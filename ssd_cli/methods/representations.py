@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ssd_cli.backbones.base import Dropout, DropoutSite, Network
+from ssd_cli.backbones.base import Backbone, Dropout, DropoutSite, Network
+from ssd_cli.training.engine.footprint import second_half_bytes
 from ssd_cli.training.objective import Batch
 from ssd_cli.training.predict import outputs
 
@@ -62,6 +63,26 @@ class StochasticTeacher:
         """The stem once, then N second halves, each with its own mask of the stem's channels: (n_cases, N, size)."""
         maps = self.teacher.stem(x)
         masks = self.mid_site.mask(self.n * len(maps), maps.shape[1], maps).view(self.n, len(maps), -1, 1)
-        at_once = max(1, (_VALUES_ON_CUDA if maps.is_cuda else _VALUES_AT_ONCE) // maps.numel())
+        at_once = _copies_at_once(maps.numel(), maps.is_cuda)
         passes = [self.teacher.pool(self.teacher.body((maps * part).flatten(0, 1))) for part in masks.split(at_once)]
         return torch.cat(passes).view(self.n, len(maps), -1).transpose(0, 1)
+
+
+def second_halves_bytes(backbone: Backbone, n_channels: int, n_timepoints: int, batch_size: int, n: int) -> int:
+    """What n second halves of a teacher take on a CUDA device beside the training of its student.
+
+    Parameters
+    ----------
+    backbone : Backbone
+        Of the teacher.
+    n_channels, n_timepoints, batch_size, n : int
+    """
+    with torch.device("meta"):
+        n_values = batch_size * backbone.build(n_channels, 2).eval().stem(torch.empty(1, n_channels, n_timepoints)).numel()
+    n_cases = batch_size * min(n, _copies_at_once(n_values, on_cuda=True))
+    return second_half_bytes(backbone, n_channels, n_timepoints, n_cases)
+
+
+def _copies_at_once(n_values: int, on_cuda: bool) -> int:
+    """How many masked copies of the maps of a batch go through the second half in one pass."""
+    return max(1, (_VALUES_ON_CUDA if on_cuda else _VALUES_AT_ONCE) // n_values)

@@ -230,12 +230,17 @@ class SSD(StudentMethod):
             return workbench.copy(teacher)
         return workbench.fresh(1, self.rates, workbench.backbone.narrow() if self.student == "narrow" else None)
 
+    @property
+    def second_halves(self) -> int:
+        """One for each representation, where these differ behind the site `mid`."""
+        return self.representations if self.rates.mid and self.stochastic else 0
+
     def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
         """The teacher, and the student's epochs; with the site `mid` each of its steps carries N second halves of the teacher.
 
         Counting a backward pass as two forward passes, such a step costs (3 + (1 - f) + N f) / 3 plain ones, with f the share of
         the network behind the site.
         """
-        step = (3 + (1 - BODY_SHARE) + self.representations * BODY_SHARE) / 3 if self.rates.mid and self.stochastic else 1
+        step = (3 + (1 - BODY_SHARE) + self.second_halves * BODY_SHARE) / 3 if self.second_halves else 1
         stop, keep = _EARLY.get(self.teacher_stop, 1), "last" if self.teacher_stop == "last" else None
         return member(recipe, dropout=self.rates, stop=stop, keep=keep), Training(self.budget(recipe), step=step)

@@ -43,12 +43,13 @@ class SWA(Method):
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Train member 0 up to `start`, then on, averaging."""
-        network = workbench.copy(workbench.member(stop=self._stop(workbench.epochs), keep="last"))
+        stop = self._stop(workbench.recipe)
+        network = workbench.copy(workbench.member(stop=stop, keep="last"))
         mean = RunningMean()
         workbench.train(
             network,
             CrossEntropy(),
-            epochs=workbench.recipe.epochs_after(self._stop(workbench.epochs)),
+            epochs=workbench.recipe.epochs_after(stop),
             learning_rate=self.learning_rate,
             shape="constant",
             keep="last",
@@ -65,10 +66,9 @@ class SWA(Method):
 
     def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
         """Member 0 up to `start`, and the epochs that are averaged."""
-        assert recipe.epochs is not None
-        stop = self._stop(recipe.epochs)
+        stop = self._stop(recipe)
         return member(recipe, stop=stop, keep="last"), Training(recipe.epochs_after(stop))
 
-    def _stop(self, epochs: int) -> float:
+    def _stop(self, recipe: Recipe) -> float:
         """The fraction of the epochs after which averaging really starts: one epoch is left for it."""
-        return min(self.start, (epochs - 1) / epochs) if epochs > 1 else 1.0
+        return recipe.share_before_last(self.start) or 1.0

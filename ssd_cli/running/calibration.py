@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ssd_cli import __version__
-from ssd_cli.archives.cache import cache_root
+from ssd_cli.archives.cache import cache_root, write_quietly
 from ssd_cli.configuration import digest
 from ssd_cli.hardware import cpu_model
 from ssd_cli.running.suite import available_cores
@@ -110,16 +109,8 @@ def load(of: Mapping[str, Any]) -> dict[str, Measured]:
 def keep(of: Mapping[str, Any], found: Mapping[str, Measured]) -> None:
     """Add rates to those that are kept; where the cache cannot be written nothing happens."""
     entries = {name: vars(one) | {"rates": list(one.rates)} for name, one in (load(of) | dict(found)).items()}
-    path, temporary = _path(of), None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".tmp-", delete=False, encoding="utf-8") as file:
-            temporary = Path(file.name)
-            json.dump({"machine": dict(of), "rates": entries}, file, indent=1)
-        temporary.replace(path)
-    except OSError:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+    text = json.dumps({"machine": dict(of), "rates": entries}, indent=1)
+    write_quietly(_path(of), lambda file: file.write(text.encode()))
 
 
 def measure(identities: list[dict[str, Any]], threads: int, tell: Callable[[Any], None]) -> dict[str, Measured]:

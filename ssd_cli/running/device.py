@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ssd_cli.errors import MisuseError
+from ssd_cli.hardware import devices
 
 if TYPE_CHECKING:
     from ssd_cli.backbones.base import Backbone
@@ -21,18 +22,12 @@ def resolve_device(wanted: str) -> str:
     MisuseError
         A device that this machine or this build of torch does not have.
     """
-    import torch
-
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if wanted == "auto":
-        return next(kind for kind, is_there in there.items() if is_there)
-    if not there[wanted]:
+    there = devices()
+    if wanted not in ("auto", *there):
         raise MisuseError(
-            f"There is no device '{wanted}' that torch can use here.",
-            f"Available: {', '.join(kind for kind, is_there in there.items() if is_there)}.",
-            "Use --device auto.",
+            f"There is no device '{wanted}' that torch can use here.", f"Available: {', '.join(there)}.", "Use --device auto."
         )
-    return wanted
+    return there[0] if wanted == "auto" else wanted
 
 
 def execution_of(backbone: Backbone, recipe: Recipe, shape: Shape, device: str, suite: Suite) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.running.plan import Plan, PlannedCell, make_plan
+from ssd_cli.store import atomic
 from ssd_cli.store.record import difference
 from ssd_cli.store.results import ResultStore
 
@@ -106,11 +107,8 @@ def _records(store: ResultStore, cells: list[PlannedCell], overwrite: bool) -> I
 def _predictions_are_whole(store: ResultStore, cell: PlannedCell, expected: str | None) -> bool:
     if expected is None:
         return True
-    try:
-        content = store.paths(cell.cell)[0].read_bytes()
-    except FileNotFoundError:  # another run replaces the cell at this moment
-        return False
-    return hashlib.sha256(content).hexdigest() == expected
+    content = atomic.content(store.paths(cell.cell)[0])  # None: another run replaces the cell at this moment
+    return content is not None and hashlib.sha256(content).hexdigest() == expected
 
 
 def _conflict(store: ResultStore, changed: list[tuple[PlannedCell, str]]) -> MisuseError:

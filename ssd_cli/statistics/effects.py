@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ssd_cli.statistics.ranks import TIE
+from ssd_cli.statistics.ranks import TIE, doubled_ranks
 
 Floats = npt.NDArray[np.float64]
 
@@ -66,9 +66,7 @@ def rank_biserial(differences: Floats) -> float:
     """
     if not len(differences):
         return float("nan")
-    size = np.abs(differences)
-    gap = size[:, None] - size[None, :]
-    ranks = (gap > TIE).sum(axis=1) + ((np.abs(gap) <= TIE).sum(axis=1) + 1) / 2
+    ranks, _ = doubled_ranks(np.abs(differences))
     favour, against = ranks[differences > TIE].sum(), ranks[differences < -TIE].sum()
     return float((favour - against) / (favour + against)) if favour + against else 0.0
 

@@ -25,6 +25,16 @@ def rank_scores(scores: Floats) -> Floats:
     return better + (equal + 1) / 2
 
 
+def doubled_ranks(values: Floats) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Twice the rank of each of some values (n,), 1 the smallest, and how many equal it, itself among them.
+
+    Equal values share the mean of their ranks; doubled, all are whole numbers.
+    """
+    gap = values[:, None] - values[None, :]
+    n_equal = (np.abs(gap) <= TIE).sum(axis=1)
+    return 2 * (gap > TIE).sum(axis=1) + n_equal + 1, n_equal
+
+
 class Contests(NamedTuple):
     """Counts of datasets, shape (n_methods, n_methods): row against column."""
 

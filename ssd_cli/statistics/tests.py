@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ssd_cli.statistics.ranks import TIE, Floats, rank_scores
+from ssd_cli.statistics.ranks import TIE, Floats, doubled_ranks, rank_scores
 
 EXACT_UP_TO = 50
 """Number of differences other than zero up to which the distribution is counted out; above it the normal one is as good. scipy 1.17
@@ -124,9 +124,7 @@ class _SignedRanks(NamedTuple):
 
 def _signed_ranks(differences: Floats) -> _SignedRanks:
     size = np.abs(differences)
-    gap = size[:, None] - size[None, :]
-    n_equal = (np.abs(gap) <= TIE).sum(axis=1)
-    doubled = 2 * (gap > TIE).sum(axis=1) + n_equal + 1
+    doubled, n_equal = doubled_ranks(size)
     favour, against = int(doubled[differences > TIE].sum()), int(doubled[differences < -TIE].sum())
     counted = size > TIE
     return _SignedRanks(favour, against, doubled[counted], n_equal[counted], len(size))

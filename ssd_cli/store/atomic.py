@@ -56,6 +56,19 @@ def write(files: list[tuple[Path, bytes]], temporary: Path, commit: Path | None 
             draft.unlink(missing_ok=True)
 
 
+def write_into(folder: Path, files: list[tuple[Path, bytes]]) -> list[Path]:
+    """Put all `files` in place in a folder of tables and figures, or none of them; return their paths.
+
+    Raises
+    ------
+    StorageError
+        The folder cannot be written.
+    """
+    with writing_to(folder):
+        write(files, folder)
+    return [path for path, _ in files]
+
+
 def make_folder(folder: Path) -> None:
     """Create the folder and what is missing above it, each safely entered in the folder that holds it."""
     if folder.is_dir():

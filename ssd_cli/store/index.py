@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from ssd_cli.configuration import digest
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.statistics.scores import all_scores
-from ssd_cli.store import index_cache, tsml
+from ssd_cli.store import atomic, index_cache, tsml
 from ssd_cli.store.record import CellRecord, plain
 from ssd_cli.store.results import ResultStore
 
@@ -188,9 +188,7 @@ def _read(root: Path, path: str) -> dict[str, Any] | None:
 
 def _content(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
+        return atomic.content(path)
     except OSError as error:
         raise SsdBenchError(f"Cannot read {path}: {error.strerror}.") from error
 

@@ -16,12 +16,10 @@ from typing import TYPE_CHECKING
 
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.store import atomic, tsml
-from ssd_cli.store.record import Cell, CellRecord, difference
+from ssd_cli.store.record import Cell, CellRecord
 
 if TYPE_CHECKING:
     from ssd_cli.store.tsml import Ints, Probabilities
-
-__all__ = ["ResultStore", "difference", "no_results"]
 
 _RESULTS = "seed*/*/Predictions"
 

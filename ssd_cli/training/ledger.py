@@ -30,7 +30,7 @@ class Entry:
     fit_seconds, cpu_seconds : float
         Wall and processor time of the training, when it was really done.
     reused : bool
-        The network was there already; its seconds are those of another cell.
+        The network was there already; its seconds are those of another cell, but for a share of its pass (`Ledger.share_seconds`).
     curve : dict
         Loss, learning rate and what the objective observed, per epoch.
     key : str
@@ -57,11 +57,15 @@ class Ledger:
         """Time spent on networks of others: waiting while another process trains one, training some in the same pass."""
         self.resumed_seconds = 0.0
         """Time that other processes spent on trainings of this cell, which were cut off and went on here, or were made for it."""
+        self.share_seconds = 0.0
+        """This cell's share of passes in which other cells trained its networks beside theirs."""
 
-    def add(self, entry: Entry) -> None:
-        """Book a training; a shared network asked for twice is one network."""
-        if not entry.key or all(entry.key != other.key for other in self.entries):
+    def add(self, entry: Entry) -> bool:
+        """Book a training, and say whether it is a new one: a shared network asked for twice is one network."""
+        new = not entry.key or all(entry.key != other.key for other in self.entries)
+        if new:
             self.entries.append(entry)
+        return new
 
     def summary(self, fit_wall_seconds: float) -> dict[str, Any]:
         """Costs of training for the record.
@@ -78,7 +82,7 @@ class Ledger:
             count every training the method needs, as if nobody shared (a network that is trained further counts twice in the first;
             tables show it as "trainings"); ``fit_seconds_spent`` and ``networks_reused`` say what really
             happened. What a method does beside training (averaging, refreshing statistics) counts in both. A network
-            trained in a pass with others counts its share of the pass.
+            trained in a pass with others counts its share of the pass, also where another cell trained it for this one.
         """
         all_seconds = sum(entry.fit_seconds for entry in self.entries)
         own_seconds = sum(entry.fit_seconds for entry in self.entries if not entry.reused)
@@ -89,6 +93,6 @@ class Ledger:
             "optimiser_steps": sum(entry.steps for entry in self.entries),
             "cases_seen": sum(entry.n_cases * entry.epochs for entry in self.entries),
             "fit_seconds_alone": all_seconds + beside,
-            "fit_seconds_spent": own_seconds + beside,
+            "fit_seconds_spent": own_seconds + self.share_seconds + beside,
             "cpu_seconds": sum(entry.cpu_seconds for entry in self.entries),
         }

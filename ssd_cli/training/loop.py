@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -174,6 +175,24 @@ def refuse_diverged(curve: Curve, schedule: Schedule) -> None:
     """Raise what `train` raises where the mean loss of an epoch is not a finite number."""
     for epoch, loss in enumerate(curve["loss"], start=1):
         finite(loss, epoch, schedule)
+
+
+@contextmanager
+def explaining_single_values(n_cases: int, batch_size: int) -> Iterator[None]:
+    """Say in words what batch normalisation refuses: a batch of one case of one step, as the last of an epoch may be.
+
+    Whether a network has such layers, and what they are given, only the network knows: hence after the fact.
+    """
+    try:
+        yield
+    except ValueError as error:
+        if not str(error).startswith("Expected more than 1 value per channel"):  # torch's words, and the engine's
+            raise
+        raise SsdBenchError(
+            f"{n_cases} training cases in batches of {batch_size} leave a batch with one value of each channel.",
+            "Batch normalisation needs two or more: series of several steps, or several cases in every batch.",
+            "Give the recipe another batch_size or batch_divisor.",
+        ) from error
 
 
 def _batches(n_cases: int, size: int, order: torch.Generator, device: torch.device) -> Iterator[Tensor]:

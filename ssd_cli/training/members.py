@@ -127,10 +127,13 @@ def _obtain(places: Sequence[Place], bench: Workbench) -> list[Network]:
         refuse_diverged(entry.curve, place.schedule)
         network = bench.fresh(place.index, place.dropout)
         load_arrays(network, arrays)
-        for_this_cell = made_for != "" and made_for == bench.name
-        if found and for_this_cell and all(keys[position] != other.key for other in bench.ledger.entries):
-            bench.ledger.resumed_seconds += entry.fit_seconds
-        bench.ledger.add(replace(entry, reused=found and not for_this_cell, key=keys[position]))
+        made_for_this = found and made_for != "" and made_for == bench.name
+        reused = found and (not made_for_this or len(places) > 1)
+        if bench.ledger.add(replace(entry, reused=reused, key=keys[position])) and made_for_this:
+            if reused:
+                bench.ledger.share_seconds += entry.fit_seconds
+            else:
+                bench.ledger.resumed_seconds += entry.fit_seconds
         if bench.checkpoints is not None and not found:
             bench.checkpoints.discard(keys[position])
         mine.append(network.eval())

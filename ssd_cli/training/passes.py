@@ -17,7 +17,7 @@ from ssd_cli.training.engine.graphs import Captured
 from ssd_cli.training.engine.planner import BATCHES_MEMBERS, CAPTURES
 from ssd_cli.training.engine.precision import forward_context
 from ssd_cli.training.ledger import Entry, Progress
-from ssd_cli.training.loop import refuse_diverged
+from ssd_cli.training.loop import explaining_single_values, refuse_diverged
 from ssd_cli.training.objective import CrossEntropy
 
 if TYPE_CHECKING:
@@ -73,15 +73,16 @@ def train_pass(trainees: Sequence[Trainee]) -> list[Entry]:
     if any(one.bench is not bench for one in trainees):
         label = f"{len(trainees)} networks, {label}"
     wall, processor = time.perf_counter(), time.process_time()
-    curves = train_together(
-        members,
-        x,
-        y,
-        n_cases,
-        on_epoch=lambda epoch, loss: bench.on_epoch(Progress(label, epoch, schedule.stop, loss)),
-        execute=(lambda step: Captured(step, x.device)) if bench.execution in CAPTURES else (lambda step: step),
-        context=forward_context(bench.device, bench.recipe.precision),
-    )
+    with explaining_single_values(n_cases, schedule.batch_size):
+        curves = train_together(
+            members,
+            x,
+            y,
+            n_cases,
+            on_epoch=lambda epoch, loss: bench.on_epoch(Progress(label, epoch, schedule.stop, loss)),
+            execute=(lambda step: Captured(step, x.device)) if bench.execution in CAPTURES else (lambda step: step),
+            context=forward_context(bench.device, bench.recipe.precision),
+        )
     seconds, cpu_seconds = (time.perf_counter() - wall) / len(members), (time.process_time() - processor) / len(members)
     steps = schedule.stop * math.ceil(n_cases / schedule.batch_size)
     entries = []

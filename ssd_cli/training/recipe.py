@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from ssd_cli.configuration import require
 from ssd_cli.training.registry import recipes
 
 # Epochs, largest batch and the divisor of n_cases in the published code (0: no divisor): hfawaz/InceptionTime and MSD-IRIMAS/LITE
@@ -66,14 +67,11 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in ("epochs", "student_epochs", "batch_size"):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, not {value}")
-        if self.batch_divisor is not None and self.batch_divisor < 0:
-            raise ValueError(f"batch_divisor must be at least 0, not {self.batch_divisor}")
-        if not 0 < self.bn_momentum <= 1:
-            raise ValueError(f"bn_momentum must lie above 0 and at most at 1, not {self.bn_momentum}")
-        if self.learning_rate <= 0:
-            raise ValueError(f"learning_rate must be above 0, not {self.learning_rate}")
+            require(value is None or value >= 1, f"{name} must be at least 1, not {value}")
+        divisor, momentum = self.batch_divisor, self.bn_momentum
+        require(divisor is None or divisor >= 0, f"batch_divisor must be at least 0, not {divisor}")
+        require(0 < momentum <= 1, f"bn_momentum must lie above 0 and at most at 1, not {momentum}")
+        require(self.learning_rate > 0, f"learning_rate must be above 0, not {self.learning_rate}")
 
     def for_backbone(self, backbone: str) -> Recipe:
         """Fill in what the published code fixes for each backbone; a backbone we do not know gets InceptionTime's rule."""
@@ -91,6 +89,11 @@ class Recipe:
         """A share of the epochs, rounded up; of a recipe that `for_backbone` has filled in."""
         assert self.epochs is not None
         return math.ceil(share * self.epochs - 1e-9)  # .55 * 100, a little above 55 in floating point, is 55
+
+    def share_before_last(self, share: float) -> float:
+        """The share of the epochs, or as much of it as leaves the last epoch: of a single epoch nothing."""
+        assert self.epochs is not None
+        return min(share, (self.epochs - 1) / self.epochs)
 
     def epochs_after(self, share: float) -> int:
         """The epochs that a share leaves, at least one."""

@@ -25,7 +25,7 @@ from ssd_cli.training.engine.precision import autocasting, set_arithmetic
 from ssd_cli.training.holdout import holdout_split
 from ssd_cli.training.initialise import initialise
 from ssd_cli.training.ledger import Entry, Ledger, Progress
-from ssd_cli.training.loop import Averager, Curve, Keep, Schedule, Shape, train
+from ssd_cli.training.loop import Averager, Curve, Keep, Schedule, Shape, explaining_single_values, train
 from ssd_cli.training.members import Rule, obtain_members
 from ssd_cli.training.networks import MemoryNetworks, Networks
 from ssd_cli.training.objective import Objective
@@ -233,7 +233,9 @@ class Workbench:
         at_once = cases_at_once(x.shape[-1])
         if len(x) > at_once:
             x = x[torch.randperm(len(x), generator=self.rng("batch norm", device="cpu")).to(x.device)]
-        refresh_batch_norm(self.bind(network), x.split(max(at_once, self.recipe.batch(len(x)))), modules=network)
+        size = max(at_once, self.recipe.batch(len(x)))
+        with explaining_single_values(len(x), size):
+            refresh_batch_norm(self.bind(network), x.split(size), modules=network)
         return network
 
     # ---- data -----------------------------------------------------------------------------------------------------------------
@@ -292,20 +294,21 @@ class Workbench:
         objective.prepare(x)
         kept = self.execution not in CAPTURES and resumable(network, objective, averager)
         try:
-            curve: Curve = train(
-                autocasting(self.bind(network), self.device, self.recipe.precision),
-                x,
-                y,
-                objective,
-                schedule,
-                self.rng(f"{purpose} order", index, "cpu"),
-                modules=network,
-                averager=averager,
-                execute=steps_of(self.execution),
-                on_epoch=lambda epoch, loss: self.on_epoch(Progress(label, epoch, schedule.stop, loss, keeper.resumed)),
-                keeper=keeper if kept else None,
-            )
-        except SsdBenchError:  # it diverged, and will again
+            with explaining_single_values(part.n_cases, schedule.batch_size):
+                curve: Curve = train(
+                    autocasting(self.bind(network), self.device, self.recipe.precision),
+                    x,
+                    y,
+                    objective,
+                    schedule,
+                    self.rng(f"{purpose} order", index, "cpu"),
+                    modules=network,
+                    averager=averager,
+                    execute=steps_of(self.execution),
+                    on_epoch=lambda epoch, loss: self.on_epoch(Progress(label, epoch, schedule.stop, loss, keeper.resumed)),
+                    keeper=keeper if kept else None,
+                )
+        except SsdBenchError:  # it diverged, or cannot be trained, and will again
             keeper.discard()
             raise
         seconds, cpu_seconds = keeper.seconds

@@ -1,12 +1,15 @@
 import io
+import re
 import xml.etree.ElementTree as ET
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from ssd_cli.cli import compare as command
 from ssd_cli.errors import SsdBenchError
 from tests.leaderboard.builders import fill
+from tests.store.builders import make_cell, make_record
 
 LONG = "ssd[representations=10,dropout_sites=embed+mid,student_init=random,guidance=label]"
 TABLE = {"single": [0.5 + 0.01 * i for i in range(12)], LONG: [0.7 + 0.01 * i for i in range(12)]}
@@ -120,3 +123,24 @@ def test_figures_of_an_earlier_comparison_are_named(tmp_path, capsys):
     (tmp_path / "leaderboard" / "matrix.svg").unlink()
     command.compare([tmp_path], formats="svg")
     assert "cd.png there show an earlier" in capsys.readouterr().err
+
+
+def test_a_terminal_shows_the_telling_costs_in_one_table_and_says_where_the_others_are(tmp_path, terminal):
+    costs = dict.fromkeys(("macs", "parameters", "size_bytes", "networks_trained", "networks_stored", "fit_seconds_alone"), 4.0)
+    scores = dict.fromkeys(("balanced_accuracy", "macro_f1", "nll", "brier", "ece", "teacher_accuracy", "teacher_agreement"), 0.5)
+    store = fill(tmp_path, {})
+    for method in ("single", "kd"):
+        record = make_record(make_cell("D00", method), scores={"accuracy": 0.5} | scores, costs=costs)
+        store.put(record, np.zeros(2, dtype=np.int64), np.tile([0.75, 0.25], (2, 1)))
+    run([tmp_path])
+    lines = terminal.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    (place,) = (number for number, line in enumerate(lines) if "inference ×single" in line)
+    assert {"fit alone ×single", "NLL"} <= set(re.split(r"\s{2,}", lines[place]))
+    shown = re.split(r"\s{2,}", lines[place].strip())
+    head = (tmp_path / "leaderboard" / "leaderboard.md").read_text().splitlines()[0].strip("|").split("|")
+    listed = [title.strip() for title in head if title.strip() not in ("", "method", "rank", "accuracy", "groups")]
+    assert shown == [title for title in listed if title in shown]  # in the order of the files
+    assert len(listed) > len(shown)
+    assert f"{len(listed) - len(shown)} more columns in leaderboard.md" in " ".join("\n".join(lines[:place]).split())
+    assert not any(title in line for title in set(listed) - set(shown) for line in lines)

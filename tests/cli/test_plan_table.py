@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from ssd_cli.cli import run
+from ssd_cli.cli import plan_table
+from ssd_cli.cli.plan_table import show_plan
 from ssd_cli.running.estimate import Estimate
 from ssd_cli.running.plan import Plan
 from ssd_cli.running.work import Counts, Work
@@ -14,21 +15,21 @@ WORK = Work("lite", (("net", Counts(steps=1.0)),), Counts())
 
 
 def shown(capsys, cells, done=()):
-    run._show_plan(Estimate(Plan(cells, "cpu", done={cells[k].key: "ok" for k in done}), 1, (), 0.0, (), ("ridge",)))
+    show_plan(Estimate(Plan(cells, "cpu", done={cells[k].key: "ok" for k in done}), 1, (), 0.0, (), ("ridge",)))
     return [line.split() for line in capsys.readouterr().out.splitlines()]
 
 
 def test_a_run_that_will_refuse_for_want_of_datasets_is_foretold(capsys):
     plan = Estimate(Plan([make_planned("A")], "cpu", absent=("A",)), 1, (), 0.0, (), ())
-    run._show_plan(plan, download=True)
+    show_plan(plan, download=True)
     assert "Not on this machine yet: A." in (text := capsys.readouterr().out) and "refuse" not in text
-    run._show_plan(plan, download=False)
+    show_plan(plan, download=False)
     assert "The run will refuse: --no-download" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("many", [False, True])
 def test_cells_of_unknown_cost_have_none(capsys, monkeypatch, many):
-    monkeypatch.setattr(run, "_SHOWN_CELLS", 0 if many else 100)
+    monkeypatch.setattr(plan_table, "_SHOWN_CELLS", 0 if many else 100)
     known = [replace(make_planned(name, cost=60.0), work=WORK) for name in ("A", "B")]
     unknown = [make_planned("A", "ridge", cost=0.15), make_planned("C", "single", cost=0.15)]
     lines = shown(capsys, [*known, *unknown], done=[1])

@@ -83,6 +83,17 @@ def test_swa_trains_the_epochs_of_one_training(start, epochs):
     assert method.cost(bench.recipe) == 1
 
 
+@pytest.mark.parametrize("method", [SoupUniform(), SoupGreedy()])
+@pytest.mark.parametrize("epochs", [1, 2, 3, 5])
+def test_a_branch_of_a_soup_and_its_trunk_have_the_epochs_of_one_training(method, epochs):
+    bench = workbench(recipe=Recipe(epochs=epochs, batch_size=8))
+    method.fit(bench.training_set, bench)
+    booked = [entry.epochs for entry in bench.ledger.entries]
+    trunk, branches = booked[:-5], booked[-5:]
+    assert [sum(trunk) + branch for branch in branches] == [epochs] * 5
+    assert booked == [training.epochs for training in method.trainings(bench.recipe)]
+
+
 def test_even_one_epoch_is_enough():
     bench = workbench(recipe=Recipe(epochs=1, batch_size=8))
     for method in (SWA(), EMA(), SoupUniform(), SoupGreedy()):

@@ -130,6 +130,21 @@ def test_estimates_follow_shapes_and_the_members_of_a_pass():
     assert needs_of([apart], ())[apart.key] == needs[small.key]
 
 
+def test_estimates_count_the_second_halves_of_a_teacher_that_run_at_once():
+    mid, few, embed, single = (real("ItalyPowerDemand", name, **more) for name, more in (
+        ("ssd-mid", {}), ("ssd-mid", {"representations": 10}), ("ssd", {}), ("single", {}),
+    ))  # fmt: skip
+    (of_mid,), (of_few,), (of_embed,), (of_single,) = (needs_of([cell], ()).values() for cell in (mid, few, embed, single))
+    assert of_embed == of_single
+    maps = 4 * 64 * 24 * 128  # of a batch, behind Inception's first half
+    taps = 40 * 32 / 128  # of the widest convolution, whose columns are made of the maps of all copies
+    assert of_few - of_single > 10 * maps * taps
+    assert 3 * (of_few - of_single) == pytest.approx(of_mid - of_single, rel=0.1)
+    assert of_mid - of_single < 2**30
+    long, plain = (needs_of([real("HandOutlines", name)], ()).popitem()[1] for name in ("ssd-mid", "single"))
+    assert long - plain < 0.7 * plain  # one copy at a time
+
+
 def test_a_cell_without_networks_asks_nothing_of_a_device():
     small, dummy = real("ItalyPowerDemand"), real("ItalyPowerDemand", "dummy", "plain")
     dummy.identity["backbone"] = {"name": "none", "parameters": {}}

@@ -47,8 +47,9 @@ def test_cells_of_a_run_are_trained_in_one_pass_and_predict_as_if_alone(data, tm
     apart, _ = run(data, tmp_path / "apart")
     for one, other in zip(together, apart, strict=True):
         np.testing.assert_allclose(one, other, atol=2e-3)  # float32, a few epochs: the sums have another order
-    assert [cost["networks_reused"] for cost in costs] == [0, 0, 0, 0]  # each books its share of the pass
-    assert all(cost["fit_seconds_spent"] == cost["fit_seconds_alone"] for cost in costs)
+    assert [cost["networks_reused"] for cost in costs] == [0, 1, 1, 1]
+    for cost in costs:  # each books its share of the pass
+        assert cost["fit_seconds_spent"] == pytest.approx(cost["fit_seconds_alone"])
 
 
 def test_a_run_of_other_seeds_into_the_same_folder_is_refused(data, tmp_path):

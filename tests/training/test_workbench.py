@@ -7,6 +7,8 @@ import torch
 
 from ssd_cli.backbones.base import NO_DROPOUT, Dropout
 from ssd_cli.backbones.lite import LITEBackbone
+from ssd_cli.backbones.resnet import ResNetBackbone
+from ssd_cli.errors import SsdBenchError
 from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.training.networks import MemoryNetworks
 from ssd_cli.training.objective import CrossEntropy
@@ -250,3 +252,22 @@ def test_predictions_do_not_depend_on_the_batch_they_are_made_in():
     np.testing.assert_allclose(single, whole, rtol=0, atol=1e-6)
     np.testing.assert_allclose(whole.sum(1), 1, rtol=0, atol=1e-12)
     assert whole.dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("backbone", "execution"),
+    [(SmallBackbone(), "plain"), (SmallBackbone(), "batched"), (LITEBackbone(), "fast"), (ResNetBackbone(4), "bilinear")],
+)
+def test_a_batch_of_a_single_value_is_refused_in_words(backbone, execution):
+    X = np.random.default_rng(0).standard_normal((9, 1, 1), dtype=np.float32)
+    bench = workbench(TrainingSet(X, np.arange(9) % 3, 3, "Points"), backbone=backbone, execution=execution)
+    with pytest.raises(SsdBenchError, match="9 training cases in batches of 8") as caught:
+        bench.members([0, 1])
+    assert "batch_size" in caught.value.remedy
+
+
+def test_statistics_of_a_single_value_are_refused_in_words():
+    X = np.random.default_rng(0).standard_normal((257, 1, 1), dtype=np.float32)
+    bench = workbench(TrainingSet(X, np.arange(257) % 3, 3, "Points"))
+    with pytest.raises(SsdBenchError, match="257 training cases in batches of 256"):
+        bench.refresh_batch_norm(bench.fresh())

@@ -65,8 +65,7 @@ def write(path: Path, content: bytes) -> None:
     SsdBenchError
         If the folder cannot be written.
     """
-    with atomic.writing_to(path.parent):
-        atomic.write([(path, content)], path.parent)
+    atomic.write_into(path.parent, [(path, content)])
 
 
 def _asset(name: str) -> str:

@@ -11,9 +11,10 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from ssd_cli.backbones.convolution import padding_around
 from ssd_cli.backbones.handmade import HandMadeFilters
 from ssd_cli.backbones.layers import SameConv1d, SeparableConv1d
-from ssd_cli.training.engine.kernels import reach, spectrum_of
+from ssd_cli.training.engine.kernels import spectrum_of
 from ssd_cli.training.engine.transform import Transform, transform_for
 
 _GAP = 16
@@ -98,7 +99,7 @@ def convolve(maps: Tensor, kernels: Sequence[Tensor]) -> list[Tensor]:
 def by_spectra(maps: Tensor, kernels: Sequence[Tensor], bias: Tensor | None = None) -> Tensor:
     """The same, always by spectra: maps (filters of all kernels, n_cases, n_timepoints)."""
     inputs, n_cases, n_timepoints = maps.shape
-    reaches = [reach(kernel.shape[-1]) for kernel in kernels]
+    reaches = [padding_around(kernel.shape[-1]) for kernel in kernels]
     widest = max(left for left, _ in reaches), max(right for _, right in reaches)
     transform = transform_for(n_timepoints, n_cases, widest, inputs, sum(map(len, kernels)))
     return SpectralConvolution.apply(maps, spectrum_of(transform, 1, *kernels), bias, transform)
@@ -108,7 +109,7 @@ def separable(maps: Tensor, layer: SeparableConv1d) -> Tensor:
     """A separable convolution: depthwise by spectra, pointwise by a matrix product."""
     depthwise: SameConv1d = layer.depthwise
     dilation = depthwise.dilation[0]
-    transform = transform_for(maps.shape[2], maps.shape[1] * len(maps), reach(depthwise.kernel_size[0], dilation), 1, 1)
+    transform = transform_for(maps.shape[2], maps.shape[1] * len(maps), padding_around(depthwise.kernel_size[0], dilation), 1, 1)
     kernel = spectrum_of(transform, dilation, depthwise.weight)
     return pointwise(DepthwiseConvolution.apply(maps, kernel, transform), layer.pointwise.weight)
 
@@ -154,13 +155,13 @@ def _by_windows(maps: Tensor, kernels: Sequence[Tensor]) -> list[Tensor]:
     """One matrix product a kernel with the rows of all shifted copies of the maps (taps * inputs, n_cases * n_timepoints)."""
     inputs, n_cases, n_timepoints = maps.shape
     longest = max(kernel.shape[-1] for kernel in kernels)
-    left, right = reach(longest)
+    left, right = padding_around(longest)
     shifted = F.pad(maps, (left, right)).unfold(-1, n_timepoints, 1)  # (inputs, n_cases, taps, n_timepoints)
     rows = shifted.permute(2, 0, 1, 3).reshape(longest * inputs, n_cases * n_timepoints)
     results = []
     for kernel in kernels:
         filters, _, taps = kernel.shape
-        first = (left - reach(taps)[0]) * inputs
+        first = (left - padding_around(taps)[0]) * inputs
         product = kernel.transpose(1, 2).reshape(filters, -1) @ rows[first : first + taps * inputs]
         results.append(product.view(filters, n_cases, n_timepoints))
     return results

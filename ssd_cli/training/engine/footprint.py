@@ -3,17 +3,19 @@
 The network is run once on torch's meta device, where tensors have shapes and no content, and what autograd would keep is added up.
 Beside it are the columns of its largest convolution (`backbones.convolution`): those of its inputs, and those of its gradient.
 On an H100 it was, with half of `CONTEXT_BYTES`, above the most that torch had allocated in any training that was measured
-(`benchmarks/speed_gpu.py`, results/speed/gpu/peaks.txt). What `ssd-mid` asks of a teacher's second half comes on top.
+(`benchmarks/speed_gpu.py`, results/speed/gpu/peaks.txt). What `ssd-mid` asks of a teacher's second half comes on top
+(`second_half_bytes`; not measured on a device).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-from ssd_cli.backbones.base import Backbone
+from ssd_cli.backbones.base import Backbone, Network
 from ssd_cli.backbones.layers import SameConv1d
 
 MARGIN = 1.5
@@ -35,6 +37,33 @@ def training_bytes(backbone: Backbone, n_channels: int, n_timepoints: int, n_cla
     backbone : Backbone
     n_channels, n_timepoints, n_classes, batch_size : int
     """
+    with torch.device("meta"):
+        network = backbone.build(n_channels, n_classes).train()
+        x = torch.empty(batch_size, n_channels, n_timepoints)
+        kept, columns = _kept(network, lambda: network(x).logits.logsumexp(-1).sum())
+    weights = sum(parameter.nbytes for parameter in network.parameters())
+    return int(MARGIN * kept) + 2 * columns + 4 * weights  # weights, gradients, two moments
+
+
+@lru_cache(maxsize=1024)
+def second_half_bytes(backbone: Backbone, n_channels: int, n_timepoints: int, n_cases: int) -> int:
+    """Peak memory of the second half of a frozen network: at most all maps that a training would keep, its input and columns.
+
+    Parameters
+    ----------
+    backbone : Backbone
+    n_channels, n_timepoints, n_cases : int
+    """
+    with torch.device("meta"):
+        network = backbone.build(n_channels, 2).eval()
+        filters = network.stem(torch.empty(1, n_channels, n_timepoints)).shape[1]
+        maps = torch.empty(n_cases, filters, n_timepoints)
+        kept, columns = _kept(network, lambda: network.pool(network.body(maps)))
+    return maps.nbytes + kept + columns
+
+
+def _kept(network: Network, forward: Callable[[], object]) -> tuple[int, int]:
+    """Bytes that autograd keeps of a forward pass on the meta device, and those of the columns of its largest convolution."""
     kept: dict[int, int] = {}
     columns = [0]
     held = []  # a storage that was freed could give its address to the next
@@ -49,16 +78,12 @@ def training_bytes(backbone: Backbone, n_channels: int, n_timepoints: int, n_cla
         taps, channels = convolution.kernel_size[0], max(convolution.in_channels, convolution.out_channels)
         columns.append(4 * len(inputs[0]) * inputs[0].shape[2] * taps * channels)
 
-    with torch.device("meta"):
-        network = backbone.build(n_channels, n_classes).train()
-        for module in network.modules():
-            if isinstance(module, SameConv1d) and module.groups == 1:
-                module.register_forward_pre_hook(write_columns)
-        x = torch.empty(batch_size, n_channels, n_timepoints)
-        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
-            network(x).logits.logsumexp(-1).sum()
-    weights = sum(parameter.nbytes for parameter in network.parameters())
-    return int(MARGIN * sum(kept.values())) + 2 * max(columns) + 4 * weights  # weights, gradients, two moments
+    for module in network.modules():
+        if isinstance(module, SameConv1d) and module.groups == 1:
+            module.register_forward_pre_hook(write_columns)
+    with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+        forward()
+    return sum(kept.values()), max(columns)
 
 
 def members_at_once(n_members: int, bytes_each: int) -> int:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from ssd_cli.backbones.convolution import padding_around
 from ssd_cli.training.engine.transform import Transform
 
 _kept: ContextVar[dict[tuple[Any, ...], Tensor] | None] = ContextVar("kept spectra", default=None)
@@ -47,16 +48,10 @@ def spectrum_of(transform: Transform, dilation: int, *kernels: Tensor) -> Tensor
     return kept[key]
 
 
-def reach(taps: int, dilation: int = 1) -> tuple[int, int]:
-    """Steps that a "same" kernel sees to the left and to the right of its output: floor((k - 1) d / 2), and the rest."""
-    span = (taps - 1) * dilation
-    return span // 2, span - span // 2
-
-
 @lru_cache(maxsize=256)
 def dft_of_taps(transform: Transform, taps: int, dilation: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Matrices, shape (2 bins, taps), from taps to a conjugate spectrum (real parts, then imaginary parts) and, weighted, back."""
-    offsets = torch.arange(taps, dtype=torch.float64) * dilation - reach(taps, dilation)[0] + transform.shift
+    offsets = torch.arange(taps, dtype=torch.float64) * dilation - padding_around(taps, dilation)[0] + transform.shift
     angles = torch.outer(torch.arange(transform.bins, dtype=torch.float64), offsets) * (2 * math.pi / transform.size)
     forward = torch.cat([angles.cos(), angles.sin()])
     weights = torch.full((2, transform.bins, 1), 2.0 / transform.size, dtype=torch.float64)

@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from ssd_cli.backbones.convolution import padding_around
 from ssd_cli.training.engine.bilinear import mix_back, mix_samples, mix_taps, n_products
-from ssd_cli.training.engine.kernels import reach
 
 
 class MatrixConvolution:
@@ -89,7 +89,7 @@ class _Convolution(Function):
 
 def _size(n_timepoints: int, taps: Sequence[int]) -> int:
     """Points of the circular convolution: zeros behind the series for the widest kernel, on one side, serve both sides."""
-    size = n_timepoints + max(max(reach(k)) for k in taps)
+    size = n_timepoints + max(max(padding_around(k)) for k in taps)
     return size + size % 2  # an even size has two frequencies of one product
 
 
@@ -106,13 +106,13 @@ def _mix_kernels(kernels: Sequence[Tensor], size: int) -> Tensor:
     mixed = kernels[0].new_empty(n_products(size), sum(map(len, kernels)), inputs)
     for kernel, part in zip(kernels, mixed.split([len(kernel) for kernel in kernels], 1), strict=True):
         taps = kernel.shape[2]
-        matrix = mix_taps(size, taps, -reach(taps)[0], kernel.dtype)
+        matrix = mix_taps(size, taps, -padding_around(taps)[0], kernel.dtype)
         part.copy_((matrix @ kernel.reshape(-1, taps).t()).view(part.shape))
     return mixed
 
 
 def _unmix(of_mixed: Tensor, shape: torch.Size, size: int) -> Tensor:
     """The gradient of a kernel from that of its part of `_mix_kernels`."""
-    matrix = mix_taps(size, shape[2], -reach(shape[2])[0], of_mixed.dtype)
+    matrix = mix_taps(size, shape[2], -padding_around(shape[2])[0], of_mixed.dtype)
     # Few rows, many columns: the other way round, the same product takes up to ten times as long.
     return (matrix.t() @ of_mixed.reshape(len(of_mixed), -1)).t().reshape(shape)

@@ -16,12 +16,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import Function
 
+from ssd_cli.backbones.convolution import padding_around
 from ssd_cli.backbones.fcn import FCNLayer, FCNNetwork
 from ssd_cli.backbones.layers import SameConv1d
 from ssd_cli.backbones.resnet import ResidualBlock, ResNetNetwork
 from ssd_cli.training.engine.convolution import by_spectra
 from ssd_cli.training.engine.execution import Execution, typed
-from ssd_cli.training.engine.kernels import reach
 from ssd_cli.training.engine.normalise import running_factor
 from ssd_cli.training.engine.recompute import light
 from ssd_cli.training.engine.tiles import by_tiles, tiling_for
@@ -144,7 +144,7 @@ def _spectra_are_cheaper(maps: Tensor, convolution: SameConv1d) -> bool:
     n_cases, inputs, _, n_timepoints = maps.shape
     filters, _, taps = convolution.weight.shape
     steps = n_cases * n_timepoints
-    transform = transform_for(n_timepoints, n_cases, reach(taps), inputs, filters)
+    transform = transform_for(n_timepoints, n_cases, padding_around(taps), inputs, filters)
     spectra = cost(transform, n_cases, inputs, filters) + 2 * steps * (inputs + filters)
     return spectra < 0.9 * 0.06 * taps * inputs * filters * steps
 

@@ -17,8 +17,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from ssd_cli.backbones.convolution import padding_around
 from ssd_cli.training.engine.bilinear import mix_back, mix_samples, mix_taps, n_products
-from ssd_cli.training.engine.kernels import reach
 
 TILES_AT_ONCE = 128
 """Or those of one case, if more. 64 at once take up to 1.15 times as long, 256 about the same (`benchmarks/speed_tiles.py`)."""
@@ -61,7 +61,7 @@ class Tiling:
     @property
     def start(self) -> int:
         """The first of them that is wanted: the last tile reaches into the next series, which has to begin with zeros."""
-        return 0 if self.tiles == 1 else reach(self.taps)[1]
+        return 0 if self.tiles == 1 else padding_around(self.taps)[1]
 
     def matrices(self, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
         """Those of `bilinear` for samples, for taps and back. What wraps around is no wanted output."""
@@ -76,7 +76,7 @@ class Tiling:
     def cut(self, maps: Tensor) -> Tensor:
         """Maps (n_cases, n_timepoints, channels), padded, as tiles (n_cases * tiles, n_samples, channels)."""
         n_cases, n_timepoints, channels = maps.shape
-        first = reach(self.taps)[0] + self.start
+        first = padding_around(self.taps)[0] + self.start
         rows = self.n_samples if self.tiles == 1 else self.length
         padded = maps.new_empty(n_cases * rows + self.n_samples - self.n_outputs, channels)
         padded[n_cases * rows :] = 0
@@ -94,7 +94,7 @@ class Tiling:
             series = gradient[:, : self.n_outputs].contiguous()
             series[1:, : self.taps - 1] += gradient[:-1, self.n_outputs :]
             series = series.view(-1, self.length, gradient.shape[2])
-        first = reach(self.taps)[0] + self.start
+        first = padding_around(self.taps)[0] + self.start
         return series[:, first : first + self.n_timepoints]
 
     def outputs(self, tiles: Tensor) -> Tensor:

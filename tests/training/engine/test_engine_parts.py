@@ -2,9 +2,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ssd_cli.backbones.layers import SameConv1d, SeparableConv1d
+from ssd_cli.backbones.convolution import padding_around
+from ssd_cli.backbones.layers import SeparableConv1d
 from ssd_cli.training.engine import convolution
-from ssd_cli.training.engine.kernels import KernelSpectrum, reach
+from ssd_cli.training.engine.kernels import KernelSpectrum
 from ssd_cli.training.engine.matrix_convolution import by_matrices
 from ssd_cli.training.engine.pooling import Entry, max_of_three
 from ssd_cli.training.engine.transform import FACTORS, Transform, good_size, transform_for
@@ -13,7 +14,7 @@ from ssd_cli.training.engine.transform import FACTORS, Transform, good_size, tra
 def plain(maps, kernel, dilation=1, groups=1):
     """The convolution of maps (channels, n_cases, n_timepoints) by the library."""
     return F.conv1d(
-        F.pad(maps.transpose(0, 1), reach(kernel.shape[-1], dilation)), kernel, dilation=dilation, groups=groups
+        F.pad(maps.transpose(0, 1), padding_around(kernel.shape[-1], dilation)), kernel, dilation=dilation, groups=groups
     ).transpose(0, 1)
 
 
@@ -37,7 +38,7 @@ def test_dense_convolution_with_every_transform(taps, n_timepoints):
     expected = torch.cat([plain(maps, kernel) for kernel in kernels]) + bias[:, None, None]
     weights = torch.randn_like(expected)
     wanted = torch.autograd.grad((expected * weights).sum(), [maps, bias, *kernels])
-    left, right = reach(max(taps))
+    left, right = padding_around(max(taps))
     for transform in transforms(n_timepoints, left, right):
         found = convolution.SpectralConvolution.apply(maps, KernelSpectrum.apply(transform, 1, *kernels), bias, transform)
         torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
@@ -65,7 +66,7 @@ def test_depthwise_convolution_with_every_transform(taps, dilation, n_timepoints
     expected = plain(maps, kernel, dilation, groups=3)
     weights = torch.randn_like(expected)
     wanted = torch.autograd.grad((expected * weights).sum(), [maps, kernel])
-    for transform in transforms(n_timepoints, *reach(taps, dilation)):
+    for transform in transforms(n_timepoints, *padding_around(taps, dilation)):
         found = convolution.DepthwiseConvolution.apply(maps, KernelSpectrum.apply(transform, dilation, kernel), transform)
         torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
         for a, b in zip(torch.autograd.grad((found * weights).sum(), [maps, kernel]), wanted, strict=True):
@@ -87,11 +88,6 @@ def test_separable_convolution_is_the_layer():
     torch.testing.assert_close(
         convolution.separable(maps, layer), layer(maps.transpose(0, 1)).transpose(0, 1), rtol=1e-10, atol=1e-10
     )
-
-
-def test_reach_is_the_padding_of_the_layers():
-    for taps, dilation in ((40, 1), (20, 2), (10, 4), (5, 1), (1, 1)):
-        assert reach(taps, dilation) == SameConv1d(1, 1, taps, dilation=dilation).padding_around
 
 
 # Ties are frequent: maps behind a ReLU are zero in many places, and series have constant stretches.

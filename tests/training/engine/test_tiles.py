@@ -6,14 +6,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from ssd_cli.backbones.convolution import padding_around
 from ssd_cli.training.engine.bilinear import mix_back, mix_samples, mix_taps, n_products
-from ssd_cli.training.engine.kernels import reach
 from ssd_cli.training.engine.tiles import Tiling, by_tiles, cost, tiling_for
 
 
 def library(maps, kernel, bias):
     """The convolution of maps (n_cases, n_timepoints, channels)."""
-    return F.conv1d(F.pad(maps.transpose(1, 2), reach(kernel.shape[-1])), kernel, bias).transpose(1, 2)
+    return F.conv1d(F.pad(maps.transpose(1, 2), padding_around(kernel.shape[-1])), kernel, bias).transpose(1, 2)
 
 
 def tilings(n_timepoints, taps):
