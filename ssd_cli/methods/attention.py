@@ -65,8 +65,8 @@ def attend(scores: Tensor, keep: Tensor, temperature: float | None) -> Tensor:
     keep : Tensor of bool, shape (n_cases, N)
         At least one of each case.
     temperature : float or None
-        Softmax of scores / temperature over what is kept, which is the softmax over all, filtered and normalised again, without its
-        underflow; None: equal weights.
+        Softmax of scores / temperature over what is kept, which is the softmax over all, filtered and normalised again (as
+        released; the paper's formula shows no second normalisation), without its underflow; None: equal weights.
     """
     if temperature is None:
         return keep / keep.sum(1, keepdim=True).to(scores.dtype)

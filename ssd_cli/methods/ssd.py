@@ -108,7 +108,8 @@ class SSD(StudentMethod):
     renormalise : bool
         Rescale the target to the length of the teacher's embedding, against inflation of norms. Ours.
     student_init : {"teacher", "random"}
-        Start from the teacher's weights (paper) or from fresh ones (released).
+        Start from the teacher's weights (paper) or from fresh ones (released; here by the recipe's initialisation). Fresh weights
+        under the recipe ``paper`` and on a small dataset: see its `bn_momentum`.
     student : {"same", "narrow"}
         A student of the backbone's narrow version has another embedding, which a linear map, dropped afterwards, takes to the
         teacher's size; it cannot start from the teacher.

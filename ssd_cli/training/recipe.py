@@ -44,7 +44,10 @@ class Recipe:
     batch_size, batch_divisor : int, optional
         A batch has min(n_cases // batch_divisor, batch_size) cases (divisor 0: batch_size), at least 2; None: the backbone's rule.
     bn_momentum : float
-        Weight of the new batch in batch-norm's running statistics; Keras's 0.99 is 0.01 here.
+        Weight of the new batch in batch-norm's running statistics; Keras's 0.99 is 0.01 here. That is too slow for a short training
+        from random weights: 37 % of the initial statistics are left after 100 steps, and the network may predict no better than
+        chance. On small datasets ``paper`` with few epochs, and its students with ``student_init=random``, need
+        ``paper[bn_momentum=0.1]``.
     initialisation : {"glorot", "torch"}
         Glorot uniform with zero biases (Keras's default), or torch's default.
     precision : {"fp32", "tf32", "bf16", "fp64"}

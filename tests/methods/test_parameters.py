@@ -48,8 +48,17 @@ def test_ssd_has_the_published_defaults():
         "quantile",
         "mse",
     )
-    assert (ssd.dropout, ssd.dropout_sites) == (0.2, "embed")
+    assert (ssd.dropout, ssd.dropout_sites, ssd.top_k, ssd.kl_weight) == (0.2, "embed", 10, 0.5)
     assert (build("ssd-mid").rates.embed, build("ssd-mid").rates.mid) == (0.2, 0.1)
+
+
+def test_the_others_have_the_defaults_of_their_sources():
+    kd, ema, swa, feature = (build(name) for name in ("kd", "ema", "swa", "feat-kd"))
+    assert (kd.temperature, kd.ce_weight, kd.kd_weight) == (4, 0.1, 0.9)
+    assert (ema.decay, ema.batch_norm) == (0.999, "refresh")
+    assert (swa.start, swa.learning_rate) == (0.75, 5e-4)
+    assert (build("ens-avg").members, build("ens-vote").members) == (5, 5)
+    assert (feature.distillation_weight, feature.rates) == (0.5, build("ssd").rates)
 
 
 def test_an_infinite_temperature_has_an_identity_of_its_own():

@@ -22,7 +22,8 @@ def guided(settings, *, recipe=EXACT, n_cases=21, student_index=1):
     objective = StudentGuided(teacher, settings, bench, student.embedding_size)
     x, y = bench.tensors(bench.training_set)
     objective.prepare(x)
-    return teacher, student.eval(), objective, Batch(x[:n_cases], y[:n_cases], torch.arange(n_cases))
+    index = torch.arange(len(x)).flip(0)[:n_cases]  # what is known of a case is looked up by its position in the training set
+    return teacher, student.eval(), objective, Batch(x[index], y[index], index)
 
 
 def replay(settings, teacher):
@@ -244,7 +245,7 @@ def test_curves_show_entropy_spread_and_norms():
     assert all(len(values) == 2 for values in curve.values())
     assert all(0 < value <= 1 for value in curve["entropy"])
 
-    teacher, student, objective, batch = guided(SSD())
+    teacher, student, objective, batch = guided(SSD(), n_cases=9)
     objective.losses(student, batch)
     norms = [network(batch.x).embedding.norm(dim=-1).mean() for network in (student, teacher)]
     torch.testing.assert_close(objective.observed["norm_ratio"], norms[0] / norms[1])

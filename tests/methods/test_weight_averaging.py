@@ -10,6 +10,8 @@ from ssd_cli.methods.soup_greedy import SoupGreedy, Validation
 from ssd_cli.methods.soup_uniform import SoupUniform
 from ssd_cli.methods.swa import SWA
 from ssd_cli.protocol.containers import TrainingSet
+from ssd_cli.statistics import scores
+from ssd_cli.training.objective import CrossEntropy
 from ssd_cli.training.predict import predict_proba
 from ssd_cli.training.recipe import Recipe
 from tests.small import EXACT, fingerprint, waves, waves_training_set, weights, workbench
@@ -124,6 +126,19 @@ def test_branches_are_trained_as_declared():
     assert [entry.curve["learning_rate"][0] for entry in entries] == [1e-3, 3e-4, 1e-3, 1e-3, 3e-4]
     assert [network.embed_site.rate for network in grown] == [0, 0, 0.2, 0, 0]
     assert len({fingerprint(network) for network in grown}) == 5
+    for index in (3, 4):
+        again = bench.copy(bench.member(0, stop=0.6, keep="last"))
+        rate = entries[index].curve["learning_rate"][0]
+        bench.train(again, CrossEntropy(0.1), epochs=4, learning_rate=rate, purpose="branch", index=index)
+        assert fingerprint(again) == fingerprint(grown[index])
+
+
+def test_branches_are_judged_by_accuracy_and_likelihood():
+    bench = workbench()
+    network, part = bench.member(0, holdout=True), bench.validation_split()[1]
+    probabilities = predict_proba(network, part.X)
+    expected = scores.accuracy(part.y, probabilities), scores.nll(part.y, probabilities)
+    assert soup_greedy.validate(network, part) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.fixture

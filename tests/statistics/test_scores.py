@@ -44,6 +44,12 @@ def test_ece_counted_bin_by_bin():
     assert scores.ece(y, p) == pytest.approx(total, abs=1e-12)
 
 
+def test_a_confidence_on_the_edge_of_two_bins_belongs_to_the_lower_one():
+    edge = np.linspace(0, 1, 16)[9]
+    p = np.array([[edge, 1 - edge], [edge + 0.001, 1 - edge - 0.001]])
+    assert scores.ece(np.array([0, 1]), p) == pytest.approx(((1 - edge) + (edge + 0.001)) / 2)  # in one bin they would cancel
+
+
 def test_a_certain_mistake_costs_what_the_clip_says():
     assert scores.nll(np.array([1]), np.array([[1.0, 0.0]])) == pytest.approx(-np.log(1e-7))
     assert scores.brier(np.array([1]), np.array([[1.0, 0.0]])) == pytest.approx(2.0)

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 from statsmodels.regression.mixed_linear_model import MixedLM
 
 from ssd_cli.statistics.variance import detectable, noise, split
@@ -59,6 +60,13 @@ def test_a_real_gap_is_not_seed_noise_and_shared_networks_cancel():
     found = noise(results, np.ones((10, 2)), 0.05, 1)
     assert found.seed_noise[0, 1] == pytest.approx(0, abs=1e-9)
     assert not found.within[0, 1]
+
+
+def test_the_detectable_difference_has_the_documented_formula():
+    values = np.random.default_rng(0).normal(0.8, 0.05, (30, 3))
+    spread = np.median([np.std(values[:, i] - values[:, j], ddof=1) for i, j in ((0, 1), (0, 2), (1, 2))])
+    quantiles = scipy.stats.t.ppf([1 - 0.01 / 2, 0.8], 29).sum()
+    assert detectable(values, 0.01) == pytest.approx(quantiles * spread / np.sqrt(30) * np.sqrt(np.pi / 3), rel=1e-9)
 
 
 def test_the_detectable_difference_is_detected_about_as_often_as_it_says():
