@@ -108,8 +108,8 @@ class SSD(StudentMethod):
     renormalise : bool
         Rescale the target to the length of the teacher's embedding, against inflation of norms. Ours.
     student_init : {"teacher", "random"}
-        Start from the teacher's weights (paper) or from fresh ones (released; here by the recipe's initialisation). Fresh weights
-        under the recipe ``paper`` and on a small dataset: see its `bn_momentum`.
+        Start from the teacher's weights (paper) or from fresh ones (released; here by the recipe's initialisation, with the
+        batch-norm momentum of the student's own epochs).
     student : {"same", "narrow"}
         A student of the backbone's narrow version has another embedding, which a linear map, dropped afterwards, takes to the
         teacher's size; it cannot start from the teacher.
@@ -229,7 +229,8 @@ class SSD(StudentMethod):
     def _student(self, teacher: Network, workbench: Workbench) -> Network:
         if self.student_init == "teacher":
             return workbench.copy(teacher)
-        return workbench.fresh(1, self.rates, workbench.backbone.narrow() if self.student == "narrow" else None)
+        backbone = workbench.backbone.narrow() if self.student == "narrow" else None
+        return workbench.fresh(1, self.rates, backbone, epochs=self.budget(workbench.recipe))
 
     @property
     def second_halves(self) -> int:

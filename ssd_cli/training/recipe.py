@@ -19,6 +19,14 @@ _PUBLISHED_DEFAULT = (1500, 64, 0)
 SMALLEST_BATCH = 2
 """Floor of the batch rule; the published rule's floor is 1, where batch statistics of a pooled embedding mean little."""
 
+SLOW_MOMENTUM_FROM = 500
+"""Epochs from which Keras's batch-norm momentum has forgotten the initial statistics even where an epoch is one step: 0.99^500 is
+0.7 %. After 100 steps 37 % of them are left, and a network may predict no better than chance."""
+
+
+def _usual_momentum(epochs: int) -> float:
+    return 0.01 if epochs >= SLOW_MOMENTUM_FROM else 0.1
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -43,11 +51,9 @@ class Recipe:
         Weights at the end of the epoch with the lowest training loss (running mean in train mode, strict improvement), or the last.
     batch_size, batch_divisor : int, optional
         A batch has min(n_cases // batch_divisor, batch_size) cases (divisor 0: batch_size), at least 2; None: the backbone's rule.
-    bn_momentum : float
-        Weight of the new batch in batch-norm's running statistics; Keras's 0.99 is 0.01 here. That is too slow for a short training
-        from random weights: 37 % of the initial statistics are left after 100 steps, and the network may predict no better than
-        chance. On small datasets ``paper`` with few epochs, and its students with ``student_init=random``, need
-        ``paper[bn_momentum=0.1]``.
+    bn_momentum : float, optional
+        Weight of the new batch in batch-norm's running statistics. None: 0.01, which is Keras's 0.99, but 0.1 with fewer than
+        `SLOW_MOMENTUM_FROM` epochs.
     initialisation : {"glorot", "torch"}
         Glorot uniform with zero biases (Keras's default), or torch's default.
     precision : {"fp32", "tf32", "bf16", "fp64"}
@@ -63,7 +69,7 @@ class Recipe:
     keep: Literal["best", "last"] = "best"
     batch_size: int | None = None
     batch_divisor: int | None = None
-    bn_momentum: float = 0.01
+    bn_momentum: float | None = None
     initialisation: Literal["glorot", "torch"] = "glorot"
     precision: Literal["fp32", "tf32", "bf16", "fp64"] = "fp32"
 
@@ -73,7 +79,7 @@ class Recipe:
             require(value is None or value >= 1, f"{name} must be at least 1, not {value}")
         divisor, momentum = self.batch_divisor, self.bn_momentum
         require(divisor is None or divisor >= 0, f"batch_divisor must be at least 0, not {divisor}")
-        require(0 < momentum <= 1, f"bn_momentum must lie above 0 and at most at 1, not {momentum}")
+        require(momentum is None or 0 < momentum <= 1, f"bn_momentum must lie above 0 and at most at 1, not {momentum}")
         require(self.learning_rate > 0, f"learning_rate must be above 0, not {self.learning_rate}")
 
     def for_backbone(self, backbone: str) -> Recipe:
@@ -86,7 +92,20 @@ class Recipe:
             student_epochs=self.student_epochs or max(1, epochs // 4),
             batch_size=self.batch_size or batch_size,
             batch_divisor=divisor if self.batch_divisor is None else self.batch_divisor,
+            bn_momentum=self.bn_momentum or _usual_momentum(epochs),
         )
+
+    def momentum(self, epochs: int | None = None) -> float:
+        """Batch-norm momentum of a network that starts from random weights; not below the usual one where its epochs are its own.
+
+        Parameters
+        ----------
+        epochs : int, optional
+            Its own, as of a student of ssd that does not start from its teacher; None: the recipe's.
+        """
+        assert self.epochs is not None
+        own = self.bn_momentum or _usual_momentum(self.epochs)
+        return own if epochs is None else max(own, _usual_momentum(epochs))
 
     def epochs_of(self, share: float) -> int:
         """A share of the epochs, rounded up; of a recipe that `for_backbone` has filled in."""
@@ -126,8 +145,7 @@ class Fast(Recipe):
     epochs: int | None = 100
     schedule: Literal["plateau", "cosine", "constant"] = "cosine"
     keep: Literal["best", "last"] = "last"
-    # Keras's momentum is too slow for few steps: 0.99**200 = 13 % of the initial value would still be there after 200 steps.
-    bn_momentum: float = 0.1
+    bn_momentum: float | None = 0.1
 
 
 @recipes.register("smoke")

@@ -131,8 +131,13 @@ class Workbench:
 
     # ---- networks -------------------------------------------------------------------------------------------------------------
 
-    def fresh(self, index: int = 0, dropout: Dropout = NO_DROPOUT, backbone: Backbone | None = None) -> Network:
-        """An untrained network; the same `index` gives the same weights whatever the dropout."""
+    def fresh(
+        self, index: int = 0, dropout: Dropout = NO_DROPOUT, backbone: Backbone | None = None, epochs: int | None = None
+    ) -> Network:
+        """An untrained network; the same `index` gives the same weights whatever the dropout.
+
+        What is to be trained for other epochs than the recipe's says so: batch-norm momentum follows them (`Recipe.momentum`).
+        """
         seed = self.sub_seed("init", index)
         with torch.random.fork_rng(devices=[]):  # a plug-in may have weights that `initialise` does not draw: recurrent layers
             torch.default_generator.manual_seed(seed)
@@ -140,7 +145,7 @@ class Workbench:
         initialise(network, generator(seed, "cpu"), self.recipe.initialisation)
         for layer in network.modules():
             if isinstance(layer, torch.nn.modules.batchnorm._BatchNorm):
-                layer.momentum = self.recipe.bn_momentum
+                layer.momentum = self.recipe.momentum(epochs)
         if self.training_set.padded:
             network = MaskedNetwork(network)
         return network.to(self.device, self.dtype)

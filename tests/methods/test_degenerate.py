@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from torch import nn
 
 from ssd_cli.configuration import configure, parse_label
 from ssd_cli.methods import methods
 from ssd_cli.training.networks import MemoryNetworks
+from ssd_cli.training.registry import recipes
 from tests.small import EXACT, SmallBackbone, fingerprint, waves, weights, workbench
 
 STORE = MemoryNetworks()
@@ -77,3 +79,12 @@ def test_an_ensemble_of_one_predicts_as_its_member_and_votes_for_its_class():
     single, mean, vote = (fit(label).predict_proba(X) for label in ("single", "ens-avg[members=1]", "ens-vote[members=1]"))
     assert (mean == single).all()
     assert (vote.argmax(1) == single.argmax(1)).all()
+
+
+@pytest.mark.parametrize("label", ["ssd[student_init=random]", "ssd-small"])
+def test_a_fresh_student_of_a_long_recipe_is_deployed_with_statistics_of_its_own(label):
+    """100 steps with the momentum of 1500 epochs would leave a third of the initial statistics in the network."""
+    recipe = configure(recipes.get("paper"), "paper", {"epochs": "500"})
+    bench = workbench(recipe=recipe, backbone=SmallBackbone(4))
+    student = build(label).fit(bench.training_set, bench).networks[0]
+    assert {layer.momentum for layer in student.modules() if isinstance(layer, nn.BatchNorm1d)} == {0.1}

@@ -43,12 +43,26 @@ def test_fast_and_smoke_differ_in_length_only():
     )
 
 
+@pytest.mark.parametrize(("epochs", "momentum"), [("499", 0.1), ("500", 0.01)])
+def test_a_short_paper_forgets_the_initial_statistics_faster(epochs, momentum):
+    recipe = configure(recipes.get("paper"), "paper", {"epochs": epochs}).for_backbone("lite")
+    assert recipe.bn_momentum == recipe.momentum() == momentum
+
+
+def test_a_short_student_of_a_long_recipe_has_the_momentum_of_its_own_epochs():
+    assert [paper("lite").momentum(epochs) for epochs in (None, 100, 1500)] == [0.01, 0.1, 0.01]
+    quicker = configure(recipes.get("paper"), "paper", {"bn_momentum": "0.3"}).for_backbone("lite")
+    assert [quicker.momentum(epochs) for epochs in (None, 100, 1500)] == [0.3, 0.3, 0.3]
+
+
 def test_what_the_user_sets_is_never_filled_in():
     recipe = configure(
-        recipes.get("paper"), "paper", {"epochs": "7", "student_epochs": "3", "batch_size": "5", "batch_divisor": "0"}
+        recipes.get("paper"),
+        "paper",
+        {"epochs": "7", "student_epochs": "3", "batch_size": "5", "batch_divisor": "0", "bn_momentum": "0.01"},
     )
     recipe = recipe.for_backbone("fcn")
-    assert (recipe.epochs, recipe.student_epochs, recipe.batch(100)) == (7, 3, 5)
+    assert (recipe.epochs, recipe.student_epochs, recipe.batch(100), recipe.momentum()) == (7, 3, 5, 0.01)
 
 
 def test_a_batch_is_never_larger_than_the_training_set():
