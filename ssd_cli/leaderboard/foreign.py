@@ -6,6 +6,7 @@ import csv
 import math
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.leaderboard.external import External, Protocol, default_split, unknown_protocol
@@ -43,45 +44,61 @@ def foreign(path: Path, resamples: set[int]) -> list[External]:
 def _table(path: Path) -> list[External]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
+            reader = csv.reader(file)
+            lines = [_Line(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(cell.strip() for cell in row)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise SsdBenchError(f"{path} is no table: {error}.", "Expected UTF-8 text, with commas between values.") from error
-    if len(rows) < 2 or len(rows[0]) < 2:
+    if len(lines) < 2 or len(lines[0].cells) < 2:
         raise SsdBenchError(f"{path} holds no table.", f"{_EXPECTED} Commas stand between values.")
-    if [cell.strip().lower() for cell in rows[0]] == _LONG:
-        rows = _widened(rows, path)
-    names = [cell.strip() for cell in rows[0][1:]]
+    is_long = [cell.lower() for cell in lines[0].cells] == _LONG
+    return [_contestant(name, cells, path) for name, cells in (_long if is_long else _wide)(lines, path).items()]
+
+
+class _Line(NamedTuple):
+    """A line of a table that is not blank, and its number in the file."""
+
+    number: int
+    cells: list[str]
+
+
+_Column = dict[str, tuple[str, int]]
+"""What stands at each dataset, and in which line."""
+
+
+def _wide(lines: list[_Line], path: Path) -> dict[str, _Column]:
+    """By method, from a column a method."""
+    head, *rows = lines
+    names = head.cells[1:]
     _once(names, path, "method")
-    _once([row[0].strip() for row in rows[1:]], path, "dataset")
-    scores: list[dict[str, float]] = [{} for _ in names]
-    gaps: list[dict[str, str]] = [{} for _ in names]
-    for number, row in enumerate(rows[1:], start=2):
-        if len(row) != len(rows[0]):
-            raise SsdBenchError(f"{path}, line {number}: {len(row)} values.", f"Expected {len(rows[0])}, as in the first line.")
-        for column, cell in enumerate(row[1:]):
-            value = _accuracy(cell.strip(), path, number)
-            if value is None:
-                gaps[column][row[0].strip()] = f"'{cell.strip()}' in {path.name}"
-            else:
-                scores[column][row[0].strip()] = value
-    return [
-        External(f"{name} ({path.stem})", name, "foreign", unknown_protocol, scores[i], str(path.name), gaps[i])
-        for i, name in enumerate(names)
-    ]
+    _once([row.cells[0] for row in rows], path, "dataset")
+    for row in rows:
+        if len(row.cells) != len(head.cells):
+            expected = f"Expected {len(head.cells)}, as in the first line."
+            raise SsdBenchError(f"{path}, line {row.number}: {len(row.cells)} values.", expected)
+    return {name: {row.cells[0]: (row.cells[i], row.number) for row in rows} for i, name in enumerate(names, start=1)}
 
 
-def _widened(rows: list[list[str]], path: Path) -> list[list[str]]:
-    """A column a method, from a line a result."""
-    found: dict[str, dict[str, str]] = {}
-    for number, row in enumerate(rows[1:], start=2):
+def _long(lines: list[_Line], path: Path) -> dict[str, _Column]:
+    """By method, from a line a result."""
+    found: dict[str, _Column] = {}
+    for number, row in lines[1:]:
         if len(row) != len(_LONG):
             raise SsdBenchError(f"{path}, line {number}: {len(row)} values.", f"Expected {','.join(_LONG)}.")
-        dataset, method, accuracy = (cell.strip() for cell in row)
+        dataset, method, accuracy = row
         if dataset in found.setdefault(method, {}):
             raise SsdBenchError(f"{path}, line {number}: a second result of {method} on {dataset}.", "Expected one.")
-        found[method][dataset] = accuracy
+        found[method][dataset] = accuracy, number
+    _once(list(found), path, "method")
     datasets = dict.fromkeys(dataset for results in found.values() for dataset in results)
-    return [["dataset", *found], *([dataset, *(results.get(dataset, "") for results in found.values())] for dataset in datasets)]
+    _once(list(datasets), path, "dataset")
+    return {method: {dataset: results.get(dataset, ("", 0)) for dataset in datasets} for method, results in found.items()}
+
+
+def _contestant(name: str, column: _Column, path: Path) -> External:
+    values = {dataset: _accuracy(text, path, line) for dataset, (text, line) in column.items()}
+    scores = {dataset: value for dataset, value in values.items() if value is not None}
+    gaps = {dataset: f"'{column[dataset][0]}' in {path.name}" for dataset, value in values.items() if value is None}
+    return External(f"{name} ({path.stem})", name, "foreign", unknown_protocol, scores, str(path.name), gaps)
 
 
 def _accuracy(text: str, path: Path, line: int) -> float | None:

@@ -258,6 +258,8 @@ def test_a_number_that_is_missing_in_a_foreign_table_is_missing_with_its_reason(
         ("dataset,A\nGunPoint,0.9\nGunPoint,0.8\n", "the dataset 'GunPoint' stands twice"),
         ("dataset,A,A\nGunPoint,0.9,0.8\n", "the method 'A' stands twice"),
         ("dataset,A\nGunPoint,0.9,0.8\n", "line 2: 3 values"),
+        ("dataset,A\n\nGunPoint,0.9,0.8\n", "line 3: 3 values"),
+        ("dataset,method,accuracy\n\nGunPoint,A,0.9\nGunPoint,B,high\nArrowHead,A,0.7\n", "line 4: 'high' is no number"),
         ("dataset\nGunPoint\n", "holds no table"),
         ("", "holds no table"),
     ],
