@@ -211,7 +211,7 @@ def test_everything_is_written_from_what_is_there(analysed):
         assert (out / name).stat().st_size > 0, name
 
     verdicts = {(row["suite"], row["method"], row["other"]): row for row in rows(out / "verdicts.csv")}
-    assert len(verdicts) == 7 * 2 * 5
+    assert len(verdicts) == 8 * 2 * 5
     mine = verdicts["a", "ssd", "finetune"]
     assert (mine["datasets"], float(mine["difference"])) == ("3", 0)  # sharpening changes no class
     assert "too few" in mine["verdict"]
