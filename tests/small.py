@@ -11,6 +11,9 @@ import numpy as np
 from torch import Tensor, nn
 
 from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
+from ssd_cli.configuration import configure, parse_label
+from ssd_cli.methods import methods
+from ssd_cli.methods.base import Method
 from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.training.recipe import Recipe
 from ssd_cli.training.workbench import Workbench
@@ -68,6 +71,12 @@ def workbench(training_set: TrainingSet | None = None, recipe: Recipe = SHORT, s
     backbone = options.pop("backbone", SmallBackbone())
     identity = {"name": type(backbone).__name__, **dataclasses.asdict(backbone)}
     return Workbench(training_set, backbone, identity, recipe.for_backbone("small"), seed, **options)
+
+
+def build(label: str) -> Method:
+    """The method of a label, as ``ssd[quantile=0.5]``."""
+    name, parameters = parse_label(label)
+    return configure(methods.get(name), name, parameters)
 
 
 def fingerprint(*networks: nn.Module) -> str:

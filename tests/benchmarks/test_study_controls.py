@@ -5,15 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ssd_cli.configuration import configure, parse_label
 from ssd_cli.errors import MisuseError
-from ssd_cli.methods import methods
 from ssd_cli.running.suite import parse_suite
 from ssd_cli.running.worker import add_plugins
 from ssd_cli.training.networks import MemoryNetworks
 from tests.contract import checks
 from tests.plugins import forgotten
-from tests.small import EXACT, SmallBackbone, weights, workbench
+from tests.small import EXACT, SmallBackbone, build, weights, workbench
 
 STUDY = Path(__file__).parents[2] / "benchmarks" / "study"
 FILES = tuple(sorted((STUDY / "controls").glob("*.py")))
@@ -26,11 +24,6 @@ def _plugins():
     with forgotten():
         assert sorted(add_plugins(FILES)) == NAMES
         yield
-
-
-def build(label):
-    name, parameters = parse_label(label)
-    return configure(methods.get(name), name, parameters)
 
 
 def fit(label):

@@ -4,18 +4,12 @@ import numpy as np
 import pytest
 from torch import nn
 
-from ssd_cli.configuration import configure, parse_label
-from ssd_cli.methods import methods
+from ssd_cli.configuration import configure
 from ssd_cli.training.networks import MemoryNetworks
 from ssd_cli.training.registry import recipes
-from tests.small import EXACT, SmallBackbone, fingerprint, waves, weights, workbench
+from tests.small import EXACT, SmallBackbone, build, fingerprint, waves, weights, workbench
 
 STORE = MemoryNetworks()
-
-
-def build(label):
-    name, parameters = parse_label(label)
-    return configure(methods.get(name), name, parameters)
 
 
 def fit(label, recipe=EXACT):
