@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -76,6 +76,47 @@ class ExponentialMean:
 
     def after_epoch(self, network: nn.Module) -> None:
         """Nothing: every step was averaged."""
+
+
+class Collector:
+    """Not an average but the weights themselves, at the ends of some epochs: the members of an ensemble from one training.
+
+    Parameters
+    ----------
+    epochs : collection of int
+        From 1.
+
+    Attributes
+    ----------
+    state : dict of str to Tensor
+        All collected weights, as ``epoch/name``.
+    n_averaged : int
+        Epochs watched.
+    """
+
+    resumable = True
+
+    def __init__(self, epochs: Collection[int]) -> None:
+        self.epochs = epochs
+        self.state: dict[str, Tensor] = {}
+        self.n_averaged = 0
+
+    def after_step(self, network: nn.Module) -> None:
+        """Nothing: only ends of epochs are collected."""
+
+    def after_epoch(self, network: nn.Module) -> None:
+        """Take the current weights, batch-norm statistics included, if this is one of the epochs."""
+        self.n_averaged += 1
+        if self.n_averaged in self.epochs:
+            self.state |= {f"{self.n_averaged}/{name}": value.clone() for name, value in network.state_dict().items()}
+
+    def collected(self) -> list[dict[str, Tensor]]:
+        """The sets of weights, in the order of their epochs."""
+        found: dict[int, dict[str, Tensor]] = {}
+        for path, value in self.state.items():
+            epoch, _, name = path.partition("/")
+            found.setdefault(int(epoch), {})[name] = value
+        return [found[epoch] for epoch in sorted(found)]
 
 
 def mean_of(states: Sequence[State]) -> dict[str, Tensor]:

@@ -22,6 +22,8 @@ from ssd_cli.training.step import Step, Steps
 Curve = dict[str, list[float]]
 Keep = Literal["best", "last"]
 Shape = Literal["plateau", "cosine", "constant"]
+Course = Callable[[float], float]
+"""A learning rate after so many epochs, fractions included, as a share of the first one."""
 
 
 class Averager(Protocol):
@@ -63,6 +65,8 @@ class Schedule:
     shape : {"plateau", "cosine", "constant"}
     keep : {"best", "last"}
     batch_size : int
+    course : callable, optional
+        Replaces `shape`: followed step by step, where a shape moves once an epoch.
     """
 
     epochs: int
@@ -71,6 +75,7 @@ class Schedule:
     shape: Shape
     keep: Keep
     batch_size: int
+    course: Course | None = None
 
 
 def train(
@@ -112,7 +117,8 @@ def train(
     Returns
     -------
     dict of str to list of float
-        Per epoch: "loss" (mean over cases in train mode), "learning_rate", each named loss, and what the objective observed.
+        Per epoch: "loss" (mean over cases in train mode), "learning_rate" (of its first step), each named loss, and what the
+        objective observed.
 
     Raises
     ------
@@ -123,7 +129,7 @@ def train(
     parameters = [*modules.parameters(), *(objective.trainable.parameters() if objective.trainable else ())]
     parameters = [parameter for parameter in parameters if parameter.requires_grad]
     optimiser = torch.optim.Adam(parameters, lr=schedule.learning_rate, eps=1e-7, fused=True)
-    rates = rates_of(optimiser, schedule)
+    rates = rates_of(optimiser, schedule, steps_per_epoch=math.ceil(len(y) / schedule.batch_size))
     plain = Step(network, x, y, objective, optimiser)
     standing = Standing(modules, objective.trainable, optimiser, rates, [order, *plain.generators], averager)
     if keeper is not None:
@@ -135,11 +141,14 @@ def train(
         modules.train()  # every epoch anew: whatever looked at the network in between may have left it in eval mode
         objective.begin_epoch(epoch, modules)
         step.begin_epoch()
+        curve["learning_rate"].append(optimiser.param_groups[0]["lr"])
         for index in _batches(len(y), schedule.batch_size, order, x.device):
             step(index)
             if averager is not None:
                 averager.after_step(modules)
-        curve["learning_rate"].append(optimiser.param_groups[0]["lr"])
+            if schedule.course is not None:
+                rates.step()
+                step.follow_rate()
         totals = torch.stack(list(step.sums.values())).tolist()  # the only point of an epoch that waits for the device
         for name, total in zip(step.sums, totals, strict=True):
             curve.setdefault(name, []).append(total / len(y))
@@ -148,7 +157,7 @@ def train(
             averager.after_epoch(modules)
         if schedule.keep == "best" and mean_loss < standing.best:
             standing.best, standing.kept = mean_loss, copy.deepcopy(modules.state_dict())
-        rates.step(mean_loss) if isinstance(rates, ReduceLROnPlateau) else rates.step()
+        end_epoch(rates, schedule, mean_loss)
         standing.epoch = epoch
         if keeper is not None:
             keeper.after_epoch(standing, schedule.stop)
@@ -158,6 +167,14 @@ def train(
         modules.load_state_dict(standing.kept)
     modules.eval()
     return curve
+
+
+def end_epoch(rates: LRScheduler | ReduceLROnPlateau, schedule: Schedule, mean_loss: float) -> None:
+    """Move the learning rate on by an epoch; a course has moved step by step."""
+    if isinstance(rates, ReduceLROnPlateau):
+        rates.step(mean_loss)
+    elif schedule.course is None:
+        rates.step()
 
 
 def finite(loss: float, epoch: int, schedule: Schedule) -> float:
@@ -200,8 +217,11 @@ def _batches(n_cases: int, size: int, order: torch.Generator, device: torch.devi
     yield from torch.randperm(n_cases, generator=order).to(device).split(size)
 
 
-def rates_of(optimiser: torch.optim.Optimizer, schedule: Schedule) -> LRScheduler | ReduceLROnPlateau:
-    """The learning rate's course over the epochs."""
+def rates_of(optimiser: torch.optim.Optimizer, schedule: Schedule, steps_per_epoch: int = 1) -> LRScheduler | ReduceLROnPlateau:
+    """The learning rate over the epochs; over the steps where the schedule has a course."""
+    course = schedule.course
+    if course is not None:
+        return LambdaLR(optimiser, lambda step: course(step / steps_per_epoch))
     if schedule.shape == "plateau":
         # Keras lowers the rate on the 50th epoch without improvement, torch when more than `patience` have passed: hence 49.
         return ReduceLROnPlateau(optimiser, factor=0.5, patience=49, threshold=1e-4, threshold_mode="abs", min_lr=1e-4)

@@ -20,6 +20,9 @@ class Steps(Protocol):
     def begin_epoch(self) -> None:
         """Set the sums back, and follow the learning rate of the schedule."""
 
+    def follow_rate(self) -> None:
+        """Follow the learning rate of the schedule within an epoch."""
+
     def __call__(self, index: Tensor) -> None:
         """Train on the cases at these positions of the training set, (batch,) on the device."""
 
@@ -52,6 +55,9 @@ class Step:
         """Set the sums back in place: a captured step goes on adding to the same memory."""
         for total in self.sums.values():
             total.zero_()
+
+    def follow_rate(self) -> None:
+        """Nothing: the optimiser is the one that the schedule acts on."""
 
     def __call__(self, index: Tensor) -> None:
         """One step; batch means are added up weighted by batch size."""

@@ -16,7 +16,7 @@ from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
 from ssd_cli.backbones.masked import MaskedNetwork
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.protocol.containers import TrainingSet
-from ssd_cli.training.averaging import refresh_batch_norm
+from ssd_cli.training.averaging import State, refresh_batch_norm
 from ssd_cli.training.checkpoint import Checkpoints, Keeper, resumable
 from ssd_cli.training.engine import bind
 from ssd_cli.training.engine.graphs import steps_of
@@ -25,7 +25,7 @@ from ssd_cli.training.engine.precision import autocasting, set_arithmetic
 from ssd_cli.training.holdout import holdout_split
 from ssd_cli.training.initialise import initialise
 from ssd_cli.training.ledger import Entry, Ledger, Progress
-from ssd_cli.training.loop import Averager, Curve, Keep, Schedule, Shape, explaining_single_values, train
+from ssd_cli.training.loop import Averager, Course, Curve, Keep, Schedule, Shape, explaining_single_values, train
 from ssd_cli.training.members import Rule, obtain_members
 from ssd_cli.training.networks import MemoryNetworks, Networks
 from ssd_cli.training.objective import Objective
@@ -157,6 +157,13 @@ class Workbench:
             twin.embed_site.rate, twin.mid_site.rate = dropout.embed, dropout.mid
         return twin
 
+    def copies(self, network: Network, states: Sequence[State]) -> list[Network]:
+        """A copy of a network for each of these sets of weights."""
+        twins = [self.copy(network) for _ in states]
+        for twin, state in zip(twins, states, strict=True):
+            twin.load_state_dict(state)
+        return twins
+
     def bind(self, network: Network) -> Network:
         """The execution of a network that trains and teaches with it: the network itself, or a faster one on its parameters."""
         return cast(Network, bind(network, self.execution))
@@ -193,6 +200,7 @@ class Workbench:
         epochs: int | None = None,
         learning_rate: float | None = None,
         shape: Shape | None = None,
+        course: Course | None = None,
         keep: Keep | None = None,
         holdout: bool = False,
         purpose: str = "student",
@@ -210,6 +218,8 @@ class Workbench:
             Length of the schedule; the recipe's epochs by default.
         learning_rate, shape, keep : optional
             Replace the recipe's.
+        course : callable, optional
+            The learning rate after so many epochs, fractions included, as a share of the first one; replaces the shape.
         holdout : bool
             Train on the training part of `validation_split` only.
         purpose, index : str, int
@@ -221,7 +231,7 @@ class Workbench:
         """
         part = self.training_part() if holdout else self.training_set
         schedule = self.schedule(part, epochs or self.epochs)
-        changes = {"learning_rate": learning_rate, "shape": shape, "keep": keep}
+        changes = {"learning_rate": learning_rate, "shape": shape, "course": course, "keep": keep}
         schedule = replace(schedule, **{key: value for key, value in changes.items() if value is not None})  # type: ignore[arg-type]
         self._n_own += 1
         key = f"{self.name}-{self._n_own}"

@@ -38,6 +38,12 @@ def fit(label, recipe=EXACT):
         ("ssd[dropout_sites=embed+mid]", "ssd-mid"),
         ("ssd-legacy[legacy_eval=false,stochastic=true]", "ssd[student_init=random]"),
         ("kd[ce_weight=1,kd_weight=0]", "ens-avg[members=2]"),  # the student is the second member
+        ("ens-kd[members=1]", "kd"),
+        ("ens-kd[ce_weight=1,kd_weight=0]", "ens-avg[members=6]"),
+        ("ban-k[generations=0]", "single"),
+        ("ban-k[generations=1]", "kd[temperature=1,ce_weight=1,kd_weight=1]"),
+        ("ban-ens-k", "ban-k"),  # the last generation
+        ("snapshot[averaged=1]", "snapshot"),
     ],
 )
 def test_the_same_weights(one, other):
@@ -62,7 +68,8 @@ def test_a_method_that_should_differ_does():
         "ssd[loss=cosine] ssd[loss=cosine-all] ssd[space=logit] ssd[space=both] ssd[space=both,kl_last_pass=true] "
         "ssd[space=both,kl_weight=0.1] ssd[space=both,kl_temperature=4] ssd[renormalise=true] ssd[student_init=random] "
         "ssd[teacher_stop=early25] ssd[teacher_stop=early75] ssd[dropout=0.3] ssd[dropout_sites=mid] ssd[representations=5] "
-        "ssd[student_epochs=1] ssd[distillation_weight=1] ssd[quantile=0.5]"
+        "ssd[student_epochs=1] ssd[distillation_weight=1] ssd[quantile=0.5] ens-kd ens-kd[target=probabilities] ens-kd[members=2] "
+        "ban-k ban-k[generations=2] ban-ens-k[generations=1] snapshot snapshot[cycles=2] fge fge[start=0.5] fge[high_rate=0.01]"
     )
     prints = {label: fingerprint(fit(label).networks[0]) for label in labels.split()}
     assert len(set(prints.values())) == len(prints)

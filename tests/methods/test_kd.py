@@ -1,14 +1,18 @@
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
+from ssd_cli.methods.ban import BAN, LOSS, bear
+from ssd_cli.methods.ens_avg import EnsAvg
+from ssd_cli.methods.ens_kd import EnsembleLabels, EnsKD
 from ssd_cli.methods.feat_kd import FeatKD
 from ssd_cli.methods.finetune import Finetune
 from ssd_cli.methods.kd import KD, SoftLabels
 from ssd_cli.training.losses import softened_kl
 from ssd_cli.training.objective import Batch
 from ssd_cli.training.predict import freeze
-from tests.small import EXACT, fingerprint, workbench
+from tests.small import EXACT, fingerprint, weights, workbench
 
 
 def logits(seed):
@@ -54,6 +58,64 @@ def test_the_loss_weighs_labels_and_teacher():
     torch.testing.assert_close(losses["ce"], 0.2 * functional.cross_entropy(z_student, y[index]))
     expected = 9 * functional.kl_div((z_student / 3).log_softmax(-1), (z_teacher / 3).softmax(-1), reduction="batchmean")
     torch.testing.assert_close(losses["kd"], 0.7 * expected)
+
+
+def test_several_teachers_are_averaged_as_logits_or_as_softened_probabilities():
+    bench = workbench(recipe=EXACT)
+    teachers = [freeze(bench.member(index)) for index in range(3)]
+    x, _ = bench.tensors(bench.training_set)
+    z = torch.stack([teacher(x).logits for teacher in teachers]).detach()
+    for target, expected in {"logits": (z.mean(0) / 4).softmax(-1), "probabilities": (z / 4).softmax(-1).mean(0)}.items():
+        objective = EnsembleLabels(teachers, EnsKD(members=3, target=target))
+        objective.prepare(x)
+        torch.testing.assert_close(objective.targets, expected)
+
+
+def test_several_copies_of_one_teacher_teach_as_one():
+    bench = workbench(recipe=EXACT)
+    teacher = freeze(bench.member(0))
+    found = []
+    for objective in (SoftLabels(teacher, KD()), EnsembleLabels([teacher] * 5, EnsKD())):
+        student = bench.fresh(1)
+        bench.train(student, objective, purpose="member", index=1)
+        found.append(weights(student))
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-9, atol=1e-12)
+
+
+def test_the_teachers_of_an_ensemble_are_its_members_and_the_student_is_none_of_them():
+    keys = []
+    for method in (EnsAvg(), EnsKD()):
+        bench = workbench(recipe=EXACT)
+        method.fit(bench.training_set, bench)
+        keys.append([entry.key for entry in bench.ledger.entries])
+    assert keys[1] == [*keys[0], ""]
+    assert bench.ledger.entries[-1].label == "student"
+
+
+def test_each_generation_learns_from_the_one_before_and_starts_by_itself():
+    bench = workbench(recipe=EXACT)
+    _, *born = bear(bench, 3)
+    for generation, teacher in enumerate([bench.member(0), *born[:-1]], start=1):
+        student = bench.fresh(generation)
+        bench.train(student, SoftLabels(freeze(teacher), LOSS), purpose="member", index=generation)
+        assert fingerprint(student) == fingerprint(born[generation - 1])
+    predictor = BAN().fit(bench.training_set, bench)
+    assert fingerprint(predictor.teacher) == fingerprint(born[1])
+    assert len({fingerprint(bench.fresh(generation)) for generation in range(4)}) == 4
+
+
+def test_a_generation_weighs_labels_and_teacher_equally_at_temperature_1():
+    bench = workbench(recipe=EXACT)
+    teacher, student = freeze(bench.member()), bench.fresh(1).eval()
+    x, y = bench.tensors(bench.training_set)
+    objective = SoftLabels(teacher, LOSS)
+    objective.prepare(x)
+    losses = objective.losses(student, Batch(x, y, torch.arange(len(x))))
+    z_student, z_teacher = student(x).logits, teacher(x).logits
+    expected = functional.cross_entropy(z_student, y) + functional.kl_div(
+        z_student.log_softmax(-1), z_teacher.softmax(-1), reduction="batchmean"
+    )
+    torch.testing.assert_close(losses["ce"] + losses["kd"], expected)
 
 
 def test_teacher_and_student_start_differently_and_the_teacher_is_member_0():

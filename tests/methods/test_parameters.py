@@ -6,6 +6,7 @@ import pytest
 from ssd_cli.configuration import as_dict, configure, digest, label, parse_label
 from ssd_cli.errors import MisuseError
 from ssd_cli.methods import methods
+from ssd_cli.methods.ban import LOSS
 from ssd_cli.methods.ssd import SSD
 from ssd_cli.training.recipe import Recipe
 from ssd_cli.training.registry import recipes
@@ -21,7 +22,8 @@ def build(text):
 def test_the_methods_of_the_benchmark_are_there():
     expected = (
         "single single-dropout ens-avg ens-vote swa ema soup-uniform soup-greedy kd feat-kd finetune "
-        "ssd ssd-mid ssd-uniform ssd-weight ssd-filter ssd-random-k ssd-label-guided ssd-topk ssd-small ssd-legacy"
+        "ssd ssd-mid ssd-uniform ssd-weight ssd-filter ssd-random-k ssd-label-guided ssd-topk ssd-small ssd-legacy "
+        "ens-kd ban-k ban-ens-k snapshot fge"
     )
     assert set(expected.split()) <= set(ALL)
 
@@ -58,6 +60,11 @@ def test_the_others_have_the_defaults_of_their_sources():
     assert (ema.decay, ema.batch_norm) == (0.999, "refresh")
     assert (swa.start, swa.learning_rate) == (0.75, 5e-4)
     assert (build("ens-avg").members, build("ens-vote").members) == (5, 5)
+    teachers, generations, fge = (build(name) for name in ("ens-kd", "ban-k", "fge"))
+    assert (teachers.members, teachers.target, teachers.temperature) == (5, "logits", 4)
+    assert (generations.generations, LOSS.temperature, LOSS.ce_weight, LOSS.kd_weight) == (3, 1, 1, 1)
+    assert (fge.start, fge.cycle, fge.high_rate, fge.low_rate) == (0.75, None, 5e-4, 1e-5)
+    assert (build("snapshot").cycles, build("snapshot").averaged) == (5, None)
     assert (feature.distillation_weight, feature.rates) == (0.5, build("ssd").rates)
 
 
@@ -77,6 +84,14 @@ def test_an_infinite_temperature_has_an_identity_of_its_own():
         ("single-dropout[dropout_sites=embed+mid,mid_dropout=-0.1]", "mid_dropout must be at least 0"),
         ("single-dropout[dropout_sites=head]", "one of embed, mid, embed\\+mid"),
         ("single-dropout[mid_dropout=0.3]", "mid_dropout has no effect"),
+        ("fge[cycle=3]", "cycle must be an even number of epochs, not 3"),
+        ("fge[low_rate=0.1]", "low_rate must lie above 0 and at most at high_rate, not 0.1"),
+        ("snapshot[cycles=0]", "cycles must be at least 1, not 0"),
+        ("snapshot[averaged=5]", "averaged must be at least 1 and below cycles \\(5\\), not 5"),
+        ("ban-k[generations=-1]", "generations must be at least 0, not -1"),
+        ("ban-ens-k[generations=0]", "generations must be at least 1, not 0"),
+        ("ens-kd[members=1,target=probabilities]", "target has no effect"),
+        ("ens-kd[ce_weight=1,kd_weight=0,target=probabilities]", "target has no effect"),
         ("finetune[student_epochs=0]", "student_epochs must be at least 1"),
         ("feat-kd[distillation_weight=1.5]", "between 0 and 1"),
         ("ens-avg[members=0]", "members must be at least 1"),

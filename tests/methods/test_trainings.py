@@ -17,6 +17,10 @@ VARIANTS = {
     "ssd-mid": {"teacher_stop": "last"},
     "finetune": {"dropout": 0.3, "student_epochs": 3},
     "swa": {"start": 0.5},
+    "fge": {"start": 0.5, "cycle": 2},
+    "snapshot": {"cycles": 2},
+    "ens-kd": {"members": 2},
+    "ban-k": {"generations": 2},
 }
 
 

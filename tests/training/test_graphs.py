@@ -1,6 +1,7 @@
 from collections import Counter
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -72,6 +73,15 @@ def test_a_step_over_fixed_places_gives_the_bits_of_the_plain_loop(shape, keep):
     other, same = trained(captured, schedule)
     assert fingerprint(one) == fingerprint(other)
     assert curve == same
+
+
+def test_a_rate_that_moves_with_every_step_reaches_the_fixed_place():
+    schedule = replace(SCHEDULE, course=lambda epochs: 1 - epochs / 6)
+    one, curve = trained(None, schedule)
+    other, same = trained(captured, schedule)
+    assert fingerprint(one) == fingerprint(other) != fingerprint(trained(None)[0])
+    assert curve == same
+    np.testing.assert_allclose(curve["learning_rate"], [1e-2 * (1 - epoch / 6) for epoch in range(6)])
 
 
 @pytest.mark.parametrize("name", BACKBONES)

@@ -71,6 +71,25 @@ def test_the_batch_order_depends_on_its_generator_alone():
     assert first.seen == second.seen
 
 
+def test_a_course_is_followed_step_by_step():
+    """Adam moves a weight whose gradient is always 1 by the learning rate."""
+    moved = []
+
+    class Constant(Objective):
+        def losses(self, network, batch):
+            moved.append(-network.classifier.bias[0].item())
+            return {"constant": network.classifier.bias.sum()}
+
+    plan = replace(PLAN, epochs=2, stop=2, course=lambda epochs: 1 + epochs)
+    net = network().double()
+    part = waves_training_set(21)
+    order = torch.Generator().manual_seed(1)
+    curve = train(net, torch.from_numpy(part.X).double(), torch.from_numpy(part.y), Constant(), plan, order)
+    moved.append(-net.classifier.bias[0].item())
+    np.testing.assert_allclose(np.diff(moved), [1e-2 * (1 + step / 3) for step in range(6)], rtol=1e-5)
+    np.testing.assert_allclose(curve["learning_rate"], [1e-2, 2e-2])
+
+
 def test_plateau_halves_the_rate_on_the_50th_epoch_without_improvement():
     plan = replace(PLAN, epochs=260, stop=260, learning_rate=1e-3, shape="plateau")
     rates = fit(network(), Scripted([1.0] * 260), plan, n_cases=4)["learning_rate"]

@@ -18,11 +18,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from ssd_cli.backbones.base import Network
 from ssd_cli.training.engine.stack import Stack, StackedStep
-from ssd_cli.training.loop import Curve, Schedule, rates_of
+from ssd_cli.training.loop import Curve, Schedule, end_epoch, rates_of
 from ssd_cli.training.step import Steps
 
 
@@ -132,7 +131,7 @@ class _Course:
         return float(self._optimiser.param_groups[0]["lr"])
 
     def follow(self, loss: float) -> None:
-        self._rates.step(loss) if isinstance(self._rates, ReduceLROnPlateau) else self._rates.step()
+        end_epoch(self._rates, self.schedule, loss)
 
 
 class _Best:

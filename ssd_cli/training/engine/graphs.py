@@ -36,6 +36,9 @@ class Capturable(Protocol):
     def begin_epoch(self) -> None:
         """See `Steps`."""
 
+    def follow_rate(self) -> None:
+        """See `Steps`."""
+
     def __call__(self, index: Tensor) -> None:
         """See `Steps`."""
 
@@ -72,6 +75,10 @@ class Captured:
     def begin_epoch(self) -> None:
         """Set the sums back and follow the schedule; both in place."""
         self._step.begin_epoch()
+
+    def follow_rate(self) -> None:
+        """Follow the schedule within an epoch; the captured optimiser reads the rate where it always was."""
+        self._step.follow_rate()
 
     def __call__(self, index: Tensor) -> None:
         """Run, capture or replay the step on these cases."""
@@ -127,8 +134,12 @@ class DeviceStep(Step):
         self._scheduled.step()  # moves nothing without gradients; its schedule wants to have seen a step
 
     def begin_epoch(self) -> None:
-        """Set the sums back, and copy the learning rate to where the captured optimiser reads it."""
+        """Set the sums back, and follow the learning rate."""
         super().begin_epoch()
+        self.follow_rate()
+
+    def follow_rate(self) -> None:
+        """Copy the learning rate to where the captured optimiser reads it."""
         self._rate.fill_(self._scheduled.param_groups[0]["lr"])
 
     @property

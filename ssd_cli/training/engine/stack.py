@@ -197,6 +197,9 @@ class StackedStep:
 
     modes: tuple[bool, ...] = ()
 
+    def follow_rate(self) -> None:
+        """Nothing: the members' rates move between epochs."""
+
     def begin_epoch(self) -> None:
         """Set the sums back."""
         self.sums["ce"].zero_()

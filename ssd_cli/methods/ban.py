@@ -1,0 +1,83 @@
+"""Born-again networks: generations of students, each the teacher of the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ssd_cli.methods.base import Method, Predictor, require
+from ssd_cli.methods.kd import KD, SoftLabels
+from ssd_cli.methods.registry import methods
+from ssd_cli.methods.trainings import Training, member
+from ssd_cli.training.predict import freeze
+
+if TYPE_CHECKING:
+    from ssd_cli.backbones.base import Network
+    from ssd_cli.protocol.containers import TrainingSet
+    from ssd_cli.training.recipe import Recipe
+    from ssd_cli.training.workbench import Workbench
+
+LOSS = KD(temperature=1, ce_weight=1, kd_weight=1)
+"""CE + KL(previous generation || this one): with temperature 1, as published; equal weights are ours."""
+
+
+@methods.register("ban-k")
+@dataclass(frozen=True)
+class BAN(Method):
+    """Born-again networks: each generation is a fresh network that learns from labels and from the one before; the last counts.
+
+    Furlanello et al. 2018, "Born Again Neural Networks"; loss CE + KL(teacher || student). Generation 0 is member 0, and generation
+    g has the initialisation and the batch order of member g. Which generation is best on the test set decides nothing.
+
+    Parameters
+    ----------
+    generations : int
+        After generation 0. Default ours; grid 1, 2, 3, 5; 0 is `single`.
+    """
+
+    generations: int = 3
+
+    def __post_init__(self) -> None:
+        require(self.generations >= 0, f"generations must be at least 0, not {self.generations}")
+
+    def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
+        """Deploy the last generation."""
+        *earlier, last = bear(workbench, self.generations)
+        return Predictor([last], teacher=earlier[-1] if earlier else None)
+
+    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
+        """Member 0, and a full training for every later generation."""
+        assert recipe.epochs is not None
+        return member(recipe), *(Training(recipe.epochs) for _ in range(self.generations))
+
+
+@methods.register("ban-ens-k")
+@dataclass(frozen=True)
+class BANEns(BAN):
+    """The ensemble of born-again networks: the mean of the probabilities of all generations but generation 0.
+
+    Furlanello et al. 2018, "Born Again Neural Networks", section 3.2.
+
+    Parameters
+    ----------
+    generations : int
+        Of which each is a member, trained as in `ban-k`; at least 1.
+    """
+
+    def __post_init__(self) -> None:
+        require(self.generations >= 1, f"generations must be at least 1, not {self.generations}")
+
+    def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
+        """Deploy all later generations."""
+        return Predictor(bear(workbench, self.generations)[1:])
+
+
+def bear(workbench: Workbench, generations: int) -> list[Network]:
+    """Member 0 and its descendants, each taught by the one before."""
+    born = [freeze(workbench.member())]
+    for generation in range(1, generations + 1):
+        student = workbench.fresh(generation)
+        objective = SoftLabels(workbench.bind(born[-1]), LOSS)
+        workbench.train(student, objective, purpose="member", index=generation, label=f"generation {generation}")
+        born.append(freeze(student))
+    return born

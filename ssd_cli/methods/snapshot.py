@@ -1,0 +1,83 @@
+"""A snapshot ensemble: the weights at the ends of the cycles of one training."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ssd_cli.methods.base import Method, Predictor, require
+from ssd_cli.methods.registry import methods
+from ssd_cli.methods.trainings import Training
+from ssd_cli.training.averaging import Collector
+from ssd_cli.training.objective import CrossEntropy
+
+if TYPE_CHECKING:
+    from ssd_cli.protocol.containers import TrainingSet
+    from ssd_cli.training.recipe import Recipe
+    from ssd_cli.training.workbench import Workbench
+
+
+@methods.register("snapshot")
+@dataclass(frozen=True)
+class Snapshot(Method):
+    """A snapshot ensemble: the mean of the probabilities of the weights at the ends of cosine cycles of one training.
+
+    Huang et al. 2017, "Snapshot Ensembles: Train 1, get M for free", equation 2: within each cycle the learning rate falls from the
+    recipe's to almost 0, step by step, then starts anew. The epochs of one training are divided into cycles of whole epochs, equal
+    but for rounding; Adam's moments are carried over, as the momentum is in gaohuang/SnapshotEnsemble. Initialisation and batch
+    order are those of member 0.
+
+    Parameters
+    ----------
+    cycles : int
+        Into which the epochs are divided, and as many networks; fewer epochs are a cycle each. Default of Huang et al. 2017.
+    averaged : int, optional
+        Only so many of the last cycles' networks are used; 1: the last one alone. None: all.
+    """
+
+    cycles: int = 5
+    averaged: int | None = None
+
+    def __post_init__(self) -> None:
+        require(self.cycles >= 1, f"cycles must be at least 1, not {self.cycles}")
+        require(
+            self.averaged is None or 1 <= self.averaged < self.cycles,
+            f"averaged must be at least 1 and below cycles ({self.cycles}), not {self.averaged}",
+        )
+
+    def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
+        """Train once, keeping the networks at the ends of the last cycles."""
+        ends = self._ends(workbench.epochs)
+        collector = Collector(ends[-(self.averaged or self.cycles) :])
+        network = workbench.fresh(0)
+        workbench.train(
+            network,
+            CrossEntropy(),
+            course=lambda epochs: annealed(epochs, ends),
+            keep="last",
+            purpose="member",
+            averager=collector,
+            label="snapshot",
+        )
+        return Predictor(workbench.copies(network, collector.collected()))
+
+    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
+        """One, which nothing else shares: its learning rate is its own."""
+        assert recipe.epochs is not None
+        return (Training(recipe.epochs),)
+
+    def _ends(self, epochs: int) -> list[int]:
+        """The last epoch of every cycle."""
+        cycles = min(self.cycles, epochs)
+        return [epochs * cycle // cycles for cycle in range(1, cycles + 1)]
+
+
+def annealed(epochs: float, ends: list[int]) -> float:
+    """(1 + cos(pi t)) / 2 where t of the current cycle has passed after so many epochs; 0 after the last cycle."""
+    start = 0
+    for end in ends:
+        if epochs < end:
+            return (1 + math.cos(math.pi * (epochs - start) / (end - start))) / 2
+        start = end
+    return 0.0
