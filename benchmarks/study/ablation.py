@@ -35,6 +35,7 @@ PANELS = {
     "other": "other changes",
     "proposal": "proposals",
     "control": "controls",
+    "rival": "rivals",
     "reference": "references",
 }
 """Parameters in the order of the figure, and what they are called there."""
@@ -55,6 +56,11 @@ _NAMED = {
     "ssd-gentle": "control",
     "finetune-gentle": "control",
     "single-long": "control",
+    "ens-kd": "rival",
+    "ban-k": "rival",
+    "ban-ens-k": "rival",
+    "snapshot": "rival",
+    "fge": "rival",
 }
 
 

@@ -8,8 +8,8 @@ the results.
 
 Written for each suite: in <suite>/ the tables and the diagram of ``ssd-bench compare --missing complete`` (a dataset that lacks
 any result is left out for all methods) and the figure cost_accuracy; what an earlier analysis wrote there is removed first. For
-all together: coverage, missing, verdicts, costs, sharpening, fitting, ablation, proposals, controls, h, p, as .csv with all digits
-and as .md, and README.md with these tables in their places.
+all together: coverage, missing, verdicts, costs, sharpening, fitting, ablation, proposals, controls, rivals, h, p, as .csv with all
+digits and as .md, and README.md and details.md with these tables in their places.
 """
 
 from __future__ import annotations
@@ -44,6 +44,9 @@ POLICY = "complete"
 NETWORKS = ("a", "b", "c", "h_lite", "h_resnet", "h_resnet_gpu", "g", "long")
 ON_A_GPU = ("h_resnet_gpu", "g")
 """Where CPU seconds are no measure of a training, and processes share the device: no table and figure of costs."""
+CHANGES = ("ablation", "proposals", "controls", "rivals")
+"""Suites that are compared with `ssd` one by one."""
+PAGES = ("README.md", "details.md")
 TESTED = "a"
 """The study with enough datasets for a test; the others are described."""
 
@@ -193,15 +196,14 @@ def main() -> int:
                 draw_costs(one, out)
     judge(loaded, out)
     answer_sharpening(loaded, out)
-    ablate(loaded["ablation"], "ablation", suites.TITLES["ablation"], out)
-    ablate(loaded["proposals"], "proposals", suites.TITLES["proposals"], out)
-    ablate(loaded["controls"], "controls", suites.TITLES["controls"], out)
+    for name in CHANGES:
+        ablate(loaded[name], name, suites.TITLES[name], out)
     answer_fitting(loaded, out)
     list_h(loaded, out)
     print(f"p: {answer_p(loaded['p'], out)}")
-    page = out / "README.md"
-    if page.is_file():
-        print(f"{page}: {len(tables.fill(page, out))} tables filled in")
+    for page in (out / name for name in PAGES):
+        if page.is_file():
+            print(f"{page}: {len(tables.fill(page, out))} tables filled in")
     return 0
 
 

@@ -32,6 +32,7 @@ TITLES = {
     "ablation": "Ablation: LITE, fifteen datasets, two resamples",
     "proposals": "Proposals: LITE, fifteen datasets, two resamples",
     "controls": "Controls of the proposals: LITE, fifteen datasets, two resamples",
+    "rivals": "Rivals: LITE, fifteen datasets, two resamples",
 }
 WHOLE = ("g",)
 """Suites whose protocol has it that a dataset counts where all methods are there."""

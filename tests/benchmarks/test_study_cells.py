@@ -187,7 +187,8 @@ def written(tmp_path, patch):
     (out / "a" / "stale.csv").write_text("of an earlier analysis\n")
     tables = {"verdicts": "what was here before\n", "p": "", "none": ""}
     page = "\n".join(f"<!-- table: {name} -->\n{text}<!-- end -->\n" for name, text in tables.items())
-    (out / "README.md").write_text(f"# Page\n\n{page}")
+    for name in ("README.md", "details.md"):
+        (out / name).write_text(f"# Page\n\n{page}")
     patch.setattr(sys, "argv", ["analyse.py", "--cells", str(cells), "--out", str(out)])
     assert importlib.import_module("analyse").main() == 0
     return cells, out
@@ -239,11 +240,12 @@ def test_everything_is_written_from_what_is_there(analysed):
     assert [row["dataset"] for row in published] == ["UMD", "BME"]
     assert all(float(row["difference"]) == pytest.approx(0, abs=1e-12) for row in published)
 
-    text = (out / "README.md").read_text()
-    assert "what was here before" not in text
-    assert "equivalent within 0.005 to ens-avg" in text
-    assert "SO FAR: 2 of 8" in text
-    assert "Not there yet" in text
+    for name in ("README.md", "details.md"):
+        text = (out / name).read_text()
+        assert "what was here before" not in text
+        assert "equivalent within 0.005 to ens-avg" in text
+        assert "SO FAR: 2 of 8" in text
+        assert "Not there yet" in text
 
 
 def test_the_tables_recount(analysed):
@@ -268,9 +270,10 @@ def test_every_change_of_the_ablation_has_its_panel():
     ablation, suites = importlib.import_module("ablation"), importlib.import_module("suites")
     labels = suites.canonical(suites.parse_suite(STUDY / "ablation.yaml", {}))
     panels = {label: ablation.panel(label) for label in labels if label != "ssd"}
-    assert set(panels.values()) == set(ablation.PANELS) - {"proposal", "control"}
+    assert set(panels.values()) == set(ablation.PANELS) - {"proposal", "control", "rival"}
     assert ablation.panel("ssd-ensemble[mixup=true]") == "proposal"
     assert ablation.panel("single-long[mixup=true]") == "control"
+    assert ablation.panel("snapshot[averaged=1]") == "rival"
     assert panels["ssd[representations=10]"] == "representations"
     assert panels["ssd[student_epochs=100,student_init=random]"] == "student_init"
     assert panels["ssd-mid[representations=10]"] == "dropout_sites"

@@ -78,11 +78,12 @@ def test_stated_costs():
         assert build(label).cost(recipe) == pytest.approx(cost), label
 
 
-def test_the_suite_is_that_of_the_ablation():
-    suite, ablation = (parse_suite(STUDY / f"{name}.yaml", {}) for name in ("controls", "ablation"))
+@pytest.mark.parametrize(("name", "plugins"), [("controls", FILES), ("rivals", ())])
+def test_the_suite_is_that_of_the_ablation(name, plugins):
+    suite, ablation = (parse_suite(STUDY / f"{one}.yaml", {}) for one in (name, "ablation"))
     assert suite.dataset == ablation.dataset
     shared = ("backbone", "recipe", "resamples", "seeds")
     assert [getattr(suite, key) for key in shared] == [getattr(ablation, key) for key in shared]
-    assert {(STUDY.parents[1] / path).resolve() for path in suite.plugin} == set(FILES)
+    assert {(STUDY.parents[1] / path).resolve() for path in suite.plugin} == set(plugins)
     for label in suite.method:
         build(label)
