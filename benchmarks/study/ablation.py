@@ -61,6 +61,7 @@ _NAMED = {
     "ban-ens-k": "rival",
     "snapshot": "rival",
     "fge": "rival",
+    "mc-dropout": "rival",
 }
 
 
