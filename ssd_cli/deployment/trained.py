@@ -162,8 +162,8 @@ def _rebuild(folder: Path, record: CellRecord, entry: dict) -> Network:
     if "backbone" not in entry:
         raise SsdBenchError(
             f"The record of {record.cell} does not tell how to rebuild its networks.",
-            "It is of an older version, or of a plug-in.",
-            "Run it again into another folder.",
+            "It is of an older version, or of a plug-in that predicts by a rule of its own or builds networks of its own.",
+            "Run an older version's cell again, into another folder; a plug-in must be exported by its author.",
         )
     backbone = backbones.get(entry["backbone"]["name"])(**entry["backbone"]["parameters"])
     network = backbone.build(entry["n_channels"], entry["n_classes"])

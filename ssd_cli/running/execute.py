@@ -200,13 +200,20 @@ def _measured(job: Job, predictor: Predictor, training_set: TrainingSet, memory:
 
 
 def _keep(job: Job, predictor: Predictor, training_set: TrainingSet) -> list[dict[str, Any]]:
-    """Store what the predictor needs and name it, and how to rebuild it; or only count it where networks are not to be kept."""
+    """Store what the predictor needs and name it, and how to rebuild it; or only count it where networks are not to be kept.
+
+    A predictor with a rule of its own is more than its networks: only its plug-in can rebuild it.
+    """
+    from ssd_cli.methods.base import Predictor
+    from ssd_cli.methods.ens_vote import VotePredictor
     from ssd_cli.running.architecture import architecture
 
     if not job.keep_networks:
         return [{"kept": False} for _ in predictor.networks]
+    known = type(predictor) in (Predictor, VotePredictor)
     return [
-        {"kept": True, "sha256": name, "file_bytes": size, **architecture(network, job.planned.identity, training_set)}
+        {"kept": True, "sha256": name, "file_bytes": size}
+        | (architecture(network, job.planned.identity, training_set) if known else {})
         for network, (name, size) in zip(predictor.networks, _save(job, predictor), strict=True)
     ]
 

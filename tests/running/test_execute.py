@@ -1,12 +1,14 @@
 import dataclasses
 import hashlib
 import json
+from contextlib import nullcontext
 from functools import partial
 
 import numpy as np
 import pytest
 
-from ssd_cli.errors import MisuseError
+from ssd_cli.deployment.trained import restore
+from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.running import execute as room
 from ssd_cli.running.configured import PlanOutdated
 from ssd_cli.running.discard import discard_group
@@ -75,6 +77,22 @@ class Curious(Method):
 
         (sealed,) = [thing for thing in gc.get_objects() if isinstance(thing, SealedTest)]
         sealed.unseal(False)
+
+
+class Ruled(Predictor):
+    """Predicts by a rule of its own."""
+
+    def combine(self, members):
+        return members.max(axis=0) / members.max(axis=0).sum(-1, keepdims=True)
+
+
+@methods.register("test-ruled")
+@dataclass(frozen=True)
+class WithRule(Method):
+    """A plain network and more than it."""
+
+    def fit(self, training_set, workbench):
+        return Ruled([workbench.member()])
 '''
 
 
@@ -253,6 +271,17 @@ def test_a_plugin_that_changed_since_the_plan_ends_the_run(cells, tmp_path, monk
     with pytest.raises(PlanOutdated, match="plug-in of the method 'test-broken' has changed"):
         execute(job(plan.cells[0]), silent)
     assert ResultStore(tmp_path / "out").read(plan.cells[0].cell) is None
+
+
+def test_a_predictor_with_a_rule_of_its_own_is_not_deployed_without_it(cells, tmp_path, data):
+    file = tmp_path / "plugin.py"
+    file.write_text(PLUGIN)
+    add_plugins((file,))
+    for method, fails in (("single", False), ("ens-vote[members=2]", False), ("test-ruled", True)):
+        _, record, _ = run_one(cells, method=(method,))
+        assert record.status == "ok" and record.networks[0]["kept"]
+        with pytest.raises(SsdBenchError, match="does not tell how to rebuild") if fails else nullcontext():
+            restore(tmp_path / "out", record, (data,))
 
 
 def test_a_method_that_digs_for_the_test_set_finds_it_sealed(cells, tmp_path):
