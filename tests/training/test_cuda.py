@@ -31,9 +31,13 @@ METHODS = {
     "ssd-mid": {},
     "ssd-random-k": {},
     "ssd-uniform": {},
+    "ens-kd": {"members": 2},
+    "ban-k": {"generations": 1},
+    "snapshot": {},
+    "fge": {},
 }
 SCHEDULE = Schedule(6, 6, 1e-2, "cosine", "last", 4)
-DETERMINISTIC = ["single", "kd", "ens-avg", "swa", "soup-greedy"]
+DETERMINISTIC = ["single", "kd", "ens-avg", "swa", "soup-greedy", "ens-kd", "ban-k", "snapshot", "fge"]
 """Without dropout: a device draws other masks than another."""
 
 
