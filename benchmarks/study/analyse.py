@@ -8,8 +8,8 @@ the results.
 
 Written for each suite: in <suite>/ the tables and the diagram of ``ssd-bench compare --missing complete`` (a dataset that lacks
 any result is left out for all methods) and the figure cost_accuracy; what an earlier analysis wrote there is removed first. For
-all together: coverage, missing, verdicts, costs, sharpening, fitting, ablation, proposals, controls, rivals, h, p, as .csv with all
-digits and as .md, and README.md and details.md with these tables in their places.
+all together: coverage, missing, verdicts, costs, sharpening, fitting, robustness, ablation, proposals, controls, rivals, h, p, as
+.csv with all digits and as .md, and README.md and details.md with these tables in their places.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import costs
 import fitting
 import numpy as np
 import published_runs
+import robustness
 import sharpening
 import suites
 import tables
@@ -70,11 +71,13 @@ def draw_costs(one: Loaded, out: Path) -> None:
     table = costs.costs(one, [name for name in one.methods if name in run])
     if not table[1]:
         return
+    timed, completed = table[1][0][-2:]
     note = (
-        "CPU seconds rather than wall-clock: the machine was shared. They are of the datasets all cells of which ran on "
-        "one kind of processor. Ratios: geometric means over datasets. Written by analyse.py."
+        f"{completed} datasets. Training: CPU seconds, not wall-clock, since the machine was shared, on the {timed} datasets "
+        "all cells of which ran on one kind of processor. Ratios: geometric means over datasets. Written by analyse.py."
     )
-    tables.write(out, f"costs_{one.name}", table, 3, note)
+    tables.write_csv(out, f"costs_{one.name}", table)
+    tables.write_markdown(out, f"costs_{one.name}", costs.short(table), 3, note)
     save(costs.draw(table, suites.TITLES[one.name]), "cost_accuracy", out / one.name, ("svg", "png"))
 
 
@@ -135,6 +138,13 @@ def answer_fitting(loaded: dict[str, Loaded], out: Path) -> None:
     table = fitting.compare(loaded["a"], loaded["long"])
     tables.write_csv(out, "fitting", table)
     tables.write_markdown(out, "fitting", fitting.short(table))
+
+
+def answer_robustness(loaded: dict[str, Loaded], out: Path) -> None:
+    """How much single datasets carry."""
+    table = robustness.check(loaded)
+    tables.write_csv(out, "robustness", table)
+    tables.write_markdown(out, "robustness", robustness.short(table), 4)
 
 
 def ablate(one: Loaded, name: str, title: str, out: Path) -> None:
@@ -199,6 +209,7 @@ def main() -> int:
     for name in CHANGES:
         ablate(loaded[name], name, suites.TITLES[name], out)
     answer_fitting(loaded, out)
+    answer_robustness(loaded, out)
     list_h(loaded, out)
     print(f"p: {answer_p(loaded['p'], out)}")
     for page in (out / name for name in PAGES):

@@ -55,6 +55,12 @@ def costs(one: Loaded, methods: list[str]) -> tables.Table:
     return HEAD, [[methods[i], *(float(column[i]) for column in columns_), *counts] for i in order]
 
 
+def short(table: tables.Table) -> tables.Table:
+    """The same in fewer columns, for reading."""
+    head, rows = table
+    return head[:6], [row[:6] for row in rows]
+
+
 def draw(table: tables.Table, title: str) -> Figure:
     """Mean accuracy above the cost of training and of inference; a number is the method's place by average rank."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

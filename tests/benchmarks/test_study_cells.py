@@ -236,6 +236,16 @@ def test_everything_is_written_from_what_is_there(analysed):
     assert ("A, training loss above 0.1", "kd − single") not in fit  # one dataset has no interval
     assert not (out / "a" / "stale.csv").exists()
 
+    carried = {(row["part"], row["difference"]): row for row in rows(out / "robustness.csv")}
+    assert carried["A", "ssd − single"]["datasets"] == "3"
+    corrected = [row for part, row in carried.items() if part[0] == "A, p by Holm over the ten questions"]
+    alone = {(row["method"], row["other"]): row for row in verdicts.values() if row["suite"] == "a"}
+    assert len(corrected) == 10
+    for row in corrected:
+        uncorrected = alone[tuple(row["difference"].split(" − "))]
+        assert float(row["mean"]) == pytest.approx(float(uncorrected["difference"]), abs=1e-12)
+        assert float(uncorrected["p"] or 1) <= float(row["p"]) <= min(1, 10 * float(uncorrected["p"] or 1))
+
     published = rows(out / "p.csv")
     assert [row["dataset"] for row in published] == ["UMD", "BME"]
     assert all(float(row["difference"]) == pytest.approx(0, abs=1e-12) for row in published)
