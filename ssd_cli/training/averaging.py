@@ -1,4 +1,4 @@
-"""Averages of weights, and the batch-norm statistics that such averages need."""
+"""Weights along a training: their averages, single sets of them, and the batch-norm statistics that averages need."""
 
 from __future__ import annotations
 
