@@ -110,7 +110,7 @@ def complete(line):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("ssd-bench run --method ens", {"ens-avg", "ens-vote"}),
+        ("ssd-bench run --method ens", {"ens-avg", "ens-kd", "ens-vote"}),
         ("ssd-bench run --backbone h", {"h-inception"}),
         ("ssd-bench run --recipe f", {"fast"}),
         ("ssd-bench run --archive ucr", {"ucr", "ucr112"}),

@@ -33,6 +33,10 @@ class Watched:
         with Watch():
             self.step.begin_epoch()
 
+    def follow_rate(self):
+        with Watch():
+            self.step.follow_rate()
+
     def __call__(self, index):
         with Watch():
             self.step(index)
