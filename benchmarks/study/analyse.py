@@ -73,8 +73,8 @@ def draw_costs(one: Loaded, out: Path) -> None:
         return
     timed, completed = table[1][0][-2:]
     note = (
-        f"{completed} datasets. Training: CPU seconds, not wall-clock, since the machine was shared, on the {timed} datasets "
-        "all cells of which ran on one kind of processor. Ratios: geometric means over datasets. Written by analyse.py."
+        f"Datasets: {completed}, of which {timed} are timed, those all cells of which ran on one kind of processor. Training: CPU "
+        "seconds, not wall-clock, since the machine was shared. Ratios: geometric means over datasets. Written by analyse.py."
     )
     tables.write_csv(out, f"costs_{one.name}", table)
     tables.write_markdown(out, f"costs_{one.name}", costs.short(table), 3, note)
