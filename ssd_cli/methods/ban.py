@@ -56,7 +56,7 @@ class BAN(Method):
 class BANEns(BAN):
     """The ensemble of born-again networks: the mean of the probabilities of all generations but generation 0.
 
-    Furlanello et al. 2018, "Born Again Neural Networks", section 3.2.
+    Furlanello et al. 2018, "Born Again Neural Networks".
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ LONG_CYCLE, LONG_CYCLE_FROM = 4, 40
 class FGE(Method):
     """Fast geometric ensembling: the mean of the probabilities of networks collected along the end of one training.
 
-    Garipov et al. 2018, "Loss Surfaces, Mode Connectivity, and Fast Ensembling of DNNs", section 4, with Adam. The first part is
+    Garipov et al. 2018, "Loss Surfaces, Mode Connectivity, and Fast Ensembling of DNNs", with Adam. The first part is
     member 0, stopped early, with its last weights, as for `swa`; then the learning rate falls and rises again in short cycles, step
     by step, and a network is collected in the middle of each, with batch-norm statistics of its own. The release continues with
     the optimiser's state; here the second part starts with fresh Adam moments. Together both have the epochs of one training (of

@@ -39,7 +39,7 @@ def test_the_rate_of_a_snapshot_falls_from_its_first_value_to_almost_nothing_in_
 
 
 def test_the_rate_of_fge_is_lowest_in_the_middle_of_a_cycle():
-    """Section 4 of Garipov et al. 2018: (1 - 2t) high + 2t low up to the middle, then mirrored."""
+    """Garipov et al. 2018, "Fast Geometric Ensembling": (1 - 2t) high + 2t low up to the middle, then mirrored."""
     lowest = 0.02
     for t in (0, 0.1, 0.25, 0.4, 0.5):
         expected = (1 - 2 * t) + 2 * t * lowest
