@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
+from ssd_cli.costs.macs import MacCounter
 from ssd_cli.training.engine import fold
 from ssd_cli.training.threads import using_threads
 
@@ -62,10 +62,10 @@ def count_parameters(network: nn.Module) -> int:
 
 
 def count_macs(network: nn.Module, example: Tensor) -> int:
-    """Multiply-accumulates of one forward pass of one series (1, n_channels, n_timepoints): half of torch's FLOP count."""
-    with evaluating(network), FlopCounterMode(display=False) as counter:
+    """Multiply-accumulates of one forward pass of one series (1, n_channels, n_timepoints)."""
+    with evaluating(network), MacCounter() as counter:
         network(_like(network, example))
-    return int(counter.get_total_flops()) // 2
+    return counter.macs
 
 
 def size_bytes(network: nn.Module) -> int:

@@ -246,11 +246,13 @@ def warm_up(threads: int) -> None:
     """Give torch its number of threads, and load what it loads at the first training, a second or two that no cell shall pay."""
     import torch
 
+    from ssd_cli.training.adam import Adam
+
     torch.set_num_threads(threads)
     if torch.get_num_threads() != threads:
         raise SsdBenchError(f"torch uses {torch.get_num_threads()} threads instead of {threads}.", "", "Use --threads 1.")
     weight = torch.zeros(1, 1, 3, requires_grad=True)
-    optimiser = torch.optim.Adam([weight], fused=True)
+    optimiser = Adam([weight], fused=True)
     torch.nn.functional.conv1d(torch.ones(2, 1, 8), weight).sum().backward()
     optimiser.step()
 

@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler, R
 
 from ssd_cli.backbones.base import Network
 from ssd_cli.errors import SsdBenchError
+from ssd_cli.training.adam import Adam
 from ssd_cli.training.checkpoint import Keeper, Standing
 from ssd_cli.training.objective import Objective
 from ssd_cli.training.step import Step, Steps
@@ -128,7 +129,7 @@ def train(
     modules = network if modules is None else modules
     parameters = [*modules.parameters(), *(objective.trainable.parameters() if objective.trainable else ())]
     parameters = [parameter for parameter in parameters if parameter.requires_grad]
-    optimiser = torch.optim.Adam(parameters, lr=schedule.learning_rate, eps=1e-7, fused=True)
+    optimiser = Adam(parameters, lr=schedule.learning_rate, eps=1e-7, fused=True)
     rates = rates_of(optimiser, schedule, steps_per_epoch=math.ceil(len(y) / schedule.batch_size))
     plain = Step(network, x, y, objective, optimiser)
     standing = Standing(modules, objective.trainable, optimiser, rates, [order, *plain.generators], averager)

@@ -4,9 +4,11 @@ import sys
 import numpy as np
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from ssd_cli.backbones import backbones
 from ssd_cli.costs import measure
+from ssd_cli.costs.measure import count_macs
 from ssd_cli.protocol.containers import TrainingSet
 
 
@@ -42,6 +44,14 @@ def test_macs_count_convolutions_and_the_head(n_channels):
     costs = measure(StubPredictor(build("inception", n_channels, 5)), training_set(n_channels, 37))
     assert costs["macs"] == inception_macs(37, n_channels, 5)
     assert "multiply-accumulates" in costs["macs_convention"]
+
+
+@pytest.mark.parametrize("name", ["inception", "h-inception", "resnet", "fcn", "lite"])
+def test_macs_are_half_of_the_flops_that_torch_counts(name):
+    network = backbones.get(name)().build(3, 4).eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.zeros(1, 3, 50))
+    assert count_macs(network, torch.zeros(1, 3, 50)) == counter.get_total_flops() // 2 > 0
 
 
 def test_macs_of_depthwise_convolutions_count_a_channel_once():

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from ssd_cli.backbones.base import Network
+from ssd_cli.training.adam import Adam
 from ssd_cli.training.engine.stack import Stack, StackedStep
 from ssd_cli.training.loop import Curve, Schedule, end_epoch, rates_of
 from ssd_cli.training.step import Steps
@@ -122,7 +123,7 @@ class _Course:
 
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
-        self._optimiser = torch.optim.SGD([nn.Parameter(torch.zeros(()))], lr=schedule.learning_rate)
+        self._optimiser = Adam([nn.Parameter(torch.zeros(()))], lr=schedule.learning_rate)
         self._rates = rates_of(self._optimiser, schedule)
         self._optimiser.step()
 

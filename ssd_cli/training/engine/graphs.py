@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from ssd_cli.training.adam import Adam
 from ssd_cli.training.engine.planner import CAPTURES
 from ssd_cli.training.step import Step, Steps
 
@@ -129,7 +130,7 @@ class DeviceStep(Step):
         device = step.x.device
         self._rate = torch.tensor(group["lr"], dtype=torch.float64 if device.type == "cpu" else torch.float32, device=device)
         options: Any = {"lr": self._rate, "betas": group["betas"], "eps": group["eps"], "fused": True}
-        self.optimiser = torch.optim.Adam(group["params"], **options, capturable=device.type == "cuda")
+        self.optimiser = Adam(group["params"], **options, capturable=device.type == "cuda")
         self._scheduled.zero_grad()
         self._scheduled.step()  # moves nothing without gradients; its schedule wants to have seen a step
 
