@@ -59,7 +59,7 @@ class SmallBackbone(Backbone):
         return SmallNetwork(n_channels, n_classes, dropout, self.width)
 
     def narrow(self) -> Backbone:
-        return SmallBackbone(2)
+        return SmallBackbone(max(2, self.width // 2))
 
 
 SHORT = Recipe(epochs=4, student_epochs=2, learning_rate=1e-2, schedule="cosine", keep="last", batch_size=8, bn_momentum=0.1)

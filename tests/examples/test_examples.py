@@ -10,7 +10,7 @@ EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_runs(path, tmp_path):
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "SSD_BENCH_CACHE": str(tmp_path / "cache")}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "NUMBA_OPT": "0", "SSD_BENCH_CACHE": str(tmp_path / "cache")}
     done = subprocess.run(
         [sys.executable, path], capture_output=True, text=True, timeout=300, cwd=tmp_path, env=environment, check=False
     )
