@@ -23,7 +23,7 @@ def test_the_methods_of_the_benchmark_are_there():
     expected = (
         "single single-dropout ens-avg ens-vote swa ema soup-uniform soup-greedy kd feat-kd finetune "
         "ssd ssd-mid ssd-uniform ssd-weight ssd-filter ssd-random-k ssd-label-guided ssd-topk ssd-small ssd-legacy "
-        "ens-kd ban-k ban-ens-k snapshot fge"
+        "ens-kd ban-k ban-ens-k snapshot fge ls tfkd-reg dsr drg drg-dsr"
     )
     assert set(expected.split()) <= set(ALL)
 
@@ -65,6 +65,12 @@ def test_the_others_have_the_defaults_of_their_sources():
     assert (generations.generations, LOSS.temperature, LOSS.ce_weight, LOSS.kd_weight) == (3, 1, 1, 1)
     assert (fge.start, fge.cycle, fge.high_rate, fge.low_rate) == (0.75, None, 5e-4, 1e-5)
     assert (build("snapshot").cycles, build("snapshot").averaged) == (5, None)
+    virtual, ranked, guided, both = (build(name) for name in ("tfkd-reg", "dsr", "drg", "drg-dsr"))
+    assert (build("ls").smoothing, build("ls").spread) == (0.1, "others")
+    assert (virtual.correct, virtual.temperature, virtual.weight) == (0.99, 40, 0.1)
+    assert (ranked.weight, ranked.temperature, ranked.target) == (1, 4, "rows")
+    assert (guided.weight, guided.temperature, guided.head_weight, guided.shape_weight) == (0.2, 4, 1, 0)
+    assert dataclasses.asdict(both) == dataclasses.asdict(guided) | {"shape_weight": 1}
     assert (feature.distillation_weight, feature.rates) == (0.5, build("ssd").rates)
 
 
@@ -92,6 +98,12 @@ def test_an_infinite_temperature_has_an_identity_of_its_own():
         ("ban-ens-k[generations=0]", "generations must be at least 1, not 0"),
         ("ens-kd[members=1,target=probabilities]", "target has no effect"),
         ("ens-kd[ce_weight=1,kd_weight=0,target=probabilities]", "target has no effect"),
+        ("ls[smoothing=0.6]", "smoothing must lie between 0 and 0.5, not 0.6"),
+        ("tfkd-reg[weight=0.0,temperature=20]", "temperature has no effect"),
+        ("tfkd-reg[correct=0.3]", "correct must lie between 0.5 and 1, not 0.3"),
+        ("dsr[weight=0]", "weight must be above 0, not 0"),
+        ("drg[head_weight=0]", "head_weight must be above 0, not 0"),
+        ("drg[weight=0,temperature=2]", "temperature has no effect"),
         ("finetune[student_epochs=0]", "student_epochs must be at least 1"),
         ("feat-kd[distillation_weight=1.5]", "between 0 and 1"),
         ("ens-avg[members=0]", "members must be at least 1"),

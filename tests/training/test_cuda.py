@@ -35,9 +35,13 @@ METHODS = {
     "ban-k": {"generations": 1},
     "snapshot": {},
     "fge": {},
+    "ls": {},
+    "tfkd-reg": {},
+    "dsr": {},
+    "drg-dsr": {},
 }
 SCHEDULE = Schedule(6, 6, 1e-2, "cosine", "last", 4)
-DETERMINISTIC = ["single", "kd", "ens-avg", "swa", "soup-greedy", "ens-kd", "ban-k", "snapshot", "fge"]
+DETERMINISTIC = [name for name in METHODS if name not in ("single-dropout", "finetune", "feat-kd") and not name.startswith("ssd")]
 """Without dropout: a device draws other masks than another."""
 
 

@@ -1,0 +1,166 @@
+"""Reverse guidance: a small head on the maps in the middle of a network teaches its output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ssd_cli.backbones.base import BN_EPS
+from ssd_cli.methods.base import Method, Predictor, refuse_idle, require
+from ssd_cli.methods.dsr import DSR, RankedOutputs, compared_batches
+from ssd_cli.methods.registry import methods
+from ssd_cli.training.initialise import initialise
+from ssd_cli.training.losses import softened_kl
+from ssd_cli.training.objective import Batch, Objective
+
+if TYPE_CHECKING:
+    from ssd_cli.backbones.base import Network
+    from ssd_cli.protocol.containers import TrainingSet
+    from ssd_cli.training.workbench import Workbench
+
+
+@methods.register("drg")
+@dataclass(frozen=True)
+class DRG(Method):
+    """Reverse guidance: one network learns from labels and from a small head on its own maps in the middle, which is dropped.
+
+    Wang et al. 2023, "Lightweight Self-Knowledge Distillation with Multi-source Information Fusion", DRG: loss CE(z) + head_weight
+    CE(z_m) + weight T**2 KL(softmax(z_m / T) || softmax(z / T)), z the logits of the network and z_m those of the head. The
+    divergence does not move the head; the head's cross-entropy moves the first half of the network too. The middle is where all
+    backbones have their site of dropout, and the head is ours, after theirs for images (`GuidingHead`). Initialisation and batch
+    order are those of `single`.
+
+    Parameters
+    ----------
+    weight : float
+        Of the divergence. Default of the release (xucong-parsifal/LightSKD).
+    temperature : float
+        T. Default of the release.
+    head_weight : float
+        Of the head's cross-entropy. Default of the release.
+    shape_weight : float
+        Of the divergence of `dsr`, at the same temperature, which is `drg-dsr`.
+    """
+
+    weight: float = 0.2
+    temperature: float = 4.0
+    head_weight: float = 1.0
+    shape_weight: float = 0.0
+
+    def __post_init__(self) -> None:
+        require(self.weight >= 0, f"weight must be at least 0, not {self.weight}")
+        require(self.head_weight > 0, f"head_weight must be above 0, not {self.head_weight}")
+        require(self.shape_weight >= 0, f"shape_weight must be at least 0, not {self.shape_weight}")
+        require(self.temperature > 0, f"temperature must be above 0, not {self.temperature}")
+        refuse_idle(self, {"temperature": self.weight > 0 or self.shape_weight > 0})
+
+    def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
+        """Train one network, and its head beside it."""
+        network = workbench.fresh(0)
+        workbench.train(network, ReverseGuidance(self, head_of(network, workbench)), purpose="member", label="network")
+        diagnostics = {"compared_batches": compared_batches(training_set, workbench)} if self.shape_weight else {}
+        return Predictor([network], diagnostics=diagnostics)
+
+
+@methods.register("drg-dsr")
+@dataclass(frozen=True)
+class DRGDSR(DRG):
+    """drg and dsr together: a head in the middle teaches the output, and ranked outputs are drawn to those of the batch before."""
+
+    shape_weight: float = 1.0
+
+
+def head_of(network: Network, workbench: Workbench) -> GuidingHead:
+    """An untrained head for the maps of a network."""
+    x, _ = workbench.tensors(workbench.training_set)
+    with torch.no_grad():
+        n_filters = network.eval().stem(x[:1]).shape[1]
+    head = GuidingHead(n_filters, network.embedding_size, network.n_classes)
+    initialise(head, workbench.rng("guiding head", device="cpu"), workbench.recipe.initialisation)
+    return head.to(workbench.device, workbench.dtype)
+
+
+def separable(n_inputs: int, n_outputs: int, stride: int) -> nn.Sequential:
+    """Three taps on every channel, then a sum over the channels, batch norm."""
+    return nn.Sequential(
+        nn.Conv1d(n_inputs, n_inputs, 3, stride, padding=1, groups=n_inputs, bias=False),
+        nn.Conv1d(n_inputs, n_outputs, 1, bias=False),
+        nn.BatchNorm1d(n_outputs, eps=BN_EPS),
+    )
+
+
+class GuidingHead(nn.Module):
+    """A classifier on the maps in the middle: they are weighted by a gate, then halved twice in time.
+
+    Gate sigmoid(BN(separable convolution)) times the maps; two separable convolutions of stride 2, each with batch norm and ReLU;
+    the mean over time; linear.
+
+    Parameters
+    ----------
+    n_filters : int
+        Of the maps.
+    embedding_size : int
+        Filters before the linear layer.
+    n_classes : int
+    """
+
+    def __init__(self, n_filters: int, embedding_size: int, n_classes: int) -> None:
+        super().__init__()
+        self.gate = separable(n_filters, n_filters, 1)
+        self.halves = nn.ModuleList([separable(n_filters, n_filters, 2), separable(n_filters, embedding_size, 2)])
+        self.classifier = nn.Linear(embedding_size, n_classes)
+
+    def forward(self, maps: Tensor, valid: Tensor) -> Tensor:
+        """Logits of maps (batch, n_filters, n_timepoints).
+
+        Parameters
+        ----------
+        maps : Tensor
+        valid : Tensor, shape (batch, 1, n_timepoints)
+            1 where a step belongs to the series, 0 where it was padded: such steps do not count.
+        """
+        maps = maps * valid
+        maps = self.gate(maps).sigmoid() * maps
+        for half in self.halves:
+            valid = valid[..., ::2]
+            maps = half(maps).relu() * valid
+        logits: Tensor = self.classifier(maps.sum(-1) / valid.sum(-1).clamp(min=1))
+        return logits
+
+
+class ReverseGuidance(Objective):
+    """Cross-entropy of network and head, divergence of the network from the head, and where it is asked for that of `dsr`."""
+
+    resumable = True
+
+    def __init__(self, settings: DRG, head: GuidingHead) -> None:
+        super().__init__()
+        self.settings = settings
+        self.trainable = self.head = head
+        shape = settings.shape_weight
+        self.ranked = RankedOutputs(DSR(weight=shape, temperature=settings.temperature)) if shape else None
+
+    def begin_epoch(self, epoch: int, modules: nn.Module) -> None:
+        """See `RankedOutputs`."""
+        if self.ranked is not None:
+            self.ranked.begin_epoch(epoch, modules)
+
+    def losses(self, network: Network, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropies "ce" and "head", divergences "guidance" and "shape"; a term without weight is left out."""
+        settings = self.settings
+        logits, _, (maps, _) = network(batch.x)
+        guiding = self.head(maps.to(logits.dtype), (~batch.x[:, :1].isnan()).to(logits.dtype))
+        losses = {
+            "ce": functional.cross_entropy(logits, batch.y),
+            "head": settings.head_weight * functional.cross_entropy(guiding, batch.y),
+        }
+        if settings.weight:
+            target = (guiding.detach() / settings.temperature).softmax(-1)
+            losses["guidance"] = settings.weight * softened_kl(target, logits, settings.temperature)
+        if self.ranked is not None:
+            losses["shape"] = self.ranked.shape(logits)
+        return losses

@@ -1,0 +1,48 @@
+"""Label smoothing: the least that a teacher could say, without one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from ssd_cli.methods.base import Method, Predictor, require
+from ssd_cli.methods.registry import methods
+from ssd_cli.training.objective import CrossEntropy
+
+if TYPE_CHECKING:
+    from ssd_cli.protocol.containers import TrainingSet
+    from ssd_cli.training.workbench import Workbench
+
+
+@methods.register("ls")
+@dataclass(frozen=True)
+class LabelSmoothing(Method):
+    """Label smoothing: one network learns from labels of which a part is spread over the other classes.
+
+    Szegedy et al. 2016, "Rethinking the Inception Architecture for Computer Vision"; as a distillation without a teacher: Yuan et
+    al. 2020, "Revisiting Knowledge Distillation via Label Smoothing Regularization". Initialisation and batch order are those of
+    `single`.
+
+    Parameters
+    ----------
+    smoothing : float
+        e: the label has 1 - e. Default of both papers.
+    spread : {"others", "all"}
+        e in equal parts over the other classes (yuanli2333/Teacher-free-Knowledge-Distillation), or over all, the label's among
+        them (Szegedy et al., and torch).
+    """
+
+    smoothing: float = 0.1
+    spread: Literal["others", "all"] = "others"
+
+    def __post_init__(self) -> None:
+        require(0 <= self.smoothing <= 0.5, f"smoothing must lie between 0 and 0.5, not {self.smoothing}")
+
+    def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
+        """Train one network."""
+        n_classes = training_set.n_classes
+        # e / (K - 1) on every other class is e K / (K - 1) spread over all
+        over_all = self.smoothing * (n_classes / max(1, n_classes - 1) if self.spread == "others" else 1)
+        network = workbench.fresh(0)
+        workbench.train(network, CrossEntropy(over_all), purpose="member", label="network")
+        return Predictor([network])

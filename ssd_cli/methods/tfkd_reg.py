@@ -1,0 +1,92 @@
+"""Distillation from a virtual teacher: one that is made by hand, knows every label and is a little unsure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ssd_cli.methods.base import Method, Predictor, refuse_idle, require
+from ssd_cli.methods.registry import methods
+from ssd_cli.training.losses import softened_kl
+from ssd_cli.training.objective import Batch, Objective
+
+if TYPE_CHECKING:
+    from ssd_cli.backbones.base import Network
+    from ssd_cli.protocol.containers import TrainingSet
+    from ssd_cli.training.workbench import Workbench
+
+
+@methods.register("tfkd-reg")
+@dataclass(frozen=True)
+class TfKDReg(Method):
+    """Teacher-free distillation: one network learns from labels and from a virtual teacher that is always right.
+
+    Yuan et al. 2020, "Revisiting Knowledge Distillation via Label Smoothing Regularization", Tf-KD_reg: the teacher u has
+    `correct` on the label and the rest evenly on the other classes; loss (1 - weight) CE + weight multiplier KL(softmax(u / T) ||
+    student). The softmax is of probabilities, as the authors release it: with T = 40 their target is all but uniform.
+    Initialisation and batch order are those of `single`.
+
+    Parameters
+    ----------
+    correct : float
+        The teacher's probability of the label. Default of the release.
+    temperature : float
+        T, of the teacher alone. Default of the release, which also has 10 and 20.
+    weight : float
+        Of the divergence. Default of the release.
+    multiplier : float
+        Of the divergence too. The release has 1 to 100, by dataset, times a divergence that is divided by the number of classes;
+        this one is not divided, and what they stand for here is ours to choose.
+    """
+
+    correct: float = 0.99
+    temperature: float = 40.0
+    weight: float = 0.1
+    multiplier: float = 1.0
+
+    def __post_init__(self) -> None:
+        require(0.5 <= self.correct <= 1, f"correct must lie between 0.5 and 1, not {self.correct}")
+        require(self.temperature > 0, f"temperature must be above 0, not {self.temperature}")
+        require(0 <= self.weight <= 1, f"weight must lie between 0 and 1, not {self.weight}")
+        require(self.multiplier > 0, f"multiplier must be above 0, not {self.multiplier}")
+        refuse_idle(self, dict.fromkeys(("correct", "temperature", "multiplier"), self.weight > 0))
+
+    def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
+        """Train one network."""
+        network = workbench.fresh(0)
+        workbench.train(network, VirtualTeacher(self), purpose="member", label="network")
+        return Predictor([network])
+
+
+class VirtualTeacher(Objective):
+    """Cross-entropy with the labels, and divergence from the softened virtual teacher."""
+
+    resumable = True
+
+    def __init__(self, settings: TfKDReg) -> None:
+        super().__init__()
+        self.settings = settings
+
+    def targets(self, y: Tensor, n_classes: int, dtype: torch.dtype) -> Tensor:
+        """What the teacher says of labels y (n_cases,): probabilities (n_cases, n_classes)."""
+        settings, n_others = self.settings, n_classes - 1
+        # softmax of two values, the larger one taken out so that a low temperature does not overflow
+        other = math.exp(((1 - settings.correct) / max(1, n_others) - settings.correct) / settings.temperature)
+        label = 1 / (1 + n_others * other)
+        found = torch.full((len(y), n_classes), other * label, dtype=dtype, device=y.device)
+        return found.scatter(1, y[:, None], label)
+
+    def losses(self, network: Network, batch: Batch) -> dict[str, Tensor]:
+        """Weighted cross-entropy "ce" and divergence "virtual"; without weight the divergence is left out."""
+        settings = self.settings
+        logits = network(batch.x).logits
+        losses = {"ce": (1 - settings.weight) * functional.cross_entropy(logits, batch.y)}
+        if settings.weight:
+            targets = self.targets(batch.y, logits.shape[1], logits.dtype)
+            losses["virtual"] = settings.weight * settings.multiplier * softened_kl(targets, logits, 1.0)
+        return losses
