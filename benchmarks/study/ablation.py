@@ -36,6 +36,7 @@ PANELS = {
     "proposal": "proposals",
     "control": "controls",
     "rival": "rivals",
+    "teacher_free": "teacher-free",
     "reference": "references",
 }
 """Parameters in the order of the figure, and what they are called there."""
@@ -62,6 +63,11 @@ _NAMED = {
     "snapshot": "rival",
     "fge": "rival",
     "mc-dropout": "rival",
+    "ls": "teacher_free",
+    "tfkd-reg": "teacher_free",
+    "dsr": "teacher_free",
+    "drg": "teacher_free",
+    "drg-dsr": "teacher_free",
 }
 
 

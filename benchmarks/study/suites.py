@@ -33,6 +33,7 @@ TITLES = {
     "proposals": "Proposals: LITE, fifteen datasets, two resamples",
     "controls": "Controls of the proposals: LITE, fifteen datasets, two resamples",
     "rivals": "Rivals: LITE, fifteen datasets, two resamples",
+    "teacher_free": "Teacher-free: LITE, fifteen datasets, two resamples",
 }
 WHOLE = ("g",)
 """Suites whose protocol has it that a dataset counts where all methods are there."""

@@ -133,7 +133,7 @@ def test_stated_costs():
         assert build(label).cost(recipe) == pytest.approx(cost), label
 
 
-@pytest.mark.parametrize("name", ["controls", "rivals"])
+@pytest.mark.parametrize("name", ["controls", "rivals", "teacher_free"])
 def test_the_suite_is_that_of_the_ablation(name):
     suite, ablation = (parse_suite(STUDY / f"{one}.yaml", {}) for one in (name, "ablation"))
     assert suite.dataset == ablation.dataset
