@@ -8,8 +8,8 @@ the results.
 
 Written for each suite: in <suite>/ the tables and the diagram of ``ssd-bench compare --missing complete`` (a dataset that lacks
 any result is left out for all methods) and the figure cost_accuracy; what an earlier analysis wrote there is removed first. For
-all together: coverage, missing, verdicts, costs, sharpening, fitting, robustness, ablation, proposals, controls, rivals, teacher_free, h, p,
-as .csv with all digits and as .md, and README.md and details.md with these tables in their places.
+all together: coverage, missing, verdicts, costs, sharpening, fitting, robustness, ablation, proposals, controls, rivals,
+teacher_free, h, p, as .csv with all digits and as .md, and README.md and details.md with these tables in their places.
 """
 
 from __future__ import annotations
