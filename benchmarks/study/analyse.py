@@ -36,6 +36,7 @@ from ssd_cli.leaderboard.compare import compare_cells
 from ssd_cli.leaderboard.diagram import write_figures
 from ssd_cli.leaderboard.figures import save
 from ssd_cli.leaderboard.publish import write_published
+from ssd_cli.leaderboard.selection import Selection
 from ssd_cli.leaderboard.table import write_csv
 
 if TYPE_CHECKING:
@@ -56,8 +57,10 @@ def leaderboard(one: Loaded, out: Path) -> str:
     """What ``ssd-bench compare`` writes about a suite, or why there is nothing to write; no older table stays in its place."""
     assert one.cells is not None
     shutil.rmtree(out / one.name, ignore_errors=True)
+    finished, run = one.finished(), set(one.frame["method"])
+    chosen = Selection(methods=tuple(finished)) if finished and run > set(finished) else Selection()
     try:
-        comparison = compare_cells(one.cells, POLICY, rope=verdicts.MARGIN)
+        comparison = compare_cells(one.cells, POLICY, rope=verdicts.MARGIN, selection=chosen)
     except SsdBenchError as error:
         return f"{one.name}: no leaderboard yet. {error.what}"
     for write in (write_csv, write_published, write_figures):
@@ -66,15 +69,17 @@ def leaderboard(one: Loaded, out: Path) -> str:
 
 
 def draw_costs(one: Loaded, out: Path) -> None:
-    """The cost of each method, and the figure of accuracy against it, on the datasets that all methods run so far completed."""
-    run = set(one.frame.loc[one.frame["status"] == "ok", "method"])
-    table = costs.costs(one, [name for name in one.methods if name in run])
+    """The cost of each method, and the figure of accuracy against it, on the datasets that all finished methods completed."""
+    table = costs.costs(one, one.finished())
     if not table[1]:
         return
     timed, completed = table[1][0][-2:]
+    which = "those all cells of which ran on one kind of processor"
+    if one.on_one_processor().isdisjoint(one.done(one.finished(), "accuracy")[0]):
+        which = "for methods whose cells ran on the kind of processor of `single`; others have no time"
     note = (
-        f"Datasets: {completed}, of which {timed} are timed, those all cells of which ran on one kind of processor. Training: CPU "
-        "seconds, not wall-clock, since the machine was shared. Ratios: geometric means over datasets. Written by analyse.py."
+        f"Datasets: {completed}, of which {timed} are timed, {which}. Training: CPU seconds, not wall-clock, since the machine was "
+        "shared. Ratios: geometric means over datasets. Written by analyse.py."
     )
     tables.write_csv(out, f"costs_{one.name}", table)
     tables.write_markdown(out, f"costs_{one.name}", costs.short(table), 3, note)

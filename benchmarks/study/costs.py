@@ -28,7 +28,8 @@ HEAD = [
 def costs(one: Loaded, methods: list[str]) -> tables.Table:
     """A row a method, the best average rank first, on the datasets that all of them completed; empty without `single`.
 
-    Ratios are geometric means over datasets; CPU seconds count where all cells ran on one kind of processor. The rank at 1x
+    Ratios are geometric means over datasets; CPU seconds count where all cells ran on one kind of processor. Where no dataset has
+    that, they are those of the methods whose cells ran on the kind of processor of `single` throughout. The rank at 1x
     inference is among the methods that need no more multiply-accumulates than `single`, but for one per cent; others have none. A
     network that is trained further counts as another training: `swa` trains one network in two.
     """
@@ -38,9 +39,14 @@ def costs(one: Loaded, methods: list[str]) -> tables.Table:
     if "single" not in methods or not datasets:
         return HEAD, []
     base = methods.index("single")
-    alike = one.on_one_processor()
-    timed, seconds = found["cpu_seconds"]
-    found["cpu_seconds"] = timed, seconds[[dataset in alike for dataset in timed]]
+    (timed, seconds), on_one = found["cpu_seconds"], one.on_one_processor()
+    alike = [dataset in on_one for dataset in timed]
+    if any(alike):
+        found["cpu_seconds"] = timed, seconds[alike]
+    else:
+        names = one.processors()
+        same = [all(len(names[dataset, method] | names[dataset, "single"]) == 1 for dataset in timed) for method in methods]
+        found["cpu_seconds"] = timed, np.where(same, seconds, np.nan)
     training, inference = (
         np.exp(np.log(found[name][1] / found[name][1][:, [base]]).mean(axis=0)) for name in ("cpu_seconds", "macs")
     )
@@ -81,7 +87,7 @@ def draw(table: tables.Table, title: str) -> Figure:
             look = chosen[name]
             one.plot(at[place], height[place], color=look.color, marker=look.marker, markersize=6, linestyle="", zorder=3)
         one.set_xscale("log")
-        ticks = [tick for tick in (0.5, 1, 2, 5, 10, 20) if 0.8 * at.min() <= tick <= 1.25 * at.max()]
+        ticks = [tick for tick in (0.5, 1, 2, 5, 10, 20) if 0.8 * np.nanmin(at) <= tick <= 1.25 * np.nanmax(at)]
         one.set_xticks(ticks)
         one.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         one.xaxis.set_minor_formatter(NullFormatter())

@@ -65,12 +65,23 @@ class Loaded:
         assert self.cells is not None
         return self.cells.frame
 
+    def processors(self) -> dict[tuple[str, str], set[str]]:
+        """Names of the processors that computed the cells of a dataset and method."""
+        names: dict[tuple[str, str], set[str]] = {}
+        for record in ResultStore(self.folder).records():
+            names.setdefault((record.cell.dataset, record.cell.method), set()).add(record.provenance.get("cpu", ""))
+        return names
+
     def on_one_processor(self) -> set[str]:
         """Datasets all cells of which were computed on processors of one name: only there do seconds compare."""
         names: dict[str, set[str]] = {}
-        for record in ResultStore(self.folder).records():
-            names.setdefault(record.cell.dataset, set()).add(record.provenance.get("cpu", ""))
+        for (dataset, _), found in self.processors().items():
+            names.setdefault(dataset, set()).update(found)
         return {dataset for dataset, found in names.items() if len(found) == 1}
+
+    def finished(self) -> list[str]:
+        """Methods that have all their results on a dataset; others cannot stand in a table of complete datasets."""
+        return [method for method in self.methods if self.done([method], "accuracy")[0]]
 
     def done(self, methods: list[str], column: str) -> tuple[list[str], np.ndarray]:
         """Datasets on which all these methods have all their results, and means (n_datasets, n_methods) of a column there."""

@@ -25,11 +25,14 @@ class MacCounter(TorchDispatchMode):
         self.macs = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Compute an operation, and add half of its FLOPs."""
-        out = func(*args, **(kwargs or {}))
-        formula = flop_registry.get(func._overloadpacket)
-        if formula is not None:
-            self.macs += int(formula(*args, **(kwargs or {}), out_val=out)) // 2
+        """Compute an operation, and add half of its FLOPs; one without a formula by what it is made of, if of others."""
+        kwargs, formula = kwargs or {}, flop_registry.get(func._overloadpacket)
+        if formula is None:
+            with self:  # inference mode passes operations on whole
+                out = func.decompose(*args, **kwargs)
+            return func(*args, **kwargs) if out is NotImplemented else out
+        out = func(*args, **kwargs)
+        self.macs += int(formula(*args, **kwargs, out_val=out)) // 2
         return out
 
 

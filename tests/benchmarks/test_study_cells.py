@@ -334,3 +334,41 @@ def test_a_dataset_counts_only_with_all_its_resamples(tmp_path):
     put(tmp_path / "c", "ssd", "Chinatown")
     one = suites.Loaded("c", suite, ["ssd"], tmp_path / "c", suites.collect([tmp_path / "c"]))
     assert one.done(["ssd"], "accuracy")[0] == ["GunPoint"]
+
+
+def loaded_c(folder, methods, resamples):
+    suites = importlib.import_module("suites")
+    suite = dataclasses.replace(suites.parse_suite(STUDY / "c.yaml", {}), resamples=resamples)
+    return suites.Loaded("c", suite, methods, folder, suites.collect([folder]))
+
+
+def test_seconds_are_compared_on_one_kind_of_processor_only(tmp_path):
+    costs = importlib.import_module("costs")
+    times = {"single": (2.0, "A"), "ssd": (3.0, "A"), "swa": (9.0, "B")}
+    ratio = costs.HEAD.index("training CPU x single")
+
+    def ratios():
+        one = loaded_c(tmp_path, list(times), (0,))
+        return {row[0]: row[ratio] for row in costs.costs(one, one.finished())[1]}
+
+    for method, (seconds, cpu) in times.items():
+        put(tmp_path, method, costs={"cpu_seconds": seconds}, provenance={"cpu": cpu})
+    found = ratios()
+    assert (found["single"], found["ssd"]) == (1, pytest.approx(1.5)) and np.isnan(found["swa"])
+    for method, seconds in (("single", 4.0), ("ssd", 5.0), ("swa", 8.0)):
+        put(tmp_path, method, "GunPoint", costs={"cpu_seconds": seconds}, provenance={"cpu": "B"})
+    assert ratios() == {"single": 1, "ssd": pytest.approx(1.25), "swa": pytest.approx(2)}  # where all ran on one, alone
+
+
+def test_a_method_that_is_finished_nowhere_is_not_ranked_and_the_table_says_so(tmp_path):
+    analyse = importlib.import_module("analyse")
+    for resample in (0, 1):
+        for method in ("single", "ssd"):
+            put(tmp_path / "c", method, resample=resample)
+    put(tmp_path / "c", "ens-avg")
+    one = loaded_c(tmp_path / "c", ["single", "ssd", "ens-avg"], (0, 1))
+    assert one.finished() == ["single", "ssd"]
+    assert "2 methods ranked on 1 datasets" in analyse.leaderboard(one, tmp_path / "out")
+    table = (tmp_path / "out" / "c" / "leaderboard.md").read_text()
+    assert "ens-avg" in table and "| ens-avg" not in table
+    assert check_tables([tmp_path / "c"], [recount(tmp_path / "c")], tmp_path / "out" / "c") == ([], [])

@@ -8,6 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ssd_cli.backbones import backbones
 from ssd_cli.costs import measure
+from ssd_cli.costs.macs import MacCounter
 from ssd_cli.costs.measure import count_macs
 from ssd_cli.protocol.containers import TrainingSet
 
@@ -52,6 +53,9 @@ def test_macs_are_half_of_the_flops_that_torch_counts(name):
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(torch.zeros(1, 3, 50))
     assert count_macs(network, torch.zeros(1, 3, 50)) == counter.get_total_flops() // 2 > 0
+    with torch.inference_mode(), MacCounter() as own:
+        network(torch.zeros(1, 3, 50))
+    assert own.macs == counter.get_total_flops() // 2
 
 
 def test_macs_of_depthwise_convolutions_count_a_channel_once():
