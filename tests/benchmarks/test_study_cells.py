@@ -280,10 +280,11 @@ def test_every_change_of_the_ablation_has_its_panel():
     ablation, suites = importlib.import_module("ablation"), importlib.import_module("suites")
     labels = suites.canonical(suites.parse_suite(STUDY / "ablation.yaml", {}))
     panels = {label: ablation.panel(label) for label in labels if label != "ssd"}
-    assert set(panels.values()) == set(ablation.PANELS) - {"proposal", "control", "rival"}
+    assert set(panels.values()) == set(ablation.PANELS) - {"proposal", "control", "rival", "teacher_free"}
     assert ablation.panel("ssd-ensemble[mixup=true]") == "proposal"
     assert ablation.panel("single-long[mixup=true]") == "control"
     assert ablation.panel("snapshot[averaged=1]") == "rival"
+    assert ablation.panel("drg-dsr") == "teacher_free"
     assert panels["ssd[representations=10]"] == "representations"
     assert panels["ssd[student_epochs=100,student_init=random]"] == "student_init"
     assert panels["ssd-mid[representations=10]"] == "dropout_sites"
