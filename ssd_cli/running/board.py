@@ -19,10 +19,13 @@ class Current:
     planned : PlannedCell
     progress : object
         The last thing it said: a text, or the progress of a training (label, epoch, epochs, loss).
+    since : float
+        On the clock of `time.monotonic`.
     """
 
     planned: PlannedCell
     progress: Any = "starting"
+    since: float = field(default_factory=time.monotonic)
 
 
 @dataclass
@@ -37,12 +40,21 @@ class Board:
         Of these, done when the run started.
     cost_left : float
         Estimated cost of the cells that are not finished.
+    n_workers : int
+        That work on them in this run.
+    cost_spent, seconds_spent : float
+        Estimated cost of the cells that this run has computed, and how long its workers took for them.
+    cost_of_others : float
+        Estimated cost of the cells that other runs have computed meanwhile.
     """
 
     total: int
     done_before: int
     cost_left: float
+    n_workers: int = 1
     cost_spent: float = 0.0
+    seconds_spent: float = 0.0
+    cost_of_others: float = 0.0
     ok: int = 0
     failed: int = 0
     skipped: int = 0
@@ -69,15 +81,27 @@ class Board:
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimated from what has been finished; None before the first cell of this run."""
-        return self.seconds * self.cost_left / self.cost_spent if self.cost_spent else None
+        """Estimated from how long finished cells took; None before the first one, and while there are only cells of other runs.
+
+        Other runs go on helping as they did. A cell that takes longer than estimated is taken to need a tenth more of its time.
+        """
+        if not self.cost_spent or (not self.current and 0 < self.left <= self.elsewhere):
+            return None
+        pace, now = self.seconds_spent / self.cost_spent, time.monotonic()
+        still = [max(one.planned.cost * pace - (now - one.since), (now - one.since) / 10) for one in self.current.values()]
+        waiting = max(0.0, self.cost_left - sum(one.planned.cost for one in self.current.values())) * pace
+        helpers = 1 + self.cost_of_others / self.cost_spent
+        return max([*still, (sum(still) + waiting) / (self.n_workers * helpers)])
 
     def book(self, planned: PlannedCell, outcome: Outcome) -> None:
         """Count a finished cell."""
         setattr(self, outcome.status, getattr(self, outcome.status) + 1)
         self.cost_left -= planned.cost
-        if outcome.seconds:
+        if outcome.status == "ok" and outcome.seconds:
             self.cost_spent += planned.cost
+            self.seconds_spent += outcome.seconds
+        elif outcome.status == "ok":
+            self.cost_of_others += planned.cost
         if outcome.status == "failed":
             self.failures.append((planned, outcome.reason))
 

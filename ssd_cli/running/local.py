@@ -55,12 +55,13 @@ class LocalRun:
         packing: Packing | None = None,
     ) -> None:
         pending = plan.pending
-        self.board = Board(len(plan.cells), len(plan.cells) - len(pending), sum(cell.cost for cell in pending))
         self._suite, self._pool, self._reporter, self._command, self._task = suite, pool, reporter, command, task
         self._store, self._claims = ResultStore(suite.out), Claims(suite.out / ".claims")
         self._marks = plan.marks
         self._queue = Queue(pending)
         self._n_workers = min(suite.n_workers, len(pending))
+        cost = sum(cell.cost for cell in pending)
+        self.board = Board(len(plan.cells), len(plan.cells) - len(pending), cost, n_workers=max(1, self._n_workers))
         if packing is None and plan.device == "cuda" and pending:
             packing = Packing(*pool.call(look_at_device, pending, suite.data_dir))
         self._packing = packing or Packing()

@@ -1,0 +1,67 @@
+"""What a run says of the time that is left."""
+
+import pytest
+
+from ssd_cli.running.board import Board, Current
+from ssd_cli.running.job import Outcome
+from tests.running.builders import make_planned
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("ssd_cli.running.board.time.monotonic", lambda: now[0])
+    return now
+
+
+def board_of(costs, n_workers=1):
+    cells = [make_planned(f"D{i}", cost=cost) for i, cost in enumerate(costs)]
+    return Board(len(cells), 0, sum(costs), n_workers=n_workers), cells
+
+
+def test_it_falls_while_the_last_cell_is_computed(clock):
+    board, (first, second) = board_of([10.0, 20.0])
+    board.current[0] = Current(first, since=clock[0])
+    clock[0] += 30
+    assert board.seconds_left is None  # nothing to go by
+    del board.current[0]
+    board.book(first, Outcome("ok", seconds=30.0))
+    board.current[0] = Current(second, since=clock[0])
+    assert board.seconds_left == pytest.approx(60)
+    clock[0] += 45
+    assert board.seconds_left == pytest.approx(15)
+    clock[0] += 55  # forty seconds late
+    assert board.seconds_left == pytest.approx(10)
+
+
+def test_what_waits_is_shared_by_the_workers_and_by_other_runs(clock):
+    board, cells = board_of([10.0] * 8, n_workers=2)
+    board.book(cells[0], Outcome("ok", seconds=20.0))
+    board.book(cells[1], Outcome("ok", seconds=20.0))
+    board.current |= {0: Current(cells[2], since=clock[0]), 1: Current(cells[3], since=clock[0])}
+    assert board.seconds_left == pytest.approx(6 * 20 / 2)
+    board.book(cells[4], Outcome("ok"))  # another run's
+    assert board.seconds_left == pytest.approx(5 * 20 / (2 * 1.5))
+
+
+def test_it_is_at_least_what_the_longest_cell_needs(clock):
+    board, cells = board_of([1.0, 1.0, 50.0], n_workers=2)
+    board.book(cells[0], Outcome("ok", seconds=2.0))
+    board.current |= {0: Current(cells[1], since=clock[0]), 1: Current(cells[2], since=clock[0])}
+    assert board.seconds_left == pytest.approx(100)
+
+
+def test_cells_that_were_skipped_or_failed_at_once_say_nothing_about_the_pace(clock):
+    board, cells = board_of([5.0] * 4)
+    board.book(cells[0], Outcome("skipped", "one class", seconds=0.01))
+    board.book(cells[1], Outcome("failed", "it rained", seconds=0.01))
+    assert board.seconds_left is None
+    board.book(cells[2], Outcome("ok", seconds=10.0))
+    assert board.seconds_left == pytest.approx(10)
+
+
+def test_nothing_is_known_of_the_cells_of_other_runs(clock):
+    board, cells = board_of([5.0, 5.0])
+    board.book(cells[0], Outcome("ok", seconds=10.0))
+    board.elsewhere = 1
+    assert board.seconds_left is None
