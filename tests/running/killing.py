@@ -41,8 +41,9 @@ class Kill:
 class Torturer:
     """Runs one command until it is finished, killing it on the way.
 
-    Kill number i falls due when the share i / n_kills of all records and networks is on the disk, and comes up to a third of a
-    second later: so the first falls into start-up and planning, and the others are spread over the whole run.
+    Kill number i falls due when the share i / n_kills of all records and networks is on the disk. The first comes up to a third of
+    a second later, in start-up and planning; the others at most a twentieth, in which little is written, so that they are spread
+    over the run.
     """
 
     arguments: list[str]
@@ -78,7 +79,7 @@ class Torturer:
     def wait_until(self, n_files):
         while self.files() < n_files and self.is_running():
             time.sleep(0.005)
-        time.sleep(self.random.uniform(0, 0.3))
+        time.sleep(self.random.uniform(0, 0.05 if n_files else 0.3))
 
     def is_running(self):
         return self.process.poll() is None
