@@ -101,7 +101,7 @@ def differences(one: Loaded, methods: list[str]) -> tables.Table:
         "training CPU x ssd",
     ]
     rows: list[list[object]] = []
-    alike = one.on_one_processor()
+    alike = one.on_one_processor(methods)
     for method in methods:
         if method == BASE:
             continue

@@ -23,6 +23,7 @@ HEAD = [
     "method", "accuracy", "average rank", "average rank at 1x inference", "training CPU x single", "inference MACs x single",
     "CPU seconds of training", "trainings", "networks stored", "datasets timed", "datasets",
 ]  # fmt: skip
+TRAINING = HEAD.index("training CPU x single")
 
 
 def costs(one: Loaded, methods: list[str]) -> tables.Table:
@@ -39,7 +40,7 @@ def costs(one: Loaded, methods: list[str]) -> tables.Table:
     if "single" not in methods or not datasets:
         return HEAD, []
     base = methods.index("single")
-    (timed, seconds), on_one = found["cpu_seconds"], one.on_one_processor()
+    (timed, seconds), on_one = found["cpu_seconds"], one.on_one_processor(methods)
     alike = [dataset in on_one for dataset in timed]
     if any(alike):
         found["cpu_seconds"] = timed, seconds[alike]

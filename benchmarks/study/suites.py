@@ -72,11 +72,12 @@ class Loaded:
             names.setdefault((record.cell.dataset, record.cell.method), set()).add(record.provenance.get("cpu", ""))
         return names
 
-    def on_one_processor(self) -> set[str]:
-        """Datasets all cells of which were computed on processors of one name: only there do seconds compare."""
+    def on_one_processor(self, methods: list[str]) -> set[str]:
+        """Datasets where all cells of these methods were computed on processors of one name: only there do seconds compare."""
         names: dict[str, set[str]] = {}
-        for (dataset, _), found in self.processors().items():
-            names.setdefault(dataset, set()).update(found)
+        for (dataset, method), found in self.processors().items():
+            if method in methods:
+                names.setdefault(dataset, set()).update(found)
         return {dataset for dataset, found in names.items() if len(found) == 1}
 
     def finished(self) -> list[str]:

@@ -243,7 +243,7 @@ def _record(job: Job, status: str, reason: str | None, trace: str | None, parts:
 
 @cache
 def warm_up(threads: int) -> None:
-    """Give torch its number of threads, and load what it loads at the first training, a second or two that no cell shall pay."""
+    """Give torch its number of threads, and load what it loads at the first training, which no cell shall pay."""
     import torch
 
     from ssd_cli.training.adam import Adam

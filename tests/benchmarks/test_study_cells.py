@@ -346,11 +346,10 @@ def loaded_c(folder, methods, resamples):
 def test_seconds_are_compared_on_one_kind_of_processor_only(tmp_path):
     costs = importlib.import_module("costs")
     times = {"single": (2.0, "A"), "ssd": (3.0, "A"), "swa": (9.0, "B")}
-    ratio = costs.HEAD.index("training CPU x single")
 
     def ratios():
         one = loaded_c(tmp_path, list(times), (0,))
-        return {row[0]: row[ratio] for row in costs.costs(one, one.finished())[1]}
+        return {row[0]: row[costs.TRAINING] for row in costs.costs(one, one.finished())[1]}
 
     for method, (seconds, cpu) in times.items():
         put(tmp_path, method, costs={"cpu_seconds": seconds}, provenance={"cpu": cpu})
