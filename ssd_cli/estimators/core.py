@@ -21,6 +21,7 @@ from ssd_cli.configuration import configure, parse_label
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.hardware import devices
 from ssd_cli.methods.base import Method, Predictor
+from ssd_cli.methods.budget import fill_in
 from ssd_cli.methods.registry import methods
 from ssd_cli.protocol.containers import Ints, TrainingSet
 from ssd_cli.registry import Registry
@@ -140,7 +141,7 @@ def _train(method: Method, name: str, backbone: Backbone, training_set: Training
     if reason:
         raise ValueError(reason)
     device = _device(settings.device)
-    recipe = _recipe(settings).for_backbone(name)
+    recipe = fill_in(_recipe(settings), name, method)
     with _threads(settings.threads), torch.random.fork_rng(devices=range(torch.cuda.device_count() if device == "cuda" else 0)):
         network = backbone.build(training_set.n_channels, 2)
         execution = plan(network, training_set.n_timepoints, device=device, precision=recipe.precision)

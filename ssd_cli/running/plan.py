@@ -215,9 +215,10 @@ def _distinct(choices: Iterator[_Choice]) -> list[_Choice]:
 def _cell(
     common: dict[str, Any], method: _Choice, backbone: _Choice, recipe: _Choice, resample: int, seed: int, shape: Shape | None
 ) -> PlannedCell:
+    from ssd_cli.methods.budget import fill_in
     from ssd_cli.training.predict import cases_at_once
 
-    filled = recipe.configuration.for_backbone(backbone.identity["name"])
+    filled = fill_in(recipe.configuration, backbone.identity["name"], method.configuration, method.label)
     cell = Cell(
         dataset=common["dataset"],
         method=method.label,
@@ -231,7 +232,7 @@ def _cell(
         **common,
         "method": method.identity,
         "backbone": backbone.identity,
-        "recipe": {"name": recipe.identity["name"], "parameters": as_dict(filled)},
+        "recipe": {"name": recipe.identity["name"], "parameters": filled.identity()},
         "resample": resample,
         "seed": seed,
     }

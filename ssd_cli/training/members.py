@@ -72,7 +72,7 @@ class Place:
             "index": self.index,
             "backbone": self.bench.backbone_identity,
             "dropout": {"embed": self.dropout.embed, "mid": self.dropout.mid},
-            "recipe": vars(self.bench.recipe),
+            "recipe": self.bench.recipe.identity(),
             "schedule": vars(self.schedule),
             "execution": self.bench.execution,
             "device": self.bench.device,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ssd_cli.configuration import require
 from ssd_cli.training.registry import recipes
@@ -30,7 +30,7 @@ def _usual_momentum(epochs: int) -> float:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Epochs, optimiser, schedule, batch rule, which epoch is kept, precision.
+    """Epochs, optimiser, schedule, batch rule, which epoch is kept, precision, budget.
 
     The optimiser is Adam with betas .9 and .999 and epsilon 1e-7, the published networks' (Keras's) defaults. Keras adds epsilon to
     the uncorrected root of the second moment, which in torch's form is eps / sqrt(1 - 0.999**t), 3e-6 at the first step and 1e-7 in
@@ -60,6 +60,9 @@ class Recipe:
         Weights, data and evaluation are fp32 but for fp64, which is for tests of exactness. tf32 lets a GPU round the factors of
         products to 10 bits of mantissa in training and evaluation (elsewhere it changes nothing); bf16 trains with forward passes
         in bfloat16 (autocast). What either does to accuracy has not been measured.
+    budget : {"equal-epochs", "equal-compute"}
+        Each network of a method has the recipe's epochs, or all of them together as many passes over the cases as one network has
+        (`ssd_cli.methods.budget.fill_in`).
     """
 
     epochs: int | None = None
@@ -72,6 +75,7 @@ class Recipe:
     bn_momentum: float | None = None
     initialisation: Literal["glorot", "torch"] = "glorot"
     precision: Literal["fp32", "tf32", "bf16", "fp64"] = "fp32"
+    budget: Literal["equal-epochs", "equal-compute"] = "equal-epochs"
 
     def __post_init__(self) -> None:
         for name in ("epochs", "student_epochs", "batch_size"):
@@ -94,6 +98,10 @@ class Recipe:
             batch_divisor=divisor if self.batch_divisor is None else self.batch_divisor,
             bn_momentum=self.bn_momentum or _usual_momentum(epochs),
         )
+
+    def identity(self) -> dict[str, Any]:
+        """All parameters by name; the usual budget has no entry, as in records made before there was another."""
+        return {name: value for name, value in vars(self).items() if (name, value) != ("budget", "equal-epochs")}
 
     def momentum(self, epochs: int | None = None) -> float:
         """Batch-norm momentum of a network that starts from random weights; not below the usual one where its epochs are its own.
