@@ -4,7 +4,7 @@
 # make torture  the long tests (kills, again and again)
 # make peers    environments of the libraries that benchmarks/speed_peers.py compares with
 # make gate     trains the suite of the accuracy gate and checks it against results/reference
-# make results  every table, figure and page under results/ again, from the cells stored there
+# make results  tables, figures and pages of the pilot and the contestants again, from the cells stored under results/
 # make pilot    the pilot under results/pilot (needs $SSD_BENCH_DATA)
 # make study-tables    tables and figures of the study, from the archives of its cells
 # make contestants  networks beside other libraries' classifiers, under results/contestants (needs $SSD_BENCH_DATA)

@@ -2,8 +2,9 @@
 
     python benchmarks/gate_reruns.py [--runs 20] [--first 100] [--out DIR]     > results/reference/reruns.md
 
-Trains the suite of the gate (``benchmarks/gate.yaml``) with the seeds 100 to 119, each a run of its own, as `make gate` does it
-with one; what is finished in DIR is not trained again. Each run is checked against ``results/reference``, on both sides.
+Trains the suite of the gate (``benchmarks/gate.yaml``) with the seeds 100 to 119, each a run of its own, where `make gate` trains
+three and checks them together; what is finished in DIR is not trained again. Each run is checked against ``results/reference``, on
+both sides.
 """
 
 from __future__ import annotations

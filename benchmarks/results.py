@@ -1,4 +1,4 @@
-"""Every table, figure and page under results/ again, from the cells that are stored there; a second run changes no byte.
+"""Tables, figures and pages of results/pilot and results/contestants again, from their cells; a second run changes no byte.
 
     make results                        (python benchmarks/results.py [STUDY ...])
 

@@ -33,6 +33,7 @@ def check(
     from ssd_cli.leaderboard.gate_report import markdown as as_markdown
     from ssd_cli.leaderboard.reference import made_with, read_reference, unfinished, write_reference
     from ssd_cli.running.provenance import reduce_command
+    from ssd_cli.store.atomic import write_into
 
     cells = collect([folder])
     run, broken = made_with(cells), unfinished(cells)
@@ -49,12 +50,11 @@ def check(
             say()
     for line in summary(report):
         say(line)
-    if markdown is not None:
-        markdown.write_text(as_markdown(report), encoding="utf-8")
-    if junit is not None:
-        junit.write_text(as_junit(report), encoding="utf-8")
-    if "GITHUB_STEP_SUMMARY" in os.environ:
-        with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as file:
+    for path, text in ((markdown, as_markdown), (junit, as_junit)):
+        if path is not None:
+            write_into(path.parent, [(path, text(report).encode())])
+    if page := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with Path(page).open("a", encoding="utf-8") as file:
             file.write(as_markdown(report))
     if os.environ.get("GITHUB_ACTIONS") == "true":
         for line in github(report):

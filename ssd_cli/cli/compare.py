@@ -93,6 +93,8 @@ def compare(
     from ssd_cli.leaderboard.selection import Selection
     from ssd_cli.leaderboard.table import write_csv
 
+    if screenshot is not None and screenshot.suffix != ".svg":
+        raise MisuseError(f"--screenshot cannot write {screenshot}.", "Expected the name of an SVG file: it draws no other format.")
     chosen = tuple(part.strip() for part in formats.split(","))
     check_formats(chosen)
     externals = beside(published, others)

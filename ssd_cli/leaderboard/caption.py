@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssd_cli.leaderboard.missing import POLICIES, numbers
+from ssd_cli.statistics.conventions import DEFAULT
 from ssd_cli.statistics.effects import LEVEL, SAMPLES
 from ssd_cli.statistics.variance import POWER, Noise
 
@@ -59,7 +60,8 @@ def _data(comparison: Comparison) -> str:
         return f"Accuracy on {n} dataset{'s' * (n != 1)}, as published by others; ranked by dataset, 1 is best."
     runs = f"resample {numbers(set(comparison.resamples))}, seed {numbers(set(comparison.seeds))}"
     results = "one result" if comparison.n_results == 1 else f"mean of {comparison.n_results} results"
-    return f"Accuracy on {n} dataset{'s' * (n != 1)}, {results} each ({runs}); averaged first, then ranked, 1 is best."
+    each = "each of our own" if any(one.elsewhere for one in comparison.contestants) else "each"
+    return f"Accuracy on {n} dataset{'s' * (n != 1)}, {results} {each} ({runs}); averaged first, then ranked, 1 is best."
 
 
 def _missing(comparison: Comparison) -> str:
@@ -107,10 +109,12 @@ def _noise(comparison: Comparison) -> list[str]:
     if noise is None:
         return []
     lines = []
-    if np.isfinite(noise.detectable_score):
+    if np.isfinite(noise.detectable_score) and comparison.convention == DEFAULT:
+        possible = 0 < noise.detectable_rank <= len(comparison.names) - 1
+        rank = f", or by {noise.detectable_rank:.2f} in average rank," if possible else ""
         lines.append(
-            f"A typical pair must differ by {noise.detectable_score:.4f} in mean accuracy, or by {noise.detectable_rank:.2f} in "
-            f"average rank, to be found different with a probability of {POWER:.0%}."
+            f"A typical pair must differ by {noise.detectable_score:.4f} in mean accuracy{rank} to be found different with a "
+            f"probability of {POWER:.0%}."
         )
     lines.append(_split(noise))
     if not noise.seeds_known:
@@ -120,7 +124,8 @@ def _noise(comparison: Comparison) -> list[str]:
         ]
     pairs = [(i, j) for i, j in zip(*np.triu_indices(len(comparison.names), k=1), strict=True) if noise.within[i, j]]
     if not pairs:
-        return [*lines, "No gap of two mean accuracies is within seed noise."]
+        known = "known " if any(one.elsewhere for one in comparison.contestants) else ""
+        return [*lines, f"No {known}gap of two mean accuracies is within seed noise."]
     shown = [
         f"{comparison.names[i]} and {comparison.names[j]} (gap {noise.gap[i, j]:.4f}, noise ±{noise.seed_noise[i, j]:.4f})"
         for i, j in pairs[:_SHOWN]
@@ -160,7 +165,7 @@ def effects_note() -> str:
 def _recipes(comparison: Comparison) -> list[str]:
     recipes: dict[str, list[str]] = {}
     for contestant in comparison.contestants:
-        if contestant.backbone in ("published", "foreign"):
+        if contestant.elsewhere:
             continue  # their protocols stand among the sources
         recipes.setdefault(contestant.recipe, []).append(contestant.name)
     if not recipes:

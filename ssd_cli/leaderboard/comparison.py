@@ -29,6 +29,11 @@ class Contestant:
     backbone: str
     recipe: str
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether its scores were not computed here but published by others, or made by another tool."""
+        return self.backbone in ("published", "foreign")
+
 
 @dataclass(frozen=True)
 class Comparison:

@@ -27,6 +27,7 @@ _LABEL, _SMALL = 9.0, 7.5  # points
 _LINE, _SMALL_LINE = 0.165, 0.135  # inches a line of text
 _MARGIN = 0.2
 _AXIS_WIDTH, _AXIS_Y = 4.6, 0.55
+_NUMBER, _HALVES = 0.25, 0.1  # inches: room of a number on the axis, and of a rank from which its half has a mark
 _GAP = 0.2  # between the axis and the ends of the lines to the labels
 _FIRST_BAR, _BAR_STEP = 0.14, 0.12
 _WRAP = 34  # characters of a line of a label
@@ -147,10 +148,13 @@ def _overhang(x: list[float], end: int, beyond: int) -> float:
 def _draw_axis(axes: Axes, scale: _Scale) -> None:
     y = _AXIS_Y
     axes.plot([scale.x(scale.low), scale.x(scale.high)], [y, y], color=_INK, linewidth=1.2, solid_capstyle="projecting")
+    room = _AXIS_WIDTH / (scale.high - scale.low)
+    step = next((step for step in (1, 2, 5, 10, 20, 50) if step * room >= _NUMBER), 100)
     for rank in range(scale.low, scale.high + 1):
-        axes.plot([scale.x(rank)] * 2, [y, y - 0.09], color=_INK, linewidth=1.2)
-        axes.text(scale.x(rank), y - 0.11, str(rank), fontsize=_LABEL, ha="center", va="bottom")
-        if rank < scale.high:
+        if rank % step == 0:
+            axes.plot([scale.x(rank)] * 2, [y, y - 0.09], color=_INK, linewidth=1.2)
+            axes.text(scale.x(rank), y - 0.11, str(rank), fontsize=_LABEL, ha="center", va="bottom")
+        if rank < scale.high and room >= _HALVES:
             axes.plot([scale.x(rank + 0.5)] * 2, [y, y - 0.05], color=_INK, linewidth=0.8)
     axes.text(
         scale.left + _AXIS_WIDTH / 2, 0.2, "average rank, best on the right", fontsize=_SMALL, color=_GREY, ha="center", va="bottom"

@@ -165,7 +165,7 @@ def _panel(axes: Axes, comparison: Comparison, place: int, limits: tuple[float, 
 def differences(comparison: Comparison) -> Figure:
     """Boxes of the differences by dataset to `single`, or to the first of the leaderboard where there is none."""
     names = comparison.names
-    bases = [i for i, one in enumerate(comparison.contestants) if one.method == "single"]
+    bases = [i for i, one in enumerate(comparison.contestants) if one.method == "single" and not one.elsewhere]
     base = bases[0] if bases else 0
     others = [i for i in range(len(names)) if i != base]
     labels = [wrap_name(names[i], 46) for i in others]

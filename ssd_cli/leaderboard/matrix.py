@@ -81,8 +81,13 @@ def _notes(comparison: Comparison, width: int) -> list[str]:
     import textwrap
 
     n = len(comparison.datasets)
+    where = f"on {n} dataset{'s' * (n != 1)}"
+    missing = ""
+    if np.isnan(comparison.scores).any():
+        where = "on the datasets that both have"
+        missing = f" On the others of {n} the one that lacks a score counts as worse, in these numbers and in p."
     first = (
-        f"Each cell: mean difference in accuracy on {n} dataset{'s' * (n != 1)}, datasets won/tied/lost by the row, corrected p; "
-        "bold where the two differ; blue where the row is better. Below the names: mean accuracy."
+        f"Each cell: mean difference in accuracy {where}, datasets won/tied/lost by the row, corrected p; bold where the two "
+        f"differ; blue where the row is better.{missing} Below the names: mean accuracy."
     )
     return [line for text in (first, tested(comparison)) for line in textwrap.wrap(text, width)]

@@ -161,7 +161,10 @@ def _marked(column: Column, place: int, best: str, second: str) -> str:
 
 
 def _tabular(form: str, head: list[str], rows: list[list[str]], text: str, label: str) -> str:
-    lines = [" & ".join(cell.replace("–", "--") for cell in row) + r" \\" for row in rows]
+    # {}: after \\ of the row before, LaTeX would take [ for an optional length, and * for a part of the command
+    lines = [
+        ("{}" if row[0][:1] in ("[", "*") else "") + " & ".join(cell.replace("–", "--") for cell in row) + r" \\" for row in rows
+    ]
     return "\n".join(
         [r"% needs \usepackage{booktabs}", r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{{form}}}", r"\toprule",
          " & ".join(head) + r" \\", r"\midrule", *lines, r"\bottomrule", r"\end{tabular}", rf"\caption{{{text}}}",

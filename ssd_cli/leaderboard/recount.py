@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ssd_cli.errors import SsdBenchError
+from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.leaderboard.collect import Cells, collect
 from ssd_cli.leaderboard.compare import compare_cells
 from ssd_cli.leaderboard.online import Fetch
@@ -53,12 +53,14 @@ def check_tables(roots: list[Path], recounts: list[Recount], folder: Path, fetch
 
     Raises
     ------
+    MisuseError
+        The folder holds none of them.
     SsdBenchError
-        The folder holds none of them or lacks leaderboard.csv, or the results cannot be compared at all.
+        It lacks leaderboard.csv, or the results cannot be compared at all.
     """
     tables = {name: _read(folder / name) for name in _TABLES if (folder / name).is_file()}
     if not tables:
-        raise SsdBenchError(f"{folder} holds no tables.", f"Expected {', '.join(_TABLES)}, written by 'ssd-bench compare'.")
+        raise MisuseError(f"{folder} holds no tables.", f"Expected {', '.join(_TABLES)}, written by 'ssd-bench compare'.")
     if "leaderboard.csv" not in tables:
         raise SsdBenchError(
             f"{folder} lacks leaderboard.csv, which says how missing results were treated.",
@@ -68,8 +70,15 @@ def check_tables(roots: list[Path], recounts: list[Recount], folder: Path, fetch
     board, pairs = tables["leaderboard.csv"], tables.get("pairwise.csv", [])
     policy = board[0].get("missing_policy", "fail") if board else "fail"
     pair = pairs[0] if pairs else {}
-    rope = float(pair["rope"]) if pair.get("rope") else None
-    options = (policy, float(pair.get("alpha", 0.05)), pair.get("convention", DEFAULT), rope)
+    try:
+        rope = float(pair["rope"]) if pair.get("rope") else None
+        options = (policy, float(pair.get("alpha", 0.05)), pair.get("convention", DEFAULT), rope)
+    except ValueError as error:
+        raise SsdBenchError(
+            f"{folder / 'pairwise.csv'} does not say how the pairs were tested: {error}.",
+            "Expected numbers in its columns alpha and rope.",
+            "Write all tables with: ssd-bench compare",
+        ) from error
     if any(row.get("backbone") == "foreign" for row in board):
         raise SsdBenchError(
             f"The tables in {folder} hold results of other tools, which cannot be recounted.", "", "Leave --with out."

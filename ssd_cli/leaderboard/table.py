@@ -12,6 +12,7 @@ import numpy as np
 
 from ssd_cli.leaderboard.deployed import DEPLOYED
 from ssd_cli.leaderboard.facts import COSTS, DISTILLATION, SCORES
+from ssd_cli.statistics.conventions import DEFAULT
 from ssd_cli.statistics.ranks import TIE
 from ssd_cli.store import atomic
 
@@ -113,7 +114,8 @@ def _leaderboard(comparison: Comparison) -> list[list[object]]:
     for i, one in enumerate(comparison.contestants):
         n_missing = sum(item.name == one.name for item in comparison.missing)
         mean = comparison.mean_scores[i] if comparison.n_scores[i] else ""
-        numbers = [comparison.average_ranks[i], mean, comparison.n_scores[i], comparison.n_results, wins[i], ties[i], losses[i]]
+        n_results = "" if one.elsewhere else comparison.n_results
+        numbers = [comparison.average_ranks[i], mean, comparison.n_scores[i], n_results, wins[i], ties[i], losses[i]]
         names = [one.name, one.method, one.backbone, one.recipe]
         fronts = ["yes" if front[i] else "no" for front in (facts.pareto_inference, facts.pareto_training)]
         fronts[1] = fronts[1] if facts.times_compare else ""
@@ -127,15 +129,16 @@ def _leaderboard(comparison: Comparison) -> list[list[object]]:
 def _per_dataset(comparison: Comparison) -> list[list[object]]:
     lacking = {(item.dataset, item.name): item for item in comparison.missing}
     rows: list[list[object]] = [["dataset", "name", "accuracy", "rank", "n_results", "ranked", "reason"]]
+    complete = {one.name: "" if one.elsewhere else comparison.n_results for one in comparison.contestants}
     for d, dataset in enumerate(comparison.datasets):
         for m, name in enumerate(comparison.names):
             item, score = lacking.get((dataset, name)), comparison.scores[d, m]
-            shown, n_results, reason = (score, comparison.n_results, "") if item is None else ("", item.n_results, item.reason)
+            shown, n_results, reason = (score, complete[name], "") if item is None else ("", item.n_results, item.reason)
             rows.append([dataset, name, shown, comparison.ranks[d, m], n_results, "yes", reason])
     for dataset in comparison.left_out:
         for name in comparison.names:
             item = lacking.get((dataset, name))
-            n_results, reason = (comparison.n_results, "") if item is None else (item.n_results, item.reason)
+            n_results, reason = (complete[name], "") if item is None else (item.n_results, item.reason)
             rows.append([dataset, name, "", "", n_results, "no", reason])
     return rows
 
@@ -147,7 +150,8 @@ def _pairwise(comparison: Comparison) -> list[list[object]]:
     rows: list[list[object]] = [[*head, *(["rope", "p_worse", "p_same", "p_better"] if comparison.rope is not None else [])]]
     for i, j in zip(*np.triu_indices(len(comparison.names), k=1), strict=True):
         counts = [wins[i, j], ties[i, j], losses[i, j]]
-        verdict = ["yes" if flag else "no" for flag in (tests.exact[i, j], tests.different[i, j])]
+        exact = "yes" if tests.exact[i, j] else "no" if comparison.convention == DEFAULT else ""  # others leave it to scipy
+        verdict = [exact, "yes" if tests.different[i, j] else "no"]
         pair = [comparison.names[i], comparison.names[j]]
         known = noise is not None and np.isfinite(noise.seed_noise[i, j])
         chance = [noise.seed_noise[i, j], "yes" if noise.within[i, j] else "no"] if noise is not None and known else ["", "unknown"]

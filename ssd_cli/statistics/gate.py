@@ -36,7 +36,7 @@ class Fall:
     tolerance : float
         A fall of at most this is within the noise.
     p : float
-        One-sided, before the correction.
+        Of so large a fall, or of so large a rise where it rose; one-sided, before the correction.
     detectable : float
         The fall that would be found with probability `POWER`.
     """
@@ -102,4 +102,4 @@ def _fall(change: float, error: float, degrees: float, alpha: float) -> Fall:
     error = max(error, 1e-12)  # a reference without any spread: every change counts
     critical = float(stdtrit(degrees, 1 - alpha))
     reach = critical + float(stdtrit(degrees, POWER))
-    return Fall(change, critical * error, float(stdtr(degrees, change / error)), reach * error)
+    return Fall(change, critical * error, float(stdtr(degrees, -abs(change) / error)), reach * error)

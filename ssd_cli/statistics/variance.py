@@ -140,18 +140,30 @@ def detectable(values: Floats, alpha: float, power: float = POWER) -> float:
     """The mean difference that a signed-rank test of a typical pair detects with probability `power`.
 
     (t(1 - alpha/2) + t(power)) · s / √n · √(π/3), where s is the median over the pairs of the standard deviation of their
-    differences over the n datasets.
+    differences over the n datasets. Where only differences of one sign are significant, Φ⁻¹(power^(1/n)) · s if that is more; a few
+    datasets above that, the formula's difference is found with a probability of 60 to 75 % instead of 80.
 
     Parameters
     ----------
     values : ndarray, shape (n_datasets, n_methods)
+    alpha : float
+        Of the single test.
+    power : float
+
+    Returns
+    -------
+    float
+        NaN where no difference can be significant: even n differences of one sign have p = 2^(1 - n).
     """
-    from scipy.special import stdtrit
+    from scipy.special import ndtri, stdtrit
 
     n_datasets, n_methods = values.shape
-    if n_datasets < 3:
+    if n_datasets < 3 or 2.0 ** (1 - n_datasets) > alpha:
         return float("nan")
     first, second = np.triu_indices(n_methods, k=1)
     spread = np.median((values[:, first] - values[:, second]).std(axis=0, ddof=1))
     quantiles = stdtrit(n_datasets - 1, 1 - alpha / 2) + stdtrit(n_datasets - 1, power)
-    return float(quantiles * spread / np.sqrt(n_datasets) * _WILCOXON)
+    size = quantiles / np.sqrt(n_datasets) * _WILCOXON
+    if 2.0 ** (2 - n_datasets) > alpha:  # one difference of the other sign, the smallest, is too much
+        size = max(size, ndtri(power ** (1 / n_datasets)))
+    return float(size * spread)

@@ -84,6 +84,7 @@ def test_an_improvement_fails_where_both_sides_are_guarded(reference, tmp_path, 
     shown = capsys.readouterr().out
     assert "Better than the reference" in shown and "two-sided" in shown
     assert int(ET.parse(tmp_path / "gate.xml").getroot().get("failures")) > 0
+    assert "e-0" in shown and "e+0" not in shown  # an alarm is improbable, whichever its side
     check(cells(tmp_path / "same", (21, 22)), reference, two_sided=True)
     assert "nothing is different from the reference" in capsys.readouterr().out
 
@@ -233,6 +234,14 @@ def test_github_gets_annotations_and_a_summary(reference, tmp_path, capsys, monk
     failing(cells(tmp_path / "new", (20,), drop=0.1), reference)
     assert "::error title=Accuracy gate::" in capsys.readouterr().out
     assert "| what | score |" in (tmp_path / "summary.md").read_text()
+
+
+def test_reports_make_their_folders_and_an_empty_page_is_none(reference, tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "")
+    reports = {name: tmp_path / "no" / "such" / name for name in ("gate.md", "gate.xml")}
+    check(tmp_path / "old", reference, markdown=reports["gate.md"], junit=reports["gate.xml"])
+    assert "Accuracy gate: passed" in reports["gate.md"].read_text()
+    assert ET.parse(reports["gate.xml"]).getroot().get("failures") == "0"
 
 
 def test_bad_references_and_rates_are_errors(reference, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from ssd_cli.cli import compare as command
-from ssd_cli.errors import SsdBenchError
+from ssd_cli.errors import MisuseError, SsdBenchError
 from tests.leaderboard.builders import fill
 from tests.store.builders import make_cell, make_record
 
@@ -112,6 +112,13 @@ def test_the_screenshot_shows_the_leaderboard_and_fetches_nothing(tmp_path):
     for words in ("Leaderboard", "0.7550", "policy fail", "Wilcoxon"):
         assert words in shown
     assert "Accuracy by dataset" not in shown
+
+
+def test_a_screenshot_in_another_format_is_misuse_and_nothing_is_written(tmp_path):
+    fill(tmp_path, TABLE)
+    with pytest.raises(MisuseError, match=r"one\.png"):
+        command.compare([tmp_path], tmp_path / "out", screenshot=tmp_path / "one.png")
+    assert not (tmp_path / "out").exists()
 
 
 def test_figures_of_an_earlier_comparison_are_named(tmp_path, capsys):

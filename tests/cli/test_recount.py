@@ -3,7 +3,7 @@ import typer
 
 from ssd_cli.cli.compare import compare
 from ssd_cli.cli.recount import recount
-from ssd_cli.errors import SsdBenchError
+from ssd_cli.errors import MisuseError, SsdBenchError
 from tests.cli.helpers import failing, ssd_bench
 from tests.leaderboard.builders import fill, put
 
@@ -76,6 +76,15 @@ def test_a_column_that_nothing_gives_again_is_named(results, capsys):
 def test_without_the_policy_nothing_is_recounted(results):
     (results / "leaderboard" / "leaderboard.csv").unlink()
     with pytest.raises(SsdBenchError, match="how missing results were treated"):
+        recount([results])
+
+
+def test_a_folder_without_tables_is_misuse_and_a_table_without_its_alpha_an_error(results, tmp_path_factory):
+    with pytest.raises(MisuseError, match="holds no tables"):  # not the exit code of a mismatch
+        recount([results], [tmp_path_factory.mktemp("empty")])
+    path = results / "leaderboard" / "pairwise.csv"
+    path.write_text(path.read_text().replace(",0.1,ssd-bench", ",,ssd-bench"))
+    with pytest.raises(SsdBenchError, match=r"pairwise\.csv does not say how"):
         recount([results])
 
 

@@ -1,4 +1,5 @@
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -82,6 +83,16 @@ def test_the_caption_says_what_could_have_been_detected(tmp_path):
     assert "probability of 80%" in " ".join(caption(found))
 
 
+def test_no_difference_is_detectable_where_none_can_be_significant_and_no_rank_beyond_the_last(tmp_path):
+    few = compared(tmp_path / "few", {name: values[:7] for name, values in MANY.items()})
+    assert not few.tests.enough
+    assert not any("probability of" in text for text in caption(few))
+    enough = compared(tmp_path / "enough", {name: values[:8] for name, values in MANY.items()})
+    noise = replace(enough.noise, detectable_score=0.1, detectable_rank=3.5)
+    text = " ".join(caption(replace(enough, noise=noise)))
+    assert "must differ by 0.1000 in mean accuracy to be found" in text
+
+
 def test_incomplete_datasets_do_not_spoil_the_split(tmp_path):
     found = compared(tmp_path, MANY | {"e": [None, *MANY["a"][1:]]}, "worst-rank")
     assert np.isfinite(found.noise.detectable_score)
@@ -97,9 +108,10 @@ def test_a_convention_is_stated_under_the_table_and_in_the_file(tmp_path, conven
     text = " ".join(caption(found))
     assert words in text
     assert "step-down correction over 6 pairs; alpha 0.05." not in text or convention == "cd-diagram"
+    assert "probability of 80%" not in text  # that is of the default's test and correction
     assert found.names == store_of.names
     write_csv(found, tmp_path / "out")
-    assert {row["convention"] for row in rows(tmp_path / "out/pairwise.csv")} == {convention}
+    assert {(row["convention"], row["exact"]) for row in rows(tmp_path / "out/pairwise.csv")} == {(convention, "")}
 
 
 def test_wrong_conventions_and_ropes_are_misuse(tmp_path):

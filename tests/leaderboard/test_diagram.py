@@ -10,7 +10,7 @@ LONG = "ssd[representations=10,dropout_sites=embed+mid,student_init=random,guida
 
 def table(n_methods, n_datasets, spread=0.02):
     rng = np.random.default_rng(n_methods)
-    names = [LONG, "single", "$x_1$", *(f"method-number-{i}" for i in range(20))]
+    names = [LONG, "single", "$x_1$", *(f"method-number-{i}" for i in range(60))]
     return {
         name: np.clip(0.5 + spread * i + rng.normal(0, 0.02, n_datasets), 0, 1).tolist() for i, name in enumerate(names[:n_methods])
     }
@@ -26,7 +26,7 @@ def boxes(figure, which):
 
 
 @pytest.mark.parametrize(
-    ("n_methods", "n_datasets", "spread"), [(2, 4, 0), (5, 8, 0.02), (13, 30, 0.01), (20, 40, 0), (20, 40, 0.02)]
+    ("n_methods", "n_datasets", "spread"), [(2, 4, 0), (5, 8, 0.02), (13, 30, 0.01), (20, 40, 0), (20, 40, 0.02), (60, 20, 0.008)]
 )
 def test_no_two_texts_overlap_and_none_leaves_the_figure(tmp_path, n_methods, n_datasets, spread):
     figure = draw(compared(tmp_path, table(n_methods, n_datasets, spread)))

@@ -1,3 +1,4 @@
+import csv
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,9 @@ from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.leaderboard.caption import caption
 from ssd_cli.leaderboard.compare import compare
 from ssd_cli.leaderboard.external import External, default_split, matched, protocol_warnings
+from ssd_cli.leaderboard.figures import differences
 from ssd_cli.leaderboard.foreign import foreign
+from ssd_cli.leaderboard.publish import latex
 from ssd_cli.leaderboard.published import published, published_names
 from ssd_cli.leaderboard.table import write_csv
 from ssd_cli.store.export import export_tsml
@@ -94,6 +97,12 @@ def test_published_results_stand_beside_own_ones_with_protocol_and_unknown_noise
     write_csv(found, tmp_path / "out")
     text = (tmp_path / "out/leaderboard.csv").read_text()
     assert "resnet (published),resnet,published,default split," in text
+    words = " ".join(caption(found))
+    assert "mean of 2 results each of our own" in words and "No known gap of two mean accuracies" in words
+    for name, column in (("leaderboard", "n_results_per_dataset"), ("per_dataset", "n_results")):
+        with (tmp_path / f"out/{name}.csv").open(newline="") as file:
+            counts = {row["name"]: row[column] for row in csv.DictReader(file)}
+        assert counts == {"single": "2", "ssd": "2", "resnet (published)": ""}
 
 
 def test_mixing_protocols_is_warned_of(own, tmp_path):
@@ -187,6 +196,22 @@ def test_a_plain_table_is_compared_and_names_with_eq_are_matched_by_a_printed_ru
     assert found.scores[found.datasets.index("AllGestureWiimoteX"), found.names.index("A (theirs)")] == 0.8
     assert any("AllGestureWiimoteXEq as AllGestureWiimoteX" in text for text in found.warnings)
     assert any("not stated" in text for text in found.warnings)
+
+
+def test_a_foreign_single_is_not_what_our_methods_are_drawn_against(own, tmp_path):
+    path = write(tmp_path / "theirs.csv", "dataset,single\nGunPoint,0.99\nArrowHead,0.99\nAllGestureWiimoteX,0.99\n")
+    found = compare([own.root], externals=lambda resamples: foreign(path, resamples))
+    assert found.contestants[0].method == "single" and found.contestants[0].elsewhere
+    labels = {label.get_text().replace("\n", "") for label in differences(found).axes[0].get_yticklabels()}
+    assert "single" not in labels and "single (theirs)" in labels
+
+
+@pytest.mark.parametrize("name", ["[1] theirs", "*starred"])
+def test_a_row_that_latex_would_take_for_a_part_of_the_line_break_is_kept_apart(own, tmp_path, name):
+    path = write(tmp_path / "theirs.csv", f"dataset,{name}\nGunPoint,0.91\nArrowHead,0.7\nAllGestureWiimoteX,0.8\n")
+    found = compare([own.root], externals=lambda resamples: foreign(path, resamples))
+    assert "\n{}" + name in latex(found)
+    assert "\n" + name not in latex(found)
 
 
 @pytest.mark.parametrize("datasets", [["PLAID", "PLAID_eq"], ["PLAID_eq", "PLAID"]])

@@ -25,6 +25,13 @@ def test_one_group_is_the_t_test_of_scipy():
     assert fall.fell and not fall.rose
 
 
+def test_a_rise_is_as_improbable_as_a_fall_of_its_size():
+    before = np.random.default_rng(0).normal(0.8, 0.02, 10)
+    (fall,), (rise,) = (group_falls([before], [before.mean() + np.full(1, change)], 0.01) for change in (-0.1, 0.1))
+    assert rise.rose and rise.change == pytest.approx(-fall.change, abs=1e-12)
+    assert rise.p == pytest.approx(fall.p, rel=1e-6) and rise.p < 0.01
+
+
 def test_a_reference_that_never_varies_borrows_the_spread_of_the_others():
     steady, lively = np.full(10, 0.9), np.random.default_rng(0).normal(0.8, 0.02, 10)
     found = spreads([steady, lively])

@@ -79,3 +79,20 @@ def test_the_detectable_difference_is_detected_about_as_often_as_it_says():
     for _ in range(studies):
         hits += wilcoxon(rng.normal(size, spread, n)).p <= 0.05
     assert hits / studies == pytest.approx(0.8, abs=3 * np.sqrt(0.16 / studies) + 0.02)
+
+
+@pytest.mark.parametrize(("n", "alpha"), [(6, 0.05), (8, 0.01), (11, 0.05 / 45)])
+def test_with_just_enough_datasets_all_differences_have_one_sign_as_often_as_it_says(n, alpha):
+    from ssd_cli.statistics.tests import wilcoxon
+
+    rng, studies = np.random.default_rng(1), 400
+    values = np.stack([np.zeros(n), rng.normal(0, 0.03, n)], axis=1)
+    spread = values[:, 1].std(ddof=1)
+    size = detectable(values, alpha)
+    hits = sum(wilcoxon(rng.normal(size, spread, n)).p <= alpha for _ in range(studies))
+    assert hits / studies == pytest.approx(0.8, abs=3 * np.sqrt(0.16 / studies))
+
+
+@pytest.mark.parametrize(("n", "alpha"), [(5, 0.05), (7, 0.01), (11, 0.05 / 91)])
+def test_where_nothing_can_be_significant_nothing_is_detectable(n, alpha):
+    assert np.isnan(detectable(np.random.default_rng(0).normal(0, 0.03, (n, 2)), alpha))
