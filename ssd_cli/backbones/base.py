@@ -121,7 +121,7 @@ class Network(nn.Module, ABC):
         """Second half: maps after the mid site to the last maps (batch, embedding_size, n_timepoints)."""
 
     def pool(self, maps: Tensor) -> Tensor:
-        """Global average over time: (batch, embedding_size)."""
+        """Global average over time: (batch, embedding_size). With another one a network cannot be trained on padded series."""
         return maps.mean(-1)
 
     def forward(self, x: Tensor) -> Outputs:

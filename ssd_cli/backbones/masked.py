@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ssd_cli.backbones.base import Dropout, DropoutSite, Network
+from ssd_cli.errors import SsdBenchError
 
 
 class ValidSteps:
@@ -41,9 +42,21 @@ class MaskedNetwork(Network):
     Parameters
     ----------
     inner : Network
+
+    Raises
+    ------
+    SsdBenchError
+        It pools, or runs, in a way of its own.
     """
 
     def __init__(self, inner: Network) -> None:
+        for name in ("pool", "forward"):
+            if getattr(type(inner), name) is not getattr(Network, name):
+                raise SsdBenchError(
+                    f"{type(inner).__name__} has a {name} of its own, which does not know where padded series end.",
+                    "Expected a network that takes the mean of its last maps over time.",
+                    "Prepare the series otherwise: --length resize, truncate, zeros, edge or noise.",
+                )
         nn.Module.__init__(self)
         self.inner = inner
         self.embedding_size, self.n_classes = inner.embedding_size, inner.n_classes

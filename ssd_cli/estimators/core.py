@@ -129,14 +129,17 @@ def fit(X: Sequence[Series], y: Ints, n_classes: int, method: Method | str, sett
         name, backbone = _configured(backbones, settings.backbone)
         preparation = Preparation(settings.length, settings.impute, settings.scale).fit(X)  # type: ignore[arg-type]
         training_set = TrainingSet(_prepared(preparation, X), y, n_classes, settings.dataset, settings.resample)
-        predictor = _train(chosen, name, backbone, training_set, settings, _seed(random_state))
+        longest = max(series.shape[1] for series in X)
+        predictor = _train(chosen, name, backbone, training_set, longest, settings, _seed(random_state))
     except SsdBenchError as error:
         raise ValueError(str(error)) from error
     return Fitted(preparation, predictor, X[0].shape[0])
 
 
-def _train(method: Method, name: str, backbone: Backbone, training_set: TrainingSet, settings: Settings, seed: int) -> Predictor:
-    """Fit a method, in the execution that ``ssd-bench run`` would choose; the global random streams stay as they are."""
+def _train(
+    method: Method, name: str, backbone: Backbone, training_set: TrainingSet, longest: int, settings: Settings, seed: int
+) -> Predictor:
+    """Fit a method, in the execution that ``ssd-bench run`` chooses, by the longest series as it came; global streams stay."""
     reason = method.skip(training_set)
     if reason:
         raise ValueError(reason)
@@ -144,7 +147,7 @@ def _train(method: Method, name: str, backbone: Backbone, training_set: Training
     recipe = fill_in(_recipe(settings), name, method)
     with _threads(settings.threads), torch.random.fork_rng(devices=range(torch.cuda.device_count() if device == "cuda" else 0)):
         network = backbone.build(training_set.n_channels, 2)
-        execution = plan(network, training_set.n_timepoints, device=device, precision=recipe.precision)
+        execution = plan(network, longest, device=device, precision=recipe.precision)
         identity = {"label": settings.backbone}
         bench = Workbench(training_set, backbone, identity, recipe, seed, device=device, execution=execution)
         predictor = method.fit(training_set, bench)

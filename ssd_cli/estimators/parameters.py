@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+import numpy as np
+
 from ssd_cli.estimators.core import Settings
-from ssd_cli.methods.base import Method
+from ssd_cli.methods.base import IdleParameterError, Method
 from ssd_cli.methods.ens_avg import EnsAvg
 from ssd_cli.methods.single import Single
 from ssd_cli.methods.ssd import SSD
@@ -26,7 +28,8 @@ SHARED = """    recipe : str, default="fast"
         Normalise every channel of every series, or every channel by the training set, or not at all.
     dataset, resample : str, int, default="", 0
         Random streams are derived from both, as ``ssd-bench run`` derives them from the names in the archive: with the same two,
-        the same labels (texts) and the same seed, the probabilities are the same.
+        the same labels (texts), the same preparation (of ``har`` the command's is scale="train") and the same seed, the
+        probabilities are the same.
     device : {"auto", "cpu", "cuda", "mps"}, default="auto"
     random_state : int, RandomState or None, default=None
         An int is the seed of ``ssd-bench run``.
@@ -51,7 +54,12 @@ class Parameters:
         raise NotImplementedError
 
     def _settings(self) -> Settings:
-        return Settings(**{field.name: getattr(self, field.name) for field in dataclasses.fields(Settings)})
+        return Settings(**self._plain(field.name for field in dataclasses.fields(Settings)))
+
+    def _plain(self, names: Iterable[str]) -> dict[str, Any]:
+        """Parameters by name; numbers of numpy, of which the grids of a search are made, as Python's."""
+        values = {name: getattr(self, name) for name in names}
+        return {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
 
 
 def documented(parameters: type) -> Callable[[C], C]:
@@ -148,7 +156,12 @@ class SSDParameters(Parameters):
 
     def _method(self) -> Method | str:
         own = ("representations", "dropout", "temperature", "quantile", "distillation_weight", "student_epochs")
-        return SSD(**{name: getattr(self, name) for name in own})
+        values = self._plain(own)
+        while True:
+            try:
+                return SSD(**values)
+            except IdleParameterError as error:  # a label leaves it out; a grid cannot
+                del values[error.parameter]
 
 
 class InceptionTimeParameters(Parameters):
@@ -193,7 +206,7 @@ class InceptionTimeParameters(Parameters):
         return f"inception[width={self.width},kernel={self.kernel}]"
 
     def _method(self) -> Method | str:
-        return EnsAvg(members=self.n_classifiers)
+        return EnsAvg(members=self._plain(["n_classifiers"])["n_classifiers"])
 
 
 class LITETimeParameters(InceptionTimeParameters):

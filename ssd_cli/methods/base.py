@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ssd_cli.configuration import require
+from ssd_cli.configuration import require  # noqa: F401 - methods and plug-ins import it from here
 from ssd_cli.methods.trainings import Training
 from ssd_cli.protocol.containers import Floats, TrainingSet
 from ssd_cli.training.predict import predict_proba
@@ -119,6 +119,14 @@ class Method(ABC):
         return sum(training.epochs * training.step for training in self.trainings(recipe)) / recipe.epochs
 
 
+class IdleParameterError(ValueError):
+    """A parameter was changed that has no effect under the others."""
+
+    def __init__(self, parameter: str) -> None:
+        super().__init__(f"{parameter} has no effect under the other parameters: leave it out")
+        self.parameter = parameter
+
+
 def refuse_idle(method: Method, in_use: Mapping[str, bool]) -> None:
     """Refuse parameters that were changed although the others leave them without effect.
 
@@ -129,7 +137,12 @@ def refuse_idle(method: Method, in_use: Mapping[str, bool]) -> None:
     method : Method
     in_use : mapping of str to bool
         Whether each of these parameters has an effect.
+
+    Raises
+    ------
+    IdleParameterError
     """
     defaults = {parameter.name: parameter.default for parameter in dataclasses.fields(method)}
     for name, used in in_use.items():
-        require(used or getattr(method, name) == defaults[name], f"{name} has no effect under the other parameters: leave it out")
+        if not used and getattr(method, name) != defaults[name]:
+            raise IdleParameterError(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ssd_cli.methods.base import Method, Predictor, require
+from ssd_cli.methods.base import Method, Predictor, refuse_idle, require
 from ssd_cli.methods.registry import methods
 from ssd_cli.training.objective import CrossEntropy
 
@@ -36,7 +36,9 @@ class LabelSmoothing(Method):
     spread: Literal["others", "all"] = "others"
 
     def __post_init__(self) -> None:
-        require(0 <= self.smoothing <= 0.5, f"smoothing must lie between 0 and 0.5, not {self.smoothing}")
+        # at 0.5 on the other class of two, both have the same part and nothing is left to learn
+        require(0 <= self.smoothing < 0.5, f"smoothing must be at least 0 and below 0.5, not {self.smoothing}")
+        refuse_idle(self, {"spread": self.smoothing > 0})
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Train one network."""

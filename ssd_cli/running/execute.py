@@ -210,7 +210,7 @@ def _keep(job: Job, predictor: Predictor, training_set: TrainingSet) -> list[dic
 
     if not job.keep_networks:
         return [{"kept": False} for _ in predictor.networks]
-    known = type(predictor) in (Predictor, VotePredictor)
+    known = type(predictor) is (VotePredictor if job.planned.identity["method"]["name"] == "ens-vote" else Predictor)
     return [
         {"kept": True, "sha256": name, "file_bytes": size}
         | (architecture(network, job.planned.identity, training_set) if known else {})

@@ -78,9 +78,9 @@ class Recipe:
     budget: Literal["equal-epochs", "equal-compute"] = "equal-epochs"
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "student_epochs", "batch_size"):
+        for name, least in (("epochs", 1), ("student_epochs", 1), ("batch_size", SMALLEST_BATCH)):
             value = getattr(self, name)
-            require(value is None or value >= 1, f"{name} must be at least 1, not {value}")
+            require(value is None or value >= least, f"{name} must be at least {least}, not {value}")
         divisor, momentum = self.batch_divisor, self.bn_momentum
         require(divisor is None or divisor >= 0, f"batch_divisor must be at least 0, not {divisor}")
         require(momentum is None or 0 < momentum <= 1, f"bn_momentum must lie above 0 and at most at 1, not {momentum}")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -21,3 +23,13 @@ def sub_seed(seed: int, dataset: str, resample: int, purpose: str, index: int = 
 def generator(seed: int, device: str = "cpu") -> torch.Generator:
     """A torch generator on `device`, started from `seed`."""
     return torch.Generator(device=device).manual_seed(seed)
+
+
+@contextmanager
+def global_streams(seed: int, device: str = "cpu") -> Iterator[None]:
+    """Torch's own streams, started from `seed` and put back afterwards: layers of plug-ins draw from them, ours never do."""
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if device == "cuda" else []):
+        torch.default_generator.manual_seed(seed)
+        if device == "cuda":
+            torch.cuda.manual_seed_all(seed)
+        yield

@@ -31,7 +31,7 @@ from ssd_cli.training.networks import MemoryNetworks, Networks
 from ssd_cli.training.objective import Objective
 from ssd_cli.training.predict import cases_at_once
 from ssd_cli.training.recipe import Recipe
-from ssd_cli.training.seeds import generator, sub_seed
+from ssd_cli.training.seeds import generator, global_streams, sub_seed
 
 
 class Workbench:
@@ -139,8 +139,7 @@ class Workbench:
         What is to be trained for other epochs than the recipe's says so: batch-norm momentum follows them (`Recipe.momentum`).
         """
         seed = self.sub_seed("init", index)
-        with torch.random.fork_rng(devices=[]):  # a plug-in may have weights that `initialise` does not draw: recurrent layers
-            torch.default_generator.manual_seed(seed)
+        with global_streams(seed):  # a plug-in may have weights that `initialise` does not draw: recurrent layers
             network = (backbone or self.backbone).build(self.training_set.n_channels, self.training_set.n_classes, dropout)
         initialise(network, generator(seed, "cpu"), self.recipe.initialisation)
         for layer in network.modules():
@@ -309,7 +308,8 @@ class Workbench:
         objective.prepare(x)
         kept = self.execution not in CAPTURES and resumable(network, objective, averager)
         try:
-            with explaining_single_values(part.n_cases, schedule.batch_size):
+            streams = global_streams(self.sub_seed(f"{purpose} torch", index), self.device)
+            with streams, explaining_single_values(part.n_cases, schedule.batch_size):
                 curve: Curve = train(
                     autocasting(self.bind(network), self.device, self.recipe.precision),
                     x,

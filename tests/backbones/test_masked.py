@@ -11,6 +11,7 @@ from ssd_cli.archives.prepare import Preparation
 from ssd_cli.backbones.base import Dropout
 from ssd_cli.backbones.masked import MaskedNetwork
 from ssd_cli.backbones.registry import backbones
+from ssd_cli.errors import SsdBenchError
 from ssd_cli.protocol.split import split
 from ssd_cli.training.engine import bind
 from ssd_cli.training.objective import CrossEntropy
@@ -107,3 +108,12 @@ def test_methods_train_on_padded_series(method):
     training_set, sealed = split(_unequal(), 0, Preparation())
     predictor = methods.get(method)().fit(training_set, workbench(training_set, SHORT))
     assert np.isfinite(predictor.predict_proba(sealed.unseal(True)[0])).all()
+
+
+@pytest.mark.parametrize("name", ["pool", "forward"])
+def test_a_network_that_pools_in_a_way_of_its_own_is_refused(name):
+    network = SmallBackbone().build(1, 2)
+    own = type("Own", (type(network),), {name: lambda self, x: x.amax(-1)})
+    network.__class__ = own
+    with pytest.raises(SsdBenchError, match=rf"Own has a {name} of its own"):
+        MaskedNetwork(network)

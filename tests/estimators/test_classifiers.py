@@ -71,6 +71,32 @@ def test_probabilities_are_those_of_the_command_for_unequal_lengths_and_several_
         assert np.array_equal(found, expected)
 
 
+def test_a_grid_of_numpy_numbers_and_of_parameters_without_effect_is_searched():
+    X, y = waves()
+    classifier = aeon.SSDClassifier(**{**TINY, "epochs": 1}, student_epochs=1, backbone="lite[width=2]")
+    grid = {
+        "epochs": np.arange(1, 3),
+        "representations": np.array([10, 30]),
+        "temperature": [1.0, 5.0],
+        "dropout": [np.float32(0.5)],
+    }
+    search = GridSearchCV(classifier, grid, cv=2, refit=False, error_score="raise").fit(X, y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    alike = [classifier.set_params(representations=10, temperature=value)._method() for value in (1.0, 5.0)]
+    assert alike[0] == alike[1]  # of ten representations one is kept, and nothing is weighed
+
+
+def test_the_execution_is_that_of_the_command_where_series_are_cut(tmp_path, monkeypatch):
+    executions = []
+    monkeypatch.setattr(
+        "ssd_cli.estimators.core.plan", lambda network, n_timepoints, **_: executions.append(n_timepoints) or "plain"
+    )
+    X, y = waves(n_timepoints=100)
+    series = [one[:, : 60 + 4 * case] for case, one in enumerate(X)]
+    aeon.MethodClassifier(backbone="lite[width=2]", length="truncate", **TINY).fit(series, y)
+    assert executions == [100]  # as `running.plan` takes it from the archive
+
+
 @pytest.mark.parametrize("library", [aeon, sktime])
 def test_a_recipe_in_bfloat16_is_trained_by_an_execution_that_has_it(library):
     X, y = waves()

@@ -74,7 +74,7 @@ def test_parameters_are_those_of_the_signature():
     assert chosen("aeon:MultiRocketHydraClassifier[n_kernels=10000]").n_kernels == 10000
     assert chosen("sktime:TimeSeriesForestClassifier").uses_backbone is False
     assert (method.max_depth, method.class_weight, method.bootstrap) == (3, "balanced", False)
-    assert label("m", method) == "m[bootstrap=false,class_weight=balanced,max_depth=3]" or "max_depth=3" in label("m", method)
+    assert set(label("m", method)[2:-1].split(",")) == {"bootstrap=false", "class_weight=balanced", "max_depth=3"}
     for text, words in (
         ("aeon:MiniRocketClassifier[kernels=100]", "Did you mean 'n_kernels'"),
         ("aeon:MiniRocketClassifier[random_state=1]", "has no parameter 'random_state'"),

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 
 from ssd_cli.methods import methods
 from ssd_cli.methods.base import Method, Predictor
+from ssd_cli.methods.ens_vote import EnsVote
 
 
 @methods.register("test-thawed")
@@ -93,6 +94,14 @@ class WithRule(Method):
 
     def fit(self, training_set, workbench):
         return Ruled([workbench.member()])
+
+
+@methods.register("test-voting")
+@dataclass(frozen=True)
+class Voting(EnsVote):
+    """Plurality under another name."""
+
+    members: int = 2
 '''
 
 
@@ -277,7 +286,7 @@ def test_a_predictor_with_a_rule_of_its_own_is_not_deployed_without_it(cells, tm
     file = tmp_path / "plugin.py"
     file.write_text(PLUGIN)
     add_plugins((file,))
-    for method, fails in (("single", False), ("ens-vote[members=2]", False), ("test-ruled", True)):
+    for method, fails in (("single", False), ("ens-vote[members=2]", False), ("test-ruled", True), ("test-voting", True)):
         _, record, _ = run_one(cells, method=(method,))
         assert record.status == "ok" and record.networks[0]["kept"]
         with pytest.raises(SsdBenchError, match="does not tell how to rebuild") if fails else nullcontext():

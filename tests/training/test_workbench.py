@@ -271,3 +271,19 @@ def test_statistics_of_a_single_value_are_refused_in_words():
     bench = workbench(TrainingSet(X, np.arange(257) % 3, 3, "Points"))
     with pytest.raises(SsdBenchError, match="257 training cases in batches of 256"):
         bench.refresh_batch_norm(bench.fresh())
+
+
+def test_layers_that_draw_from_the_global_stream_have_the_bits_of_their_seed_and_leave_the_stream_alone():
+    class WithDropout(SmallBackbone):
+        def build(self, n_channels, n_classes, dropout=NO_DROPOUT):
+            network = super().build(n_channels, n_classes, dropout)
+            network.second.append(torch.nn.Dropout(0.3))
+            return network
+
+    torch.manual_seed(5)
+    first = fingerprint(workbench(backbone=WithDropout()).member(0))
+    drawn = torch.rand(3)
+    assert fingerprint(workbench(backbone=WithDropout()).member(0)) == first
+    assert fingerprint(workbench(backbone=WithDropout(), seed=1).member(0)) != first
+    torch.manual_seed(5)
+    assert torch.equal(torch.rand(3), drawn)

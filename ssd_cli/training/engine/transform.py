@@ -111,14 +111,15 @@ def transform_for(n_timepoints: int, n_cases: int, reach: tuple[int, int], input
     """
     left, right = reach
     single = good_size(n_timepoints + max(left, right))
-    candidates = [Transform(n_timepoints, left, right, single, 1)] if single <= LONGEST_SINGLE else []
+    whole = Transform(n_timepoints, left, right, single, 1)
+    candidates = [whole] if single <= LONGEST_SINGLE else []
     sizes = [size for size in BLOCK_SIZES if 2 * (left + right) <= size < single]
     for size in sizes or ([] if candidates else [good_size(4 * (left + right))]):
         blocks = -(-n_timepoints // (size - left - right))
         if blocks > 1:
             candidates.append(Transform(n_timepoints, left, right, size, blocks))
-
-    return min(candidates, key=lambda transform: cost(transform, n_cases, inputs, outputs))
+    # a kernel of hundreds of taps on a series that is not much longer fits into no two blocks
+    return min(candidates or [whole], key=lambda transform: cost(transform, n_cases, inputs, outputs))
 
 
 def cost(transform: Transform, n_cases: int, inputs: int, outputs: int) -> float:

@@ -128,3 +128,15 @@ def test_the_chosen_transform_covers_the_series(n_timepoints, n_cases):
     assert transform.blocks * transform.step >= n_timepoints > (transform.blocks - 1) * transform.step
     assert transform.size >= transform.step + (39 if transform.blocks > 1 else 20)
     assert transform.size <= 768
+
+
+@pytest.mark.parametrize(("taps", "n_timepoints"), [(258, 640), (258, 700), (300, 750), (400, 600), (600, 500)])
+def test_kernels_about_as_long_as_the_series_are_convolved_in_one_block(taps, n_timepoints):
+    left, right = (taps - 1) // 2, taps - 1 - (taps - 1) // 2
+    transform = transform_for(n_timepoints, 16, (left, right), 32, 96)
+    assert transform.blocks == 1 and transform.size >= n_timepoints + max(left, right)
+    x, kernel = torch.randn(1, 1, n_timepoints).double(), torch.randn(1, 1, taps).double()
+    expected = torch.nn.functional.conv1d(torch.nn.functional.pad(x, (left, right)), kernel)
+    spectra = torch.fft.rfft(x, transform.size), torch.fft.rfft(kernel.flip(-1), transform.size)
+    full = torch.fft.irfft(spectra[0] * spectra[1], transform.size)
+    torch.testing.assert_close(full.roll(-right, -1)[..., :n_timepoints], expected)
