@@ -90,7 +90,7 @@ def _read_ts(path: Path, equal_length: bool | None) -> Part:
     """The arrays and labels that aeon's ``load_from_ts_file`` gives, from a text that `scan` has checked."""
     layout = scan(path)
     X, y = [], []
-    with path.open(encoding="utf-8", errors="surrogateescape") as file:
+    with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
         for number, line in without_blank_end(enumerate(file, start=1)):
             if number <= layout.data_line:
                 continue

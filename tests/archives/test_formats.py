@@ -1,11 +1,13 @@
 """One and the same dataset in every format, and malformed files of each."""
 
+import codecs
 import csv
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ssd_cli.archives.dataset import digest_of_parts
 from ssd_cli.archives.load import load
 from ssd_cli.archives.read import read_part
 from ssd_cli.errors import SsdBenchError
@@ -152,6 +154,15 @@ def test_empty_lines_at_the_end_are_no_cases(tmp_path, extension, text):
     path = tmp_path / f"Toy_TRAIN.{extension}"
     path.write_text(text)
     assert np.array(read_part(path).X).tolist() == [[[1, 2]], [[3, 4]]]
+
+
+@pytest.mark.parametrize("form", ["ts", "tsv", "arff", "csv wide"])
+def test_a_byte_order_mark_changes_nothing(tmp_path, form):
+    part = load("ItalyPowerDemand", download=False).train
+    path = tmp_path / f"Toy_TRAIN.{form.split()[0]}"
+    WRITERS[form](part, path)
+    path.write_bytes(codecs.BOM_UTF8 + path.read_bytes())
+    assert digest_of_parts(read_part(path)) == digest_of_parts(part)
 
 
 @pytest.mark.parametrize("names", [("00", "01"), ("_0", "_1"), ("x_01", "x_02")])

@@ -1,5 +1,6 @@
 """Verifying, packing, adding."""
 
+import codecs
 import json
 import shutil
 import zipfile
@@ -187,6 +188,16 @@ def test_a_dataset_of_the_users_own_is_added_with_its_subjects(files, tmp_path):
         own.add("Mine", files / "a.ts", files / "b.ts", None, tmp_path / "root")
     own.add("Mine", files / "a.ts", files / "b.ts", None, tmp_path / "root", force=True)
     assert load("Mine", [tmp_path / "root"]).train.groups is None  # the subjects were those of the other series
+
+
+def test_subjects_may_be_written_by_a_spreadsheet(files, tmp_path):
+    path = files / "g.csv"
+    path.write_bytes(codecs.BOM_UTF8 + path.read_bytes() + b"\r\n,,,\r\n")
+    own.add("Mine", files / "a.ts", files / "b.ts", path, tmp_path / "root")
+    folder = tmp_path / "root" / "Mine"
+    for subjects in folder.glob("Mine_subjects_*.csv"):
+        subjects.write_bytes(codecs.BOM_UTF8 + subjects.read_bytes() + b"\n")
+    assert load("Mine", [tmp_path / "root"]).train.groups.tolist() == [7, 7, 8]
 
 
 @pytest.mark.parametrize(

@@ -79,19 +79,22 @@ def as_labels(values: np.ndarray | Sequence[object], where: str) -> Labels:
 
 
 def csv_rows(path: Path) -> list[list[str]]:
-    """The rows of a comma-separated text, header included.
+    """The rows of a comma-separated text, header included, without empty ones at the end; a byte order mark is none of its text.
 
     Raises
     ------
     SsdBenchError
         A quote is not closed, or the text is otherwise not comma-separated.
     """
-    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         reader = csv.reader(file, strict=True)
         try:
-            return list(reader)
+            rows = list(reader)
         except csv.Error as error:
             raise malformed(path, reader.line_num, f"not comma-separated text ({error})") from error
+    while rows and not any(cell.strip() for cell in rows[-1]):
+        rows.pop()
+    return rows
 
 
 def whole_number(text: str) -> int | None:
