@@ -22,7 +22,7 @@ from ssd_cli.archives import catalog
 from ssd_cli.archives.dataset import Dataset, Part, make_dataset
 from ssd_cli.archives.sources import Source
 
-_FORMAT = 2
+_FORMAT = 3
 """Raised whenever reading the same files gives other arrays, or the entries look different."""
 
 MAPPED_BYTES = 2**25

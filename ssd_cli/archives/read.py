@@ -10,7 +10,7 @@ import numpy as np
 
 from ssd_cli.archives import catalog
 from ssd_cli.archives.dataset import Dataset, Groups, Part, make_dataset
-from ssd_cli.archives.formats.common import csv_rows, whole_number
+from ssd_cli.archives.formats.common import csv_rows, plain, whole_number
 from ssd_cli.archives.scan import malformed, scan, without_blank_end
 from ssd_cli.archives.sources import EXTENSIONS, Source
 from ssd_cli.errors import SsdBenchError
@@ -116,7 +116,7 @@ def _read_subjects(path: Path, y: np.ndarray) -> Groups:
         subject = whole_number(row[1]) if len(row) == 3 and row[0] == str(case) else None
         if subject is None:
             raise malformed(path, line, f"'{ascii(','.join(row)[:40])[1:-1]}'", f"Expected {case},<whole number>,{y[case]}.")
-        if row[2].strip().lower() != y[case].lower():
+        if plain(row[2]) != plain(y[case]):
             raise malformed(path, line, f"label {ascii(row[2])[1:-1]}", f"The case has the label {y[case]} in the data.")
         groups.append(subject)
     if len(groups) != len(y):

@@ -185,6 +185,25 @@ def test_whole_numbers_are_labels_without_a_decimal_point(tmp_path):
     assert read_part(path).y.tolist() == ["1", "-1"]
 
 
+@pytest.mark.parametrize("form", ["wide", "long"])
+def test_a_table_of_floats_has_the_same_labels_as_text_and_as_numbers(form, tmp_path):
+    pd = pytest.importorskip("pandas")
+    table = {"label": [2.0, 2.0, -1.0, -1.0], "0": [1.0, 2.0, 3.0, 4.0]}
+    if form == "long":
+        table = {"case": [0, 0, 1, 1], "step": [0, 1, 0, 1], "label": table["label"], "x": table["0"]}
+    pd.DataFrame(table).to_csv(tmp_path / "Toy.csv", index=False)
+    pd.DataFrame(table).to_parquet(tmp_path / "Toy.parquet")
+    text, numbers = read_part(tmp_path / "Toy.csv"), read_part(tmp_path / "Toy.parquet")
+    assert digest_of_parts(text) == digest_of_parts(numbers) and set(text.y.tolist()) == {"2", "-1"}
+
+
+def test_labels_of_a_text_are_numbers_only_where_all_are(tmp_path):
+    path = tmp_path / "Toy.csv"
+    for labels, read in ((("1.0", "v2.0"), ["1.0", "v2.0"]), (("01", "2"), ["01", "2"]), (("1", "2."), ["1", "2"])):
+        path.write_text(f"label,0\n{labels[0]},1\n{labels[1]},2\n")
+        assert read_part(path).y.tolist() == read
+
+
 ARFF = "@relation r\n@attribute a numeric\n@attribute b numeric\n@attribute class {1,2}\n@data\n1,2,1\n3,4,2\n"
 WIDE = "label,0,1\n1,1,2\n2,3,4\n"
 LONG = "case,step,label,x\na,0,1,1\na,1,1,2\nb,0,2,3\nb,1,2,4\n"
@@ -211,6 +230,7 @@ MALFORMED = [
     ("csv", WIDE.replace("label,0,1", "class,0,1"), "line 1: the columns are"),
     ("csv", WIDE.replace("label,0,1", "label,0,0"), "line 1: the column '0' stands twice"),
     ("csv", WIDE.replace("\n2,", '\n"2,'), "not comma-separated"),
+    ("csv", WIDE.replace("\n2,", "\n2.5,"), "case 1: the label is 2.5"),
     ("csv", "label,0,1\n", "no case"),
     ("csv", WIDE.replace(",", ";"), "line 1: semicolons or tabs stand between the cells"),
     ("csv", LONG.replace("b,1,2", "b,2,2"), "case 'b': its steps"),

@@ -200,6 +200,15 @@ def test_subjects_may_be_written_by_a_spreadsheet(files, tmp_path):
     assert load("Mine", [tmp_path / "root"]).train.groups.tolist() == [7, 7, 8]
 
 
+def test_labels_with_a_decimal_point_fit_in_the_table_of_subjects_too(tmp_path):
+    for part in ("train", "test"):
+        (tmp_path / f"{part}.csv").write_text("label,0,1\n1.0,1,2\n2.0,2,3\n")
+    rows = "".join(f"{part},{row},{row},{row + 1}.0\n" for part in ("train", "test") for row in (0, 1))
+    (tmp_path / "g.csv").write_text(f"part,row,subject,label\n{rows}")
+    own.add("Mine", tmp_path / "train.csv", tmp_path / "test.csv", tmp_path / "g.csv", tmp_path / "root")
+    assert load("Mine", [tmp_path / "root"]).train.groups.tolist() == [0, 1]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "piece"),
     [

@@ -17,6 +17,8 @@ from ssd_cli.errors import SsdBenchError
 MOST = 2**63 - 1
 """The largest whole number that an array of int64 holds."""
 
+_NUMBER_LABEL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|nan", re.ASCII | re.IGNORECASE)
+_WHOLE_LABEL = re.compile(r"([+-]?\d+)\.0*", re.ASCII)
 _VALUE = re.compile(r"\s*(?:[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|\?|[nN][aA][nN]|)\s*", re.ASCII)
 
 
@@ -76,6 +78,20 @@ def as_labels(values: np.ndarray | Sequence[object], where: str) -> Labels:
             raise SsdBenchError(f"{where}, case {case}: the label is {shown(repr(value))}.", "Expected a text or a whole number.")
         labels.append(text)
     return np.array(labels)
+
+
+def typed(texts: Sequence[str]) -> Sequence[object]:
+    """Labels of a text without types: numbers where all are and one has a decimal point, as a column of floats is written."""
+    if any("." in text for text in texts) and all(map(_NUMBER_LABEL.fullmatch, texts)):
+        return [float(text) for text in texts]
+    return texts
+
+
+def plain(text: str) -> str:
+    """A label as labels of different files are compared: what one writes as ``1.0`` is ``1`` in another."""
+    text = text.strip().lower()
+    whole = _WHOLE_LABEL.fullmatch(text)
+    return whole[1] if whole else text
 
 
 def csv_rows(path: Path) -> list[list[str]]:

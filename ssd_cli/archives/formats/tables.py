@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ssd_cli.archives.dataset import Groups, Part, Series
-from ssd_cli.archives.formats.common import MOST, as_labels, number, shown, whole_number, without_filling
+from ssd_cli.archives.formats.common import MOST, as_labels, number, shown, typed, whole_number, without_filling
 from ssd_cli.archives.scan import malformed
 from ssd_cli.errors import SsdBenchError
 
@@ -64,7 +64,7 @@ def read_csv(path: Path, equal_length: bool | None = None, missing_label: str | 
     SsdBenchError
         The first malformed line, by number.
     """
-    texts: dict[str, list[object]] = {}
+    texts: dict[str, list[str]] = {}
     values = []
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         reader = csv.reader(file, strict=True)
@@ -92,8 +92,9 @@ def read_csv(path: Path, equal_length: bool | None = None, missing_label: str | 
                 values.append(np.array([number(path, reader.line_num, cell, empty=True) for cell in cells]))
         except csv.Error as error:
             raise malformed(path, reader.line_num, f"not comma-separated text ({error})") from error
+    labels = {"label": typed(texts["label"])} if "label" in texts else {}
     columns = [name for name in header if name not in _TEXTS]
-    table = _Table(path, 2, dict(texts), columns, np.array(values).reshape(len(values), len(columns)))
+    table = _Table(path, 2, {**texts, **labels}, columns, np.array(values).reshape(len(values), len(columns)))
     return _part(table, header, equal_length, missing_label)
 
 
