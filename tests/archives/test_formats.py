@@ -179,6 +179,19 @@ def test_values_missing_at_the_end_stay_where_the_archive_has_equal_lengths(tmp_
     assert [series.shape[1] for series in read_part(path, equal_length=True).X] == [3, 3]
 
 
+@pytest.mark.parametrize("form", ["csv", "parquet", "npz"])
+def test_labels_that_differ_by_case_only_are_refused(tmp_path, form):
+    pd = pytest.importorskip("pandas")
+    path = tmp_path / f"Toy.{form}"
+    table = pd.DataFrame({"label": ["M", "z", "m"], "0": [1.0, 2.0, 3.0]})
+    if form == "npz":
+        np.savez(path, X=table[["0"]].to_numpy(), y=table["label"].to_numpy(str))
+    else:
+        getattr(table, f"to_{form}")(path, index=False)
+    with pytest.raises(SsdBenchError, match=r"Toy\.\w+, case 2: the label 'm' differs from 'M'"):
+        read_part(path)
+
+
 def test_whole_numbers_are_labels_without_a_decimal_point(tmp_path):
     path = tmp_path / "Toy_TRAIN.npz"
     np.savez(path, X=np.zeros((2, 3)), y=np.array([1.0, -1.0]))

@@ -68,15 +68,23 @@ def as_labels(values: np.ndarray | Sequence[object], where: str) -> Labels:
     Raises
     ------
     SsdBenchError
-        A label is empty, missing, or a number that is not whole.
+        A label is empty, missing, or a number that is not whole, or two labels differ by case only.
     """
     labels = []
+    written: dict[str, str] = {}  # every label as it stands where it first occurs
     for case, value in enumerate(values.tolist() if isinstance(values, np.ndarray) else values):
         whole = int(value) if isinstance(value, float) and value.is_integer() else value
-        text = str(whole).strip().lower() if isinstance(whole, str | int) and not isinstance(whole, bool) else ""
+        text = str(whole).strip() if isinstance(whole, str | int) and not isinstance(whole, bool) else ""
         if not text or not text.isprintable():
             raise SsdBenchError(f"{where}, case {case}: the label is {shown(repr(value))}.", "Expected a text or a whole number.")
-        labels.append(text)
+        labels.append(text.lower())
+        first = written.setdefault(labels[-1], text)
+        if first != text:
+            raise SsdBenchError(
+                f"{where}, case {case}: the label '{shown(text)}' differs from '{shown(first)}' before it by case only.",
+                "Labels are read in lower case, as aeon reads them, which would make one class of the two.",
+                "Give one of them another name, or write both alike.",
+            )
     return np.array(labels)
 
 
