@@ -254,6 +254,10 @@ MALFORMED = [
     ("csv", WIDE.replace("label,0,1", f"label,0,{'9' * 5000}"), "line 1: the column '9"),
     ("csv", "label,subject,0\n1,9223372036854775808,1\n", "line 2: the subject is '9223372036854775808'"),
     ("csv", "case,channel,step,label,value\na,x,0,1,1\na,x,1,1,2\na,y,0,1,3\n", "case 'a': channel 'y' has no step 1"),
+    ("csv", LONG.replace("case,", ",case,").replace("\n", "\n0,", 4), "the column '' has no name"),
+    ("csv", LONG.replace(",x", ",Unnamed: 0"), "the column 'Unnamed: 0' has no name"),
+    ("csv", LONG.replace(",x", ",Subject"), "Did you mean 'subject'?"),
+    ("csv", WIDE.replace("label", "Label"), "Did you mean 'label'?"),
     ("npz", "not a zip", "cannot be read"),
     ("parquet", "not parquet", "cannot be read"),
 ]
@@ -266,6 +270,14 @@ def test_malformed_files_are_refused_with_the_place(tmp_path, extension, text, p
     with pytest.raises(SsdBenchError) as caught:
         read_part(path)
     assert str(path) in caught.value.what and piece in caught.value.what
+
+
+def test_the_index_of_pandas_is_no_channel_of_a_parquet_file(tmp_path):
+    pd = pytest.importorskip("pandas")
+    table = pd.DataFrame({"case": [0, 0, 1], "step": [0, 1, 0], "label": ["a", "a", "b"], "x": [1.0, 2.0, 3.0]}, index=[2, 0, 1])
+    table.to_parquet(tmp_path / "Toy.parquet")
+    with pytest.raises(SsdBenchError, match="the column '__index_level_0__' has no name"):
+        read_part(tmp_path / "Toy.parquet")
 
 
 @pytest.mark.parametrize(

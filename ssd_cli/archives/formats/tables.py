@@ -24,6 +24,7 @@ from ssd_cli.errors import SsdBenchError
 
 _TEXTS = ("label", "subject", "case", "step", "channel")
 _STEP = re.compile(r"(?:(.*)_)?(\d{1,9})", re.ASCII)
+_INDEX = re.compile(r"|__index_level_\d+__|Unnamed: \d+", re.ASCII)
 _EXPECTED = (
     "Expected label and one column a step (0, 1, ... or x_0, x_1, ..., y_0, ...), or case, step, label and one column a channel, "
     "or case, channel, step, label, value."
@@ -128,6 +129,7 @@ def _part(table: _Table, header: list[str], equal_length: bool | None, missing_l
     if "label" not in header and missing_label is not None:
         header = [*header, "label"]
         table.texts["label"] = [missing_label] * len(table.values)
+    _refuse_strays(table, header)
     twice = [name for name in header if header.count(name) > 1]
     if twice:
         raise table.wrong(-1, f"the column '{shown(twice[0])}' stands twice")
@@ -140,6 +142,24 @@ def _part(table: _Table, header: list[str], equal_length: bool | None, missing_l
     if "step" not in header or ("channel" in header and table.columns != ["value"]):
         raise table.wrong(-1, f"the columns are {shown(','.join(header))}", _EXPECTED)
     return _long(table)
+
+
+def _refuse_strays(table: _Table, header: list[str]) -> None:
+    """Columns that are no channel for sure: in the long form every name that is not known would become one."""
+    for name in header:
+        plain = name.strip().lower()
+        if _INDEX.fullmatch(name.strip()):
+            raise SsdBenchError(
+                f"{table.path}: the column '{shown(name)}' has no name of its own.",
+                "It is the index that pandas writes beside the columns, or a line ends with a comma.",
+                "Leave it out, as table.to_csv(..., index=False) and table.to_parquet(..., index=False) do.",
+            )
+        if plain in _TEXTS and name != plain:
+            raise SsdBenchError(
+                f"{table.path}: the column '{shown(name)}' is not known. Did you mean '{plain}'?",
+                f"Expected {', '.join(_TEXTS)} in lower case, and other names for channels.",
+                "Rename the column.",
+            )
 
 
 def _wide(table: _Table, equal_length: bool | None) -> Part:
