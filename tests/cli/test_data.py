@@ -169,6 +169,19 @@ def test_add(machine, tmp_path):
     assert json.loads((tmp_path / "first" / "data" / "Mine" / "Mine_checksums.json").read_text())["dataset"] == "Mine"
 
 
+@pytest.mark.parametrize("parts", [("TRAIN", "TEST"), ("TRAIN",)])
+def test_add_names_the_folder_where_another_dataset_of_the_name_is_found_first(machine, tmp_path, parts):
+    (tmp_path / "mine.csv").write_text("label,0,1\na,1,2\nb,3,5\n")
+    mine = ("--train", tmp_path / "mine.csv", "--test", tmp_path / "mine.csv")
+    assert "--data-dir" not in ok("data", "add", "Mine", *mine, **machine()).stdout
+    (tmp_path / "others" / "Mine").mkdir(parents=True)
+    for part in parts:
+        (tmp_path / "others" / "Mine" / f"Mine_{part}.ts").write_text(TRAIN)
+    done = ok("data", "add", "Mine", *mine, "--force", **(machine() | {"SSD_BENCH_DATA": str(tmp_path / "others")}))
+    where = f"--data-dir {tmp_path / 'first' / 'data'}"
+    assert f"--method single {where}" in done.stdout and "is searched before" in done.stderr and where in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "piece"),
     [
