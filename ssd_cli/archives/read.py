@@ -19,7 +19,7 @@ _SUBJECT_COLUMNS = ["row", "subject", "label"]
 
 
 def read_source(name: str, source: Source) -> Dataset:
-    """Read both parts of a dataset.
+    """Read both parts of a dataset; where channels have names, those of the test part are put into the order of the training part.
 
     Raises
     ------
@@ -30,6 +30,7 @@ def read_source(name: str, source: Source) -> Dataset:
     equal_length = None if size is None else size.equal_length
     train = read_part(source.train, source.train_subjects, equal_length)
     test = read_part(source.test, source.test_subjects, equal_length)
+    test = test.in_order_of(train.channels, str(source.test), str(source.train))
     if train.n_channels != test.n_channels:
         raise SsdBenchError(
             f"{source.train} has {train.n_channels} channels, {source.test} has {test.n_channels}.",

@@ -101,13 +101,9 @@ def predict(
         _stream(loaded, (line.decode(errors="replace") for line in sys.stdin.buffer))
         return
     assert series is not None
-    from ssd_cli.archives.formats.common import plain
     from ssd_cli.deployment.series import read_series
 
-    X, y = read_series(series, True if loaded.about["equal_length"] else None)
-    if y is not None:
-        known = {plain(label): label for label in loaded.classes}
-        y = [label if label in loaded.classes else known.get(plain(label), label) for label in y]
+    X, y = read_series(series, loaded)
     if y is not None and (unknown := sorted(set(y) - set(loaded.classes))):
         raise SsdBenchError(
             f"{series} has the class {unknown[0]}, which the model does not know.", f"It knows {', '.join(loaded.classes)}."

@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import io
 from pathlib import Path
 
 import numpy as np
@@ -147,6 +148,47 @@ def test_channels_and_gaps_in_tables(form, tmp_path):
     dataset = make_dataset("Toy", part, part)
     read = load("Toy", [_write(dataset, form, tmp_path, "Toy")])
     assert read.digest == dataset.digest and read.train.groups.tolist() == [7, 7, 9]
+
+
+CHANNELS = {
+    "wide": ("label,acc_0,acc_1,gyro_0,gyro_1\na,1,2,3,4\nb,5,6,7,8\n", "label,gyro_0,gyro_1,acc_0,acc_1\na,3,4,1,2\nb,7,8,5,6\n"),
+    "long": ("case,step,label,acc,gyro\n0,0,a,1,2\n1,0,b,3,4\n", "case,step,label,gyro,acc\n0,0,a,2,1\n1,0,b,4,3\n"),
+    "longest": (
+        "case,channel,step,label,value\n0,acc,0,a,1\n0,gyro,0,a,2\n1,acc,0,b,3\n1,gyro,0,b,4\n",
+        "case,channel,step,label,value\n0,gyro,0,a,2\n0,acc,0,a,1\n1,acc,0,b,3\n1,gyro,0,b,4\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("form", CHANNELS)
+@pytest.mark.parametrize("extension", ["csv", "parquet"])
+def test_channels_are_matched_by_name(tmp_path, extension, form):
+    for part, text in zip(("TRAIN", "TEST"), CHANNELS[form], strict=True):
+        path = tmp_path / "Toy" / f"Toy_{part}.{extension}"
+        path.parent.mkdir(exist_ok=True)
+        if extension == "csv":
+            path.write_text(text)
+        else:
+            pytest.importorskip("pandas").read_csv(io.StringIO(text)).to_parquet(path)
+    for _ in ("from the files", "from the cache"):
+        dataset = load("Toy", [tmp_path])
+        assert np.array_equal(dataset.train.X, dataset.test.X)
+        assert dataset.train.channels == dataset.test.channels == ("acc", "gyro")
+
+
+def test_channels_of_other_names_are_refused(tmp_path):
+    (tmp_path / "Toy").mkdir()
+    (tmp_path / "Toy" / "Toy_TRAIN.csv").write_text(CHANNELS["long"][0])
+    (tmp_path / "Toy" / "Toy_TEST.csv").write_text(CHANNELS["long"][1].replace("gyro", "mag"))
+    with pytest.raises(SsdBenchError, match=r"Toy_TEST.csv and .*Toy_TRAIN.csv have different channels: 'mag' only .* 'gyro' only"):
+        load("Toy", [tmp_path])
+
+
+def test_a_single_channel_need_not_have_a_name(tmp_path):
+    (tmp_path / "Toy").mkdir()
+    (tmp_path / "Toy" / "Toy_TRAIN.csv").write_text("label,0,1\na,1,2\nb,3,4\n")
+    (tmp_path / "Toy" / "Toy_TEST.csv").write_text("label,x_0,x_1\na,1,2\nb,3,4\n")
+    assert load("Toy", [tmp_path]).train.channels == ()
 
 
 @pytest.mark.parametrize(("extension", "text"), [("tsv", "1\t1\t2\n2\t3\t4\n\n \n"), ("csv", "label,0,1\n1,1,2\n2,3,4\n\n")])

@@ -158,6 +158,10 @@ def test_add(machine, tmp_path):
     parts = ("--train", tmp_path / "train.ts", "--test", tmp_path / "test.ts", "--groups", tmp_path / "groups.csv")
     assert "Subjects: 2 in training, 1 in test." in ok("data", "add", "Mine", *parts, **machine()).stdout
     assert "Mine" in ok("ls", "datasets", **machine()).stdout
+    (tmp_path / "long.csv").write_text("case,step,label,acc,gyro\n0,0,a,1,2\n1,0,b,3,5\n")
+    long = ("--train", tmp_path / "long.csv", "--test", tmp_path / "long.csv")
+    assert "Channels: acc, gyro." in ok("data", "add", "Long", *long, **machine()).stdout
+    assert "Channels: acc, gyro." in ok("data", "info", "Long", **machine()).stdout
     (tmp_path / "test.csv").write_text("label,0,1\na,1,2\nd,3,6\n")
     (tmp_path / "train.csv").write_text("label,0,1\na,1,2\nb,3,5\n")
     done = ok("data", "add", "Odd", "--train", tmp_path / "train.csv", "--test", tmp_path / "test.csv", **machine())

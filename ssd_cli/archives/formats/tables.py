@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -182,6 +182,7 @@ def _wide(table: _Table, equal_length: bool | None) -> Part:
         without_filling(list(cube), equal_length, str(table.path)),
         as_labels(table.texts["label"], str(table.path)),
         _groups(table, range(len(cube))),
+        _named(channels),
     )
 
 
@@ -207,7 +208,7 @@ def _long(table: _Table) -> Part:
                 if table.texts[text][row] != table.texts[text][first_rows[-1]]:
                     raise table.wrong(row, f"another {text} than in the rows of case '{shown(str(case))}' before it")
     y = as_labels([table.texts["label"][row] for row in first_rows], str(table.path))
-    return Part(X, y, _groups(table, first_rows))
+    return Part(X, y, _groups(table, first_rows), _named(channels))
 
 
 def _series(table: _Table, case: str, cells: dict[tuple[str, int], int], channels: list[str]) -> Series:
@@ -228,6 +229,12 @@ def _series(table: _Table, case: str, cells: dict[tuple[str, int], int], channel
                     "Expected all channels at every step; leave the cell empty where a value is missing.",
                 )
     return np.array([[table.values[cells[channel, step], 0] for step in steps] for channel in channels])
+
+
+def _named(channels: Iterable[str]) -> tuple[str, ...]:
+    """The names of the channels; a single channel need not have one."""
+    names = tuple(channels)
+    return names if any(names) else ()
 
 
 def _groups(table: _Table, rows: Sequence[int] | range) -> Groups | None:
