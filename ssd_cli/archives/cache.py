@@ -22,7 +22,7 @@ from ssd_cli.archives import catalog
 from ssd_cli.archives.dataset import Dataset, Part, make_dataset
 from ssd_cli.archives.sources import Source
 
-_FORMAT = 2
+_FORMAT = 3
 """Raised whenever reading the same files gives other arrays, or the entries look different."""
 
 MAPPED_BYTES = 2**25
@@ -95,7 +95,12 @@ def write_entry(path: Path, dataset: Dataset) -> None:
 
 
 def _pack(part: Part, prefix: str) -> dict[str, np.ndarray]:
-    arrays = {f"{prefix}_lengths": part.lengths, f"{prefix}_n_channels": np.array(part.n_channels), f"{prefix}_y": part.y}
+    arrays = {
+        f"{prefix}_lengths": part.lengths,
+        f"{prefix}_n_channels": np.array(part.n_channels),
+        f"{prefix}_channels": np.array(part.channels, dtype=np.str_),
+        f"{prefix}_y": part.y,
+    }
     return arrays if part.groups is None else {**arrays, f"{prefix}_groups": part.groups}
 
 
@@ -107,7 +112,7 @@ def _unpack(stored: np.lib.npyio.NpzFile, prefix: str, values: np.ndarray) -> Pa
         ends = np.cumsum(lengths * n_channels)
         X = [flat.reshape(n_channels, -1) for flat in np.split(values, ends[:-1])]
     groups = stored.get(f"{prefix}_groups")
-    return Part(X, stored[f"{prefix}_y"], groups)
+    return Part(X, stored[f"{prefix}_y"], groups, tuple(stored[f"{prefix}_channels"].tolist()))
 
 
 def _hash_of(path: Path) -> bytes:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
+
+from ssd_cli.errors import SsdBenchError, shortened
 
 Series = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.str_]
@@ -25,11 +27,14 @@ class Part:
         Original labels, lower-cased as aeon's parser does, so that aeon's resamples are the same.
     groups : ndarray of int64, shape (n_cases,), optional
         Subject of every case, where known.
+    channels : tuple of str
+        Names of the channels, in their order in `X`; empty where the format, or the file, has none.
     """
 
     X: list[Series] = field(repr=False)
     y: Labels
     groups: Groups | None = field(default=None, repr=False)
+    channels: tuple[str, ...] = ()
 
     @property
     def n_cases(self) -> int:
@@ -51,6 +56,34 @@ class Part:
         """Whether any value is missing."""
         return any(bool(np.isnan(series).any()) for series in self.X)
 
+    def in_order_of(self, channels: tuple[str, ...], here: str, there: str) -> Part:
+        """The part with its channels in the order of these names; as it is where either has none.
+
+        Parameters
+        ----------
+        channels : tuple of str
+        here, there : str
+            What an error calls this part, and what has the other names.
+
+        Raises
+        ------
+        SsdBenchError
+            The names are not the same.
+        """
+        if not channels or not self.channels or self.channels == channels:
+            return self
+        only_here = [name for name in self.channels if name not in channels]
+        only_there = [name for name in channels if name not in self.channels]
+        if only_here or only_there:
+            only = f"{_listed(only_here)} only the first, {_listed(only_there)} only the second"
+            raise SsdBenchError(
+                f"{here} and {there} have different channels: {only}.",
+                "Expected the same names, in any order.",
+                "Rename the columns, or leave out those that are no channels.",
+            )
+        order = [self.channels.index(name) for name in channels]
+        return replace(self, X=[series[order] for series in self.X], channels=channels)
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -71,6 +104,10 @@ class Dataset:
     test: Part
     classes: tuple[str, ...]
     digest: str
+
+
+def _listed(names: list[str]) -> str:
+    return shortened([f"'{ascii(name[:40])[1:-1]}'" for name in names]) or "none"
 
 
 def make_dataset(name: str, train: Part, test: Part) -> Dataset:

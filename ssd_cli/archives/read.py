@@ -10,7 +10,7 @@ import numpy as np
 
 from ssd_cli.archives import catalog
 from ssd_cli.archives.dataset import Dataset, Groups, Part, make_dataset
-from ssd_cli.archives.formats.common import csv_rows, whole_number
+from ssd_cli.archives.formats.common import csv_rows, plain, whole_number
 from ssd_cli.archives.scan import malformed, scan, without_blank_end
 from ssd_cli.archives.sources import EXTENSIONS, Source
 from ssd_cli.errors import SsdBenchError
@@ -19,7 +19,7 @@ _SUBJECT_COLUMNS = ["row", "subject", "label"]
 
 
 def read_source(name: str, source: Source) -> Dataset:
-    """Read both parts of a dataset.
+    """Read both parts of a dataset; where channels have names, those of the test part are put into the order of the training part.
 
     Raises
     ------
@@ -30,6 +30,7 @@ def read_source(name: str, source: Source) -> Dataset:
     equal_length = None if size is None else size.equal_length
     train = read_part(source.train, source.train_subjects, equal_length)
     test = read_part(source.test, source.test_subjects, equal_length)
+    test = test.in_order_of(train.channels, str(source.test), str(source.train))
     if train.n_channels != test.n_channels:
         raise SsdBenchError(
             f"{source.train} has {train.n_channels} channels, {source.test} has {test.n_channels}.",
@@ -90,7 +91,7 @@ def _read_ts(path: Path, equal_length: bool | None) -> Part:
     """The arrays and labels that aeon's ``load_from_ts_file`` gives, from a text that `scan` has checked."""
     layout = scan(path)
     X, y = [], []
-    with path.open(encoding="utf-8", errors="surrogateescape") as file:
+    with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
         for number, line in without_blank_end(enumerate(file, start=1)):
             if number <= layout.data_line:
                 continue
@@ -116,7 +117,7 @@ def _read_subjects(path: Path, y: np.ndarray) -> Groups:
         subject = whole_number(row[1]) if len(row) == 3 and row[0] == str(case) else None
         if subject is None:
             raise malformed(path, line, f"'{ascii(','.join(row)[:40])[1:-1]}'", f"Expected {case},<whole number>,{y[case]}.")
-        if row[2].strip().lower() != y[case].lower():
+        if plain(row[2]) != plain(y[case]):
             raise malformed(path, line, f"label {ascii(row[2])[1:-1]}", f"The case has the label {y[case]} in the data.")
         groups.append(subject)
     if len(groups) != len(y):

@@ -69,7 +69,7 @@ def scan(path: Path) -> Layout:
     Parameters
     ----------
     path : Path
-        The file, UTF-8.
+        The file, UTF-8; with or without a byte order mark, as Windows programs write.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def scan(path: Path) -> Layout:
         The first malformed line, by number.
     """
     # Surrogates carry bytes that are not UTF-8 up to the line that holds them; a decoding error would name no line.
-    with path.open(encoding="utf-8", errors="surrogateescape") as file:
+    with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
         lines = without_blank_end(enumerate(file, start=1))
         header, data_line = _scan_header(path, lines)
         lengths: list[int] = []

@@ -185,7 +185,11 @@ def add(
     if parts_are_equal(dataset):
         warn("Warning: both parts hold the same series: accuracy on them says nothing of new series.")
     say(f"\n{name} is in {folder}.")
-    say(f"Next: ssd-bench run --dataset {name} --method single{f' --data-dir {to}' if to is not None else ''}")
+    root = to
+    if to is None and not _is_found(name, folder):
+        root = folder.parent
+        warn(f"Warning: another folder with a {name} is searched before {folder}: name --data-dir {root} to use this one.")
+    say(f"Next: ssd-bench run --dataset {name} --method single{f' --data-dir {root}' if root is not None else ''}")
 
 
 def _chosen(archives: list[str] | None, patterns: list[str] | None, data_dirs: list[Path]) -> list[str]:
@@ -205,6 +209,17 @@ def _is_here(name: str, to: Path | None) -> bool:
         return (locate(name) if to is None else source_in(to / name, name)) is not None
     except SsdBenchError:  # half of it: to be replaced
         return False
+
+
+def _is_found(name: str, folder: Path) -> bool:
+    """Whether commands that are given no folder take the dataset from this one."""
+    from ssd_cli.archives.sources import locate
+
+    try:
+        source = locate(name)
+    except SsdBenchError:  # half of another, which is refused before this one is reached
+        return False
+    return source is not None and source.folder.resolve() == folder.resolve()
 
 
 def _with_records(names: list[str], named: bool) -> list[str]:

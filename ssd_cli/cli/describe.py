@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ssd_cli.archives.formats.common import shown
 from ssd_cli.cli.console import plural, say, table
+from ssd_cli.errors import shortened
 
 if TYPE_CHECKING:
     from ssd_cli.archives.dataset import Dataset, Series
@@ -55,6 +57,8 @@ def describe_dataset(dataset: Dataset) -> None:
         f"\n{train.n_cases} training and {test.n_cases} test cases, "
         f"{plural(train.n_channels, 'channel')}, {steps} steps, {n_missing} missing values."
     )
+    if train.channels:
+        say(f"Channels: {shortened([shown(name) for name in train.channels], most=20)}.")
     say(f"{'Every' if normalised else 'Not every'} training series is z-normalised as it comes.")
     if train.groups is not None and test.groups is not None:
         say(f"Subjects: {len(np.unique(train.groups))} in training, {len(np.unique(test.groups))} in test.")

@@ -103,7 +103,7 @@ def predict(
     assert series is not None
     from ssd_cli.deployment.series import read_series
 
-    X, y = read_series(series, True if loaded.about["equal_length"] else None)
+    X, y = read_series(series, loaded)
     if y is not None and (unknown := sorted(set(y) - set(loaded.classes))):
         raise SsdBenchError(
             f"{series} has the class {unknown[0]}, which the model does not know.", f"It knows {', '.join(loaded.classes)}."

@@ -201,6 +201,7 @@ def _about(trained: Trained) -> dict[str, Any]:
     return {
         "classes": list(trained.classes),
         "n_channels": trained.train[0].shape[0],
+        "channels": list(trained.channels),
         "n_timepoints": trained.preparation.n_timepoints,
         "equal_length": not trained.any_length,
         "fill": trained.preparation.imputer.fill.tolist(),

@@ -39,6 +39,11 @@ class Model:
         """Names of the classes in the order of the probabilities."""
         return list(self.about["classes"])
 
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels as the input has them; empty where the training data, or an earlier version's file, had none."""
+        return tuple(self.about.get("channels", ()))
+
     def prepare(self, series: npt.NDArray, name: str = "The series") -> npt.NDArray[np.floating]:
         """One series as the graph takes it, (1, n_channels, n_timepoints): missing values filled by the rule of the training.
 

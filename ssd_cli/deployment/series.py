@@ -5,30 +5,38 @@ from __future__ import annotations
 from pathlib import Path
 
 from ssd_cli.archives.dataset import Series
+from ssd_cli.archives.formats.common import plain
 from ssd_cli.archives.read import read_part
+from ssd_cli.deployment.runtime import Model
 from ssd_cli.errors import MisuseError
 
 _UNLABELLED = "?"
 
 
-def read_series(path: Path, equal_length: bool | None = None) -> tuple[list[Series], list[str] | None]:
-    """Read raw series of shapes (n_channels, n_timepoints_i) and their labels, or None.
+def read_series(path: Path, model: Model) -> tuple[list[Series], list[str] | None]:
+    """Read raw series of shapes (n_channels, n_timepoints_i) and their labels, or None, for a model.
+
+    Where file and model have names of channels, the channels are put into the model's order; labels that differ from a class of the
+    model in a decimal point only are written as the model has them.
 
     Parameters
     ----------
     path : Path
         A file as the archives have them: ``.npz``, ``.ts``, ``.csv``, ``.parquet``, …; the first, the third and the fourth may come
         without labels.
-    equal_length : bool, optional
-        As of `read_part`.
+    model : Model
 
     Raises
     ------
     SsdBenchError
-        The file is malformed; pickled objects are never loaded.
+        The file is malformed, or has channels of other names than the model; pickled objects are never loaded.
     """
     if not path.is_file():
         raise MisuseError(f"There is no file {path}.")
-    part = read_part(path, equal_length=equal_length, missing_label=_UNLABELLED)
+    part = read_part(path, equal_length=True if model.about["equal_length"] else None, missing_label=_UNLABELLED)
+    part = part.in_order_of(model.channels, str(path), "the model")
     labels = part.y.tolist()
-    return part.X, None if set(labels) == {_UNLABELLED} else labels
+    if set(labels) == {_UNLABELLED}:
+        return part.X, None
+    known = {plain(label): label for label in model.classes} | {label: label for label in model.classes}
+    return part.X, [known.get(label, known.get(plain(label), label)) for label in labels]

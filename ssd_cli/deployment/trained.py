@@ -42,6 +42,8 @@ class Trained:
     train, test : list of ndarray of float64, each of shape (n_channels, n_timepoints_i)
         Raw series of the cell's resample.
     y_test : ndarray of int64, shape (n_cases,)
+    channels : tuple of str
+        Names of the channels, where the dataset has them.
     """
 
     record: CellRecord
@@ -51,6 +53,7 @@ class Trained:
     train: list[Series]
     test: list[Series]
     y_test: Ints
+    channels: tuple[str, ...] = ()
 
     @property
     def any_length(self) -> bool:
@@ -144,7 +147,7 @@ def restore(folder: Path, record: CellRecord, data_dirs: Sequence[Path] = ()) ->
         raise SsdBenchError(f"The dataset {dataset.name} is not the one that the cell was trained on.", "", "Name its --data-dir.")
     train, test, y_test = _raw_split(dataset, record.cell.resample)
     preparation = Preparation(**record.identity["preparation"]).fit(train)
-    return Trained(record, networks, preparation, dataset.classes, train, test, y_test)
+    return Trained(record, networks, preparation, dataset.classes, train, test, y_test, dataset.train.channels)
 
 
 def _raw_split(dataset: Dataset, resample: int) -> tuple[list[Series], list[Series], Ints]:

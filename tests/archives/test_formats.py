@@ -1,11 +1,14 @@
 """One and the same dataset in every format, and malformed files of each."""
 
+import codecs
 import csv
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ssd_cli.archives.dataset import digest_of_parts
 from ssd_cli.archives.load import load
 from ssd_cli.archives.read import read_part
 from ssd_cli.errors import SsdBenchError
@@ -147,11 +150,61 @@ def test_channels_and_gaps_in_tables(form, tmp_path):
     assert read.digest == dataset.digest and read.train.groups.tolist() == [7, 7, 9]
 
 
+CHANNELS = {
+    "wide": ("label,acc_0,acc_1,gyro_0,gyro_1\na,1,2,3,4\nb,5,6,7,8\n", "label,gyro_0,gyro_1,acc_0,acc_1\na,3,4,1,2\nb,7,8,5,6\n"),
+    "long": ("case,step,label,acc,gyro\n0,0,a,1,2\n1,0,b,3,4\n", "case,step,label,gyro,acc\n0,0,a,2,1\n1,0,b,4,3\n"),
+    "longest": (
+        "case,channel,step,label,value\n0,acc,0,a,1\n0,gyro,0,a,2\n1,acc,0,b,3\n1,gyro,0,b,4\n",
+        "case,channel,step,label,value\n0,gyro,0,a,2\n0,acc,0,a,1\n1,acc,0,b,3\n1,gyro,0,b,4\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("form", CHANNELS)
+@pytest.mark.parametrize("extension", ["csv", "parquet"])
+def test_channels_are_matched_by_name(tmp_path, extension, form):
+    for part, text in zip(("TRAIN", "TEST"), CHANNELS[form], strict=True):
+        path = tmp_path / "Toy" / f"Toy_{part}.{extension}"
+        path.parent.mkdir(exist_ok=True)
+        if extension == "csv":
+            path.write_text(text)
+        else:
+            pytest.importorskip("pandas").read_csv(io.StringIO(text)).to_parquet(path)
+    for _ in ("from the files", "from the cache"):
+        dataset = load("Toy", [tmp_path])
+        assert np.array_equal(dataset.train.X, dataset.test.X)
+        assert dataset.train.channels == dataset.test.channels == ("acc", "gyro")
+
+
+def test_channels_of_other_names_are_refused(tmp_path):
+    (tmp_path / "Toy").mkdir()
+    (tmp_path / "Toy" / "Toy_TRAIN.csv").write_text(CHANNELS["long"][0])
+    (tmp_path / "Toy" / "Toy_TEST.csv").write_text(CHANNELS["long"][1].replace("gyro", "mag"))
+    with pytest.raises(SsdBenchError, match=r"Toy_TEST.csv and .*Toy_TRAIN.csv have different channels: 'mag' only .* 'gyro' only"):
+        load("Toy", [tmp_path])
+
+
+def test_a_single_channel_need_not_have_a_name(tmp_path):
+    (tmp_path / "Toy").mkdir()
+    (tmp_path / "Toy" / "Toy_TRAIN.csv").write_text("label,0,1\na,1,2\nb,3,4\n")
+    (tmp_path / "Toy" / "Toy_TEST.csv").write_text("label,x_0,x_1\na,1,2\nb,3,4\n")
+    assert load("Toy", [tmp_path]).train.channels == ()
+
+
 @pytest.mark.parametrize(("extension", "text"), [("tsv", "1\t1\t2\n2\t3\t4\n\n \n"), ("csv", "label,0,1\n1,1,2\n2,3,4\n\n")])
 def test_empty_lines_at_the_end_are_no_cases(tmp_path, extension, text):
     path = tmp_path / f"Toy_TRAIN.{extension}"
     path.write_text(text)
     assert np.array(read_part(path).X).tolist() == [[[1, 2]], [[3, 4]]]
+
+
+@pytest.mark.parametrize("form", ["ts", "tsv", "arff", "csv wide"])
+def test_a_byte_order_mark_changes_nothing(tmp_path, form):
+    part = load("ItalyPowerDemand", download=False).train
+    path = tmp_path / f"Toy_TRAIN.{form.split()[0]}"
+    WRITERS[form](part, path)
+    path.write_bytes(codecs.BOM_UTF8 + path.read_bytes())
+    assert digest_of_parts(read_part(path)) == digest_of_parts(part)
 
 
 @pytest.mark.parametrize("names", [("00", "01"), ("_0", "_1"), ("x_01", "x_02")])
@@ -168,10 +221,42 @@ def test_values_missing_at_the_end_stay_where_the_archive_has_equal_lengths(tmp_
     assert [series.shape[1] for series in read_part(path, equal_length=True).X] == [3, 3]
 
 
+@pytest.mark.parametrize("form", ["csv", "parquet", "npz"])
+def test_labels_that_differ_by_case_only_are_refused(tmp_path, form):
+    pd = pytest.importorskip("pandas")
+    path = tmp_path / f"Toy.{form}"
+    table = pd.DataFrame({"label": ["M", "z", "m"], "0": [1.0, 2.0, 3.0]})
+    if form == "npz":
+        np.savez(path, X=table[["0"]].to_numpy(), y=table["label"].to_numpy(str))
+    else:
+        getattr(table, f"to_{form}")(path, index=False)
+    with pytest.raises(SsdBenchError, match=r"Toy\.\w+, case 2: the label 'm' differs from 'M'"):
+        read_part(path)
+
+
 def test_whole_numbers_are_labels_without_a_decimal_point(tmp_path):
     path = tmp_path / "Toy_TRAIN.npz"
     np.savez(path, X=np.zeros((2, 3)), y=np.array([1.0, -1.0]))
     assert read_part(path).y.tolist() == ["1", "-1"]
+
+
+@pytest.mark.parametrize("form", ["wide", "long"])
+def test_a_table_of_floats_has_the_same_labels_as_text_and_as_numbers(form, tmp_path):
+    pd = pytest.importorskip("pandas")
+    table = {"label": [2.0, 2.0, -1.0, -1.0], "0": [1.0, 2.0, 3.0, 4.0]}
+    if form == "long":
+        table = {"case": [0, 0, 1, 1], "step": [0, 1, 0, 1], "label": table["label"], "x": table["0"]}
+    pd.DataFrame(table).to_csv(tmp_path / "Toy.csv", index=False)
+    pd.DataFrame(table).to_parquet(tmp_path / "Toy.parquet")
+    text, numbers = read_part(tmp_path / "Toy.csv"), read_part(tmp_path / "Toy.parquet")
+    assert digest_of_parts(text) == digest_of_parts(numbers) and set(text.y.tolist()) == {"2", "-1"}
+
+
+def test_labels_of_a_text_are_numbers_only_where_all_are(tmp_path):
+    path = tmp_path / "Toy.csv"
+    for labels, read in ((("1.0", "v2.0"), ["1.0", "v2.0"]), (("01", "2"), ["01", "2"]), (("1", "2."), ["1", "2"])):
+        path.write_text(f"label,0\n{labels[0]},1\n{labels[1]},2\n")
+        assert read_part(path).y.tolist() == read
 
 
 ARFF = "@relation r\n@attribute a numeric\n@attribute b numeric\n@attribute class {1,2}\n@data\n1,2,1\n3,4,2\n"
@@ -200,6 +285,7 @@ MALFORMED = [
     ("csv", WIDE.replace("label,0,1", "class,0,1"), "line 1: the columns are"),
     ("csv", WIDE.replace("label,0,1", "label,0,0"), "line 1: the column '0' stands twice"),
     ("csv", WIDE.replace("\n2,", '\n"2,'), "not comma-separated"),
+    ("csv", WIDE.replace("\n2,", "\n2.5,"), "case 1: the label is 2.5"),
     ("csv", "label,0,1\n", "no case"),
     ("csv", WIDE.replace(",", ";"), "line 1: semicolons or tabs stand between the cells"),
     ("csv", LONG.replace("b,1,2", "b,2,2"), "case 'b': its steps"),
@@ -210,6 +296,10 @@ MALFORMED = [
     ("csv", WIDE.replace("label,0,1", f"label,0,{'9' * 5000}"), "line 1: the column '9"),
     ("csv", "label,subject,0\n1,9223372036854775808,1\n", "line 2: the subject is '9223372036854775808'"),
     ("csv", "case,channel,step,label,value\na,x,0,1,1\na,x,1,1,2\na,y,0,1,3\n", "case 'a': channel 'y' has no step 1"),
+    ("csv", LONG.replace("case,", ",case,").replace("\n", "\n0,", 4), "the column '' has no name"),
+    ("csv", LONG.replace(",x", ",Unnamed: 0"), "the column 'Unnamed: 0' has no name"),
+    ("csv", LONG.replace(",x", ",Subject"), "Did you mean 'subject'?"),
+    ("csv", WIDE.replace("label", "Label"), "Did you mean 'label'?"),
     ("npz", "not a zip", "cannot be read"),
     ("parquet", "not parquet", "cannot be read"),
 ]
@@ -222,6 +312,14 @@ def test_malformed_files_are_refused_with_the_place(tmp_path, extension, text, p
     with pytest.raises(SsdBenchError) as caught:
         read_part(path)
     assert str(path) in caught.value.what and piece in caught.value.what
+
+
+def test_the_index_of_pandas_is_no_channel_of_a_parquet_file(tmp_path):
+    pd = pytest.importorskip("pandas")
+    table = pd.DataFrame({"case": [0, 0, 1], "step": [0, 1, 0], "label": ["a", "a", "b"], "x": [1.0, 2.0, 3.0]}, index=[2, 0, 1])
+    table.to_parquet(tmp_path / "Toy.parquet")
+    with pytest.raises(SsdBenchError, match="the column '__index_level_0__' has no name"):
+        read_part(tmp_path / "Toy.parquet")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Verifying, packing, adding."""
 
+import codecs
 import json
 import shutil
 import zipfile
@@ -187,6 +188,25 @@ def test_a_dataset_of_the_users_own_is_added_with_its_subjects(files, tmp_path):
         own.add("Mine", files / "a.ts", files / "b.ts", None, tmp_path / "root")
     own.add("Mine", files / "a.ts", files / "b.ts", None, tmp_path / "root", force=True)
     assert load("Mine", [tmp_path / "root"]).train.groups is None  # the subjects were those of the other series
+
+
+def test_subjects_may_be_written_by_a_spreadsheet(files, tmp_path):
+    path = files / "g.csv"
+    path.write_bytes(codecs.BOM_UTF8 + path.read_bytes() + b"\r\n,,,\r\n")
+    own.add("Mine", files / "a.ts", files / "b.ts", path, tmp_path / "root")
+    folder = tmp_path / "root" / "Mine"
+    for subjects in folder.glob("Mine_subjects_*.csv"):
+        subjects.write_bytes(codecs.BOM_UTF8 + subjects.read_bytes() + b"\n")
+    assert load("Mine", [tmp_path / "root"]).train.groups.tolist() == [7, 7, 8]
+
+
+def test_labels_with_a_decimal_point_fit_in_the_table_of_subjects_too(tmp_path):
+    for part in ("train", "test"):
+        (tmp_path / f"{part}.csv").write_text("label,0,1\n1.0,1,2\n2.0,2,3\n")
+    rows = "".join(f"{part},{row},{row},{row + 1}.0\n" for part in ("train", "test") for row in (0, 1))
+    (tmp_path / "g.csv").write_text(f"part,row,subject,label\n{rows}")
+    own.add("Mine", tmp_path / "train.csv", tmp_path / "test.csv", tmp_path / "g.csv", tmp_path / "root")
+    assert load("Mine", [tmp_path / "root"]).train.groups.tolist() == [0, 1]
 
 
 @pytest.mark.parametrize(

@@ -158,6 +158,10 @@ def test_add(machine, tmp_path):
     parts = ("--train", tmp_path / "train.ts", "--test", tmp_path / "test.ts", "--groups", tmp_path / "groups.csv")
     assert "Subjects: 2 in training, 1 in test." in ok("data", "add", "Mine", *parts, **machine()).stdout
     assert "Mine" in ok("ls", "datasets", **machine()).stdout
+    (tmp_path / "long.csv").write_text("case,step,label,acc,gyro\n0,0,a,1,2\n1,0,b,3,5\n")
+    long = ("--train", tmp_path / "long.csv", "--test", tmp_path / "long.csv")
+    assert "Channels: acc, gyro." in ok("data", "add", "Long", *long, **machine()).stdout
+    assert "Channels: acc, gyro." in ok("data", "info", "Long", **machine()).stdout
     (tmp_path / "test.csv").write_text("label,0,1\na,1,2\nd,3,6\n")
     (tmp_path / "train.csv").write_text("label,0,1\na,1,2\nb,3,5\n")
     done = ok("data", "add", "Odd", "--train", tmp_path / "train.csv", "--test", tmp_path / "test.csv", **machine())
@@ -167,6 +171,19 @@ def test_add(machine, tmp_path):
     assert "Warning: both parts hold the same series" in ok("data", "add", "Twice", *twice, **machine()).stderr
     assert "cannot be the name" in failing("data", "add", "../x", *parts, code=2, **machine())
     assert json.loads((tmp_path / "first" / "data" / "Mine" / "Mine_checksums.json").read_text())["dataset"] == "Mine"
+
+
+@pytest.mark.parametrize("parts", [("TRAIN", "TEST"), ("TRAIN",)])
+def test_add_names_the_folder_where_another_dataset_of_the_name_is_found_first(machine, tmp_path, parts):
+    (tmp_path / "mine.csv").write_text("label,0,1\na,1,2\nb,3,5\n")
+    mine = ("--train", tmp_path / "mine.csv", "--test", tmp_path / "mine.csv")
+    assert "--data-dir" not in ok("data", "add", "Mine", *mine, **machine()).stdout
+    (tmp_path / "others" / "Mine").mkdir(parents=True)
+    for part in parts:
+        (tmp_path / "others" / "Mine" / f"Mine_{part}.ts").write_text(TRAIN)
+    done = ok("data", "add", "Mine", *mine, "--force", **(machine() | {"SSD_BENCH_DATA": str(tmp_path / "others")}))
+    where = f"--data-dir {tmp_path / 'first' / 'data'}"
+    assert f"--method single {where}" in done.stdout and "is searched before" in done.stderr and where in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -198,6 +198,7 @@ def test_every_format_gives_the_same_with_and_without_labels(model, predict, tmp
     table.to_parquet(tmp_path / "bare.parquet")
     table.insert(0, "label", y)
     table.to_csv(tmp_path / "labelled.csv", index=False)
+    table.assign(label=y.astype(float)).to_csv(tmp_path / "floats.csv", index=False)
     table.to_parquet(tmp_path / "labelled.parquet")
     rows = [",".join(map(repr, series[0].tolist())) + f":{label}" for series, label in zip(X, y, strict=True)]
     (tmp_path / "labelled.ts").write_text("\n".join(["@problemName P", "@univariate true", "@classLabel true 1 2", "@data", *rows]))

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from ssd_cli.deployment.export import export_onnx, export_torch, reference
-from ssd_cli.deployment.runtime import load_model
+from ssd_cli.deployment.runtime import Model, load_model
+from ssd_cli.deployment.series import read_series
 from ssd_cli.deployment.trained import find, restore
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.running.execute import Job, execute
@@ -18,14 +19,11 @@ from tests.cli.helpers import ssd_bench
 def own(tmp_path_factory):
     """A cell of a dataset of one's own, trained in a second: its function gives the restored cell."""
 
-    def train(name, train, test, **options):
+    def train(name, train, test, channels=("",), **options):
         base = tmp_path_factory.mktemp(name)
         (base / name).mkdir()
         for part, X in (("TRAIN", train), ("TEST", test)):
-            rows = [",".join(map(repr, series[0].tolist())) + f":{case % 2}" for case, series in enumerate(X)]
-            equal = str(len({series.shape[1] for series in X}) == 1).lower()
-            head = [f"@problemName {name}", "@univariate true", f"@equalLength {equal}", "@classLabel true 0 1", "@data"]
-            (base / name / f"{name}_{part}.ts").write_text("\n".join([*head, *rows]) + "\n")
+            _write_table(base / name / f"{name}_{part}.csv", X, channels)
         suite = Suite(
             dataset=(name,),
             method=("single",),
@@ -43,6 +41,17 @@ def own(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSD_BENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
         yield train
+
+
+def _write_table(path, X, channels):
+    """Alternating labels, and the channels as columns in the order of their names; a short series leaves cells empty."""
+    steps = range(max(series.shape[1] for series in X))
+    header = ["label", *(f"{channel}_{step}" for channel in channels for step in steps)]
+    rows = [
+        [str(case % 2), *(repr(values[step]) if step < len(values) else "" for values in series.tolist() for step in steps)]
+        for case, series in enumerate(X)
+    ]
+    path.write_text("\n".join(",".join(row) for row in [header, *rows]) + "\n")
 
 
 def test_a_large_level_does_not_hide_a_small_variation(own, tmp_path):
@@ -72,6 +81,26 @@ def test_a_model_that_gives_no_probabilities_is_an_error_not_a_class(own, tmp_pa
     export_onnx(cell, tmp_path / "model.onnx")
     with pytest.raises(SsdBenchError, match="Case 1: the model gives no probabilities"):
         load_model(tmp_path / "model.onnx").predict_proba([series[0], np.full((1, 30), 1e39)])
+
+
+def test_channels_of_new_series_are_matched_by_name(own, tmp_path):
+    random = np.random.default_rng(0)
+    series = [random.normal(0, 1, (2, 30)) for _ in range(20)]
+    cell = own("Two", series[:10], series[10:], channels=("acc", "gyro"))
+    export_onnx(cell, tmp_path / "model.onnx")
+    _write_table(tmp_path / "X.csv", [one[::-1] for one in series[10:]], ("gyro", "acc"))
+    done = ssd_bench("predict", tmp_path / "model.onnx", tmp_path / "X.csv")
+    found = [[float(value) for value in line.split(",")[2:]] for line in done.stdout.splitlines()[1:]]
+    np.testing.assert_allclose(found, reference(cell), atol=1e-5)
+    _write_table(tmp_path / "X.csv", series[10:], ("acc", "mag"))
+    done = ssd_bench("predict", tmp_path / "model.onnx", tmp_path / "X.csv")
+    assert done.returncode == 1 and "X.csv and the model have different channels: 'mag' only the first" in done.stderr
+
+
+def test_labels_of_new_series_are_those_of_the_model_but_for_a_decimal_point(tmp_path):
+    np.savez(tmp_path / "X.npz", X=np.zeros((3, 4)), y=np.array([0.0, 1.0, 2.0]))
+    model = Model(None, {"classes": ["0.0", "1"], "equal_length": True})
+    assert read_series(tmp_path / "X.npz", model)[1] == ["0.0", "1", "2"]
 
 
 @pytest.mark.parametrize("length", ["pad", "resize"])

@@ -34,7 +34,7 @@ def read(path: Path, equal_length: bool | None = None) -> Part:
     """
     X, y, n_channels = [], [], 0
     line = 0
-    with path.open(encoding="utf-8", errors="surrogateescape") as file:
+    with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
         lines = enumerate(file, start=1)
         header = _read_header(path, lines)
         for line, text in lines:

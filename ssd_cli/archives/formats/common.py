@@ -17,6 +17,8 @@ from ssd_cli.errors import SsdBenchError
 MOST = 2**63 - 1
 """The largest whole number that an array of int64 holds."""
 
+_NUMBER_LABEL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|nan", re.ASCII | re.IGNORECASE)
+_WHOLE_LABEL = re.compile(r"([+-]?\d+)\.0*", re.ASCII)
 _VALUE = re.compile(r"\s*(?:[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|\?|[nN][aA][nN]|)\s*", re.ASCII)
 
 
@@ -66,32 +68,57 @@ def as_labels(values: np.ndarray | Sequence[object], where: str) -> Labels:
     Raises
     ------
     SsdBenchError
-        A label is empty, missing, or a number that is not whole.
+        A label is empty, missing, or a number that is not whole, or two labels differ by case only.
     """
     labels = []
+    written: dict[str, str] = {}  # every label as it stands where it first occurs
     for case, value in enumerate(values.tolist() if isinstance(values, np.ndarray) else values):
         whole = int(value) if isinstance(value, float) and value.is_integer() else value
-        text = str(whole).strip().lower() if isinstance(whole, str | int) and not isinstance(whole, bool) else ""
+        text = str(whole).strip() if isinstance(whole, str | int) and not isinstance(whole, bool) else ""
         if not text or not text.isprintable():
             raise SsdBenchError(f"{where}, case {case}: the label is {shown(repr(value))}.", "Expected a text or a whole number.")
-        labels.append(text)
+        labels.append(text.lower())
+        first = written.setdefault(labels[-1], text)
+        if first != text:
+            raise SsdBenchError(
+                f"{where}, case {case}: the label '{shown(text)}' differs from '{shown(first)}' before it by case only.",
+                "Labels are read in lower case, as aeon reads them, which would make one class of the two.",
+                "Give one of them another name, or write both alike.",
+            )
     return np.array(labels)
 
 
+def typed(texts: Sequence[str]) -> Sequence[object]:
+    """Labels of a text without types: numbers where all are and one has a decimal point, as a column of floats is written."""
+    if any("." in text for text in texts) and all(map(_NUMBER_LABEL.fullmatch, texts)):
+        return [float(text) for text in texts]
+    return texts
+
+
+def plain(text: str) -> str:
+    """A label as labels of different files are compared: what one writes as ``1.0`` is ``1`` in another."""
+    text = text.strip().lower()
+    whole = _WHOLE_LABEL.fullmatch(text)
+    return whole[1] if whole else text
+
+
 def csv_rows(path: Path) -> list[list[str]]:
-    """The rows of a comma-separated text, header included.
+    """The rows of a comma-separated text, header included, without empty ones at the end; a byte order mark is none of its text.
 
     Raises
     ------
     SsdBenchError
         A quote is not closed, or the text is otherwise not comma-separated.
     """
-    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         reader = csv.reader(file, strict=True)
         try:
-            return list(reader)
+            rows = list(reader)
         except csv.Error as error:
             raise malformed(path, reader.line_num, f"not comma-separated text ({error})") from error
+    while rows and not any(cell.strip() for cell in rows[-1]):
+        rows.pop()
+    return rows
 
 
 def whole_number(text: str) -> int | None:

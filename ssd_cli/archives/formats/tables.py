@@ -11,19 +11,20 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ssd_cli.archives.dataset import Groups, Part, Series
-from ssd_cli.archives.formats.common import MOST, as_labels, number, shown, whole_number, without_filling
+from ssd_cli.archives.formats.common import MOST, as_labels, number, shown, typed, whole_number, without_filling
 from ssd_cli.archives.scan import malformed
 from ssd_cli.errors import SsdBenchError
 
 _TEXTS = ("label", "subject", "case", "step", "channel")
 _STEP = re.compile(r"(?:(.*)_)?(\d{1,9})", re.ASCII)
+_INDEX = re.compile(r"|__index_level_\d+__|Unnamed: \d+", re.ASCII)
 _EXPECTED = (
     "Expected label and one column a step (0, 1, ... or x_0, x_1, ..., y_0, ...), or case, step, label and one column a channel, "
     "or case, channel, step, label, value."
@@ -64,7 +65,7 @@ def read_csv(path: Path, equal_length: bool | None = None, missing_label: str | 
     SsdBenchError
         The first malformed line, by number.
     """
-    texts: dict[str, list[object]] = {}
+    texts: dict[str, list[str]] = {}
     values = []
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         reader = csv.reader(file, strict=True)
@@ -92,8 +93,9 @@ def read_csv(path: Path, equal_length: bool | None = None, missing_label: str | 
                 values.append(np.array([number(path, reader.line_num, cell, empty=True) for cell in cells]))
         except csv.Error as error:
             raise malformed(path, reader.line_num, f"not comma-separated text ({error})") from error
+    labels = {"label": typed(texts["label"])} if "label" in texts else {}
     columns = [name for name in header if name not in _TEXTS]
-    table = _Table(path, 2, dict(texts), columns, np.array(values).reshape(len(values), len(columns)))
+    table = _Table(path, 2, {**texts, **labels}, columns, np.array(values).reshape(len(values), len(columns)))
     return _part(table, header, equal_length, missing_label)
 
 
@@ -127,6 +129,7 @@ def _part(table: _Table, header: list[str], equal_length: bool | None, missing_l
     if "label" not in header and missing_label is not None:
         header = [*header, "label"]
         table.texts["label"] = [missing_label] * len(table.values)
+    _refuse_strays(table, header)
     twice = [name for name in header if header.count(name) > 1]
     if twice:
         raise table.wrong(-1, f"the column '{shown(twice[0])}' stands twice")
@@ -139,6 +142,24 @@ def _part(table: _Table, header: list[str], equal_length: bool | None, missing_l
     if "step" not in header or ("channel" in header and table.columns != ["value"]):
         raise table.wrong(-1, f"the columns are {shown(','.join(header))}", _EXPECTED)
     return _long(table)
+
+
+def _refuse_strays(table: _Table, header: list[str]) -> None:
+    """Columns that are no channel for sure: in the long form every name that is not known would become one."""
+    for name in header:
+        plain = name.strip().lower()
+        if _INDEX.fullmatch(name.strip()):
+            raise SsdBenchError(
+                f"{table.path}: the column '{shown(name)}' has no name of its own.",
+                "It is the index that pandas writes beside the columns, or a line ends with a comma.",
+                "Leave it out, as table.to_csv(..., index=False) and table.to_parquet(..., index=False) do.",
+            )
+        if plain in _TEXTS and name != plain:
+            raise SsdBenchError(
+                f"{table.path}: the column '{shown(name)}' is not known. Did you mean '{plain}'?",
+                f"Expected {', '.join(_TEXTS)} in lower case, and other names for channels.",
+                "Rename the column.",
+            )
 
 
 def _wide(table: _Table, equal_length: bool | None) -> Part:
@@ -161,6 +182,7 @@ def _wide(table: _Table, equal_length: bool | None) -> Part:
         without_filling(list(cube), equal_length, str(table.path)),
         as_labels(table.texts["label"], str(table.path)),
         _groups(table, range(len(cube))),
+        _named(channels),
     )
 
 
@@ -186,7 +208,7 @@ def _long(table: _Table) -> Part:
                 if table.texts[text][row] != table.texts[text][first_rows[-1]]:
                     raise table.wrong(row, f"another {text} than in the rows of case '{shown(str(case))}' before it")
     y = as_labels([table.texts["label"][row] for row in first_rows], str(table.path))
-    return Part(X, y, _groups(table, first_rows))
+    return Part(X, y, _groups(table, first_rows), _named(channels))
 
 
 def _series(table: _Table, case: str, cells: dict[tuple[str, int], int], channels: list[str]) -> Series:
@@ -207,6 +229,12 @@ def _series(table: _Table, case: str, cells: dict[tuple[str, int], int], channel
                     "Expected all channels at every step; leave the cell empty where a value is missing.",
                 )
     return np.array([[table.values[cells[channel, step], 0] for step in steps] for channel in channels])
+
+
+def _named(channels: Iterable[str]) -> tuple[str, ...]:
+    """The names of the channels; a single channel need not have one."""
+    names = tuple(channels)
+    return names if any(names) else ()
 
 
 def _groups(table: _Table, rows: Sequence[int] | range) -> Groups | None:

@@ -21,7 +21,7 @@ def read(path: Path, equal_length: bool | None = None) -> Part:
     """
     X, y, n_values = [], [], 0
     line = 0
-    with path.open(encoding="utf-8", errors="surrogateescape") as file:
+    with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
         for line, text in without_blank_end(enumerate(file, start=1)):
             first, *values = text.rstrip("\r\n").split("\t")
             if not values:
