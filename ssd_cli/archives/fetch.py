@@ -11,10 +11,11 @@ from zipfile import ZipInfo
 
 from ssd_cli.archives import catalog
 from ssd_cli.archives.absent import absent
+from ssd_cli.archives.http_errors import TransferError
 from ssd_cli.archives.origins import Origin, Zenodo, offline, origin
 from ssd_cli.archives.place import locked, place, workroom
 from ssd_cli.archives.sources import aeon_home, check_name, locate, roots
-from ssd_cli.archives.transport import RemoteFile, TransferError
+from ssd_cli.archives.transport import RemoteFile
 from ssd_cli.archives.unpack import extract, members, open_zip
 from ssd_cli.errors import SsdBenchError
 
