@@ -69,6 +69,7 @@ def place(
     target, staging = root / check_name(name), workroom(root) / name
     with _disk(root):
         with locked(root, name, pulse):
+            _recover(target, name)
             if not force and _is_whole(target, name):
                 return False
             _refuse_loss(target, name, force, download)
@@ -134,21 +135,46 @@ def _check(name: str, folder: Path, origin: str, checksummed: bool) -> None:
 
 
 def _exchange(staging: Path, target: Path, name: str) -> None:
-    """Rename the finished folder to its place; of what was there, the files of a dataset go and all others come along."""
+    """Rename the finished folder to its place; whatever moment a kill comes at, `_recover` can tell by what is where."""
     if target.is_symlink():
         target.unlink()  # what it leads to is nobody's to remove
     if not target.exists():
         staging.rename(target)
         return
-    old = staging.with_name(f"{name}.old-{os.getpid()}")
-    target.rename(old)
+    target.rename(_replaced(target))
     staging.rename(target)
-    replaced = file_names(name) | {receipt_name(name)}
-    for path in old.iterdir():
-        if path.name in replaced and (path.is_file() or path.is_symlink()):
-            path.unlink()
-        else:
-            path.rename(target / path.name)
+    _bring_back(target, name)
+
+
+def _recover(target: Path, name: str) -> None:
+    """Undo, or finish, an exchange that a kill cut off."""
+    old = _replaced(target)
+    if old.exists() and not target.exists():
+        old.rename(target)
+    elif old.exists():
+        _bring_back(target, name)
+
+
+def _replaced(target: Path) -> Path:
+    """Where a folder waits while another takes its place; the name is no dataset's, and under the lock there is one at most."""
+    return workroom(target.parent) / f".{target.name}.old"
+
+
+def _bring_back(target: Path, name: str) -> None:
+    """Of the folder that was replaced, the files of a dataset go and all others move to the new one."""
+    old = _replaced(target)
+    replaced = {path for path in map(old.joinpath, (*file_names(name), receipt_name(name))) if path.is_file() or path.is_symlink()}
+    others = [path for path in old.iterdir() if path not in replaced]
+    if not _is_whole(target, name) or any((target / path.name).exists() for path in others):  # after a kill somebody was there
+        raise SsdBenchError(
+            f"{old} holds what was in {target} before a replacement that was cut off, and {target} has changed since.",
+            "Nothing was removed.",
+            "Move what you need from there into the folder of the dataset, delete the rest, and run the same command again.",
+        )
+    for path in replaced:
+        path.unlink()
+    for path in others:
+        path.rename(target / path.name)
     old.rmdir()
 
 
