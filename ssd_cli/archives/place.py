@@ -20,6 +20,10 @@ from ssd_cli.archives.verify import plain_digest
 from ssd_cli.errors import SsdBenchError
 
 
+class DiskFull(SsdBenchError):
+    """The data folder has no room: no fault of what was to be placed there, and the same for the next dataset."""
+
+
 def workroom(root: Path) -> Path:
     """Where files wait, inside the data folder, until they are whole; no name of a dataset begins with a dot."""
     return root / ".ssd-bench"
@@ -63,11 +67,11 @@ def place(
     Raises
     ------
     SsdBenchError
-        The files are malformed, of another size than the archive publishes, cannot be written, or would replace files of the
-        dataset's names without `force`; nothing is placed.
+        The files are malformed, of another size than the archive publishes, cannot be written (`DiskFull` where there is no
+        room), or would replace files of the dataset's names without `force`; nothing is placed.
     """
     target, staging = root / check_name(name), workroom(root) / name
-    with _disk(root):
+    with on_disk(root):
         with locked(root, name, pulse):
             _recover(target, name)
             if not force and _is_whole(target, name):
@@ -218,14 +222,14 @@ def _undone(staging: Path, target: Path, carried: list[str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _disk(root: Path) -> Iterator[None]:
+def on_disk(root: Path) -> Iterator[None]:
     """Turn what the operating system says of a disk into sentences."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             remedy = "Free some space, or choose another folder, and run the same command again: it goes on where it stopped."
-            raise SsdBenchError(f"The disk of {root} is full.", "", remedy) from error
+            raise DiskFull(f"The disk of {root} is full.", "", remedy) from error
         raise SsdBenchError(
             f"Cannot write in {root}: {error.strerror or error}.", "Expected a folder that can be written."
         ) from error

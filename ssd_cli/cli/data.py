@@ -225,8 +225,9 @@ def _download(
     names: list[str], archives: list[str], root: Path, origin: object, jobs: int, zip_: bool | None, force: bool
 ) -> dict[str, SsdBenchError]:
     from ssd_cli.archives import catalog
-    from ssd_cli.archives.fetch import fetch_many, fetch_zip
+    from ssd_cli.archives.fetch import fetch_many, fetch_zip, zip_path
     from ssd_cli.archives.origins import Origin, Zenodo
+    from ssd_cli.archives.place import DiskFull
     from ssd_cli.cli.transfer import transfers
 
     with transfers() as watcher:
@@ -236,11 +237,14 @@ def _download(
             fits = archive in catalog.ZENODO_ZIPS and isinstance(origin, Zenodo) and not force
             if zip_ and absent and not fits:
                 warn(f"No zip of {archive} can be used here{' with --force' if force else ''}; fetching its datasets one by one.")
-            if fits and absent and (zip_ or (zip_ is None and 2 * len(absent) > len(members))):
+            pays = 2 * len(absent) > len(members) or zip_path(archive, root).is_file()  # left by a run that was interrupted
+            if fits and absent and (zip_ or (zip_ is None and pays)):
                 assert isinstance(origin, Zenodo)
                 try:
                     left = fetch_zip(archive, absent, root, origin, watcher)
                     names = [name for name in names if name not in absent or name in left]
+                except DiskFull:  # one by one they would find no more room
+                    raise
                 except SsdBenchError as error:
                     warn(f"The zip of {archive} cannot be used ({error.what}); fetching its datasets one by one.")
         source: Origin = origin  # type: ignore[assignment]
