@@ -11,10 +11,11 @@ from zipfile import ZipInfo
 
 from ssd_cli.archives import catalog
 from ssd_cli.archives.absent import absent
+from ssd_cli.archives.http_errors import TransferError
 from ssd_cli.archives.origins import Origin, Zenodo, offline, origin
-from ssd_cli.archives.place import locked, place, workroom
+from ssd_cli.archives.place import DiskFull, locked, on_disk, place, workroom
 from ssd_cli.archives.sources import aeon_home, check_name, locate, roots
-from ssd_cli.archives.transport import RemoteFile, TransferError
+from ssd_cli.archives.transport import RemoteFile
 from ssd_cli.archives.unpack import extract, members, open_zip
 from ssd_cli.errors import SsdBenchError
 
@@ -150,6 +151,11 @@ def fetch_many(
     return failed
 
 
+def zip_path(archive: str, root: Path) -> Path:
+    """Where the zip of a whole archive waits until everything that is wanted of it is unpacked."""
+    return workroom(root) / f"{archive}.zip"
+
+
 def fetch_zip(archive: str, names: Sequence[str], root: Path, source: Zenodo, watcher: Watcher) -> list[str]:
     """Bring datasets from the zip of a whole archive; what it does not hold in usable form is left to the single records.
 
@@ -160,21 +166,28 @@ def fetch_zip(archive: str, names: Sequence[str], root: Path, source: Zenodo, wa
 
     Raises
     ------
+    DiskFull
+        No room for the zip, or for its datasets; what was downloaded is kept.
     SsdBenchError
         The zip could not be downloaded, or is not safe to unpack.
     """
     record, key = catalog.ZENODO_ZIPS[archive]
     label = f"{archive} (zip)"
-    path = workroom(root) / f"{archive}.zip"
-    with locked(root, f"{archive}.zip", source.transport.check):
+    path = zip_path(archive, root)
+    with on_disk(root), locked(root, path.name, source.transport.check):
         file = _zip_of(source, record, key)
-        _check_room(root, file.size or 0)
+        have = sum(there.stat().st_size for there in path.parent.glob(f"{path.name}*"))
+        _check_room(root, (file.size or 0) - have, " Or use --no-zip: single datasets need less room.")
         watcher.started(label, file.size)
         source.transport.download(file, path, lambda n: watcher.advanced(label, n))
         try:
             left = _unpack(path, names, root, f"{source.page_of(record)} ({key})", watcher)
-        finally:
-            path.unlink(missing_ok=True)
+        except DiskFull:
+            raise  # the zip is good, and will be wanted again
+        except SsdBenchError:
+            path.unlink()
+            raise
+        path.unlink()
         watcher.finished(label, None)
     return left
 
@@ -205,6 +218,8 @@ def _unpack(path: Path, names: Sequence[str], root: Path, page: str, watcher: Wa
             try:
                 place(name, root, fill, download=True)
                 watcher.finished(name, None)
+            except DiskFull:
+                raise
             except SsdBenchError:
                 left.append(name)  # its own record may be better
     return left
@@ -217,12 +232,12 @@ def _keep_only(folder: Path, names: Iterable[str]) -> None:
             path.unlink()
 
 
-def _check_room(root: Path, n_bytes: int) -> None:
+def _check_room(root: Path, n_bytes: int, otherwise: str = "") -> None:
     folder = next(folder for folder in (root, *root.absolute().parents) if folder.exists())
     free = shutil.disk_usage(folder).free
     if free < n_bytes:
-        raise SsdBenchError(
+        raise DiskFull(
             f"The disk of {root} has {free / 1e6:.0f} MB left, the files need {n_bytes / 1e6:.0f} MB.",
             "",
-            "Free some space, or choose another folder.",
+            f"Free some space, or choose another folder.{otherwise}",
         )

@@ -9,9 +9,10 @@ from typing import Any, Protocol
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from ssd_cli.archives import catalog
+from ssd_cli.archives.http_errors import NotThere, TransferError
 from ssd_cli.archives.receipt import Receipt, parse_receipt, receipt_name
 from ssd_cli.archives.sources import check_name, source_in
-from ssd_cli.archives.transport import NotThere, RemoteFile, TransferError, Transport
+from ssd_cli.archives.transport import RemoteFile, Transport
 from ssd_cli.errors import MisuseError, SsdBenchError
 
 ZENODO = "https://zenodo.org"

@@ -20,6 +20,10 @@ from ssd_cli.archives.verify import plain_digest
 from ssd_cli.errors import SsdBenchError
 
 
+class DiskFull(SsdBenchError):
+    """The data folder has no room: no fault of what was to be placed there, and the same for the next dataset."""
+
+
 def workroom(root: Path) -> Path:
     """Where files wait, inside the data folder, until they are whole; no name of a dataset begins with a dot."""
     return root / ".ssd-bench"
@@ -63,12 +67,13 @@ def place(
     Raises
     ------
     SsdBenchError
-        The files are malformed, of another size than the archive publishes, cannot be written, or would replace files of the
-        dataset's names without `force`; nothing is placed.
+        The files are malformed, of another size than the archive publishes, cannot be written (`DiskFull` where there is no
+        room), or would replace files of the dataset's names without `force`; nothing is placed.
     """
     target, staging = root / check_name(name), workroom(root) / name
-    with _disk(root):
+    with on_disk(root):
         with locked(root, name, pulse):
+            _recover(target, name)
             if not force and _is_whole(target, name):
                 return False
             _refuse_loss(target, name, force, download)
@@ -134,21 +139,46 @@ def _check(name: str, folder: Path, origin: str, checksummed: bool) -> None:
 
 
 def _exchange(staging: Path, target: Path, name: str) -> None:
-    """Rename the finished folder to its place; of what was there, the files of a dataset go and all others come along."""
+    """Rename the finished folder to its place; whatever moment a kill comes at, `_recover` can tell by what is where."""
     if target.is_symlink():
         target.unlink()  # what it leads to is nobody's to remove
     if not target.exists():
         staging.rename(target)
         return
-    old = staging.with_name(f"{name}.old-{os.getpid()}")
-    target.rename(old)
+    target.rename(_replaced(target))
     staging.rename(target)
-    replaced = file_names(name) | {receipt_name(name)}
-    for path in old.iterdir():
-        if path.name in replaced and (path.is_file() or path.is_symlink()):
-            path.unlink()
-        else:
-            path.rename(target / path.name)
+    _bring_back(target, name)
+
+
+def _recover(target: Path, name: str) -> None:
+    """Undo, or finish, an exchange that a kill cut off."""
+    old = _replaced(target)
+    if old.exists() and not target.exists():
+        old.rename(target)
+    elif old.exists():
+        _bring_back(target, name)
+
+
+def _replaced(target: Path) -> Path:
+    """Where a folder waits while another takes its place; the name is no dataset's, and under the lock there is one at most."""
+    return workroom(target.parent) / f".{target.name}.old"
+
+
+def _bring_back(target: Path, name: str) -> None:
+    """Of the folder that was replaced, the files of a dataset go and all others move to the new one."""
+    old = _replaced(target)
+    replaced = {path for path in map(old.joinpath, (*file_names(name), receipt_name(name))) if path.is_file() or path.is_symlink()}
+    others = [path for path in old.iterdir() if path not in replaced]
+    if not _is_whole(target, name) or any((target / path.name).exists() for path in others):  # after a kill somebody was there
+        raise SsdBenchError(
+            f"{old} holds what was in {target} before a replacement that was cut off, and {target} has changed since.",
+            "Nothing was removed.",
+            "Move what you need from there into the folder of the dataset, delete the rest, and run the same command again.",
+        )
+    for path in replaced:
+        path.unlink()
+    for path in others:
+        path.rename(target / path.name)
     old.rmdir()
 
 
@@ -192,14 +222,14 @@ def _undone(staging: Path, target: Path, carried: list[str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _disk(root: Path) -> Iterator[None]:
+def on_disk(root: Path) -> Iterator[None]:
     """Turn what the operating system says of a disk into sentences."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             remedy = "Free some space, or choose another folder, and run the same command again: it goes on where it stopped."
-            raise SsdBenchError(f"The disk of {root} is full.", "", remedy) from error
+            raise DiskFull(f"The disk of {root} is full.", "", remedy) from error
         raise SsdBenchError(
             f"Cannot write in {root}: {error.strerror or error}.", "Expected a folder that can be written."
         ) from error

@@ -2,55 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
-import email.utils
 import hashlib
-import http.client
 import json
 import random
 import shutil
-import socket
-import ssl
 import threading
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from email.message import Message
 from pathlib import Path
 from typing import Any
 
 from ssd_cli import __version__
-from ssd_cli.errors import SsdBenchError
+from ssd_cli.archives.http_errors import Temporary, TransferError, asked_wait, on_the_way
 
 _CHUNK = 2**17
 _JSON_BYTES = 2**24
-_TEMPORARY = {408, 425, 429, 500, 502, 503, 504}
 _MOST_TRIES = 200
 """Of one file, however small the progress of each."""
 
 
-class TransferError(SsdBenchError):
-    """A file could not be fetched."""
-
-
-class NotThere(TransferError):
-    """The server has no such file."""
-
-
 class Stopped(Exception):
     """The program was asked to end."""
-
-
-class _Temporary(Exception):
-    """May succeed when tried again; `wait` are the seconds that the server asks for, `resolved` is false without any network."""
-
-    def __init__(self, reason: str, wait: float | None = None, resolved: bool = True) -> None:
-        super().__init__(reason)
-        self.wait = wait
-        self.resolved = resolved
 
 
 @dataclass(frozen=True)
@@ -123,11 +98,11 @@ class Transport:
         """
 
         def attempt() -> Any:
-            with self._open(url, {"Accept": "application/json"}) as response:
+            with self._open(url, {"Accept": "application/json"}) as response, on_the_way(url):
                 text = response.read(_JSON_BYTES + 1)
             announced = response.headers.get("Content-Length")
             if announced is not None and announced.isdecimal() and len(text) < min(int(announced), _JSON_BYTES + 1):
-                raise _Temporary("the connection was dropped")
+                raise Temporary("the connection was dropped")
             return text
 
         text = self._persistently(url, attempt, lambda: 0)
@@ -197,7 +172,7 @@ class Transport:
             announced = response.headers.get("Content-Length", "")
             end = file.size if file.size is not None else have + int(announced) if announced.isdecimal() else None
             with part.open("ab" if continues else "wb") as out:
-                while chunk := response.read(_CHUNK):
+                for chunk in _chunks(response, file.url):
                     self.check()
                     out.write(chunk)
                     have += len(chunk)
@@ -205,40 +180,17 @@ class Transport:
                     if end is not None and have > end:
                         return  # more than announced: the checksum will refuse it
         if end is not None and have < end:
-            raise _Temporary(f"the connection was dropped after {have} of {end} bytes")
+            raise Temporary(f"the connection was dropped after {have} of {end} bytes")
 
-    @contextlib.contextmanager
     def _open(self, url: str, headers: Mapping[str, str]) -> Any:
-        """An answer of the server; whatever may be better the next time is a `_Temporary`."""
+        """The beginning of the server's answer, to be read `on_the_way` and closed."""
         self._pause(self._not_before - time.monotonic())
         request = urllib.request.Request(url, headers={"User-Agent": f"ssd-bench/{__version__}", **headers})
-        try:
-            with self._opener.open(request, timeout=self.timeout) as response:
-                if response.headers.get("X-RateLimit-Remaining") == "0":
-                    self._hold(_asked_wait(response.headers) or 0.0)
-                yield response
-        except urllib.error.HTTPError as error:
-            if error.code == 416:
-                raise _Temporary("the server has no more of this file") from error
-            if error.code not in _TEMPORARY:
-                kind = NotThere if error.code in (404, 410) else TransferError
-                raise kind(f"{url} answered {error.code} {error.reason}.", "", "Try again later, or use --mirror.") from error
-            wait = _asked_wait(error.headers)
-            if wait is not None:
-                self._hold(wait)
-            raise _Temporary(f"the server answered {error.code} {error.reason}", wait) from error
-        except urllib.error.URLError as error:
-            if isinstance(error.reason, ssl.SSLCertVerificationError):
-                raise TransferError(
-                    f"The certificate of {url} is not valid: {error.reason.verify_message}.",
-                    "Expected one that this machine trusts.",
-                    "Mind the clock and the certificates of this machine, and any proxy in between.",
-                ) from error
-            raise _Temporary(str(error.reason), resolved=not isinstance(error.reason, socket.gaierror)) from error
-        except (http.client.InvalidURL, UnicodeError) as error:
-            raise TransferError(f"{ascii(url)[1:-1]} is no address of the web: {error}.", "", "Name another --mirror.") from error
-        except (http.client.HTTPException, ConnectionError, TimeoutError, ssl.SSLError) as error:
-            raise _Temporary(f"{type(error).__name__}: {error}") from error
+        with on_the_way(url):
+            response = self._opener.open(request, timeout=self.timeout)
+        if response.headers.get("X-RateLimit-Remaining") == "0":
+            self._hold(asked_wait(response.headers) or 0.0)
+        return response
 
     # ---- patience -------------------------------------------------------------------------------------------------------------
 
@@ -249,8 +201,9 @@ class Transport:
             before = progress()
             try:
                 return attempt()
-            except _Temporary as error:
+            except Temporary as error:
                 failures = 1 if progress() > before else failures + 1
+                self._hold(error.wait or 0.0)
                 if error.wait is not None and error.wait > self.patience:
                     raise TransferError(
                         f"{url}: {error}, and asks to wait {error.wait / 60:.0f} minutes.", "", "Try again then, or use --mirror."
@@ -273,16 +226,14 @@ class Transport:
             raise Stopped
 
 
-def _asked_wait(headers: Message) -> float | None:
-    """Seconds for which the server asks to be left alone, if it does."""
-    after = headers.get("Retry-After", "").strip()
-    if after.isdecimal():
-        return float(after)
-    if after:
-        with contextlib.suppress(ValueError):
-            return max(0.0, email.utils.parsedate_to_datetime(after).timestamp() - time.time())
-    reset = headers.get("X-RateLimit-Reset", "").strip()
-    return max(0.0, float(reset) - time.time()) if reset.isdecimal() else None
+def _chunks(response: Any, url: str) -> Iterator[bytes]:
+    """The body of an answer; what fails while it is written somewhere is none of the network's."""
+    while True:
+        with on_the_way(url):
+            chunk = response.read(_CHUNK)
+        if not chunk:
+            return
+        yield chunk
 
 
 def _copy(file: RemoteFile, part: Path, on_bytes: Callable[[int], None]) -> None:

@@ -31,7 +31,7 @@ def download(
         bool | None, typer.Option("--zip/--no-zip", help="The zip of the whole archive; default where most of it is absent.")
     ] = None,
     monster: Annotated[str | None, typer.Option(help="Dataset of MONSTER (needs the extra 'har').")] = None,
-    fold: Annotated[int, typer.Option(help="Fold of MONSTER.", min=0, max=4)] = 0,
+    fold: Annotated[int | None, typer.Option(help="Fold of MONSTER; default 0.", min=0, max=4, show_default=False)] = None,
     force: Force = False,
 ) -> None:
     """Download datasets; what is there already is left alone, what was interrupted goes on where it stopped."""
@@ -41,8 +41,12 @@ def download(
     root = to or aeon_home()
     offline = offline or origins.offline()
     if monster is not None:
-        _download_monster(monster, fold, root, offline, force)
+        given = {"--archive": archive, "--dataset": dataset, "--mirror": mirror, "--zip/--no-zip": zip_}
+        _refuse_beside_monster([option for option, value in given.items() if value not in (None, [])])
+        _download_monster(monster, fold or 0, root, offline, force)
         return
+    if fold is not None:
+        raise MisuseError("--fold has no effect without --monster.", "Expected --monster NAME, which has five folds.")
     wanted = _chosen(archive, dataset, [])
     names = wanted if force else [name for name in wanted if not _is_here(name, to)]
     if len(names) < len(wanted):
@@ -240,8 +244,9 @@ def _download(
     names: list[str], archives: list[str], root: Path, origin: object, jobs: int, zip_: bool | None, force: bool
 ) -> dict[str, SsdBenchError]:
     from ssd_cli.archives import catalog
-    from ssd_cli.archives.fetch import fetch_many, fetch_zip
+    from ssd_cli.archives.fetch import fetch_many, fetch_zip, zip_path
     from ssd_cli.archives.origins import Origin, Zenodo
+    from ssd_cli.archives.place import DiskFull
     from ssd_cli.cli.transfer import transfers
 
     with transfers() as watcher:
@@ -251,15 +256,27 @@ def _download(
             fits = archive in catalog.ZENODO_ZIPS and isinstance(origin, Zenodo) and not force
             if zip_ and absent and not fits:
                 warn(f"No zip of {archive} can be used here{' with --force' if force else ''}; fetching its datasets one by one.")
-            if fits and absent and (zip_ or (zip_ is None and 2 * len(absent) > len(members))):
+            pays = 2 * len(absent) > len(members) or zip_path(archive, root).is_file()  # left by a run that was interrupted
+            if fits and absent and (zip_ or (zip_ is None and pays)):
                 assert isinstance(origin, Zenodo)
                 try:
                     left = fetch_zip(archive, absent, root, origin, watcher)
                     names = [name for name in names if name not in absent or name in left]
+                except DiskFull:  # one by one they would find no more room
+                    raise
                 except SsdBenchError as error:
                     warn(f"The zip of {archive} cannot be used ({error.what}); fetching its datasets one by one.")
         source: Origin = origin  # type: ignore[assignment]
         return fetch_many(names, root, source, watcher, jobs, force)
+
+
+def _refuse_beside_monster(options: list[str]) -> None:
+    if options:
+        raise MisuseError(
+            f"--monster cannot stand beside {' and '.join(options)}.",
+            "Expected one dataset of MONSTER, which comes from its own place.",
+            "Download the others with a command of their own.",
+        )
 
 
 def _download_monster(name: str, fold: int, root: Path, offline: bool, force: bool) -> None:

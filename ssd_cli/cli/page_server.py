@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import threading
 import time
 from collections import Counter
@@ -85,7 +86,7 @@ class Source:
 def _progress(folders: list[Path]) -> dict[str, Any]:
     """How far the runs are: counts of cells, and what is worked on."""
     from ssd_cli.running.plan_file import planned_cells
-    from ssd_cli.running.resume import record_path
+    from ssd_cli.running.resume import record_path, whole
     from ssd_cli.store.claims import Claims
     from ssd_cli.store.index import load_index
     from ssd_cli.store.results import ResultStore
@@ -93,7 +94,7 @@ def _progress(folders: list[Path]) -> dict[str, Any]:
     counts: Counter[str] = Counter()
     working: list[str] = []
     for folder in folders:
-        records, store = load_index(folder), ResultStore(folder)
+        records, store = whole(load_index(folder)), ResultStore(folder)
         counts.update(records["status"].tolist())
         there = set(records["path"].tolist())
         counts["left"] += sum(record_path(store, cell) not in there for cell in planned_cells(folder))
@@ -104,6 +105,11 @@ def _progress(folders: list[Path]) -> dict[str, Any]:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a browser that left before it had its answer."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -23,8 +23,9 @@ def fetch(place: str) -> Path:
         The file is not there, or could not be fetched.
     """
     from ssd_cli.archives.cache import cache_root
+    from ssd_cli.archives.http_errors import TransferError
     from ssd_cli.archives.origins import offline
-    from ssd_cli.archives.transport import RemoteFile, TransferError, Transport
+    from ssd_cli.archives.transport import RemoteFile, Transport
 
     address = os.environ.get("SSD_BENCH_REFERENCE_RESULTS") or ADDRESS
     if "://" not in address:

@@ -22,7 +22,7 @@ def status(
     """Show which cells of a folder are done, failed, left, and claimed by whom."""
     from ssd_cli.running.plan import cell_key
     from ssd_cli.running.plan_file import planned_cells
-    from ssd_cli.running.resume import record_path
+    from ssd_cli.running.resume import record_path, whole
     from ssd_cli.store.checkpoints import CheckpointStore
     from ssd_cli.store.claims import Claims
     from ssd_cli.store.index import load_index
@@ -31,8 +31,7 @@ def status(
     if not folder.is_dir():
         raise MisuseError(f"There is no folder {folder}.", "Expected the output folder of 'ssd-bench run'.")
     unreadable: dict[str, SsdBenchError] = {}
-    records = load_index(folder, on_unreadable=unreadable.__setitem__)
-    records = records[records["predictions"].isin(["ok", ""])]  # 'ssd-bench run' computes the others again
+    records = whole(load_index(folder, on_unreadable=unreadable.__setitem__))
     counts = Counter(records["status"].tolist())
     there = {*records["path"].tolist(), *unreadable}
     store = ResultStore(folder)

@@ -67,26 +67,29 @@ def estimate(plan: Plan, suite: Suite, pool: Pool | None = None, tell: Callable[
     plan : Plan
     suite : Suite
     pool : Pool, optional
-        Rates that are not kept are measured on its workers, all at once, since they slow each other down; without a pool such rates
-        are assumed, so that a run never waits for them.
+        Rates that are not kept are measured on as many of its workers as will compute, all at once, since they slow each other
+        down; without a pool such rates are assumed, so that a run never waits for them.
     tell : callable, optional
         Told what is being measured.
     """
     kinds = {cell.work.rates: cell for cell in plan.pending if cell.work is not None}
     labels = _labels(kinds)
-    of = calibration.machine(suite.threads, suite.n_workers, plan.device)
-    known, seconds = calibration.load(of), 0.0
+    n_workers = min(suite.n_workers, max(1, len(plan.pending)))
+    of = calibration.machine(suite.threads, n_workers, plan.device)
+    # Rates of all workers are known better than assumed ones where fewer have something to do.
+    known = calibration.load(calibration.machine(suite.threads, suite.n_workers, plan.device)) | calibration.load(of)
+    seconds = 0.0
     missing = [cell.identity for name, cell in kinds.items() if name not in known]
     if missing and pool is not None:
         started = time.perf_counter()
-        found = pool.call_each(suite.n_workers, calibration.measure, missing, suite.threads, tell=tell)
+        found = pool.call_each(n_workers, calibration.measure, missing, suite.threads, tell=tell)
         if found:
             calibration.keep(of, calibration.average(found))
             known |= calibration.average(found)
         seconds = time.perf_counter() - started
     return Estimate(
         price(plan, {name: one.rates for name, one in known.items()}),
-        min(suite.n_workers, max(1, len(plan.pending))),
+        n_workers,
         tuple(replace(known[name], label=labels[name]) for name in kinds if name in known),
         seconds,
         tuple(labels[name] for name in kinds if name not in known),

@@ -14,6 +14,8 @@ from ssd_cli.store.record import difference
 from ssd_cli.store.results import ResultStore
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ssd_cli.running.suite import Suite
     from ssd_cli.store.record import Cell
 
@@ -21,6 +23,9 @@ Mark = tuple[int, int]
 
 _TABLE_FROM = 2000
 """Records from which on the table of all records is quicker than opening each; it needs pandas, which takes half a second."""
+
+_WHOLE = ("ok", "")
+"""States of predictions in the table of all records; cells in any other state are computed again."""
 
 _SHOWN = 3
 _WITHOUT_RESULT = {"failed": " (the earlier cell failed)", "skipped": " (the earlier cell was skipped)"}
@@ -75,6 +80,11 @@ def record_path(store: ResultStore, cell: Cell) -> str:
     return store.paths(cell)[1].relative_to(store.root).with_suffix("").as_posix()
 
 
+def whole(table: pd.DataFrame) -> pd.DataFrame:
+    """Of the table of all records those that a run does not compute again for want of their predictions."""
+    return table[table["predictions"].isin(_WHOLE)]
+
+
 def dry_absent(cell: PlannedCell) -> bool:
     """Whether the cell's dataset is not on this machine, so that its identity is not known yet."""
     return not cell.identity["dataset_digest"]
@@ -82,18 +92,13 @@ def dry_absent(cell: PlannedCell) -> bool:
 
 def _records(store: ResultStore, cells: list[PlannedCell], overwrite: bool) -> Iterator[tuple[PlannedCell, str, str]]:
     """Status and identity of every record that is whole."""
-    if len(cells) >= _TABLE_FROM and not overwrite:
-        from ssd_cli.store.index import load_index
-
-        table = load_index(store.root)
-        columns = (table[name].tolist() for name in ("path", "status", "identity_hash", "predictions"))
-        rows = {path: rest for path, *rest in zip(*columns, strict=True)}
-        for cell in cells:
-            status, identity_hash, predictions = rows.get(record_path(store, cell.cell), ("", "", "missing"))
-            if predictions in ("ok", ""):
-                yield cell, status, identity_hash
-        return
+    rows = _table(store) if len(cells) >= _TABLE_FROM else {}
     for cell in cells:
+        if row := rows.get(record_path(store, cell.cell)):
+            status, identity_hash, predictions = row
+            if predictions in _WHOLE:
+                yield cell, status, identity_hash
+            continue
         try:
             record = store.read(cell.cell)
         except SsdBenchError:
@@ -102,6 +107,15 @@ def _records(store: ResultStore, cells: list[PlannedCell], overwrite: bool) -> I
             continue
         if record is not None and _predictions_are_whole(store, cell, record.predictions_sha256):
             yield cell, record.status, record.identity_hash
+
+
+def _table(store: ResultStore) -> dict[str, tuple[str, str, str]]:
+    """Status, identity and state of the predictions by path; records that cannot be read, the plan's or not, have no row."""
+    from ssd_cli.store.index import load_index
+
+    table = load_index(store.root, on_unreadable=lambda path, error: None)
+    columns = (table[name].tolist() for name in ("path", "status", "identity_hash", "predictions"))
+    return {path: (status, identity_hash, predictions) for path, status, identity_hash, predictions in zip(*columns, strict=True)}
 
 
 def _predictions_are_whole(store: ResultStore, cell: PlannedCell, expected: str | None) -> bool:

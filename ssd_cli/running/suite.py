@@ -119,7 +119,8 @@ def parse_suite(file: Path | None, flags: Mapping[str, Any]) -> Suite:
     Parameters
     ----------
     file : Path, optional
-        Its keys are the names of the options (``data-dir``); a value may be a list where the option may be repeated.
+        Its keys are the names of the options (``data-dir``); a value may be a list where the option may be repeated, and null
+        leaves the option out.
     flags : mapping of str to object
         Options by field name as they were typed; None or an empty list means not given. Explicit flags replace the file's value.
 
@@ -193,7 +194,8 @@ def _read(file: Path) -> dict[str, Any]:
             )
         if known[key] in suite:
             raise MisuseError(f"{file}, line {line}: the option '{key}' stands twice.")
-        suite[known[key]] = _value(known[key], values[key], f"{file}, line {line}: {key}")
+        value = values[key]  # null is the option's default
+        suite[known[key]] = None if value is None else _value(known[key], value, f"{file}, line {line}: {key}")
     return {name: value for name, value in suite.items() if value is not None}
 
 

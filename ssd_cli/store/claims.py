@@ -122,6 +122,7 @@ class Claims:
         self.folder = Path(folder)
         self._heartbeat_seconds = heartbeat_seconds
         self._stale_seconds = stale_seconds
+        self._asked: tuple[float, float] | None = None
 
     def take(self, key: str, what: str = "") -> Claim | None:
         """Take the claim on `key`, also from a process that is gone; None if another live process holds it.
@@ -183,12 +184,19 @@ class Claims:
 
     def _is_stale(self, file: _File) -> bool:
         patience = _UNWRITTEN_SECONDS if file.owner is None else self._stale_seconds
-        if time.time() - file.mtime > patience and self._now() - file.mtime > patience:
+        if self._now() - file.mtime > patience and self._ask_clock() - file.mtime > patience:
             return True
         return file.owner is not None and file.owner.is_gone()
 
     def _now(self) -> float:
-        """By the clock that heartbeats have their times from: a file server's may be minutes apart from this machine's."""
+        """By the clock that heartbeats have their times from, which is asked rarely and counted on from; not to be relied on."""
+        steady = time.monotonic()
+        if self._asked is None or steady - self._asked[0] > self._stale_seconds:  # it stands still while a machine sleeps
+            self._asked = steady, self._ask_clock()
+        return self._asked[1] + steady - self._asked[0]
+
+    def _ask_clock(self) -> float:
+        """What the file system's clock shows: a file server's may be hours apart from this machine's, ahead or behind."""
         probe = self.folder / f".{uuid.uuid4().hex}.clock"
         try:
             probe.touch()

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
 
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.store import atomic
-from ssd_cli.store.record import Cell, CellRecord
+from ssd_cli.store.record import CellRecord
 from ssd_cli.store.results import ResultStore
 
 NAMES = "estimators.csv"
 """Which method, backbone, recipe and seed each estimator is."""
+
+_REMEDY = "'ssd-bench run' as before computes only such cells again; 'ssd-bench recount DIR' names them all."
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,8 @@ def export_tsml(root: Path, out: Path) -> Export:
     MisuseError
         Nothing to export.
     SsdBenchError
-        Predictions that are gone, two configurations under one estimator, or a folder that cannot be written.
+        Predictions that are gone or not the recorded ones, two configurations under one estimator, or a folder that cannot be
+        written.
     """
     store = ResultStore(root)
     records = list(store.records())
@@ -56,8 +60,9 @@ def export_tsml(root: Path, out: Path) -> Export:
                 "Run each recipe into a folder of its own.",
             )
         path = out / estimator / "Predictions" / cell.dataset / f"testResample{cell.resample}.csv"
+        content = _renamed(store.paths(cell)[0], record, estimator)
         with atomic.writing_to(out):
-            atomic.write([(path, _renamed(store, record, cell, estimator))], out / ".tmp")
+            atomic.write([(path, content)], out / ".tmp")
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([["estimator", "method", "backbone", "recipe", "seed"], *rows.values()])
     with atomic.writing_to(out):
@@ -68,10 +73,15 @@ def export_tsml(root: Path, out: Path) -> Export:
     return Export(tuple(rows), len(done), len(records) - len(done))
 
 
-def _renamed(store: ResultStore, record: CellRecord, cell: Cell, estimator: str) -> bytes:
-    """The file as stored, with the estimator's name in its first line; read once, so that nothing malformed is passed on."""
-    store.predictions(cell)
-    first, rest = store.paths(cell)[0].read_bytes().split(b"\n", 1)
+def _renamed(path: Path, record: CellRecord, estimator: str) -> bytes:
+    """The file as stored, with the estimator's name in its first line; one that was cut or changed is not passed on."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise SsdBenchError(f"Cannot read {path}: {error.strerror}.", "", _REMEDY) from error
+    if hashlib.sha256(content).hexdigest() != record.predictions_sha256:
+        raise SsdBenchError(f"{path} was changed after it was written.", "Expected the SHA-256 that its record has.", _REMEDY)
+    first, rest = content.split(b"\n", 1)
     parts = first.split(b",")
     parts[1] = estimator.replace(",", ";").encode()
     return b",".join(parts) + b"\n" + rest

@@ -3,7 +3,9 @@
 import email.utils
 import errno
 import hashlib
+import http.client
 import io
+import itertools
 import os
 import subprocess
 import sys
@@ -52,6 +54,21 @@ def test_a_dropped_connection_goes_on_where_it_stopped(archive, root):
     assert is_right(root)
     asked = archive.hits(path)
     assert asked[:2] == [None, f"bytes={half}-"] and len(asked) == 4 and asked[3] == asked[2]
+
+
+@pytest.mark.parametrize("moment", [0, 1], ids=["in the record", "in a file"])
+@pytest.mark.parametrize("number", [errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN])
+def test_a_network_that_goes_away_in_the_middle_is_tried_again(archive, root, monkeypatch, number, moment):
+    real, reads = http.client.HTTPResponse.read, itertools.count()
+
+    def read(self, *arguments):
+        if next(reads) == moment:
+            raise OSError(number, os.strerror(number))
+        return real(self, *arguments)
+
+    monkeypatch.setattr(http.client.HTTPResponse, "read", read)
+    fetch_one("WISDM", root, zenodo(archive))
+    assert is_right(root) and len(archive.requests) == 4
 
 
 def test_an_interrupted_program_goes_on_where_it_stopped(archive, root):

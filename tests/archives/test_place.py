@@ -1,5 +1,7 @@
 """What putting a dataset into a data folder does to the files that are there."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,51 @@ def test_other_files_in_the_folder_of_the_name_stay(files, tmp_path, force):
     assert (folder / "notes.txt").read_text() == "mine" and (folder / "figures" / "a.svg").read_text() == "<svg/>"
     assert (folder / "raw_train.ts").read_text() == TRAIN and (folder / "raw_test.ts").read_text() == TEST
     assert {path.name for path in (tmp_path / "root" / ".ssd-bench").iterdir()} == {".locks"}
+
+
+def killed_while_replaced(files, root, monkeypatch, moment):
+    """A dataset with three cases and a note, and a `--force` with two cases that ends before a certain step."""
+    own.add("Watch", files / "a.ts", files / "b.ts", None, root)
+    (root / "Watch" / "notes.txt").write_text("mine")
+    steps = []
+
+    def step(real):
+        def act(path, *arguments, **options):
+            if path.name in ("Watch", ".Watch.old", "notes.txt", "Watch_TRAIN.ts"):
+                steps.append(path)
+            if len(steps) > moment:
+                raise KeyboardInterrupt
+            return real(path, *arguments, **options)
+
+        return act
+
+    with monkeypatch.context() as patch:
+        for name in ("rename", "unlink", "rmdir"):
+            patch.setattr(Path, name, step(getattr(Path, name)))
+        with pytest.raises(KeyboardInterrupt):
+            own.add("Watch", files / "b.ts", files / "a.ts", None, root, force=True)
+
+
+@pytest.mark.parametrize(("moment", "n_cases"), enumerate([3, 3, 2, 2, 2]))
+def test_a_kill_while_a_dataset_is_replaced_loses_neither_it_nor_other_files(files, tmp_path, monkeypatch, moment, n_cases):
+    root = tmp_path / "root"
+    killed_while_replaced(files, root, monkeypatch, moment)
+    with pytest.raises(SsdBenchError, match="There is a dataset Watch"):
+        own.add("Watch", files / "b.ts", files / "a.ts", None, root)
+    assert load("Watch", [root]).train.n_cases == n_cases
+    assert (root / "Watch" / "notes.txt").read_text() == "mine"
+    own.add("Watch", files / "b.ts", files / "a.ts", None, root, force=True)
+    assert load("Watch", [root]).train.n_cases == 2 and (root / "Watch" / "notes.txt").read_text() == "mine"
+    assert {path.name for path in (root / ".ssd-bench").iterdir()} == {".locks"}
+
+
+def test_after_a_kill_nothing_is_removed_where_somebody_else_made_the_folder_anew(files, tmp_path, monkeypatch):
+    killed_while_replaced(files, tmp_path / "root", monkeypatch, moment=1)
+    (tmp_path / "root" / "Watch").mkdir()
+    old = tmp_path / "root" / ".ssd-bench" / ".Watch.old"
+    with pytest.raises(SsdBenchError, match=f"{old} holds what was in {tmp_path}/root/Watch before"):
+        own.add("Watch", files / "b.ts", files / "a.ts", None, tmp_path / "root", force=True)
+    assert (old / "Watch_TRAIN.ts").read_text() == TRAIN and (old / "notes.txt").read_text() == "mine"
 
 
 @pytest.mark.parametrize("name", ["Watch_TRAIN.csv", "Watch_TRAIN.ts", "Watch_subjects_train.csv"])

@@ -1,15 +1,19 @@
 """The zip of a whole archive: single datasets come out of it, and a hostile one is refused whole."""
 
+import errno
 import io
+import os
 import stat
 import zipfile
 
 import pytest
 
 from ssd_cli.archives import catalog
-from ssd_cli.archives.fetch import Silent, fetch_zip
+from ssd_cli.archives.fetch import Silent, fetch_zip, zip_path
 from ssd_cli.archives.load import load
+from ssd_cli.archives.place import DiskFull
 from ssd_cli.archives.receipt import Receipt
+from ssd_cli.cli.data import _download
 from ssd_cli.errors import SsdBenchError
 
 from .remote import entries, zenodo
@@ -47,6 +51,32 @@ def test_datasets_come_out_of_the_zip_of_an_archive(archive, root):
     assert "2018.zip" in Receipt.read(root / "GunPoint", "GunPoint").origin
     assert load("GunPoint", [root]).digest == catalog.known_digest("GunPoint")
     assert not list((root / ".ssd-bench").glob("*.zip"))
+
+
+def _interrupt(*arguments):
+    raise KeyboardInterrupt
+
+
+def _fill_up(*arguments):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("fault", [_interrupt, _fill_up, None], ids=["Ctrl-C", "a full disk", "too little room"])
+def test_a_zip_whose_unpacking_was_cut_off_is_kept_and_gone_on_with(archive, root, monkeypatch, fault):
+    content = _zip(_bundled_files("GunPoint"))
+    _publish(archive, content)
+    with monkeypatch.context() as patch:
+        if fault:
+            patch.setattr("ssd_cli.archives.fetch.extract", fault)
+        else:  # for the zip, but not for what is in it
+            patch.setattr("shutil.disk_usage", lambda folder: type("Usage", (), {"free": len(content)}))
+        with pytest.raises((KeyboardInterrupt, DiskFull)):
+            _download(["GunPoint"], ["ucr"], root, zenodo(archive), 1, True, False)
+    assert len(archive.requests) == 2 and zip_path("ucr", root).read_bytes() == content
+    room = [0, 10**9]  # none is needed for a zip that is there
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: type("Usage", (), {"free": room.pop(0)}))
+    assert _download(["GunPoint"], ["ucr"], root, zenodo(archive), 1, None, False) == {}
+    assert len(archive.requests) == 3 and entries(root) == ["GunPoint"] and not zip_path("ucr", root).exists()
 
 
 def _as_link(info):

@@ -2,25 +2,33 @@ import base64
 import gzip
 import json
 import re
+import socket
+import struct
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from http.server import ThreadingHTTPServer
+from socketserver import BaseServer
 from threading import Thread
 
 import numpy as np
 import pytest
 
-from ssd_cli.cli.page_server import Source, open_server
+from ssd_cli.cli.page_server import HOST, Source, _progress, open_server
 from ssd_cli.cli.report import about, facts, heading, report
 from ssd_cli.cli.serve import serve
+from ssd_cli.cli.status import status
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.leaderboard.external import External, default_split
 from ssd_cli.leaderboard.page.assemble import assemble
 from ssd_cli.leaderboard.page.container import pack
 from ssd_cli.leaderboard.page.data import payload
 from ssd_cli.leaderboard.page.details import NONE, Reader, downsampled
+from ssd_cli.running.plan_file import save_plan
 from ssd_cli.store.results import ResultStore
 from tests.leaderboard.builders import fill, put
+from tests.running.builders import make_plan, make_planned
+from tests.running.test_plan import finish
 from tests.store.builders import make_cell
 
 KINDS = {"Uint8Array": "<u1", "Uint16Array": "<u2", "Uint32Array": "<u4", "Float32Array": "<f4", "Float64Array": "<f8"}
@@ -258,6 +266,38 @@ def test_the_server_answers_this_machine_only(tmp_path):
         port = int(address.rpartition(":")[2])
         with pytest.raises(MisuseError, match=f"port {port}"):
             open_server([tmp_path], port, "again")
+
+
+def test_a_browser_that_leaves_while_it_is_answered_is_no_error(tmp_path, monkeypatch, capsys):
+    def answered(get):
+        def get_and_leave(source):
+            browser.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closed at once, as by a crash
+            browser.close()
+            return get(source)
+
+        monkeypatch.setattr(Source, "get", get_and_leave)
+        with socket.create_connection((HOST, server.server_port)) as browser:
+            browser.sendall(b"GET /data HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            server.handle_request()
+        return capsys.readouterr().err
+
+    monkeypatch.setattr(ThreadingHTTPServer, "process_request", BaseServer.process_request)  # in this thread
+    with open_server([tmp_path], 0, "Live") as server:
+        assert answered(lambda source: (bytes(2**22), '"mark"')) == ""
+        assert "ZeroDivisionError" in answered(lambda source: 1 / 0)
+
+
+def test_progress_counts_cells_without_their_predictions_as_left_as_status_does(tmp_path, capsys):
+    cells = [make_planned(name) for name in ("Alpha", "Beta", "Gamma")]
+    save_plan(tmp_path, make_plan(cells))
+    for cell in cells:
+        finish(tmp_path, cell)
+    gone, changed, _ = (ResultStore(tmp_path).paths(cell.cell)[0] for cell in cells)
+    gone.unlink()
+    changed.write_text(changed.read_text().replace("0.1", "0.2"))
+    status(tmp_path)
+    assert capsys.readouterr().out.startswith("1 done, 0 failed, 0 skipped, 2 left")
+    assert _progress([tmp_path]) == {"ok": 1, "failed": 0, "skipped": 0, "left": 2, "working": []}
 
 
 def test_data_are_not_made_anew_at_every_question(tmp_path, monkeypatch):

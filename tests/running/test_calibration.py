@@ -132,6 +132,7 @@ class Counting(Pool):
 
     def call_each(self, n_workers, function, identities, threads, tell=None):
         self.asked += 1
+        self.n_workers = n_workers
         return [{calibration.rates_key(identity, "fp32"): MEASURED for identity in identities}] * n_workers
 
 
@@ -147,6 +148,17 @@ def test_a_dry_run_measures_once_and_a_run_never(suite):
     assert estimate(plan, suite).plan == again.plan == first.plan
     assert assumed.seconds != first.seconds
     assert [cell.identity_hash for cell in first.plan.cells] == [cell.identity_hash for cell in plan.cells]
+
+
+def test_no_more_workers_measure_than_will_compute(suite):
+    plan, pool = make_plan(suite, dry_run=False), Counting(Settings())
+    one_left = dataclasses.replace(plan, done={cell.key: "ok" for cell in plan.cells if cell.work is None})
+    assert len(one_left.pending) == 1
+    estimate(one_left, suite, pool)
+    assert (pool.n_workers, estimate(one_left, suite).assumed) == (1, ())
+    assert estimate(plan, suite).assumed == ("lite[width=2]",)  # alone, a worker is faster than beside another
+    estimate(plan, suite, pool)
+    assert (pool.n_workers, estimate(plan, suite).assumed) == (2, ())
 
 
 def test_rates_of_one_backbone_say_by_which_execution():

@@ -248,6 +248,20 @@ def test_the_table_of_records_says_the_same_as_the_records(tmp_path, monkeypatch
     assert look(plan_of(cells), make_suite(tmp_path)) == one_by_one
 
 
+def test_of_many_records_too_only_those_of_the_plan_must_be_readable(tmp_path, monkeypatch):
+    monkeypatch.setattr("ssd_cli.running.resume._TABLE_FROM", 1)
+    whole, cut, other = (make_planned(name, "x") for name in "ABC")
+    for cell in (whole, cut, other):
+        finish(tmp_path, cell)
+    store = ResultStore(tmp_path)
+    store.paths(other.cell)[1].write_text("{")
+    store.paths(cut.cell)[0].write_text("half a fi")
+    assert look(plan_of([whole, cut]), make_suite(tmp_path)).pending == [cut]
+    with pytest.raises(SsdBenchError, match=f"{store.paths(other.cell)[1]} is not a readable record"):
+        look(plan_of([whole, other]), make_suite(tmp_path))
+    assert look(plan_of([whole, other]), make_suite(tmp_path, overwrite=True)).pending == [other]
+
+
 def test_plans_are_kept_for_status(tmp_path):
     first = [make_planned("A", "x"), make_planned("A", "x", resample=3), make_planned("B", "y", seed=2)]
     second = [make_planned("A", "x"), make_planned("C", "x")]

@@ -67,6 +67,13 @@ def test_flags_win_over_the_suite_and_lists_are_replaced(tmp_path):
     )
 
 
+def test_null_leaves_an_option_out(tmp_path):
+    without = "dataset: GunPoint\nmethod: single\n"
+    keys = ("archive", "backbone", "recipe", "resamples", "workers", "out", "scale", "download")
+    nulls = "".join(f"{key}: null\n" for key in keys)
+    assert parse_suite(write(tmp_path, without + nulls), {}) == parse_suite(write(tmp_path, without), {})
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -80,6 +87,8 @@ def test_flags_win_over_the_suite_and_lists_are_replaced(tmp_path):
         ("dataset: {a: 1}\n", "line 1: dataset: cannot be"),
         ("dataset: GunPoint\nresamples: x\n", "line 2: resamples: cannot read 'x'"),
         ("dataset: GunPoint\ndataset: Coffee\n", "line 2: the option 'dataset' stands twice"),
+        ("dataset: GunPoint\ndataset: null\n", "line 2: the option 'dataset' stands twice"),
+        ("dataset: null\nmethod: single\n", "No dataset is named"),
         ("dataset: [GunPoint\nmethod: single\n", "not valid YAML"),
         ("- GunPoint\n", "not a suite"),
         ("", "not a suite"),

@@ -152,14 +152,25 @@ def test_whoever_lost_a_claim_does_not_release_its_successor(tmp_path):
     assert claims.take("cell") is None
 
 
-def test_a_clock_that_is_ahead_of_the_file_systems_takes_no_live_claim(tmp_path, monkeypatch):
+@pytest.mark.parametrize("seconds", [3600, -350, -7200])
+def test_a_clock_that_is_not_the_file_systems_takes_no_live_claim_and_delays_no_dead_one(tmp_path, monkeypatch, seconds):
     file = tmp_path / "cell.0.claim"
     file.write_text('{"host": "elsewhere", "pid": 1, "started": 1.0, "what": "x", "token": "t"}')
     now = time.time
-    monkeypatch.setattr("ssd_cli.store.claims.time.time", lambda: now() + 3600)
-    assert Claims(tmp_path).take("cell") is None
+    monkeypatch.setattr("ssd_cli.store.claims.time.time", lambda: now() + seconds)
+    claims = Claims(tmp_path)
+    assert claims.take("cell") is None
     os.utime(file, (now() - 400, now() - 400))
-    assert Claims(tmp_path).take("cell") is not None
+    assert claims.take("cell") is not None
+
+
+def test_the_clock_of_the_file_system_is_not_asked_at_every_look(tmp_path, monkeypatch):
+    asked, touch = [], Path.touch
+    monkeypatch.setattr(Path, "touch", lambda path: asked.append(path) or touch(path))
+    claims = Claims(tmp_path)
+    with claims.take("cell"):
+        assert all(claims.holder("cell") is not None for _ in range(100))
+    assert len(asked) == 1
 
 
 def test_setting_the_clock_ends_no_process(tmp_path, monkeypatch):

@@ -103,6 +103,17 @@ def test_export_of_one_seed_keeps_the_names(tmp_path):
     assert exported.read_bytes() == store.paths(make_cell(resample=3))[0].read_bytes()
 
 
+def test_predictions_that_were_cut_or_are_gone_are_not_exported(store, tmp_path):
+    path = store.paths(make_cell(method="ssd"))[0]
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-2]))  # a file that can be read, with two cases fewer
+    with pytest.raises(SsdBenchError, match=f"{path} was changed after it was written") as caught:
+        export_tsml(store.root, tmp_path / "out")
+    assert caught.value.exit_code == 1 and not list(tmp_path.glob("out/ssd@lite-seed0/**/*.csv"))
+    path.unlink()
+    with pytest.raises(SsdBenchError, match=f"Cannot read {path}"):
+        export_tsml(store.root, tmp_path / "out")
+
+
 def test_nothing_to_export_is_an_error(tmp_path):
     with pytest.raises(SsdBenchError, match="no finished cells"):
         export_tsml(tmp_path, tmp_path / "out")

@@ -1,0 +1,80 @@
+"""What goes wrong on the way to a server and back, told apart by whether trying again may help."""
+
+from __future__ import annotations
+
+import contextlib
+import email.utils
+import http.client
+import socket
+import ssl
+import time
+import urllib.error
+from collections.abc import Iterator
+from email.message import Message
+
+from ssd_cli.errors import SsdBenchError
+
+_TEMPORARY = {408, 425, 429, 500, 502, 503, 504}
+
+
+class TransferError(SsdBenchError):
+    """A file could not be fetched."""
+
+
+class NotThere(TransferError):
+    """The server has no such file."""
+
+
+class Temporary(Exception):
+    """May succeed when tried again; `wait` are the seconds that the server asks for, `resolved` is false without any network."""
+
+    def __init__(self, reason: str, wait: float | None = None, resolved: bool = True) -> None:
+        super().__init__(reason)
+        self.wait = wait
+        self.resolved = resolved
+
+
+@contextlib.contextmanager
+def on_the_way(url: str) -> Iterator[None]:
+    """Turn what asking a server and reading its answer raise into errors of a transfer; nothing else may stand inside.
+
+    Raises
+    ------
+    Temporary
+        Whatever may be better the next time.
+    TransferError
+        The rest.
+    """
+    try:
+        yield
+    except urllib.error.HTTPError as error:
+        if error.code == 416:
+            raise Temporary("the server has no more of this file") from error
+        if error.code not in _TEMPORARY:
+            kind = NotThere if error.code in (404, 410) else TransferError
+            raise kind(f"{url} answered {error.code} {error.reason}.", "", "Try again later, or use --mirror.") from error
+        raise Temporary(f"the server answered {error.code} {error.reason}", asked_wait(error.headers)) from error
+    except urllib.error.URLError as error:
+        if isinstance(error.reason, ssl.SSLCertVerificationError):
+            raise TransferError(
+                f"The certificate of {url} is not valid: {error.reason.verify_message}.",
+                "Expected one that this machine trusts.",
+                "Mind the clock and the certificates of this machine, and any proxy in between.",
+            ) from error
+        raise Temporary(str(error.reason), resolved=not isinstance(error.reason, socket.gaierror)) from error
+    except (http.client.InvalidURL, UnicodeError) as error:
+        raise TransferError(f"{ascii(url)[1:-1]} is no address of the web: {error}.", "", "Name another --mirror.") from error
+    except (http.client.HTTPException, OSError) as error:  # a network that goes away has many an errno
+        raise Temporary(f"{type(error).__name__}: {error}") from error
+
+
+def asked_wait(headers: Message) -> float | None:
+    """Seconds for which the server asks to be left alone, if it does."""
+    after = headers.get("Retry-After", "").strip()
+    if after.isdecimal():
+        return float(after)
+    if after:
+        with contextlib.suppress(ValueError):
+            return max(0.0, email.utils.parsedate_to_datetime(after).timestamp() - time.time())
+    reset = headers.get("X-RateLimit-Reset", "").strip()
+    return max(0.0, float(reset) - time.time()) if reset.isdecimal() else None
