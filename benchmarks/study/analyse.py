@@ -9,7 +9,8 @@ the results.
 Written for each suite: in <suite>/ the tables and the diagram of ``ssd-bench compare --missing complete`` (a dataset that lacks
 any result is left out for all methods) and the figure cost_accuracy; what an earlier analysis wrote there is removed first. For
 all together: coverage, missing, verdicts, costs, sharpening, fitting, robustness, ablation, proposals, controls, rivals,
-teacher_free, h, p, as .csv with all digits and as .md, and README.md and details.md with these tables in their places.
+teacher_free, equal_one, equal_five, h, p, as .csv with all digits and as .md, and README.md and details.md with these tables in
+their places.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ POLICY = "complete"
 NETWORKS = ("a", "b", "c", "h_lite", "h_resnet", "h_resnet_gpu", "g", "long")
 ON_A_GPU = ("h_resnet_gpu", "g")
 """Where CPU seconds are no measure of a training, and processes share the device: no table and figure of costs."""
-CHANGES = ("ablation", "proposals", "controls", "rivals", "teacher_free")
+CHANGES = ("ablation", "proposals", "controls", "rivals", "teacher_free", "equal_one", "equal_five")
 """Suites that are compared with `ssd` one by one."""
 PAGES = ("README.md", "details.md")
 TESTED = "a"

@@ -34,6 +34,8 @@ TITLES = {
     "controls": "Controls of the proposals: LITE, fifteen datasets, two resamples",
     "rivals": "Rivals: LITE, fifteen datasets, two resamples",
     "teacher_free": "Teacher-free: LITE, fifteen datasets, two resamples",
+    "equal_one": "Equal compute, that of one training: LITE, fifteen datasets, two resamples",
+    "equal_five": "Equal compute, that of five trainings: LITE, fifteen datasets, two resamples",
 }
 WHOLE = ("g",)
 """Suites whose protocol has it that a dataset counts where all methods are there."""

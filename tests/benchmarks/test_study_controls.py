@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from ssd_cli.configuration import configure, parse_label
 from ssd_cli.costs.measure import count_macs
 from ssd_cli.errors import MisuseError
+from ssd_cli.methods.budget import fill_in
 from ssd_cli.running.suite import parse_suite
 from ssd_cli.running.worker import add_plugins
 from ssd_cli.training.networks import MemoryNetworks
+from ssd_cli.training.registry import recipes
 from tests.contract import checks
 from tests.plugins import forgotten
 from tests.small import EXACT, SmallBackbone, build, weights, workbench
@@ -142,3 +145,15 @@ def test_the_suite_is_that_of_the_ablation(name):
     assert {(STUDY.parents[1] / path).resolve() for path in suite.plugin} == set((STUDY / name).glob("*.py"))
     for label in suite.method:
         build(label)
+
+
+@pytest.mark.parametrize(("name", "epochs"), [("equal_one", 100), ("equal_five", 500)])
+def test_a_suite_of_equal_compute_gives_all_methods_the_passes_of_one_training(name, epochs):
+    suite, ablation = (parse_suite(STUDY / f"{one}.yaml", {}) for one in (name, "ablation"))
+    for key in ("dataset", "backbone", "resamples", "seeds"):
+        assert getattr(suite, key) == getattr(ablation, key)
+    recipe, parameters = parse_label(suite.recipe)
+    recipe = configure(recipes.get(recipe), recipe, parameters)
+    for label in suite.method:
+        trained = sum(training.epochs for training in build(label).trainings(fill_in(recipe, "lite", build(label))))
+        assert 0.95 * epochs < trained <= epochs, label
