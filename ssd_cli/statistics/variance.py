@@ -163,7 +163,7 @@ def detectable(values: Floats, alpha: float, power: float = POWER) -> float:
     first, second = np.triu_indices(n_methods, k=1)
     spread = np.median((values[:, first] - values[:, second]).std(axis=0, ddof=1))
     quantiles = stdtrit(n_datasets - 1, 1 - alpha / 2) + stdtrit(n_datasets - 1, power)
-    size = quantiles / np.sqrt(n_datasets) * _WILCOXON
+    size = float(quantiles * spread / np.sqrt(n_datasets) * _WILCOXON)
     if 2.0 ** (2 - n_datasets) > alpha:  # one difference of the other sign, the smallest, is too much
-        size = max(size, ndtri(power ** (1 / n_datasets)))
-    return float(size * spread)
+        size = max(size, float(ndtri(power ** (1 / n_datasets)) * spread))
+    return size
