@@ -96,6 +96,9 @@ def draw(table: tables.Table, title: str) -> Figure:
         one.grid(color="#eeeeee", zorder=0)
         one.tick_params(labelsize=8)
         one.margins(0.12)
+        if np.nanmax(at) < 2 * np.nanmin(at):  # costs that are equal but for some percent are not to look far apart
+            middle = np.sqrt(np.nanmin(at) * np.nanmax(at))
+            one.set_xlim(middle / 2, middle * 2)
     axes[0].set_ylabel("accuracy" if rows[0][-1] == 1 else f"mean accuracy, {rows[0][-1]} datasets", fontsize=9)
     handles = [axes[0].plot([], [], color=chosen[n].color, marker=chosen[n].marker, linestyle="", markersize=5)[0] for n in names]
     texts = [f"{place + 1}  {wrap_name(name, 32)}" for place, name in enumerate(names)]
