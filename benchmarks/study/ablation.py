@@ -1,4 +1,4 @@
-"""The ablation of `ssd`: what each change does to mean accuracy, with bootstrap intervals over datasets."""
+"""The ablation of `ssd` and its like: what each change does to mean accuracy, with bootstrap intervals over datasets."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ PANELS = {
     "control": "controls",
     "rival": "rivals",
     "teacher_free": "teacher-free",
+    "small": "small networks",
     "reference": "references",
 }
 """Parameters in the order of the figure, and what they are called there."""
@@ -68,6 +69,10 @@ _NAMED = {
     "dsr": "teacher_free",
     "drg": "teacher_free",
     "drg-dsr": "teacher_free",
+    "single-small": "small",
+    "kd-small": "small",
+    "embed-distill": "small",
+    "ssd-small": "small",
 }
 
 
@@ -82,8 +87,8 @@ def panel(label: str) -> str:
     return first if first in PANELS else "other"
 
 
-def differences(one: Loaded, methods: list[str]) -> tables.Table:
-    """A row a change: mean accuracy minus that of the default, on the datasets that both completed.
+def differences(one: Loaded, methods: list[str], base: str = BASE) -> tables.Table:
+    """A row a change: mean accuracy minus that of `base`, on the datasets that both completed.
 
     CPU seconds count where all cells ran on one kind of processor.
     """
@@ -98,20 +103,20 @@ def differences(one: Loaded, methods: list[str]) -> tables.Table:
         "wins",
         "ties",
         "losses",
-        "training CPU x ssd",
+        f"training CPU x {base}",
     ]
     rows: list[list[object]] = []
     alike = one.on_one_processor(methods)
     for method in methods:
-        if method == BASE:
+        if method == base:
             continue
-        datasets, scores = one.done([method, BASE], "accuracy")
+        datasets, scores = one.done([method, base], "accuracy")
         row: list[object] = [panel(method), method, len(datasets)]
         if not datasets:
             rows.append([*row, *[np.nan] * 8])
             continue
         size, counts = effects(scores), [int(part[0, 1]) for part in contests(scores)]
-        timed, seconds = one.done([method, BASE], "cpu_seconds")
+        timed, seconds = one.done([method, base], "cpu_seconds")
         seconds = seconds[[dataset in alike for dataset in timed]]
         ratio = float(np.exp(np.log(seconds[:, 0] / seconds[:, 1]).mean()))
         interval = [float(part[0, 1]) for part in (size.low, size.high)] if len(datasets) > 2 else [np.nan, np.nan]
@@ -120,8 +125,8 @@ def differences(one: Loaded, methods: list[str]) -> tables.Table:
     return head, sorted(rows, key=lambda row: order.index(str(row[0])))
 
 
-def draw(table: tables.Table, title: str) -> Figure:
-    """A dot a change, with its interval, grouped by parameter; the line is the default `ssd`."""
+def draw(table: tables.Table, title: str, base: str = BASE) -> Figure:
+    """A dot a change, with its interval, grouped by parameter; the line is `base`."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -163,7 +168,7 @@ def draw(table: tables.Table, title: str) -> Figure:
     axes.set_ylim(y, 0)
     axes.grid(axis="x", color="#eeeeee", zorder=0)
     axes.tick_params(axis="x", labelsize=8)
-    text = "mean accuracy minus that of ssd; 95 % bootstrap interval\n(orange: without 0; not corrected for their number)"
+    text = f"mean accuracy minus that of {base}; 95 % bootstrap interval\n(orange: without 0; not corrected for their number)"
     if axes.dataLim.width > _WIDE:
         axes.set_xscale("symlog", linthresh=0.01, linscale=2)
         axes.set_xticks([-0.5, -0.1, -0.01, -0.005, 0, 0.005, 0.01], ["−0.5", "−0.1", "−0.01", "−.005", "0", ".005", "0.01"])

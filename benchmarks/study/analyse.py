@@ -9,8 +9,8 @@ the results.
 Written for each suite: in <suite>/ the tables and the diagram of ``ssd-bench compare --missing complete`` (a dataset that lacks
 any result is left out for all methods) and the figure cost_accuracy; what an earlier analysis wrote there is removed first. For
 all together: coverage, missing, verdicts, costs, sharpening, fitting, robustness, ablation, proposals, controls, rivals,
-teacher_free, equal_one, equal_five, h, p, as .csv with all digits and as .md, and README.md and details.md with these tables in
-their places.
+teacher_free, equal_one, equal_five, small_inception, small_lite, h, p, as .csv with all digits and as .md, and README.md and
+details.md with these tables in their places.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ ON_A_GPU = ("h_resnet_gpu", "g")
 """Where CPU seconds are no measure of a training, and processes share the device: no table and figure of costs."""
 CHANGES = ("ablation", "proposals", "controls", "rivals", "teacher_free", "equal_one", "equal_five")
 """Suites that are compared with `ssd` one by one."""
+SMALL = ("small_inception", "small_lite")
+"""Suites that are compared with `single-small` one by one."""
 PAGES = ("README.md", "details.md")
 TESTED = "a"
 """The study with enough datasets for a test; the others are described."""
@@ -153,14 +155,14 @@ def answer_robustness(loaded: dict[str, Loaded], out: Path) -> None:
     tables.write_markdown(out, "robustness", robustness.short(table), 4)
 
 
-def ablate(one: Loaded, name: str, title: str, out: Path) -> None:
-    """Differences to `ssd`, as a table and as a figure."""
+def ablate(one: Loaded, base: str, out: Path) -> None:
+    """Differences to one method of a suite, as a table and as a figure."""
     if one.cells is None:
         return
-    table = ablation.differences(one, one.methods)
-    tables.write(out, name, table, 4)
+    table = ablation.differences(one, one.methods, base)
+    tables.write(out, one.name, table, 4)
     if any(np.isfinite(float(row[4])) for row in table[1]):  # type: ignore[arg-type]
-        save(ablation.draw(table, title), name, out, ("svg", "png"))
+        save(ablation.draw(table, suites.TITLES[one.name], base), one.name, out, ("svg", "png"))
 
 
 def answer_p(one: Loaded, out: Path) -> str:
@@ -212,8 +214,9 @@ def main() -> int:
                 draw_costs(one, out)
     judge(loaded, out)
     answer_sharpening(loaded, out)
-    for name in CHANGES:
-        ablate(loaded[name], name, suites.TITLES[name], out)
+    for names, base in ((CHANGES, ablation.BASE), (SMALL, "single-small")):
+        for name in names:
+            ablate(loaded[name], base, out)
     answer_fitting(loaded, out)
     answer_robustness(loaded, out)
     list_h(loaded, out)

@@ -88,7 +88,7 @@ def draw(table: tables.Table, title: str) -> Figure:
             look = chosen[name]
             one.plot(at[place], height[place], color=look.color, marker=look.marker, markersize=6, linestyle="", zorder=3)
         one.set_xscale("log")
-        ticks = [tick for tick in (0.5, 1, 2, 5, 10, 20) if 0.8 * np.nanmin(at) <= tick <= 1.25 * np.nanmax(at)]
+        ticks = [tick for tick in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if 0.8 * np.nanmin(at) <= tick <= 1.25 * np.nanmax(at)]
         one.set_xticks(ticks)
         one.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         one.xaxis.set_minor_formatter(NullFormatter())

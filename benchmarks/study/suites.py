@@ -36,6 +36,8 @@ TITLES = {
     "teacher_free": "Teacher-free: LITE, fifteen datasets, two resamples",
     "equal_one": "Equal compute, that of one training: LITE, fifteen datasets, two resamples",
     "equal_five": "Equal compute, that of five trainings: LITE, fifteen datasets, two resamples",
+    "small_inception": "One small network: Inception and a tenth of it, fifteen datasets, two resamples",
+    "small_lite": "One small network: LITE and a fifth of it, fifteen datasets, two resamples",
 }
 WHOLE = ("g",)
 """Suites whose protocol has it that a dataset counts where all methods are there."""

@@ -280,7 +280,7 @@ def test_every_change_of_the_ablation_has_its_panel():
     ablation, suites = importlib.import_module("ablation"), importlib.import_module("suites")
     labels = suites.canonical(suites.parse_suite(STUDY / "ablation.yaml", {}))
     panels = {label: ablation.panel(label) for label in labels if label != "ssd"}
-    assert set(panels.values()) == set(ablation.PANELS) - {"proposal", "control", "rival", "teacher_free"}
+    assert set(panels.values()) == set(ablation.PANELS) - {"proposal", "control", "rival", "teacher_free", "small"}
     assert ablation.panel("ssd-ensemble[mixup=true]") == "proposal"
     assert ablation.panel("single-long[mixup=true]") == "control"
     assert ablation.panel("snapshot[averaged=1]") == "rival"

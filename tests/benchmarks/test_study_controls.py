@@ -157,3 +157,13 @@ def test_a_suite_of_equal_compute_gives_all_methods_the_passes_of_one_training(n
     for label in suite.method:
         trained = sum(training.epochs for training in build(label).trainings(fill_in(recipe, "lite", build(label))))
         assert 0.95 * epochs < trained <= epochs, label
+
+
+@pytest.mark.parametrize("backbone", ["inception", "lite"])
+def test_small_networks_are_compared_on_the_datasets_of_the_ablation(backbone):
+    suite, ablation = (parse_suite(STUDY / f"{one}.yaml", {}) for one in (f"small_{backbone}", "ablation"))
+    for key in ("dataset", "recipe", "resamples", "seeds"):
+        assert getattr(suite, key) == getattr(ablation, key)
+    assert suite.backbone == (backbone,)
+    for label in suite.method:
+        build(label)

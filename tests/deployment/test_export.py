@@ -22,7 +22,7 @@ from tests.cli.helpers import failing, ssd_bench
 from tests.deployment import environment
 
 BACKBONES = ("lite[width=4]", "inception[width=4]", "h-inception[width=4]", "resnet[width=4]", "fcn[width=4]")
-METHODS = ("ens-avg[members=2]", "swa", "ssd", "ssd-small", "ens-vote[members=3]")
+METHODS = ("ens-avg[members=2]", "swa", "ssd", "embed-distill", "ens-vote[members=3]")
 LITE = BACKBONES[0]
 
 
@@ -72,7 +72,7 @@ def test_the_graph_computes_what_the_run_stored(results, tmp_path, method, backb
     np.testing.assert_allclose(model.predict_proba(cell.test[:1]), stored[:1], atol=1e-5)
 
 
-@pytest.mark.parametrize("method", ["ssd-small", "ens-vote[members=3]", "swa"])
+@pytest.mark.parametrize("method", ["embed-distill", "ens-vote[members=3]", "swa"])
 def test_the_module_computes_what_the_run_stored(results, method):
     cell = trained(results, method)
     _, stored = ResultStore(results).predictions(cell.record.cell)

@@ -44,6 +44,7 @@ def fit(label, recipe=EXACT):
         ("ban-k[generations=1]", "kd[temperature=1,ce_weight=1,kd_weight=1]"),
         ("ban-ens-k", "ban-k"),  # the last generation
         ("snapshot[averaged=1]", "snapshot"),
+        ("kd-small[ce_weight=1,kd_weight=0]", "single-small"),
     ],
 )
 def test_the_same_weights(one, other):

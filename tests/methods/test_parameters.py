@@ -23,7 +23,7 @@ def test_the_methods_of_the_benchmark_are_there():
     expected = (
         "single single-dropout ens-avg ens-vote swa ema soup-uniform soup-greedy kd feat-kd finetune "
         "ssd ssd-mid ssd-uniform ssd-weight ssd-filter ssd-random-k ssd-label-guided ssd-topk ssd-small ssd-legacy "
-        "ens-kd ban-k ban-ens-k snapshot fge ls tfkd-reg dsr drg drg-dsr"
+        "ens-kd ban-k ban-ens-k snapshot fge ls tfkd-reg dsr drg drg-dsr single-small kd-small embed-distill"
     )
     assert set(expected.split()) <= set(ALL)
 
