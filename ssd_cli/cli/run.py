@@ -119,7 +119,7 @@ def run(
             if dry_run:
                 show_plan(expected, resolved.download)
                 return
-            board = _compute(pool, plan, resolved)
+            board = _compute(pool, plan, resolved, 1.0 if expected.is_measured else None)
         except KeyboardInterrupt:
             _stop(pool, resolved)
     _tidy(resolved)
@@ -151,13 +151,14 @@ def _warn_of_leaks(plan: Plan, suite: Suite) -> None:
         warn(f"Warning: {text}")
 
 
-def _compute(pool: Pool, plan: Plan, suite: Suite) -> Board:
+def _compute(pool: Pool, plan: Plan, suite: Suite, expected_pace: float | None) -> Board:
     from ssd_cli.running.local import LocalRun
     from ssd_cli.running.plan_file import save_plan
 
     save_plan(suite.out, plan)
     with reporter() as shown:
         command = LocalRun(plan, suite, pool, shown, tuple(sys.argv))
+        command.board.expected_pace = expected_pace
         shown.update(command.board)
         return command.run()
 

@@ -46,6 +46,9 @@ class Board:
         Estimated cost of the cells that this run has computed, and how long its workers took for them.
     cost_of_others : float
         Estimated cost of the cells that other runs have computed meanwhile.
+    expected_pace : float, optional
+        Seconds of a worker for a unit of estimated cost, as expected before the first cell is finished: 1 where all rates were
+        measured on this machine; None where nobody knows.
     """
 
     total: int
@@ -55,6 +58,7 @@ class Board:
     cost_spent: float = 0.0
     seconds_spent: float = 0.0
     cost_of_others: float = 0.0
+    expected_pace: float | None = None
     ok: int = 0
     failed: int = 0
     skipped: int = 0
@@ -83,14 +87,16 @@ class Board:
     def seconds_left(self) -> float | None:
         """Estimated from how long finished cells took; None before the first one, and while there are only cells of other runs.
 
-        Other runs go on helping as they did. A cell that takes longer than estimated is taken to need a tenth more of its time.
+        Before the first one is finished the machine's rates say it, where they are known (`expected_pace`). Other runs go on
+        helping as they did. A cell that takes longer than estimated is taken to need a tenth more of its time.
         """
-        if not self.cost_spent or (not self.current and 0 < self.left <= self.elsewhere):
+        pace = self.seconds_spent / self.cost_spent if self.cost_spent else self.expected_pace
+        if pace is None or (not self.current and 0 < self.left <= self.elsewhere):
             return None
-        pace, now = self.seconds_spent / self.cost_spent, time.monotonic()
+        now = time.monotonic()
         still = [max(one.planned.cost * pace - (now - one.since), (now - one.since) / 10) for one in self.current.values()]
         waiting = max(0.0, self.cost_left - sum(one.planned.cost for one in self.current.values())) * pace
-        helpers = 1 + self.cost_of_others / self.cost_spent
+        helpers = 1 + (self.cost_of_others / self.cost_spent if self.cost_spent else 0)
         return max([*still, (sum(still) + waiting) / (self.n_workers * helpers)])
 
     def book(self, planned: PlannedCell, outcome: Outcome) -> None:

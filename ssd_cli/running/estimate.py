@@ -44,6 +44,11 @@ class Estimate:
     unknown: tuple[str, ...]
 
     @property
+    def is_measured(self) -> bool:
+        """Whether nothing in it is assumed or unknown."""
+        return not self.assumed and not self.unknown
+
+    @property
     def seconds(self) -> float:
         """Of one worker, for all cells that are to do."""
         return sum(cell.cost for cell in self.plan.pending)

@@ -34,6 +34,17 @@ def test_it_falls_while_the_last_cell_is_computed(clock):
     assert board.seconds_left == pytest.approx(10)
 
 
+def test_before_the_first_cell_is_finished_the_rates_of_the_machine_say_it(clock):
+    board, (first, _) = board_of([10.0, 20.0])
+    board.expected_pace = 1.0
+    board.current[0] = Current(first, since=clock[0])
+    clock[0] += 4
+    assert board.seconds_left == pytest.approx(26)
+    del board.current[0]
+    board.book(first, Outcome("ok", seconds=20.0))
+    assert board.seconds_left == pytest.approx(40)  # what was measured since counts more
+
+
 def test_what_waits_is_shared_by_the_workers_and_by_other_runs(clock):
     board, cells = board_of([10.0] * 8, n_workers=2)
     board.book(cells[0], Outcome("ok", seconds=20.0))
