@@ -39,10 +39,13 @@ METHODS = {
     "tfkd-reg": {},
     "dsr": {},
     "drg-dsr": {},
+    "kd-small": {},
+    "embed-distill": {},
 }
 SCHEDULE = Schedule(6, 6, 1e-2, "cosine", "last", 4)
-DETERMINISTIC = [name for name in METHODS if name not in ("single-dropout", "finetune", "feat-kd") and not name.startswith("ssd")]
-"""Without dropout: a device draws other masks than another."""
+RANDOM = ("single-dropout", "finetune", "feat-kd", "embed-distill")
+DETERMINISTIC = [name for name in METHODS if name not in RANDOM and not name.startswith("ssd")]
+"""Without dropout or a choice among views: a device draws others than another."""
 
 
 def trained(backbone, execute):
