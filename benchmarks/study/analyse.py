@@ -9,8 +9,8 @@ the results.
 Written for each suite: in <suite>/ the tables and the diagram of ``ssd-bench compare --missing complete`` (a dataset that lacks
 any result is left out for all methods) and the figure cost_accuracy; what an earlier analysis wrote there is removed first. For
 all together: coverage, missing, verdicts, costs, sharpening, fitting, robustness, ablation, proposals, controls, rivals,
-teacher_free, equal_one, equal_five, small_inception, small_lite, h, p, as .csv with all digits and as .md, and README.md and
-details.md with these tables in their places.
+teacher_free, equal_one, equal_five, small_inception, small_lite, small_lite_long, h, p, as .csv with all digits and as .md, and
+README.md and details.md with these tables in their places. small/ has two backbones in one leaderboard.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ import tables
 import verdicts
 
 from ssd_cli.errors import SsdBenchError
+from ssd_cli.leaderboard.collect import collect
 from ssd_cli.leaderboard.compare import compare_cells
 from ssd_cli.leaderboard.diagram import write_figures
 from ssd_cli.leaderboard.figures import save
@@ -49,8 +50,8 @@ ON_A_GPU = ("h_resnet_gpu", "g")
 """Where CPU seconds are no measure of a training, and processes share the device: no table and figure of costs."""
 CHANGES = ("ablation", "proposals", "controls", "rivals", "teacher_free", "equal_one", "equal_five")
 """Suites that are compared with `ssd` one by one."""
-SMALL = ("small_inception", "small_lite")
-"""Suites that are compared with `single-small` one by one."""
+SMALL = ("small_inception", "small_lite", "small_lite_long")
+"""Suites that are compared with `single-small` one by one; the first two of one recipe, so that they stand in one table too."""
 PAGES = ("README.md", "details.md")
 TESTED = "a"
 """The study with enough datasets for a test; the others are described."""
@@ -69,6 +70,17 @@ def leaderboard(one: Loaded, out: Path) -> str:
     for write in (write_csv, write_published, write_figures):
         write(comparison, out / one.name)
     return f"{one.name}: {len(comparison.names)} methods ranked on {len(comparison.datasets)} datasets"
+
+
+def both_backbones(loaded: dict[str, Loaded], out: Path) -> None:
+    """Small networks of Inception and of LITE in one leaderboard."""
+    suites_ = [loaded[name] for name in SMALL[:2]]
+    if any(one.cells is None for one in suites_):
+        return
+    shutil.rmtree(out / "small", ignore_errors=True)
+    comparison = compare_cells(collect([one.folder for one in suites_]), POLICY, rope=verdicts.MARGIN)
+    for write in (write_csv, write_published, write_figures):
+        write(comparison, out / "small")
 
 
 def draw_costs(one: Loaded, out: Path) -> None:
@@ -217,6 +229,7 @@ def main() -> int:
     for names, base in ((CHANGES, ablation.BASE), (SMALL, "single-small")):
         for name in names:
             ablate(loaded[name], base, out)
+    both_backbones(loaded, out)
     answer_fitting(loaded, out)
     answer_robustness(loaded, out)
     list_h(loaded, out)

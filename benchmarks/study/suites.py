@@ -38,6 +38,7 @@ TITLES = {
     "equal_five": "Equal compute, that of five trainings: LITE, fifteen datasets, two resamples",
     "small_inception": "One small network: Inception and a tenth of it, fifteen datasets, two resamples",
     "small_lite": "One small network: LITE and a fifth of it, fifteen datasets, two resamples",
+    "small_lite_long": "One small network: LITE and a fifth of it, 500 epochs, fifteen datasets, two resamples",
 }
 WHOLE = ("g",)
 """Suites whose protocol has it that a dataset counts where all methods are there."""

@@ -159,11 +159,14 @@ def test_a_suite_of_equal_compute_gives_all_methods_the_passes_of_one_training(n
         assert 0.95 * epochs < trained <= epochs, label
 
 
-@pytest.mark.parametrize("backbone", ["inception", "lite"])
-def test_small_networks_are_compared_on_the_datasets_of_the_ablation(backbone):
-    suite, ablation = (parse_suite(STUDY / f"{one}.yaml", {}) for one in (f"small_{backbone}", "ablation"))
-    for key in ("dataset", "recipe", "resamples", "seeds"):
+@pytest.mark.parametrize(
+    ("name", "backbone", "recipe"),
+    [("small_inception", "inception", "fast"), ("small_lite", "lite", "fast"), ("small_lite_long", "lite", "fast[epochs=500]")],
+)
+def test_small_networks_are_compared_on_the_datasets_of_the_ablation(name, backbone, recipe):
+    suite, ablation = (parse_suite(STUDY / f"{one}.yaml", {}) for one in (name, "ablation"))
+    for key in ("dataset", "resamples", "seeds"):
         assert getattr(suite, key) == getattr(ablation, key)
-    assert suite.backbone == (backbone,)
+    assert (suite.backbone, suite.recipe) == ((backbone,), recipe)
     for label in suite.method:
         build(label)
