@@ -94,6 +94,11 @@ class Method(ABC):
         """Second halves of a frozen teacher that a training step runs beside the network's own pass."""
         return 0
 
+    @property
+    def views_held(self) -> int:
+        """Further series of each training case that a training keeps on the device."""
+        return 0
+
     def versions(self) -> dict[str, str]:
         """Versions of other libraries that decide the numbers; part of the identity where there are any."""
         return {}
@@ -103,7 +108,7 @@ class Method(ABC):
         return None
 
     def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
-        """The trainings that `fit` needs; orders cells and estimates time, nothing else. By default one full training of its own.
+        """The trainings that `fit` needs; orders cells, estimates time, divides a budget. By default one full training of its own.
 
         Parameters
         ----------
@@ -117,6 +122,11 @@ class Method(ABC):
         """Roughly what training costs alone, in full trainings of one network; a validation part is not counted."""
         assert recipe.epochs is not None
         return sum(training.epochs * training.step for training in self.trainings(recipe)) / recipe.epochs
+
+    def passes(self, recipe: Recipe) -> float:
+        """What the budget of equal compute counts, in those of one network: passes over the cases, dear steps at what they cost."""
+        assert recipe.epochs is not None
+        return sum(training.epochs * max(training.step, training.passes) for training in self.trainings(recipe)) / recipe.epochs
 
 
 class IdleParameterError(ValueError):

@@ -20,8 +20,9 @@ def fill_in(recipe: Recipe, backbone: str, method: Method, name: str = "The meth
 
     That budget gives every method the passes over the training cases that `single` has: all its trainings together, a student's and
     those on a part of the cases among them, take no more epochs than the recipe has, and as many as whole epochs allow. Five
-    members get a fifth each; the teacher of `ssd` four fifths, and its student a quarter of these. Counted is what `Method.cost`
-    counts: a step that carries more than a plain one (`ssd-mid`) is dearer, a small head beside a network is not.
+    members get a fifth each; the teacher of `ssd` four fifths, and its student a quarter of these. Counted is what `Method.passes`
+    counts: a step that carries more than a plain one (`ssd-mid`) is dearer; one of a small network, or with a small head beside it,
+    is a step like any other.
 
     Parameters
     ----------
@@ -41,14 +42,14 @@ def fill_in(recipe: Recipe, backbone: str, method: Method, name: str = "The meth
     full = recipe.for_backbone(backbone)
     whole, students = full.epochs, full.student_epochs
     assert whole is not None and students is not None
-    if recipe.budget == "equal-epochs" or method.cost(full) <= 1:
+    if recipe.budget == "equal-epochs" or method.passes(full) <= 1:
         return full
 
     def shortened(epochs: int) -> Recipe:
         return replace(recipe, epochs=epochs, student_epochs=max(1, round(students * epochs / whole))).for_backbone(backbone)
 
     def total(epochs: int) -> float:
-        return method.cost(shortened(epochs)) * epochs
+        return method.passes(shortened(epochs)) * epochs
 
     epochs = bisect_right(range(1, whole + 1), whole + 1e-9, key=total)
     if not epochs:

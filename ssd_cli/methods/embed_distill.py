@@ -14,8 +14,8 @@ from torch.nn import functional
 from ssd_cli.backbones.masked import MaskedNetwork
 from ssd_cli.methods.base import Method, Predictor, refuse_idle, require
 from ssd_cli.methods.registry import methods
-from ssd_cli.methods.single_small import STEP, untrained
-from ssd_cli.methods.trainings import Training, member
+from ssd_cli.methods.single_small import untrained
+from ssd_cli.methods.trainings import NARROW_STEP, Training, member
 from ssd_cli.methods.views import views_of
 from ssd_cli.training.initialise import initialise
 from ssd_cli.training.losses import softened_kl
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ssd_cli.training.workbench import Workbench
 
 JITTER = 0.03
-"""Of the views, for series of unit variance."""
+"""Standard deviation of the noise on views, in units of the prepared series; meant for unit variance."""
 
 
 @methods.register("embed-distill")
@@ -41,16 +41,18 @@ class EmbedDistill(Method):
     to series. A linear map A takes the embedding s of the backbone's narrow version to the size of the teacher's, t; the
     teacher's classifier, frozen, reads A s. In the first stage the loss is embed_weight mean ||A s - t||, with t of unit length in
     the mean; in the second CE and kl_weight T**2 KL(teacher || student) join it. Each stage has the recipe's schedule anew. Where
-    the paper generates queries, the student also learns where the teacher puts further views of the series (`views_of`): a batch
-    carries one of each case, by chance. Map and classifier are both linear: what is deployed is the narrow network with their
-    product as its head. The teacher is `single`, the student starts as `single-small`.
+    the paper generates queries, the student also learns where the teacher puts further views of the series (`views_of`, noise of
+    `JITTER`): a batch carries one of each case, by chance, and its batch-norm statistics are those of cases and views together. Map
+    and classifier are both linear: what is deployed is the narrow network with their product as its head. The teacher is `single`,
+    the student starts as `single-small`; its size is the backbone's (`Backbone.narrow`).
 
     Parameters
     ----------
     embed_weight : float
         Of the distance between embeddings. Ours.
     distance : {"l2", "mse", "cosine"}
-        Euclidean (paper), squared by coordinates, or one minus the cosine.
+        Euclidean (paper), one minus the cosine, or the mean over coordinates of the squared difference, which is smaller by about
+        their number: give it a larger embed_weight.
     kl_weight : float
         Of the divergence in the second stage. Ours.
     temperature : float
@@ -81,8 +83,8 @@ class EmbedDistill(Method):
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Train a narrow student in two stages."""
+        student = untrained(workbench)  # first: not every backbone has a narrow version
         teacher = freeze(workbench.member())
-        student = untrained(workbench)
         inherit(student, teacher, self.head, workbench)
         lessons = Lessons(workbench.bind(teacher), self, workbench)
         for stage, epochs in enumerate(self._stages(workbench.recipe)):
@@ -92,6 +94,11 @@ class EmbedDistill(Method):
                 workbench.train(student, objective, epochs=epochs, purpose="student", index=stage, label=label)
         return Predictor([merge_head(student)], teacher=teacher)
 
+    @property
+    def views_held(self) -> int:
+        """All views."""
+        return self.views
+
     def _stages(self, recipe: Recipe) -> tuple[int, int]:
         """Epochs of both stages; the last epoch belongs to the second."""
         share = recipe.share_before_last(self.first_stage)
@@ -99,8 +106,9 @@ class EmbedDistill(Method):
 
     def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
         """The teacher, which is `single`, and both stages; a view beside each case doubles the student's steps."""
-        step = 2 * STEP if self.views else STEP
-        return member(recipe), *(Training(epochs, step=step) for epochs in self._stages(recipe) if epochs)
+        beside = 2 if self.views else 1
+        stages = (Training(epochs, step=beside * NARROW_STEP, passes=beside) for epochs in self._stages(recipe) if epochs)
+        return member(recipe), *stages
 
 
 def inherit(student: Network, teacher: Network, head: str, workbench: Workbench) -> None:
@@ -115,10 +123,12 @@ def merge_head(student: Network) -> Network:
     """Replace map and classifier by one linear layer, their product; return the student."""
     into, classifier = _plain(student).classifier
     merged = nn.Linear(into.in_features, classifier.out_features, device=into.weight.device, dtype=into.weight.dtype)
-    weight, bias = classifier.weight.double(), classifier.bias.double()
     with torch.no_grad():
-        merged.weight.copy_(weight @ into.weight.double())
-        merged.bias.copy_(weight @ into.bias.double() + bias)
+        weight, bias, *first = (
+            one.cpu().double() for layer in (classifier, into) for one in (layer.weight, layer.bias)
+        )  # MPS has no float64
+        merged.weight.copy_(weight @ first[0])
+        merged.bias.copy_(weight @ first[1] + bias)
     _plain(student).classifier = merged
     return freeze(student)
 

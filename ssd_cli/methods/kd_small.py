@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from ssd_cli.methods.base import Predictor
 from ssd_cli.methods.kd import KD, SoftLabels
 from ssd_cli.methods.registry import methods
-from ssd_cli.methods.single_small import STEP, train_small, untrained
-from ssd_cli.methods.trainings import Training, member
+from ssd_cli.methods.single_small import train_small, untrained
+from ssd_cli.methods.trainings import NARROW_STEP, Training, member
 from ssd_cli.training.predict import freeze
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @methods.register("kd-small")
 @dataclass(frozen=True)
 class KDSmall(KD):
-    """Knowledge distillation into a small student: `kd` into the backbone's narrow version, about a tenth of the size.
+    """Knowledge distillation into a small student: `kd` into the backbone's narrow version.
 
     Hinton et al. 2015, "Distilling the Knowledge in a Neural Network". The teacher is `single`; the student starts as
     `single-small`.
@@ -29,11 +29,12 @@ class KDSmall(KD):
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Teach a narrow student."""
+        student = untrained(workbench)  # first: not every backbone has a narrow version
         teacher = freeze(workbench.member())
-        student = train_small(untrained(workbench), SoftLabels(workbench.bind(teacher), self), workbench)
+        train_small(student, SoftLabels(workbench.bind(teacher), self), workbench)
         return Predictor([student], teacher=teacher)
 
     def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
         """The teacher, which is `single`, and a full training of the student's own."""
         assert recipe.epochs is not None
-        return member(recipe), Training(recipe.epochs, step=STEP)
+        return member(recipe), Training(recipe.epochs, step=NARROW_STEP)

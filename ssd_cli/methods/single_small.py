@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ssd_cli.methods.base import Method, Predictor
 from ssd_cli.methods.registry import methods
-from ssd_cli.methods.trainings import Training
+from ssd_cli.methods.trainings import NARROW_STEP, Training
 from ssd_cli.training.objective import CrossEntropy
 
 if TYPE_CHECKING:
@@ -17,16 +17,14 @@ if TYPE_CHECKING:
     from ssd_cli.training.recipe import Recipe
     from ssd_cli.training.workbench import Workbench
 
-STEP = 0.35
-"""What a step of a narrow network costs, in steps of the whole one: Inception .28, LITE .48 (results/study/costs_small_*.csv)."""
-
 
 @methods.register("single-small")
 @dataclass(frozen=True)
 class SingleSmall(Method):
-    """One network of the backbone's narrow version, about a tenth of the size, trained by the recipe on labels alone.
+    """One network of the backbone's narrow version, a tenth of the size (LITE: a fifth), trained by the recipe on labels alone.
 
-    What `kd-small` and `embed-distill` have to beat: their students start from the same weights and see the same batches.
+    What `kd-small`, `embed-distill` and `ssd-small` have to beat. The students of the first two start from the same weights, and
+    that of `kd-small` sees the same batches.
     """
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
@@ -36,7 +34,7 @@ class SingleSmall(Method):
     def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
         """One full training of its own."""
         assert recipe.epochs is not None
-        return (Training(recipe.epochs, step=STEP),)
+        return (Training(recipe.epochs, step=NARROW_STEP),)
 
 
 def untrained(workbench: Workbench) -> Network:

@@ -41,7 +41,7 @@ from ssd_cli.methods.base import Predictor, refuse_idle, require
 from ssd_cli.methods.dropout import StudentMethod
 from ssd_cli.methods.registry import methods
 from ssd_cli.methods.student_guided import StudentGuided
-from ssd_cli.methods.trainings import Training, member
+from ssd_cli.methods.trainings import NARROW_STEP, Training, member
 from ssd_cli.training.predict import freeze
 
 if TYPE_CHECKING:
@@ -243,6 +243,8 @@ class SSD(StudentMethod):
         Counting a backward pass as two forward passes, such a step costs (3 + (1 - f) + N f) / 3 plain ones, with f the share of
         the network behind the site.
         """
-        step = (3 + (1 - BODY_SHARE) + self.second_halves * BODY_SHARE) / 3 if self.second_halves else 1
+        step = NARROW_STEP if self.student == "narrow" else 1.0
+        if self.second_halves:
+            step = (3 + (1 - BODY_SHARE) + self.second_halves * BODY_SHARE) / 3
         stop, keep = _EARLY.get(self.teacher_stop, 1), "last" if self.teacher_stop == "last" else None
         return member(recipe, dropout=self.rates, stop=stop, keep=keep), Training(self.budget(recipe), step=step)

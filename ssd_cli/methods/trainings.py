@@ -1,4 +1,4 @@
-"""What a method trains, declared in numbers: estimates of time rest on it, and nothing else does."""
+"""What a method trains, declared in numbers: estimates of time and the budget of equal compute rest on it, nothing else does."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from ssd_cli.backbones.base import NO_DROPOUT, Dropout
 
 if TYPE_CHECKING:
     from ssd_cli.training.recipe import Recipe
+
+NARROW_STEP = 0.35
+"""What a step of a backbone's narrow version costs, in plain ones: Inception .28, LITE .48 (results/study/costs_small_*.csv)."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +29,15 @@ class Training:
         Trained on the training part of the validation split: about four fifths of the cases.
     step : float
         What a step costs, in steps of a plain training.
+    passes : float
+        Cases that a step takes, in those of a plain training: 2 where each brings another series along.
     """
 
     epochs: int
     shared: str = ""
     holdout: bool = False
     step: float = 1.0
+    passes: float = 1.0
 
 
 def member(

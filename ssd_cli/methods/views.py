@@ -31,11 +31,12 @@ def views_of(x: Tensor, y: Tensor, n_views: int, jitter: float, random: torch.Ge
     -------
     Tensor, shape (n_cases, n_views, n_channels, n_timepoints)
     """
-    made = []
-    for _ in range(n_views):
-        view = warp(mix(x.cpu(), y.cpu(), random), random)
-        made.append(view + jitter * torch.randn(view.shape, generator=random, dtype=view.dtype))
-    return torch.stack(made, 1).to(x.device)
+    series, labels = x.cpu(), y.cpu()
+    made = series.new_empty(len(x), n_views, *x.shape[1:])
+    for number in range(n_views):
+        view = warp(mix(series, labels, random), random)
+        made[:, number] = view + jitter * torch.randn(view.shape, generator=random, dtype=view.dtype)
+    return made.to(x.device)
 
 
 def mix(x: Tensor, y: Tensor, random: torch.Generator) -> Tensor:

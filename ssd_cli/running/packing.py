@@ -87,6 +87,7 @@ def needs_of(cells: Sequence[PlannedCell], data_dirs: tuple[Path, ...]) -> dict[
         each = training_bytes(backbone, n_channels, n_timepoints, n_classes, batch_size)
         members = method.at_once if identity["execution"] in BATCHES_MEMBERS else 1
         data = 4 * n_cases * n_channels * n_timepoints
+        data *= 1 + method.views_held
         if "together" in identity:
             n_resamples, n_seeds = (len(identity["together"][name]) for name in ("resamples", "seeds"))
             members *= n_resamples * n_seeds

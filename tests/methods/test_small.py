@@ -1,9 +1,12 @@
 """Methods that distil into a narrow network: kd-small, embed-distill, and what their students are compared with."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
+from ssd_cli.backbones.base import Backbone
 from ssd_cli.backbones.registry import backbones
 from ssd_cli.methods.embed_distill import Geometric, Lessons, inherit, merge_head
 from ssd_cli.methods.single_small import untrained
@@ -122,18 +125,94 @@ def test_the_teacher_is_asked_once_about_cases_and_views():
     assert asked == [21, 42]
 
 
-def test_a_view_is_learned_beside_each_case():
-    bench, student, _, objective = prepared("embed-distill[views=2]")
-    seen = []
+def test_a_view_is_learned_beside_each_case_where_the_teacher_puts_it():
+    bench, student, teacher, objective = prepared("embed-distill[views=1,embed_weight=3]")
+    batch, views = first_cases(bench), objective.lessons.views[:9, 0]
+    losses = objective.losses(student, batch)
+    together = student(torch.cat([batch.x, views]))
+    mapped, target = student.classifier[0](together.embedding), torch.cat([teacher(one).embedding for one in (batch.x, views)])
+    unit = 1 / teacher(bench.tensors(bench.training_set)[0]).embedding.norm(dim=-1).mean()
+    torch.testing.assert_close(losses["feature"], 3 * unit * (mapped - target).norm(dim=-1).mean())
+    torch.testing.assert_close(losses["ce"], torch.nn.functional.cross_entropy(together.logits[:9], batch.y))  # views have no label
+
+
+def test_another_view_is_chosen_each_time():
+    bench, student, teacher, objective = prepared("embed-distill[views=2]")
+    lessons, seen = objective.lessons, []
+    for view in range(2):
+        torch.testing.assert_close(lessons.views_embeddings[:, view], teacher(lessons.views[:, view]).embedding)
     student.register_forward_hook(lambda module, inputs, _: seen.append(inputs[0]))
     batch = first_cases(bench)
     for _ in range(8):
         objective.losses(student, batch)
-    views = objective.lessons.views
     for x in seen:
         torch.testing.assert_close(x[:9], batch.x)
-        assert all(any(x[9 + case].equal(views[case, view]) for view in range(2)) for case in range(9))
+        assert all(any(x[9 + case].equal(lessons.views[case, view]) for view in range(2)) for case in range(9))
     assert len({fingerprint_of(x) for x in seen}) > 1
+
+
+@pytest.mark.parametrize(("distance", "expected"), [("mse", 4 * (9 + 1) / 2), ("cosine", 1 - 0.6)])
+def test_other_distances(distance, expected):
+    *_, objective = prepared(f"embed-distill[distance={distance}]")
+    objective.lessons.unit = torch.tensor(2.0)
+    mapped, target = torch.tensor([[3.0, 4.0]]), torch.tensor([[0.0, 5.0]])
+    if distance == "cosine":
+        target = torch.tensor([[1.0, 0.0]])
+    assert objective.apart(mapped, target).item() == pytest.approx(expected)
+
+
+def trainings_of(label, monkeypatch, **options):
+    """What a fit trains: (network as it was, objective, options)."""
+    bench, found = workbench(**options), []
+    train = bench.train
+
+    def noting(network, objective, **more):
+        found.append((bench.copy(network), objective, more))
+        return train(network, objective, **more)
+
+    monkeypatch.setattr(bench, "train", noting)
+    build(label).fit(bench.training_set, bench)
+    return bench, found
+
+
+def test_labels_come_in_the_second_stage(monkeypatch):
+    _, found = trainings_of("embed-distill[first_stage=0.75]", monkeypatch, backbone=WIDE)
+    assert [(objective.labelled, more["epochs"]) for _, objective, more in found] == [(False, 3), (True, 1)]
+
+
+def test_of_a_single_epoch_the_first_stage_has_none(monkeypatch):
+    _, found = trainings_of("embed-distill", monkeypatch, recipe=dataclasses.replace(EXACT, epochs=1))
+    assert [(objective.labelled, more["epochs"]) for _, objective, more in found] == [(True, 1)]
+
+
+@pytest.mark.parametrize("label", ["single-small", "kd-small", "embed-distill"])
+def test_all_start_from_the_same_weights(label, monkeypatch):
+    bench, found = trainings_of(label, monkeypatch, backbone=WIDE)
+    first, fresh = found[0][0], bench.fresh(0, backbone=WIDE.narrow())
+    for name, value in fresh.state_dict().items():
+        assert name.startswith("classifier") or value.equal(first.state_dict()[name])
+
+
+def test_a_network_that_cannot_be_narrower_is_single():
+    """So that start and batches of the small one are those of `single`."""
+    narrowest = SmallBackbone(2)
+    assert narrowest.narrow() == narrowest
+    for label in ("single-small", "kd-small[ce_weight=1,kd_weight=0]"):
+        bench = workbench(backbone=narrowest)
+        small, single = (build(one).fit(bench.training_set, bench).networks[0] for one in (label, "single"))
+        assert fingerprint(small) == fingerprint(single)
+
+
+@pytest.mark.parametrize("label", ["kd-small", "embed-distill"])
+def test_a_backbone_without_a_narrow_version_is_refused_before_its_teacher_is_trained(label):
+    class Wide(SmallBackbone):
+        def narrow(self):
+            return Backbone.narrow(self)
+
+    bench = workbench(backbone=Wide())
+    with pytest.raises(ValueError, match="no narrow version"):
+        build(label).fit(bench.training_set, bench)
+    assert not bench.ledger.entries
 
 
 def fingerprint_of(x):
@@ -148,6 +227,11 @@ def test_mixtures_stay_within_their_class():
     y = torch.arange(30) % 3
     x = y.to(torch.float64)[:, None, None] + torch.zeros(1, 2, 5, dtype=torch.float64)
     torch.testing.assert_close(mix(x, y, random()), x)
+    pair = torch.tensor([0.0, 1.0]).repeat(50)[:, None, None].expand(100, 1, 3)
+    mixed = mix(pair, torch.zeros(100, dtype=torch.long), random())[::2, 0, 0]  # of zeros: the weight of a one, or nothing
+    weights = mixed[mixed > 0]
+    assert 10 < len(weights) < 40 and weights.unique().numel() == len(weights)
+    assert 0.3 <= weights.min() < 0.4 and 0.6 < weights.max() <= 0.7
     numbered = torch.arange(30, dtype=torch.float64)[:, None, None].expand(30, 1, 4)
     mixed = mix(numbered, y, random())
     assert not mixed.equal(numbered)
@@ -173,6 +257,11 @@ def test_a_warp_keeps_both_ends_the_order_and_what_is_constant():
 def test_very_short_series_have_views(n_timepoints):
     x = torch.randn(4, 1, n_timepoints, generator=random())
     assert torch.isfinite(views_of(x, torch.tensor([0, 0, 1, 1]), 3, 0.03, random())).all()
+
+
+def test_the_noise_of_views_has_the_deviation_that_was_asked_for():
+    views = views_of(torch.zeros(20, 2, 100), torch.zeros(20, dtype=torch.long), 3, 0.03, random())
+    assert views.std().item() == pytest.approx(0.03, rel=0.05)
 
 
 def padded():

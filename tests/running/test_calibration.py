@@ -140,6 +140,7 @@ def test_a_dry_run_measures_once_and_a_run_never(suite):
     plan, pool = make_plan(suite, dry_run=False), Counting(Settings())
     assumed = estimate(plan, suite)
     assert (assumed.assumed, assumed.measured, assumed.unknown) == (("lite[width=2]",), (), ("dummy",))
+    assert not assumed.is_measured
     measured = dataclasses.replace(MEASURED, label="lite[width=2]")
     first = estimate(plan, suite, pool)
     assert (first.assumed, first.measured, pool.asked) == ((), (measured,), 1)
