@@ -119,7 +119,7 @@ def run(
             if dry_run:
                 show_plan(expected, resolved.download)
                 return
-            board = _compute(pool, plan, resolved, 1.0 if expected.is_measured else None)
+            board = _compute(pool, plan, resolved, expected.pace)
         except KeyboardInterrupt:
             _stop(pool, resolved)
     _tidy(resolved)

@@ -44,9 +44,9 @@ class Estimate:
     unknown: tuple[str, ...]
 
     @property
-    def is_measured(self) -> bool:
-        """Whether nothing in it is assumed or unknown."""
-        return not self.assumed and not self.unknown
+    def pace(self) -> float | None:
+        """Seconds that a second of the plan is expected to take: 1; None where something in it is assumed or unknown."""
+        return None if self.assumed or self.unknown else 1.0
 
     @property
     def seconds(self) -> float:

@@ -140,7 +140,7 @@ def test_a_dry_run_measures_once_and_a_run_never(suite):
     plan, pool = make_plan(suite, dry_run=False), Counting(Settings())
     assumed = estimate(plan, suite)
     assert (assumed.assumed, assumed.measured, assumed.unknown) == (("lite[width=2]",), (), ("dummy",))
-    assert not assumed.is_measured
+    assert assumed.pace is None
     measured = dataclasses.replace(MEASURED, label="lite[width=2]")
     first = estimate(plan, suite, pool)
     assert (first.assumed, first.measured, pool.asked) == ((), (measured,), 1)
@@ -157,6 +157,7 @@ def test_no_more_workers_measure_than_will_compute(suite):
     assert len(one_left.pending) == 1
     estimate(one_left, suite, pool)
     assert (pool.n_workers, estimate(one_left, suite).assumed) == (1, ())
+    assert estimate(one_left, suite).pace == 1
     assert estimate(plan, suite).assumed == ("lite[width=2]",)  # alone, a worker is faster than beside another
     estimate(plan, suite, pool)
     assert (pool.n_workers, estimate(plan, suite).assumed) == (2, ())
