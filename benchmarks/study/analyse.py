@@ -74,11 +74,11 @@ def leaderboard(one: Loaded, out: Path) -> str:
 
 def both_backbones(loaded: dict[str, Loaded], out: Path) -> None:
     """Small networks of Inception and of LITE in one leaderboard."""
-    suites_ = [loaded[name] for name in SMALL[:2]]
-    if any(one.cells is None for one in suites_):
+    both = [loaded[name] for name in SMALL[:2]]
+    if any(one.cells is None for one in both):
         return
     shutil.rmtree(out / "small", ignore_errors=True)
-    comparison = compare_cells(collect([one.folder for one in suites_]), POLICY, rope=verdicts.MARGIN)
+    comparison = compare_cells(collect([one.folder for one in both]), POLICY, rope=verdicts.MARGIN)
     for write in (write_csv, write_published, write_figures):
         write(comparison, out / "small")
 

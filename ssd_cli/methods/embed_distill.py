@@ -124,11 +124,9 @@ def merge_head(student: Network) -> Network:
     into, classifier = _plain(student).classifier
     merged = nn.Linear(into.in_features, classifier.out_features, device=into.weight.device, dtype=into.weight.dtype)
     with torch.no_grad():
-        weight, bias, *first = (
-            one.cpu().double() for layer in (classifier, into) for one in (layer.weight, layer.bias)
-        )  # MPS has no float64
-        merged.weight.copy_(weight @ first[0])
-        merged.bias.copy_(weight @ first[1] + bias)
+        outer, inner = (copy.deepcopy(layer).cpu().double() for layer in (classifier, into))  # MPS has no float64
+        merged.weight.copy_(outer.weight @ inner.weight)
+        merged.bias.copy_(outer(inner.bias))
     _plain(student).classifier = merged
     return freeze(student)
 

@@ -8,12 +8,14 @@ import torch
 
 from ssd_cli.backbones.base import Backbone
 from ssd_cli.backbones.registry import backbones
+from ssd_cli.methods.budget import fill_in
 from ssd_cli.methods.embed_distill import Geometric, Lessons, inherit, merge_head
 from ssd_cli.methods.single_small import untrained
 from ssd_cli.methods.views import mix, views_of, warp
 from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.training.objective import Batch
 from ssd_cli.training.predict import freeze, predict_proba
+from ssd_cli.training.recipe import Recipe
 from tests.small import EXACT, SmallBackbone, build, fingerprint, waves, waves_training_set, workbench
 
 WIDE = SmallBackbone(8)
@@ -213,6 +215,22 @@ def test_a_backbone_without_a_narrow_version_is_refused_before_its_teacher_is_tr
     with pytest.raises(ValueError, match="no narrow version"):
         build(label).fit(bench.training_set, bench)
     assert not bench.ledger.entries
+
+
+@pytest.mark.parametrize(
+    ("label", "epochs"),
+    [
+        ("single-small", [100]),
+        ("kd-small", [50, 50]),
+        ("ssd-small", [80, 20]),
+        ("embed-distill[views=0]", [50, 25, 25]),
+        ("embed-distill", [33, 17, 16]),  # a view beside each case is a pass too
+    ],
+)
+def test_under_equal_compute_an_epoch_of_a_small_network_is_an_epoch(label, epochs):
+    method = build(label)
+    recipe = fill_in(Recipe(epochs=100, budget="equal-compute"), "lite", method)
+    assert [training.epochs for training in method.trainings(recipe)] == epochs
 
 
 def fingerprint_of(x):
