@@ -5,7 +5,7 @@ Never of a measured rate: the same cell must give the same bits on every machine
 
 There is no compiled execution. For Inception `torch.compile` makes the plain step 1.10 times faster and the fast one slower (0.87
 to 0.94), after 16 to 31 seconds for each shape of a batch; the fast step without it is 2.3 to 3.0 times faster than the plain one
-(`benchmarks/compile_look.py`, torch 2.13).
+(results/speed/compile.txt, torch 2.13).
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from ssd_cli.backbones.convolution import padding_around
 from ssd_cli.training.engine.bilinear import mix_back, mix_samples, mix_taps, n_products
 
 TILES_AT_ONCE = 128
-"""Or those of one case, if more. 64 at once take up to 1.15 times as long, 256 about the same (`benchmarks/speed_tiles.py`)."""
+"""Or those of one case, if more. 64 at once take up to 1.15 times as long, 256 about the same (results/speed/xeon/tiles.txt)."""
 PASS = 10
 """Writing and reading a number again takes as long as so many of a matrix product's multiplications."""
 WORTH = 0.75
@@ -134,7 +134,7 @@ def tiling_for(n_cases: int, n_timepoints: int, taps: int, inputs: int, filters:
 def cost(tiling: Tiling, n_cases: int, inputs: int, filters: int) -> float:
     """Multiplications of the three convolutions of a training step, or what takes as long.
 
-    Fitted to measurements of one core with AVX-512, which `benchmarks/speed_tiles.py` repeats: where tiles are used, the tiling
+    Fitted to measurements of one core with AVX-512 (results/speed/xeon/tiles.txt): where tiles are used, the tiling
     that it chooses takes at most a tenth longer than the best.
     """
     products = n_products(tiling.n_samples)
