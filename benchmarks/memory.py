@@ -89,8 +89,8 @@ def of_ssd_bench(backbone: str, X: Any, y: Any, n_classes: int) -> dict[str, Any
     from dataclasses import replace
 
     from ssd_cli.backbones import backbones
+    from ssd_cli.engine import kept_memory, plan
     from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.engine import kept_memory, plan
     from ssd_cli.training.predict import freeze, predict_proba
     from ssd_cli.training.recipe import Fast
     from ssd_cli.training.workbench import Workbench

@@ -37,7 +37,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from turns import steps_of, turn
 
 from ssd_cli.backbones import backbones
-from ssd_cli.training.engine import bind, fold, kept_memory, plan
+from ssd_cli.engine import bind, fold, kept_memory, plan
 
 BACKBONES = ("inception", "h-inception", "resnet", "fcn", "lite")
 SHAPES = ("50x150", "64x427", "64x24", "5x150", "16x427", "64x1460", "64x150", "40x100x6", "40x100x24")

@@ -19,7 +19,7 @@ from machine import describe, sentence
 from turns import aligned, milliseconds, steps_of, take_turns
 
 from ssd_cli.backbones.registry import backbones
-from ssd_cli.training.engine import bind, kept_memory
+from ssd_cli.engine import bind, kept_memory
 from ssd_cli.training.objective import CrossEntropy
 from ssd_cli.training.step import Step
 

@@ -19,7 +19,7 @@ from machine import describe, sentence
 from turns import aligned, milliseconds, quotient, steps_of, take_turns
 
 from ssd_cli.backbones.registry import backbones
-from ssd_cli.training.engine import fold, kept_memory
+from ssd_cli.engine import fold, kept_memory
 from ssd_cli.training.predict import freeze, outputs, predict_proba
 
 BACKBONES = ("inception", "h-inception", "resnet", "fcn", "lite")

@@ -21,12 +21,12 @@ from machine import describe, sentence
 from turns import aligned, milliseconds, quotient, steps_of, take_turns
 
 from ssd_cli.backbones.registry import backbones
+from ssd_cli.engine import kept_memory
+from ssd_cli.engine.stack import Stack, StackedStep
 from ssd_cli.methods.registry import methods
 from ssd_cli.methods.ssd import SSD
 from ssd_cli.methods.student_guided import StudentGuided
 from ssd_cli.protocol.containers import TrainingSet
-from ssd_cli.training.engine import kept_memory
-from ssd_cli.training.engine.stack import Stack, StackedStep
 from ssd_cli.training.objective import CrossEntropy, Objective
 from ssd_cli.training.predict import freeze
 from ssd_cli.training.recipe import Fast

@@ -8,8 +8,8 @@ import os
 from serve import Fitted, Stopwatch, serve
 
 from ssd_cli.backbones.registry import backbones
+from ssd_cli.engine import kept_memory, plan
 from ssd_cli.protocol.containers import TrainingSet
-from ssd_cli.training.engine import kept_memory, plan
 from ssd_cli.training.recipe import Recipe
 from ssd_cli.training.workbench import Workbench
 

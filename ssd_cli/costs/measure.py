@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ssd_cli.costs.macs import MacCounter
-from ssd_cli.training.engine import fold
+from ssd_cli.engine import fold
 from ssd_cli.training.threads import using_threads
 
 if TYPE_CHECKING:

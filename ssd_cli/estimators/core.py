@@ -18,6 +18,7 @@ from ssd_cli.archives.prepare import FittedPreparation, Preparation
 from ssd_cli.backbones.base import Backbone
 from ssd_cli.backbones.registry import backbones
 from ssd_cli.configuration import configure, parse_label
+from ssd_cli.engine import plan
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.hardware import devices
 from ssd_cli.methods.base import Method, Predictor
@@ -25,7 +26,6 @@ from ssd_cli.methods.budget import fill_in
 from ssd_cli.methods.registry import methods
 from ssd_cli.protocol.containers import Ints, TrainingSet
 from ssd_cli.registry import Registry
-from ssd_cli.training.engine import plan
 from ssd_cli.training.predict import freeze
 from ssd_cli.training.recipe import Recipe
 from ssd_cli.training.registry import recipes

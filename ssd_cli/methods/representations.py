@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ssd_cli.backbones.base import Backbone, Dropout, DropoutSite, Network
-from ssd_cli.training.engine.footprint import second_half_bytes
+from ssd_cli.engine.footprint import second_half_bytes
 from ssd_cli.training.objective import Batch
 from ssd_cli.training.predict import outputs
 

@@ -161,8 +161,8 @@ def rates_of(backbone: Backbone, execution: str, device: str, precision: str) ->
     Counts
         Seconds of one of each.
     """
+    from ssd_cli.engine import longest
     from ssd_cli.running.work import step_flops
-    from ssd_cli.training.engine import longest
 
     def flops(batch: Batch, n_channels: int | None = None) -> float:
         return batch.n_cases * batch.n_timepoints * step_flops(backbone, n_channels or batch.n_channels)
@@ -190,8 +190,8 @@ def _times(backbone: Backbone, batch: Batch, execution: str, device: str, precis
     import numpy as np
     import torch
 
+    from ssd_cli.engine import kept_memory
     from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.engine import kept_memory
     from ssd_cli.training.objective import CrossEntropy
     from ssd_cli.training.predict import freeze, predict_proba
     from ssd_cli.training.recipe import Recipe

@@ -53,8 +53,8 @@ def execution_of(backbone: Backbone, recipe: Recipe, shape: Shape, device: str, 
     MisuseError
         The backbone has no such execution, the device or the execution no such precision, or the execution no passes.
     """
-    from ssd_cli.training.engine import BATCHES_MEMBERS, bind, plan
-    from ssd_cli.training.engine.precision import autocasting, check_precision
+    from ssd_cli.engine import BATCHES_MEMBERS, bind, plan
+    from ssd_cli.engine.precision import autocasting, check_precision
 
     check_precision(device, recipe.precision)
     network, execution = backbone.build(shape.n_channels, 2), suite.engine

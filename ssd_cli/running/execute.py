@@ -124,8 +124,8 @@ def _compute(job: Job, parts: _Parts, tell: Tell) -> str | None:
     """Fill in the parts of the record; return the reason if the method cannot be used here."""
     from ssd_cli.archives.prepare import Preparation
     from ssd_cli.costs import PeakMemory
+    from ssd_cli.engine import kept_memory
     from ssd_cli.protocol.split import split
-    from ssd_cli.training.engine import kept_memory
 
     identity = job.planned.identity
     dataset = _dataset(identity["dataset"], job.data_dirs, identity["dataset_digest"])

@@ -1,6 +1,6 @@
 """Several cells on one device: one starts only if what it may need at most fits beside those that run.
 
-Estimates come from shapes (`training.engine.footprint`) and the free memory from one look at the device when the run begins; the
+Estimates come from shapes (`engine.footprint`) and the free memory from one look at the device when the run begins; the
 parent keeps account. A cell that runs out of memory all the same is tried once more with the device for itself, and then fails like
 any other.
 """
@@ -69,10 +69,10 @@ def look_at_device(
 
 def needs_of(cells: Sequence[PlannedCell], data_dirs: tuple[Path, ...]) -> dict[str, int]:
     """Estimated peak bytes of each cell with networks on a device, by key: process, data, and the networks of its largest step."""
+    from ssd_cli.engine import BATCHES_MEMBERS
+    from ssd_cli.engine.footprint import CONTEXT_BYTES, members_at_once, training_bytes
     from ssd_cli.methods.representations import second_halves_bytes
     from ssd_cli.running.configured import NO_BACKBONE, configured_backbone, configured_method, configured_recipe
-    from ssd_cli.training.engine import BATCHES_MEMBERS
-    from ssd_cli.training.engine.footprint import CONTEXT_BYTES, members_at_once, training_bytes
 
     needs, shapes = {}, {}
     for cell in cells:

@@ -24,7 +24,7 @@ def available_cores() -> int:
 
 
 ENGINES = ("auto", "plain", "fast", "bilinear", "batched", "graph")
-"""The planner's choice, and the executions of `training.engine`, which imports torch."""
+"""The planner's choice, and the executions of `engine`, which imports torch."""
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ def work_of(method: Method, backbone: Backbone, recipe: Recipe, shape: Shape, co
     common : dict
         Of the cell's identity: "backbone", "execution", "device".
     """
-    from ssd_cli.training.engine import BATCHES_MEMBERS
+    from ssd_cli.engine import BATCHES_MEMBERS
 
     declared = method.trainings(recipe)
     # Members of one pass are other networks than those that are trained alone.
@@ -99,7 +99,7 @@ def rates_key(common: dict[str, Any], precision: str) -> str:
 
 def counts_of(training: Training, backbone: Backbone, recipe: Recipe, shape: Shape) -> Counts:
     """Steps of a training and their operations."""
-    from ssd_cli.training.engine.recompute import LARGE
+    from ssd_cli.engine.recompute import LARGE
 
     n_cases = math.ceil(0.8 * shape.n_cases) if training.holdout else shape.n_cases
     size = recipe.batch(n_cases)

@@ -14,7 +14,7 @@ import torch
 from ssd_cli import PROTOCOL_VERSION
 from ssd_cli.backbones.base import Dropout, Network
 from ssd_cli.configuration import digest
-from ssd_cli.training.engine.planner import BATCHES_MEMBERS
+from ssd_cli.engine.planner import BATCHES_MEMBERS
 from ssd_cli.training.ledger import Entry
 from ssd_cli.training.loop import refuse_diverged
 from ssd_cli.training.networks import Arrays, Networks, load_arrays, state_to_arrays

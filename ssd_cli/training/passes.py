@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ssd_cli.backbones.base import Network
-from ssd_cli.training.engine.batched import Member, train_together
-from ssd_cli.training.engine.footprint import members_at_once, training_bytes
-from ssd_cli.training.engine.graphs import Captured
-from ssd_cli.training.engine.planner import BATCHES_MEMBERS, CAPTURES
-from ssd_cli.training.engine.precision import forward_context
+from ssd_cli.engine.batched import Member, train_together
+from ssd_cli.engine.footprint import members_at_once, training_bytes
+from ssd_cli.engine.graphs import Captured
+from ssd_cli.engine.planner import BATCHES_MEMBERS, CAPTURES
+from ssd_cli.engine.precision import forward_context
 from ssd_cli.training.ledger import Entry, Progress
 from ssd_cli.training.loop import explaining_single_values, refuse_diverged
 from ssd_cli.training.objective import CrossEntropy

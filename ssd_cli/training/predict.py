@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ssd_cli.backbones.base import Network, Outputs
+from ssd_cli.engine import fold, kept_spectra
 from ssd_cli.protocol.containers import Floats
-from ssd_cli.training.engine import fold, kept_spectra
 
 # Time steps of one prediction batch: 128 filters of 2**16 steps in float32 are 32 MB a layer.
 _STEPS_AT_ONCE = 2**16

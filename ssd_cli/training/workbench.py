@@ -14,14 +14,14 @@ from torch import Tensor
 
 from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
 from ssd_cli.backbones.masked import MaskedNetwork
+from ssd_cli.engine import bind
+from ssd_cli.engine.graphs import steps_of
+from ssd_cli.engine.planner import CAPTURES
+from ssd_cli.engine.precision import autocasting, set_arithmetic
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.training.averaging import State, refresh_batch_norm
 from ssd_cli.training.checkpoint import Checkpoints, Keeper, resumable
-from ssd_cli.training.engine import bind
-from ssd_cli.training.engine.graphs import steps_of
-from ssd_cli.training.engine.planner import CAPTURES
-from ssd_cli.training.engine.precision import autocasting, set_arithmetic
 from ssd_cli.training.holdout import holdout_split
 from ssd_cli.training.initialise import initialise
 from ssd_cli.training.ledger import Entry, Ledger, Progress

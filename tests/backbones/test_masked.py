@@ -11,9 +11,9 @@ from ssd_cli.archives.prepare import Preparation
 from ssd_cli.backbones.base import Dropout
 from ssd_cli.backbones.masked import MaskedNetwork
 from ssd_cli.backbones.registry import backbones
+from ssd_cli.engine import bind
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.protocol.split import split
-from ssd_cli.training.engine import bind
 from ssd_cli.training.objective import CrossEntropy
 from ssd_cli.training.predict import predict_proba
 

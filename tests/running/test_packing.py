@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from ssd_cli.engine.footprint import CONTEXT_BYTES
 from ssd_cli.running import execute as executing
 from ssd_cli.running import packing
 from ssd_cli.running.board import Silent
@@ -11,7 +12,6 @@ from ssd_cli.running.pool import Pool
 from ssd_cli.running.resume import look
 from ssd_cli.running.worker import Settings
 from ssd_cli.store.results import ResultStore
-from ssd_cli.training.engine.footprint import CONTEXT_BYTES
 from tests.running.builders import make_plan, make_planned, make_suite
 from tests.running.fakes import run_fake
 

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from ssd_cli.engine import EXECUTIONS
 from ssd_cli.errors import MisuseError
 from ssd_cli.running.suite import ENGINES, parse_numbers, parse_suite
-from ssd_cli.training.engine import EXECUTIONS
 
 
 def write(tmp_path, text):

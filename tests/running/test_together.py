@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ssd_cli.backbones.lite import LITEBackbone
+from ssd_cli.engine.footprint import training_bytes
 from ssd_cli.errors import MisuseError
 from ssd_cli.running.cost_model import price
 from ssd_cli.running.discard import discard_group
@@ -15,7 +16,6 @@ from ssd_cli.running.plan import make_plan
 from ssd_cli.running.resume import look
 from ssd_cli.store.networks import NetworkStore
 from ssd_cli.store.results import ResultStore
-from ssd_cli.training.engine.footprint import training_bytes
 from tests.running.builders import make_suite, write_dataset
 
 

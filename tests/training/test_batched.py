@@ -11,8 +11,8 @@ from ssd_cli.backbones.h_inception import HInceptionBackbone
 from ssd_cli.backbones.inception import InceptionBackbone
 from ssd_cli.backbones.lite import LITEBackbone
 from ssd_cli.backbones.resnet import ResNetBackbone
+from ssd_cli.engine.batched import Member, train_together
 from ssd_cli.errors import SsdBenchError
-from ssd_cli.training.engine.batched import Member, train_together
 from ssd_cli.training.initialise import initialise
 from ssd_cli.training.loop import Schedule, refuse_diverged, train
 from ssd_cli.training.objective import CrossEntropy

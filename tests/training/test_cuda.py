@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from ssd_cli.backbones.base import Dropout
+from ssd_cli.engine.graphs import DeviceStep, captured
+from ssd_cli.engine.precision import set_arithmetic
 from ssd_cli.methods.registry import methods
-from ssd_cli.training.engine.graphs import DeviceStep, captured
-from ssd_cli.training.engine.precision import set_arithmetic
 from ssd_cli.training.loop import Schedule, train
 from ssd_cli.training.objective import CrossEntropy
 from ssd_cli.training.seeds import generator

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from ssd_cli.backbones.base import Dropout
+from ssd_cli.engine.graphs import WARM_UP, Captured, DeviceStep, captured
 from ssd_cli.methods.kd import KD
 from ssd_cli.methods.ssd import SSD
 from ssd_cli.training.averaging import ExponentialMean
-from ssd_cli.training.engine.graphs import WARM_UP, Captured, DeviceStep, captured
 from ssd_cli.training.loop import Schedule, train
 from ssd_cli.training.objective import CrossEntropy
 from ssd_cli.training.seeds import generator

@@ -7,6 +7,8 @@ import torch
 
 from ssd_cli.backbones.base import Dropout
 from ssd_cli.backbones.fcn import FCNBackbone
+from ssd_cli.engine import footprint, plan
+from ssd_cli.engine.precision import set_arithmetic
 from ssd_cli.errors import MisuseError
 from ssd_cli.methods.branches import grow
 from ssd_cli.methods.ens_avg import EnsAvg
@@ -14,8 +16,6 @@ from ssd_cli.methods.ens_vote import EnsVote
 from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.store.networks import NetworkStore
 from ssd_cli.training import passes
-from ssd_cli.training.engine import footprint, plan
-from ssd_cli.training.engine.precision import set_arithmetic
 from ssd_cli.training.members import obtain_all
 from ssd_cli.training.networks import MemoryNetworks
 from ssd_cli.training.predict import predict_proba

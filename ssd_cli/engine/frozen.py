@@ -9,13 +9,13 @@ from ssd_cli.backbones.base import Network
 from ssd_cli.backbones.inception import InceptionGroup, InceptionModule, InceptionNetwork
 from ssd_cli.backbones.layers import SameConv1d
 from ssd_cli.backbones.masked import MaskedNetwork
-from ssd_cli.training.engine.convolution import convolve, handmade, pointwise
-from ssd_cli.training.engine.execution import Execution, channel_major, typed
-from ssd_cli.training.engine.masked import MaskedExecution
-from ssd_cli.training.engine.matrix_convolution import MatrixConvolution
-from ssd_cli.training.engine.normalise import scale_and_shift
-from ssd_cli.training.engine.planner import NetworkLike
-from ssd_cli.training.engine.pooling import max_of_three
+from ssd_cli.engine.convolution import convolve, handmade, pointwise
+from ssd_cli.engine.execution import Execution, channel_major, typed
+from ssd_cli.engine.masked import MaskedExecution
+from ssd_cli.engine.matrix_convolution import MatrixConvolution
+from ssd_cli.engine.normalise import scale_and_shift
+from ssd_cli.engine.planner import NetworkLike
+from ssd_cli.engine.pooling import max_of_three
 
 
 def frozen(network: Network, n_timepoints: int) -> NetworkLike:

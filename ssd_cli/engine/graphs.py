@@ -18,8 +18,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from ssd_cli.engine.planner import CAPTURES
 from ssd_cli.training.adam import Adam
-from ssd_cli.training.engine.planner import CAPTURES
 from ssd_cli.training.step import Step, Steps
 
 WARM_UP = 3

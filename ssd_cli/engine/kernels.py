@@ -19,7 +19,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from ssd_cli.backbones.convolution import padding_around
-from ssd_cli.training.engine.transform import Transform
+from ssd_cli.engine.transform import Transform
 
 _kept: ContextVar[dict[tuple[Any, ...], Tensor] | None] = ContextVar("kept spectra", default=None)
 

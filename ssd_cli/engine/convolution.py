@@ -14,8 +14,8 @@ from torch.autograd.function import once_differentiable
 from ssd_cli.backbones.convolution import padding_around
 from ssd_cli.backbones.handmade import HandMadeFilters
 from ssd_cli.backbones.layers import SameConv1d, SeparableConv1d
-from ssd_cli.training.engine.kernels import spectrum_of
-from ssd_cli.training.engine.transform import Transform, transform_for
+from ssd_cli.engine.kernels import spectrum_of
+from ssd_cli.engine.transform import Transform, transform_for
 
 _GAP = 16
 """Numbers between the bins of a product."""

@@ -20,8 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from ssd_cli.backbones.base import Network
+from ssd_cli.engine.stack import Stack, StackedStep
 from ssd_cli.training.adam import Adam
-from ssd_cli.training.engine.stack import Stack, StackedStep
 from ssd_cli.training.loop import Curve, Schedule, end_epoch, rates_of
 from ssd_cli.training.step import Steps
 

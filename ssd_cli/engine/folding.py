@@ -18,10 +18,10 @@ from ssd_cli.backbones.layers import PointwiseConv1d, SameConv1d, SeparableConv1
 from ssd_cli.backbones.lite import MultiplexedLayer, SeparableLayer
 from ssd_cli.backbones.masked import MaskedNetwork
 from ssd_cli.backbones.resnet import ResidualBlock, ResNetNetwork
-from ssd_cli.training.engine.frozen import frozen
-from ssd_cli.training.engine.inception import MATRICES_PAY_TO
-from ssd_cli.training.engine.normalise import scale_and_shift
-from ssd_cli.training.engine.planner import NetworkLike, bind
+from ssd_cli.engine.frozen import frozen
+from ssd_cli.engine.inception import MATRICES_PAY_TO
+from ssd_cli.engine.normalise import scale_and_shift
+from ssd_cli.engine.planner import NetworkLike, bind
 
 SPECTRA_PAY_FROM = 1500
 """Cases times steps of a batch from which spectra predict faster than direct convolutions, for Inception: measured on one core."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from ssd_cli.training.engine.recompute import repeating
+from ssd_cli.engine.recompute import repeating
 
 
 def normalise(parts: Sequence[Tensor], norm: nn.BatchNorm1d, residual: Tensor | None = None) -> Tensor:

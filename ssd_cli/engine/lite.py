@@ -6,9 +6,9 @@ from torch import Tensor
 
 from ssd_cli.backbones.layers import SameConv1d, SeparableConv1d
 from ssd_cli.backbones.lite import LITENetwork, MultiplexedLayer, SeparableLayer
-from ssd_cli.training.engine.convolution import convolve, handmade, separable
-from ssd_cli.training.engine.execution import Execution, channel_major, typed
-from ssd_cli.training.engine.normalise import normalise
+from ssd_cli.engine.convolution import convolve, handmade, separable
+from ssd_cli.engine.execution import Execution, channel_major, typed
+from ssd_cli.engine.normalise import normalise
 
 
 class FastLITE(Execution[LITENetwork]):

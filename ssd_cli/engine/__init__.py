@@ -5,10 +5,10 @@ running statistics to rounding error, sooner. `plan` chooses one, `bind` makes i
 which a frozen network predicts.
 """
 
-from ssd_cli.training.engine.folding import Deployed, fold
-from ssd_cli.training.engine.kernels import kept_spectra
-from ssd_cli.training.engine.memory import kept_memory
-from ssd_cli.training.engine.planner import BATCHES_MEMBERS, EXECUTIONS, NetworkLike, bind, longest, plan
+from ssd_cli.engine.folding import Deployed, fold
+from ssd_cli.engine.kernels import kept_spectra
+from ssd_cli.engine.memory import kept_memory
+from ssd_cli.engine.planner import BATCHES_MEMBERS, EXECUTIONS, NetworkLike, bind, longest, plan
 
 __all__ = [
     "BATCHES_MEMBERS",

@@ -21,12 +21,12 @@ from ssd_cli.backbones.inception import InceptionNetwork
 from ssd_cli.backbones.lite import LITENetwork
 from ssd_cli.backbones.masked import MaskedNetwork
 from ssd_cli.backbones.resnet import ResNetNetwork
+from ssd_cli.engine.execution import Execution
+from ssd_cli.engine.inception import MATRICES_PAY_TO, BilinearInception, FastInception
+from ssd_cli.engine.lite import FastLITE
+from ssd_cli.engine.masked import MaskedExecution
+from ssd_cli.engine.resnet import BilinearFCN, BilinearResNet, FastFCN, FastResNet
 from ssd_cli.errors import MisuseError
-from ssd_cli.training.engine.execution import Execution
-from ssd_cli.training.engine.inception import MATRICES_PAY_TO, BilinearInception, FastInception
-from ssd_cli.training.engine.lite import FastLITE
-from ssd_cli.training.engine.masked import MaskedExecution
-from ssd_cli.training.engine.resnet import BilinearFCN, BilinearResNet, FastFCN, FastResNet
 
 EXECUTIONS = ("plain", "fast", "bilinear", "batched", "graph")
 CAPTURES = ("graph",)

@@ -4,11 +4,11 @@ import torch.nn.functional as F
 
 from ssd_cli.backbones.convolution import padding_around
 from ssd_cli.backbones.layers import SeparableConv1d
-from ssd_cli.training.engine import convolution
-from ssd_cli.training.engine.kernels import KernelSpectrum
-from ssd_cli.training.engine.matrix_convolution import by_matrices
-from ssd_cli.training.engine.pooling import Entry, max_of_three
-from ssd_cli.training.engine.transform import FACTORS, Transform, good_size, transform_for
+from ssd_cli.engine import convolution
+from ssd_cli.engine.kernels import KernelSpectrum
+from ssd_cli.engine.matrix_convolution import by_matrices
+from ssd_cli.engine.pooling import Entry, max_of_three
+from ssd_cli.engine.transform import FACTORS, Transform, good_size, transform_for
 
 
 def plain(maps, kernel, dilation=1, groups=1):

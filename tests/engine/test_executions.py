@@ -13,9 +13,9 @@ from torch import nn
 
 from ssd_cli.backbones import backbones
 from ssd_cli.backbones.base import NO_DROPOUT, Dropout, Network
+from ssd_cli.engine import EXECUTIONS, bind, inception, plan, recompute, resnet
+from ssd_cli.engine.tiles import Tiling
 from ssd_cli.errors import MisuseError
-from ssd_cli.training.engine import EXECUTIONS, bind, inception, plan, recompute, resnet
-from ssd_cli.training.engine.tiles import Tiling
 
 NAMES = ["fcn", "h-inception", "inception", "lite", "litemv", "resnet"]
 RUNS = [*NAMES, "fcn bilinear", "inception bilinear", "h-inception bilinear", "resnet bilinear"]

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from ssd_cli.backbones.masked import MaskedNetwork, ValidSteps
-from ssd_cli.training.engine.execution import Execution
+from ssd_cli.engine.execution import Execution
 
 if TYPE_CHECKING:
-    from ssd_cli.training.engine.planner import NetworkLike
+    from ssd_cli.engine.planner import NetworkLike
 
 
 class MaskedExecution(Execution[MaskedNetwork]):

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from ssd_cli.backbones.base import Network, Outputs
+from ssd_cli.engine.execution import Execution
 from ssd_cli.errors import MisuseError
-from ssd_cli.training.engine.execution import Execution
 
 if TYPE_CHECKING:
-    from ssd_cli.training.engine.planner import NetworkLike
+    from ssd_cli.engine.planner import NetworkLike
 
 
 def check_precision(device: str, precision: str) -> None:

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from ssd_cli.backbones.inception import InceptionGroup, InceptionModule, InceptionNetwork
 from ssd_cli.backbones.layers import SameConv1d
-from ssd_cli.training.engine.convolution import convolve, handmade, pointwise, windows_are_cheaper
-from ssd_cli.training.engine.execution import Execution, channel_major, typed
-from ssd_cli.training.engine.matrix_convolution import by_matrices
-from ssd_cli.training.engine.normalise import normalise
-from ssd_cli.training.engine.pooling import Entry
-from ssd_cli.training.engine.recompute import light
+from ssd_cli.engine.convolution import convolve, handmade, pointwise, windows_are_cheaper
+from ssd_cli.engine.execution import Execution, channel_major, typed
+from ssd_cli.engine.matrix_convolution import by_matrices
+from ssd_cli.engine.normalise import normalise
+from ssd_cli.engine.pooling import Entry
+from ssd_cli.engine.recompute import light
 
 MATRICES_PAY_TO = 80
 """Steps up to which mixing matrices are faster than transforms, in training and in predicting: measured on one core."""

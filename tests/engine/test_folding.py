@@ -8,10 +8,10 @@ from ssd_cli.backbones.fcn import FCNLayer, FCNNetwork
 from ssd_cli.backbones.inception import InceptionNetwork
 from ssd_cli.backbones.masked import MaskedNetwork
 from ssd_cli.backbones.resnet import ResNetNetwork
-from ssd_cli.training.engine import bind, fold, kept_memory
-from ssd_cli.training.engine.folding import fold_norms
+from ssd_cli.engine import bind, fold, kept_memory
+from ssd_cli.engine.folding import fold_norms
 from ssd_cli.training.predict import freeze, outputs
-from tests.training.engine.test_executions import NAMES, build, everything_tiled  # noqa: F401 (a fixture)
+from tests.engine.test_executions import NAMES, build, everything_tiled  # noqa: F401 (a fixture)
 
 # A single case, a few, enough for mixing matrices, with taps that reach beyond the series, and for fast ones.
 SHAPES = [(1, 1, 40), (3, 4, 21), (60, 2, 30), (200, 1, 9), (16, 2, 100)]

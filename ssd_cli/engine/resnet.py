@@ -20,12 +20,12 @@ from ssd_cli.backbones.convolution import padding_around
 from ssd_cli.backbones.fcn import FCNLayer, FCNNetwork
 from ssd_cli.backbones.layers import SameConv1d
 from ssd_cli.backbones.resnet import ResidualBlock, ResNetNetwork
-from ssd_cli.training.engine.convolution import by_spectra
-from ssd_cli.training.engine.execution import Execution, typed
-from ssd_cli.training.engine.normalise import running_factor
-from ssd_cli.training.engine.recompute import light
-from ssd_cli.training.engine.tiles import by_tiles, tiling_for
-from ssd_cli.training.engine.transform import cost, transform_for
+from ssd_cli.engine.convolution import by_spectra
+from ssd_cli.engine.execution import Execution, typed
+from ssd_cli.engine.normalise import running_factor
+from ssd_cli.engine.recompute import light
+from ssd_cli.engine.tiles import by_tiles, tiling_for
+from ssd_cli.engine.transform import cost, transform_for
 
 Convolve = Callable[[Tensor, SameConv1d], "Tensor | None"]
 """A convolution by other means than the direct one, or None where that is the cheapest."""
