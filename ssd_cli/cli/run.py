@@ -8,105 +8,39 @@ import shlex
 import signal
 import sys
 from collections import Counter
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from ssd_cli.cli import completion
 from ssd_cli.cli.console import debugging, duration, plural, reporter, say, warn
-from ssd_cli.cli.options import Archives, DataDirs, Datasets
+from ssd_cli.cli.options import with_options
 from ssd_cli.errors import SsdBenchError
+from ssd_cli.running.suite import Suite, parse_suite
 
 if TYPE_CHECKING:
     from ssd_cli.running.board import Board
     from ssd_cli.running.plan import Plan
     from ssd_cli.running.pool import Pool
-    from ssd_cli.running.suite import Suite
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C or SIGTERM: 128 and the number of SIGINT."""
 
 _SHOWN_FAILURES = 10
-_GRAMMAR = "5 means 0 to 4; 0,3,7 these; 3, only 3."
-
 SuiteFile = Annotated[Path | None, typer.Argument(metavar="[SUITE.yaml]", help="Options by name; explicit ones win.")]
-Methods = Annotated[
-    list[str] | None,
-    typer.Option("--method", help="As ssd[dropout=0.3]; repeatable.", autocompletion=completion.complete_method),
-]
-Backbones = Annotated[
-    list[str] | None,
-    typer.Option("--backbone", help="Default inception; repeatable.", autocompletion=completion.complete_backbone),
-]
-RecipeName = Annotated[str | None, typer.Option(help="Of training; default fast.", autocompletion=completion.complete_recipe)]
-Resamples = Annotated[str | None, typer.Option(help=f"Default 1, the archive's split. {_GRAMMAR}")]
-Seeds = Annotated[str | None, typer.Option(help=f"Default 1, which is seed 0. {_GRAMMAR}")]
-Workers = Annotated[int | None, typer.Option(help="Processes; default as many as there are cores for.")]
-Threads = Annotated[int | None, typer.Option(help="Of each worker; default 1.")]
-Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps; default auto.")]
-Engine = Annotated[
-    str | None, typer.Option(help="Execution of networks: auto, plain, fast, bilinear, batched or graph; default auto.")
-]
-Together = Annotated[bool | None, typer.Option("--together", help="Train resamples and seeds in common passes (batched, graph).")]
-Out = Annotated[Path | None, typer.Option(help="Output folder; default runs.")]
-Plugins = Annotated[list[Path] | None, typer.Option("--plugin", help="File with methods or backbones; repeatable.")]
-Length = Annotated[str | None, typer.Option(help="Unequal lengths: pad, zeros, edge, noise, truncate or resize; default pad.")]
-Impute = Annotated[str | None, typer.Option(help="Missing values: linear, mean, forward or mask; default linear.")]
-Scale = Annotated[str | None, typer.Option(help="series, train or none; default by archive.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the cells, what is done and the cost; compute nothing.")]
-RetryFailed = Annotated[bool | None, typer.Option("--retry-failed", help="Compute failed cells again.")]
-Overwrite = Annotated[bool | None, typer.Option("--overwrite", help="Replace results of another configuration.")]
-Discard = Annotated[bool | None, typer.Option("--discard-networks", help="Keep no trained networks.")]
-OnlyPresent = Annotated[
-    bool | None, typer.Option("--only-present", help="Leave out, and name, datasets that are not on this machine.")
-]
-Download = Annotated[
-    bool | None, typer.Option("--download/--no-download", " /--offline", help="Whether to download absent datasets.")
-]
-
-Wait = Annotated[bool | None, typer.Option("--wait/--no-wait", help="Whether to stay until cells of other runs here are done.")]
 
 
-def run(
-    ctx: typer.Context,
-    suite: SuiteFile = None,
-    archive: Archives = None,
-    dataset: Datasets = None,
-    method: Methods = None,
-    backbone: Backbones = None,
-    recipe: RecipeName = None,
-    resamples: Resamples = None,
-    seeds: Seeds = None,
-    workers: Workers = None,
-    threads: Threads = None,
-    device: Device = None,
-    engine: Engine = None,
-    together: Together = None,
-    out: Out = None,
-    data_dir: DataDirs = None,
-    plugin: Plugins = None,
-    length: Length = None,
-    impute: Impute = None,
-    scale: Scale = None,
-    dry_run: DryRun = False,
-    retry_failed: RetryFailed = None,
-    overwrite: Overwrite = None,
-    discard_networks: Discard = None,
-    download: Download = None,
-    only_present: OnlyPresent = None,
-    wait: Wait = None,
-) -> None:
+@with_options(Suite)
+def run(suite: SuiteFile = None, dry_run: DryRun = False, **options: Any) -> None:
     """Train and evaluate every dataset × method × backbone × resample × seed; what is finished is never computed again."""
     from ssd_cli.cli.plan_table import show_plan
     from ssd_cli.running.estimate import estimate
     from ssd_cli.running.pool import Pool
-    from ssd_cli.running.suite import Suite, parse_suite
     from ssd_cli.running.threads import warnings_before
     from ssd_cli.running.worker import Settings
 
-    resolved = parse_suite(suite, {field.name: ctx.params[field.name] for field in fields(Suite)})
+    resolved = parse_suite(suite, options)
     with Pool(Settings(resolved.threads, resolved.plugin)) as pool:
         signal.signal(signal.SIGTERM, _interrupt)
         try:

@@ -10,9 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ssd_cli.core.options import DEVICES, option, option_of, require_choice
 from ssd_cli.errors import MisuseError, did_you_mean
 
 Numbers = tuple[int, ...]
+LENGTHS = ("pad", "zeros", "edge", "noise", "truncate", "resize")
+IMPUTES = ("linear", "mean", "forward", "mask")
+SCALES = ("series", "train", "none")
 _KINDS = {"str": "a text", "int": "a whole number", "bool": "true or false", "Path": "a path"}
 
 
@@ -25,73 +29,43 @@ def available_cores() -> int:
 
 ENGINES = ("auto", "plain", "fast", "bilinear", "batched", "graph")
 """The planner's choice, and the executions of `engine`, which imports torch."""
+_NUMBERS = "5 means 0 to 4; 0,3,7 these; 3, only 3."
 
 
 @dataclass(frozen=True)
 class Suite:
-    """The resolved options; every field is an option, ``data_dir`` being ``--data-dir``.
+    """Options of ``ssd-bench run``: every field is an option of the command line and a key of a suite file."""
 
-    Parameters
-    ----------
-    archive, dataset : tuple of str
-        Names of archives; names of datasets, with ``*`` and ``?``.
-    method, backbone : tuple of str
-        Labels, such as ``ssd[representations=10]``.
-    recipe : str
-        Label of a recipe.
-    resamples, seeds : tuple of int
-    workers : int
-        Processes; 0 means as many as there are cores for.
-    threads : int
-        Of each worker.
-    device : str
-        "auto", "cpu", "cuda" or "mps".
-    engine : str
-        How networks are computed: "auto" (the planner chooses) or the name of an execution.
-    together : bool
-        Train the members of all resamples and seeds in common passes, where the execution has passes.
-    out : Path
-    data_dir, plugin : tuple of Path
-    length, impute, scale : str, optional
-        How series are prepared, where not as the archive's default.
-    only_present : bool
-        Leave out, and name, the datasets of an archive that are not on this machine.
-    wait : bool
-        Stay until the cells that other runs of the same folder work on are finished, to take over what they give up.
-    overwrite, retry_failed, discard_networks, download : bool
-    """
-
-    archive: tuple[str, ...] = ()
-    dataset: tuple[str, ...] = ()
-    method: tuple[str, ...] = ()
-    backbone: tuple[str, ...] = ("inception",)
-    recipe: str = "fast"
-    resamples: Numbers = (0,)
-    seeds: Numbers = (0,)
-    workers: int = 0
-    threads: int = 1
-    device: str = "auto"
-    engine: str = "auto"
-    together: bool = False
-    out: Path = Path("runs")
-    data_dir: tuple[Path, ...] = ()
-    plugin: tuple[Path, ...] = ()
-    length: str | None = None
-    impute: str | None = None
-    scale: str | None = None
-    overwrite: bool = False
-    retry_failed: bool = False
-    discard_networks: bool = False
-    download: bool = True
-    only_present: bool = False
-    wait: bool = True
+    archive: tuple[str, ...] = option((), "Archive of datasets; repeatable.", names="archive")
+    dataset: tuple[str, ...] = option((), "Dataset, or Gun*; repeatable.", names="dataset")
+    method: tuple[str, ...] = option((), "As ssd[dropout=0.3]; repeatable.", names="method")
+    backbone: tuple[str, ...] = option(("inception",), "Default inception; repeatable.", names="backbone")
+    recipe: str = option("fast", "Of training; default fast.", names="recipe")
+    resamples: Numbers = option((0,), f"Default 1, the archive's split. {_NUMBERS}")
+    seeds: Numbers = option((0,), f"Default 1, which is seed 0. {_NUMBERS}")
+    workers: int = option(0, "Processes; default as many as there are cores for.")
+    threads: int = option(1, "Of each worker; default 1.")
+    device: str = option("auto", "{choices}; default auto.", choices=lambda: DEVICES)
+    engine: str = option("auto", "Execution of networks: {choices}; default auto.", choices=lambda: ENGINES)
+    together: bool = option(False, "Train resamples and seeds in common passes (batched, graph).", flags=("--together",))
+    out: Path = option(Path("runs"), "Output folder; default runs.")
+    data_dir: tuple[Path, ...] = option((), "Folder of datasets, searched before $SSD_BENCH_DATA; repeatable.")
+    plugin: tuple[Path, ...] = option((), "File with methods or backbones; repeatable.")
+    length: str | None = option(None, "Unequal lengths: {choices}; default pad.", choices=lambda: LENGTHS)
+    impute: str | None = option(None, "Missing values: {choices}; default linear.", choices=lambda: IMPUTES)
+    scale: str | None = option(None, "{choices}; default by archive.", choices=lambda: SCALES)
+    retry_failed: bool = option(False, "Compute failed cells again.", flags=("--retry-failed",))
+    overwrite: bool = option(False, "Replace results of another configuration.", flags=("--overwrite",))
+    discard_networks: bool = option(False, "Keep no trained networks.", flags=("--discard-networks",))
+    download: bool = option(True, "Whether to download absent datasets.", flags=("--download/--no-download", " /--offline"))
+    only_present: bool = option(False, "Leave out, and name, datasets that are not on this machine.", flags=("--only-present",))
+    wait: bool = option(True, "Whether to stay until cells of other runs here are done.", flags=("--wait/--no-wait",))
 
     def __post_init__(self) -> None:
-        _one_of("device", self.device, ("auto", "cpu", "cuda", "mps"))
-        _one_of("engine", self.engine, ENGINES)
-        _one_of("length", self.length, ("pad", "zeros", "edge", "noise", "truncate", "resize"))
-        _one_of("impute", self.impute, ("linear", "mean", "forward", "mask"))
-        _one_of("scale", self.scale, ("series", "train", "none"))
+        for one in dataclasses.fields(self):
+            choices = option_of(one).choices
+            if choices is not None:
+                require_choice(f"--{one.name}", getattr(self, one.name), choices())
         if self.threads < 1 or self.workers < 0:
             raise MisuseError("--threads must be at least 1 and --workers at least 0 (0: as many as there are cores for).")
         if not self.archive and not self.dataset:
@@ -224,10 +198,3 @@ def _scalar(value: Any, kind: type, where: str) -> Any:
     if type(value) is not kind:
         raise MisuseError(f"{where}: cannot be {value!r}.", f"Expected {_KINDS[kind.__name__]}.")
     return value
-
-
-def _one_of(option: str, value: str | None, allowed: tuple[str, ...]) -> None:
-    if value is not None and value not in allowed:
-        raise MisuseError(
-            f"--{option} cannot be '{value}'.{did_you_mean(value, list(allowed))}", f"Expected one of {', '.join(allowed)}."
-        )

@@ -1,0 +1,1 @@
+"""What every room of the package may import: options and small tools without heavy libraries."""
