@@ -143,7 +143,22 @@ class Network(nn.Module, ABC):
 
 @dataclass(frozen=True)
 class Backbone(ABC):
-    """A frozen configuration that builds networks of one architecture."""
+    """A frozen configuration that builds networks of one architecture.
+
+    The published training of a backbone is no part of its identity. The defaults are those of hfawaz/InceptionTime and
+    MSD-IRIMAS/LITE.
+
+    Attributes
+    ----------
+    published_epochs, published_batch_size : int
+        Epochs, and cases in a batch at most.
+    published_batch_divisor : int
+        A batch has at most n_cases // divisor cases; 0 sets no such limit.
+    """
+
+    published_epochs: ClassVar[int] = 1500
+    published_batch_size: ClassVar[int] = 64
+    published_batch_divisor: ClassVar[int] = 0
 
     @abstractmethod
     def build(self, n_channels: int, n_classes: int, dropout: Dropout = NO_DROPOUT) -> Network:

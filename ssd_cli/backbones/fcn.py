@@ -63,6 +63,10 @@ class FCNBackbone(Backbone):
     Trainable parameters: 263,680 + 1,024 C + 129 K for C channels and K classes.
     """
 
+    published_epochs = 2000  # hfawaz/dl-4-tsc, classifiers/fcn.py: 2000 epochs in batches of min(n // 10, 16)
+    published_batch_size = 16
+    published_batch_divisor = 10
+
     width: int = 128
 
     def __post_init__(self) -> None:

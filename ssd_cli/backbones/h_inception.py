@@ -25,6 +25,8 @@ class HInceptionBackbone(InceptionBackbone):
     438 C weights are frozen.
     """
 
+    published_batch_divisor = 10  # MSD-IRIMAS/CF-4-TSC: batches of min(n // 10, 64)
+
     def build(self, n_channels: int, n_classes: int, dropout: Dropout = NO_DROPOUT) -> Network:
         """Build an untrained network."""
         return InceptionNetwork(n_channels, n_classes, dropout, width=self.width, depth=self.depth, kernel=self.kernel, hybrid=True)

@@ -86,6 +86,8 @@ class ResNetBackbone(Backbone):
     dl-4-tsc; other libraries put one there.
     """
 
+    published_batch_divisor = 10  # hfawaz/dl-4-tsc, classifiers/resnet.py: batches of min(n // 10, 64)
+
     width: int = 64
 
     def __post_init__(self) -> None:

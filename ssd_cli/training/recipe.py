@@ -7,14 +7,9 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ssd_cli.backbones.registry import backbones
 from ssd_cli.configuration import require
 from ssd_cli.training.registry import recipes
-
-# Epochs, largest batch and the divisor of n_cases in the published code (0: no divisor): hfawaz/InceptionTime and MSD-IRIMAS/LITE
-# train 1500 epochs in batches of 64, hfawaz/dl-4-tsc ResNet and MSD-IRIMAS/CF-4-TSC H-Inception in min(n // 10, 64), dl-4-tsc FCN
-# 2000 epochs in min(n // 10, 16).
-_PUBLISHED = {"h-inception": (1500, 64, 10), "resnet": (1500, 64, 10), "fcn": (2000, 16, 10)}
-_PUBLISHED_DEFAULT = (1500, 64, 0)
 
 SMALLEST_BATCH = 2
 """Floor of the batch rule; the published rule's floor is 1, where batch statistics of a pooled embedding mean little."""
@@ -88,14 +83,16 @@ class Recipe:
 
     def for_backbone(self, backbone: str) -> Recipe:
         """Fill in what the published code fixes for each backbone; a backbone we do not know gets InceptionTime's rule."""
-        epochs, batch_size, divisor = _PUBLISHED.get(backbone, _PUBLISHED_DEFAULT)
-        epochs = self.epochs or epochs
+        from ssd_cli.backbones.base import Backbone
+
+        kind = backbones.get(backbone) if backbone in backbones.names() else Backbone
+        epochs = self.epochs or kind.published_epochs
         return dataclasses.replace(
             self,
             epochs=epochs,
             student_epochs=self.student_epochs or max(1, epochs // 4),
-            batch_size=self.batch_size or batch_size,
-            batch_divisor=divisor if self.batch_divisor is None else self.batch_divisor,
+            batch_size=self.batch_size or kind.published_batch_size,
+            batch_divisor=kind.published_batch_divisor if self.batch_divisor is None else self.batch_divisor,
             bn_momentum=self.bn_momentum or _usual_momentum(epochs),
         )
 
