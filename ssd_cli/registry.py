@@ -44,11 +44,13 @@ class Registry(Generic[T]):
         Dotted name of the package or module whose files are read for ``@register("name")`` decorators.
     pluggable : bool
         Whether users may add their own, which an unknown name's message then says.
+    sort : bool
+        List the entries in the order of their names, else in that of the files and of the classes in them.
     """
 
-    def __init__(self, kind: str, source: str, *, pluggable: bool = True) -> None:
+    def __init__(self, kind: str, source: str, *, pluggable: bool = True, sort: bool = True) -> None:
         self.kind = kind
-        self._pluggable = pluggable
+        self._pluggable, self._sort = pluggable, sort
         self._source = source
         self._entries: dict[str, Entry] | None = None
         self._classes: dict[str, type[T]] = {}
@@ -66,15 +68,16 @@ class Registry(Generic[T]):
         return decorate
 
     def entries(self) -> list[Entry]:
-        """All known entries in the order of their names; nothing is imported."""
+        """All known entries; nothing is imported."""
         if self._entries is None:
             self._entries = {}
             for module, path in _source_files(self._source):
-                self._add(_scan(path, module, f"{self.kind}s"))
-        return sorted(self._entries.values(), key=lambda entry: entry.name)
+                self._add(_scan(path, module, self._variable))
+        entries = list(self._entries.values())
+        return sorted(entries, key=lambda entry: entry.name) if self._sort else entries
 
     def names(self) -> list[str]:
-        """All known names, sorted."""
+        """All known names, in the order of `entries`."""
         return [entry.name for entry in self.entries()]
 
     def listed(self) -> list[str]:
@@ -111,7 +114,7 @@ class Registry(Generic[T]):
         self.entries()
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         module = f"ssd_bench_plugin_{digest[:16]}"
-        found = _scan(path, module, f"{self.kind}s", digest)
+        found = _scan(path, module, self._variable, digest)
         self._add(found)
         if module not in sys.modules:
             specification = importlib.util.spec_from_file_location(module, path)
@@ -120,6 +123,19 @@ class Registry(Generic[T]):
             sys.modules[module] = loaded
             specification.loader.exec_module(loaded)
         return [entry.name for entry in found if entry.name in self._classes]
+
+    def forget(self, name: str) -> None:
+        """Remove an entry that a plug-in added."""
+        entry = self.entry(name)
+        assert self._entries is not None and entry.plugin_sha256
+        sys.modules.pop(entry.module, None)  # else the file registers nothing when it is added again
+        del self._entries[name]
+        self._classes.pop(name, None)
+
+    @property
+    def _variable(self) -> str:
+        """Name of the variable that holds the registry, in the decorators."""
+        return f"{self.kind.replace(' ', '_')}s"
 
     def _add(self, entries: list[Entry]) -> None:
         assert self._entries is not None

@@ -204,7 +204,7 @@ def _about(trained: Trained) -> dict[str, Any]:
         "channels": list(trained.channels),
         "n_timepoints": trained.preparation.n_timepoints,
         "equal_length": not trained.any_length,
-        "fill": trained.preparation.imputer.fill.tolist(),
+        "fill": trained.preparation.imputation.fill.tolist(),
         "preparation": record.identity["preparation"],
         "cell": {name: getattr(record.cell, name) for name in ("dataset", "method", "backbone", "recipe", "resample", "seed")},
         "identity_sha256": record.identity_hash,
@@ -255,4 +255,4 @@ def _refuse_difference(trained: Trained, difference: float) -> None:
 
 
 def _filled(trained: Trained) -> list[Series]:
-    return [trained.preparation.imputer.filled(series) for series in trained.test]
+    return [trained.preparation.imputation.filled(series) for series in trained.test]

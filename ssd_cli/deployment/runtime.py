@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssd_cli.archives.dataset import Series
-from ssd_cli.archives.impute import Imputer
+from ssd_cli.archives.rules import imputation_rules
 from ssd_cli.errors import MisuseError, SsdBenchError
 
 METADATA_KEY = "ssd_bench"
@@ -71,11 +71,11 @@ class Model:
             length = f"{expected[1]} steps" if self.about["equal_length"] else "any number of steps"
             channels = f"{expected[0]} channel{'s' * (expected[0] != 1)}"
             raise SsdBenchError(f"{name} has the shape {series.shape}.", f"The model expects {channels} and {length}.")
-        imputer = Imputer(self.about["preparation"]["impute"], np.array(self.about["fill"]), np.zeros(0, dtype=np.int64))
+        imputation = imputation_rules.get(self.about["preparation"]["impute"])(np.array(self.about["fill"]))
         (taken,) = self.session.get_inputs()
         dtype: type[np.floating] = np.float32 if taken.type == "tensor(float)" else np.float64
         with np.errstate(over="ignore"):
-            prepared = imputer.filled(series.astype(np.float64)).astype(dtype)[None]
+            prepared = imputation.filled(series.astype(np.float64)).astype(dtype)[None]
         beyond = series[~np.isfinite(prepared[0])]
         if len(beyond):
             raise SsdBenchError(f"{name} holds {beyond[0]:g}, which is infinite or too large.", "The model expects finite numbers.")

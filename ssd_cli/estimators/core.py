@@ -127,7 +127,7 @@ def fit(X: Sequence[Series], y: Ints, n_classes: int, method: Method | str, sett
     try:
         chosen = _configured(methods, method)[1] if isinstance(method, str) else method
         name, backbone = _configured(backbones, settings.backbone)
-        preparation = Preparation(settings.length, settings.impute, settings.scale).fit(X)  # type: ignore[arg-type]
+        preparation = Preparation(settings.length, settings.impute, settings.scale).fit(X)
         training_set = TrainingSet(_prepared(preparation, X), y, n_classes, settings.dataset, settings.resample)
         longest = max(series.shape[1] for series in X)
         predictor = _train(chosen, name, backbone, training_set, longest, settings, _seed(random_state))

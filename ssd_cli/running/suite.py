@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ssd_cli.archives.rules import imputation_rules, length_rules, scaling_rules
 from ssd_cli.core.options import DEVICES, option, option_of, require_choice
 from ssd_cli.errors import MisuseError, did_you_mean
 
 Numbers = tuple[int, ...]
-LENGTHS = ("pad", "zeros", "edge", "noise", "truncate", "resize")
-IMPUTES = ("linear", "mean", "forward", "mask")
-SCALES = ("series", "train", "none")
 _KINDS = {"str": "a text", "int": "a whole number", "bool": "true or false", "Path": "a path"}
 
 
@@ -51,9 +49,9 @@ class Suite:
     out: Path = option(Path("runs"), "Output folder; default runs.")
     data_dir: tuple[Path, ...] = option((), "Folder of datasets, searched before $SSD_BENCH_DATA; repeatable.")
     plugin: tuple[Path, ...] = option((), "File with methods or backbones; repeatable.")
-    length: str | None = option(None, "Unequal lengths: {choices}; default pad.", choices=lambda: LENGTHS)
-    impute: str | None = option(None, "Missing values: {choices}; default linear.", choices=lambda: IMPUTES)
-    scale: str | None = option(None, "{choices}; default by archive.", choices=lambda: SCALES)
+    length: str | None = option(None, "Unequal lengths: {choices}; default pad.", choices=length_rules.names)
+    impute: str | None = option(None, "Missing values: {choices}; default linear.", choices=imputation_rules.names)
+    scale: str | None = option(None, "{choices}; default by archive.", choices=scaling_rules.names)
     retry_failed: bool = option(False, "Compute failed cells again.", flags=("--retry-failed",))
     overwrite: bool = option(False, "Replace results of another configuration.", flags=("--overwrite",))
     discard_networks: bool = option(False, "Keep no trained networks.", flags=("--discard-networks",))

@@ -213,7 +213,7 @@ def test_defaults_by_archive():
 def test_the_rules_are_plain_values_and_checked():
     assert asdict(Preparation()) == {"length": "pad", "impute": "linear", "scale": "series"}
     assert configure(Preparation, "preparation", {"scale": "none"}) == Preparation(scale="none")
-    with pytest.raises(ValueError, match="scale is one of series, train, none"):
+    with pytest.raises(MisuseError, match=r"scale cannot be 'both'\.\nExpected one of series, train, none\."):
         Preparation(scale="both")
     with pytest.raises(MisuseError):
         configure(Preparation, "preparation", {"length": "stretch"})

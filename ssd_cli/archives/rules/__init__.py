@@ -1,0 +1,46 @@
+"""The rules of preparation by name: lengths, missing values and scaling.
+
+A rule is a class in a file of this folder, registered under its name. The options of ``run``, suites, identities, estimators and
+exports ask these registries, so a new rule is one new class. Importing this module imports neither numpy nor torch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ssd_cli.core.options import require_choice
+from ssd_cli.registry import Entry, Registry
+
+if TYPE_CHECKING:
+    from ssd_cli.archives.rules.imputation import ImputationRule
+    from ssd_cli.archives.rules.length import LengthRule
+    from ssd_cli.archives.rules.scaling import ScalingRule
+
+R = TypeVar("R")
+
+
+class Rules(Registry[R]):
+    """The rules that one option of ``run`` chooses from, in the order of their files.
+
+    Parameters
+    ----------
+    kind : str
+        What the rules are, in the singular.
+    option : str
+        Name of the option, of the suite's key and of the identity's key.
+    """
+
+    def __init__(self, kind: str, option: str) -> None:
+        super().__init__(kind, __name__, pluggable=False, sort=False)
+        self.option = option
+
+    def entry(self, name: str) -> Entry:
+        """The rule called `name`; an unknown name is an error that lists the known ones."""
+        require_choice(self.option, name, self.names())
+        return super().entry(name)
+
+
+length_rules: Rules[LengthRule] = Rules("length rule", "length")
+imputation_rules: Rules[ImputationRule] = Rules("imputation rule", "impute")
+scaling_rules: Rules[ScalingRule] = Rules("scaling rule", "scale")
+RULES: tuple[Rules[Any], ...] = (length_rules, imputation_rules, scaling_rules)
