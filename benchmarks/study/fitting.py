@@ -1,18 +1,15 @@
-"""What of study A comes from networks that have not fitted their training cases, and what is left where they have.
+"""Separate the datasets of lite40 by whether `single` fitted its training cases, and compare methods in both parts.
 
-Recipe `fast` has 100 epochs, which are 100 steps where one batch holds all training cases. Here the datasets of A are parted by the
-training loss of `single` in its last epoch; beside them stands study L: those above the limit again, with five times the epochs.
-Neither the limit nor the datasets of L know a test split. Looked at after A had been seen: described, not tested.
+The limit on the training loss uses no test split, but it was chosen after the results had been seen: described, not tested.
 
 `published_lite.csv` holds the published accuracies of LITE (mean of five networks) and LITETime (ensemble of five) on the archive's
-split, results.csv of github.com/MSD-IRIMAS/LITE (Ismail-Fawaz et al. 2023, "LITE: Light Inception with boosTing tEchniques for time
-series classification", DSAA); 1500 epochs. They are facts with a source; nothing in that file was run by us.
+split after 1500 epochs: results.csv of github.com/MSD-IRIMAS/LITE (Ismail-Fawaz et al. 2023, "LITE: Light Inception with boosTing
+tEchniques for time series classification", DSAA).
 """
 
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 
 import numpy as np
@@ -22,49 +19,38 @@ from suites import Loaded
 from ssd_cli.statistics.effects import effects
 
 LIMIT = 0.1
-"""Training loss in the mean of the resamples above which a dataset counts as not fitted; L was chosen by it."""
+"""Mean training loss of `single` in the last epoch above which a dataset counts as not fitted."""
 SITES = "[dropout_sites=embed+mid]"
 PAIRS = (
     ("ens-avg", "single"), ("kd", "single"), ("single-dropout", "single"), (f"single-dropout{SITES}", "single"),
     ("ssd", "finetune"), ("ssd", "single-dropout"), ("ssd", "feat-kd"), ("ssd", "ssd-random-k"), ("ssd", "ens-avg"),
     ("ssd-mid", f"finetune{SITES}"), ("ssd-mid", f"single-dropout{SITES}"), ("ssd-mid", "ssd-random-k"), ("ssd-mid", "ens-avg"),
 )  # fmt: skip
-"""Method and what it is compared with: the questions of the study, and what its text says of dropout, `kd` and the ensemble."""
 PUBLISHED = Path(__file__).with_name("published_lite.csv")
 COUNTERPARTS = {"single": "LITE", "ens-avg": "LITETime"}
 HEAD = ["part", "difference", "datasets", "mean", "low", "high"]
 
 
 def final_losses(one: Loaded) -> dict[str, float]:
-    """Mean training loss of `single` in its last epoch, by dataset, over the resamples that are there."""
-    found: dict[str, list[float]] = {}
+    """Return the mean training loss of `single` in its last epoch by dataset."""
     rows = one.frame[(one.frame["method"] == "single") & (one.frame["status"] == "ok")]
-    for dataset, path in zip(rows["dataset"], rows["path"], strict=True):
-        curves = json.loads((one.folder / f"{path}.json").read_bytes())["curves"]
-        if curves:
-            found.setdefault(str(dataset), []).append(float(curves[0]["curve"]["loss"][-1]))
-    return {dataset: float(np.mean(losses)) for dataset, losses in found.items()}
+    return {str(dataset): float(np.mean(losses.tolist())) for dataset, losses in rows.groupby("dataset")["loss"]}
 
 
-def compare(study: Loaded, longer: Loaded) -> tables.Table:
-    """A row a part of the datasets and a pair of methods, and a row a part and a published network; empty without study A."""
-    if study.cells is None:
-        return HEAD, []
-    losses = final_losses(study)
+def compare(one: Loaded) -> tables.Table:
+    """Return a row for each part and pair of methods, and for each part and published network."""
+    losses = final_losses(one)
     fitted = {dataset for dataset, loss in losses.items() if loss <= LIMIT}
-    rows = _part(f"A, training loss at most {LIMIT:g}", study, fitted)
-    rows += _part(f"A, training loss above {LIMIT:g}", study, set(losses) - fitted)
-    if longer.cells is not None:
-        rows += _part("L, these with 500 epochs", longer, set(longer.suite.dataset))
-    return HEAD, rows
+    parts = {f"training loss at most {LIMIT:g}": fitted, f"training loss above {LIMIT:g}": set(losses) - fitted}
+    return HEAD, [row for title, datasets in parts.items() for row in _part(title, one, datasets)]
 
 
 def short(table: tables.Table) -> tables.Table:
-    """A row a difference and a column a part, in points of accuracy."""
+    """Return a row for each difference and a column for each part, in points of accuracy."""
     _, rows = table
-    parts, differences = (list(dict.fromkeys(str(row[place]) for row in rows)) for place in (0, 1))
+    parts, pairs = (list(dict.fromkeys(str(row[place]) for row in rows)) for place in (0, 1))
     known = {(row[0], row[1]): f"{100 * row[3]:+.1f} ({100 * row[4]:+.1f} to {100 * row[5]:+.1f}), {row[2]}" for row in rows}  # type: ignore[operator]
-    return ["difference, points", *parts], [[name, *(known.get((part, name), "–") for part in parts)] for name in differences]
+    return ["difference, points", *parts], [[pair, *(known.get((part, pair), "–") for part in parts)] for pair in pairs]
 
 
 def _part(title: str, one: Loaded, datasets: set[str]) -> list[list[object]]:
@@ -87,12 +73,12 @@ def _row(title: str, difference: str, scores: np.ndarray) -> list[object]:
 
 
 def archive_split(one: Loaded, method: str) -> dict[str, float]:
-    """Accuracies of resample 0 by dataset."""
+    """Return the accuracies of resample 0 by dataset."""
     rows = one.frame[(one.frame["method"] == method) & (one.frame["status"] == "ok") & (one.frame["resample"] == 0)]
-    return dict(zip(rows["dataset"].astype(str), rows["accuracy"].tolist(), strict=True))
+    return dict(zip(rows["dataset"], rows["accuracy"].tolist(), strict=True))
 
 
 def published(network: str) -> dict[str, float]:
-    """Published accuracies of LITE or LITETime by dataset."""
+    """Return the published accuracies of LITE or LITETime by dataset."""
     with PUBLISHED.open(newline="", encoding="utf-8") as file:
         return {row["dataset"]: float(row[network]) for row in csv.DictReader(file)}

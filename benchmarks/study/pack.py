@@ -1,16 +1,15 @@
-"""The study's cells in a compact form, and back: records and probabilities of a suite in one .tar.xz, without the networks.
+"""Pack the records and probabilities of a suite into one .tar.xz without the networks, and unpack it.
 
-    python benchmarks/study/pack.py pack --cells results/study/cells --out results/study      # writes a.tar.xz, b.tar.xz, …
+    python benchmarks/study/pack.py pack --cells results/study/cells --out results/study
     python benchmarks/study/pack.py unpack --archives results/study --cells results/study/cells
 
-What is unpacked is a folder of results like any other: ``ssd-bench recount``, ``compare`` and ``report`` read it, and
-``ssd-bench run`` finds its cells done, so that a suite can be continued after unpacking and packed again.
+An unpacked folder works like any output folder: ``ssd-bench recount``, ``compare`` and ``report`` read it, and ``ssd-bench run``
+resumes it.
 
-Full float64 probabilities of study A take 8 bytes each, however they are compressed, which is twice of what may be kept.
-Therefore they are rounded to `DIGITS` significant digits, and below the 1e-7 at which the negative log-likelihood clips to one.
-The records in the archive hold the scores of the rounded probabilities, so that a recount of them is exact, and say so in their
-provenance. A cell whose accuracy, balanced accuracy or macro F1 would change at all, or whose other scores would change by more
-than `TOLERANCE`, keeps its probabilities as they are. Packing what was unpacked changes nothing.
+Probabilities are rounded to `DIGITS` significant digits (to one below the 1e-7 at which the negative log-likelihood clips), since
+float64 takes twice the space. The packed records hold the scores of the rounded probabilities, so that a recount is exact. A cell
+keeps all digits if its accuracy, balanced accuracy or macro F1 would change at all, or another score by more than `TOLERANCE`.
+Packing an unpacked folder gives the same bytes.
 """
 
 from __future__ import annotations
@@ -37,13 +36,11 @@ DIGITS = 5
 TOLERANCE = 1e-5
 EXACT = ("accuracy", "balanced_accuracy", "macro_f1")
 MARK = "probabilities_rounded"
-LIMIT = 20e6
-"""Bytes that the archives of studies A and B may take together."""
 
 
 @dataclass
 class Packed:
-    """What packing a suite did: cells, those kept in full precision, the largest change of any score, size in bytes."""
+    """Number of cells, of cells with all digits, the largest change of a score, and bytes."""
 
     n_cells: int = 0
     n_full: int = 0
@@ -52,17 +49,17 @@ class Packed:
 
 
 def rounded(probabilities: np.ndarray) -> np.ndarray:
-    """Probabilities with `DIGITS` significant digits; with one where they are below the clip of the negative log-likelihood."""
+    """Round to `DIGITS` significant digits, and to one below the clip of the negative log-likelihood."""
     with np.errstate(divide="ignore"):
         exponents = np.floor(np.log10(probabilities, where=probabilities > 0, out=np.zeros_like(probabilities)))
     decimals = np.where(probabilities < NLL_CLIP, 0, DIGITS - 1) - exponents
-    # as text and back: the very float that a reader of the digits gets
+    # as text and back: the same float that a reader of the digits gets
     flat = [float(f"{value:.{max(0, int(places))}f}") for value, places in zip(probabilities.flat, decimals.flat, strict=True)]
     return np.array(flat).reshape(probabilities.shape)
 
 
 def compact(record: CellRecord, y: np.ndarray, probabilities: np.ndarray) -> tuple[CellRecord, np.ndarray, float]:
-    """The record and the probabilities as they are kept, and the largest change of a score."""
+    """Return the record and the probabilities to pack, and the largest change of a score."""
     if MARK in record.provenance:
         return record, probabilities, 0.0
     short = rounded(probabilities)
@@ -77,9 +74,9 @@ def compact(record: CellRecord, y: np.ndarray, probabilities: np.ndarray) -> tup
 
 
 def pack(folder: Path, archive: Path) -> Packed:
-    """Write all cells of a folder of results into an archive; the same cells give the same bytes."""
+    """Write all cells of an output folder into an archive."""
     store, done, content = ResultStore(folder), Packed(), io.BytesIO()
-    # cells that share a network stand side by side: their curves are then compressed away
+    # cells that share a network stand side by side, so that their curves compress well
     records = sorted(store.records(), key=lambda one: (one.cell.dataset, one.cell.resample, one.cell.seed, one.cell.folder))
     with tarfile.open(fileobj=content, mode="w") as tar:
         for record in records:
@@ -102,12 +99,12 @@ def pack(folder: Path, archive: Path) -> Packed:
 
 
 def unpack(archive: Path, folder: Path) -> int:
-    """Put the cells of an archive into a folder that has none; return how many files it has now.
+    """Unpack an archive into a folder without cells; return the number of files.
 
     Raises
     ------
     SsdBenchError
-        The folder holds cells already.
+        If the folder holds cells.
     """
     if any(folder.glob("seed*")):
         raise SsdBenchError(f"{folder} holds cells already.", "Expected an empty folder.", "Move it away, or use it as it is.")
@@ -123,39 +120,29 @@ def _add(tar: tarfile.TarFile, name: Path, content: bytes) -> None:
     tar.addfile(entry, io.BytesIO(content))
 
 
-def main() -> int:
-    """Pack or unpack every suite that is there."""
+def main() -> None:
+    """Pack or unpack all suites, or those that --suite names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True)
-    packing, unpacking = commands.add_parser("pack"), commands.add_parser("unpack")
-    packing.add_argument("--cells", type=Path, default=Path("results/study/cells"))
-    packing.add_argument("--out", type=Path, default=Path("results/study"))
-    unpacking.add_argument("--archives", type=Path, default=Path("results/study"))
-    unpacking.add_argument("--cells", type=Path, default=Path("results/study/cells"))
-    for command in (packing, unpacking):
-        command.add_argument("--suite", action="append", help="Only this one; repeatable.")
+    parser.add_argument("command", choices=("pack", "unpack"))
+    parser.add_argument("--cells", type=Path, default=Path("results/study/cells"))
+    parser.add_argument("--archives", "--out", type=Path, default=Path("results/study"))
+    parser.add_argument("--suite", action="append", help="only this suite; repeatable")
     options = parser.parse_args()
     if options.command == "unpack":
         for archive in sorted(options.archives.glob("*.tar.xz")):
             suite = archive.name.removesuffix(".tar.xz")
             if not options.suite or suite in options.suite:
                 print(f"{suite}: {unpack(archive, options.cells / suite)} files")
-        return 0
+        return
     for folder in sorted(path for path in options.cells.iterdir() if any(path.glob("seed*"))):
         if not options.suite or folder.name in options.suite:
-            one = pack(folder, options.out / f"{folder.name}.tar.xz")
-            print(
-                f"{folder.name}: {one.n_cells} cells, {one.size / 1e6:.2f} MB; largest change of a score {one.largest:.1e}; "
-                f"{one.n_full} cells in full precision"
-            )
-    archives = [options.out / f"{name}.tar.xz" for name in ("a", "b")]
-    together = sum(path.stat().st_size for path in archives if path.is_file())
-    print(f"a and b together: {together / 1e6:.2f} MB, at most {LIMIT / 1e6:.0f} allowed")
-    return int(together > LIMIT)
+            one = pack(folder, options.archives / f"{folder.name}.tar.xz")
+            print(f"{folder.name}: {one.n_cells} cells, {one.size / 1e6:.2f} MB; ", end="")
+            print(f"largest change of a score {one.largest:.1e}; {one.n_full} cells with all digits")
 
 
 if __name__ == "__main__":
     try:
-        sys.exit(main())
+        main()
     except SsdBenchError as error:
         sys.exit(str(error))

@@ -1,14 +1,11 @@
-"""The verdicts of the study: questions, tests and corrections as they were fixed before the first training.
+"""Answer the questions of the study with the tests and corrections that were fixed before the first training.
 
-For `ssd`, and again for `ssd-mid` with its own controls, five questions: is it better than `finetune`, `single-dropout`,
-`feat-kd` and `ssd-random-k` (Wilcoxon's signed-rank test over datasets, two-sided as everywhere in this tool, the direction
-shown), and is it equivalent to `ens-avg` within half a point of accuracy (two one-sided tests; beside it the Bayesian
-signed-rank test with that rope). Holm's correction over the five. Accuracies are averaged over resamples first.
+Five questions for `ssd`, and five for `ssd-mid`: is it better than each of four controls (Wilcoxon's signed-rank test over
+datasets, two-sided), and is it equivalent to `ens-avg` within half a point of accuracy (two one-sided tests)? Holm's correction
+over the five. Accuracies are averaged over resamples first. `finetune` and `single-dropout` have the dropout sites of `ssd-mid`
+in its family; `feat-kd` and `ssd-random-k` have dropout at the embedding in both.
 
-The controls of `ssd-mid` are `finetune` and `single-dropout` with the same sites; `feat-kd` and `ssd-random-k` are the ones
-that are in the suites, with dropout at the site `embed` only.
-
-Only study A has enough datasets to test; elsewhere the differences are described.
+Only lite40 has enough datasets for a test; in the other suites the differences are described.
 """
 
 from __future__ import annotations
@@ -17,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 import tables
+from suites import Loaded
 
 from ssd_cli.statistics.bayes import signed_rank
 from ssd_cli.statistics.effects import effects
@@ -27,28 +25,14 @@ from ssd_cli.statistics.variance import detectable
 
 MARGIN = 0.005
 ALPHA = 0.05
-
-
-class Family(NamedTuple):
-    """Five questions about one method."""
-
-    method: str
-    controls: tuple[str, ...]
-    reference: str = "ens-avg"
-
-    @property
-    def others(self) -> tuple[str, ...]:
-        """All five that it is compared with."""
-        return (*self.controls, self.reference)
-
-
-FAMILIES = (
-    Family("ssd", ("finetune", "single-dropout", "feat-kd", "ssd-random-k")),
-    Family(
-        "ssd-mid",
-        ("finetune[dropout_sites=embed+mid]", "single-dropout[dropout_sites=embed+mid]", "feat-kd", "ssd-random-k"),
+REFERENCE = "ens-avg"
+FAMILIES = {
+    "ssd": ("finetune", "single-dropout", "feat-kd", "ssd-random-k", REFERENCE),
+    "ssd-mid": (
+        "finetune[dropout_sites=embed+mid]", "single-dropout[dropout_sites=embed+mid]", "feat-kd", "ssd-random-k", REFERENCE,
     ),
-)
+}  # fmt: skip
+"""Methods and what they are compared with."""
 HEAD = [
     "suite", "method", "question", "other", "datasets", "difference", "low", "high", "wins", "ties", "losses", "p", "p_holm",
     "p_worse", "p_same", "p_better", "detectable", "verdict",
@@ -63,57 +47,59 @@ NOTE = (
 
 
 class Question(NamedTuple):
-    """One question and its answer before the correction; NaN where it was not asked."""
+    """A question and its answer before the correction; p is NaN where no dataset is complete."""
 
     other: str
     differences: np.ndarray
     p: float
 
 
-def ask(family: Family, scores: dict[str, np.ndarray]) -> list[Question]:
-    """The five questions of a family.
+def scores(one: Loaded, method: str) -> dict[str, np.ndarray]:
+    """Return mean accuracies (n_datasets,) of a method and its five others; NaN where a dataset is not complete."""
+    found: dict[str, np.ndarray] = {}
+    for name in (method, *FAMILIES[method]):
+        datasets, values = one.done([name], "accuracy")
+        known = dict(zip(datasets, values[:, 0].tolist(), strict=True))
+        # datasets in the order of the other tables: one difference has the same bootstrap interval everywhere
+        found[name] = np.array([known.get(dataset, np.nan) for dataset in sorted(one.suite["dataset"])])
+    return found
 
-    Parameters
-    ----------
-    family : Family
-    scores : dict of str to ndarray, shape (n_datasets,)
-        Mean accuracy by method, NaN where a dataset is not complete. A method that is absent gives an empty answer.
-    """
+
+def ask(method: str, found: dict[str, np.ndarray]) -> list[Question]:
+    """Ask the five questions about a method, given mean accuracies as of `scores`."""
     answers = []
-    for other in family.others:
-        if family.method not in scores or other not in scores:
-            answers.append(Question(other, np.empty(0), np.nan))
-            continue
-        difference = scores[family.method] - scores[other]
+    for other in FAMILIES[method]:
+        difference = found[method] - found[other]
         difference = difference[np.isfinite(difference)]
-        test = equivalence(difference, MARGIN).p if other == family.reference else wilcoxon(difference).p
-        answers.append(Question(other, difference, test if len(difference) else np.nan))
+        if len(difference):
+            p = (equivalence(difference, MARGIN) if other == REFERENCE else wilcoxon(difference)).p
+        answers.append(Question(other, difference, p if len(difference) else np.nan))
     return answers
 
 
-def judge(suite: str, family: Family, scores: dict[str, np.ndarray], tested: bool) -> list[list[object]]:
-    """The five rows of a family; a question that could not be asked counts as a p of 1 in the correction."""
-    answers = ask(family, scores)
+def judge(suite: str, method: str, found: dict[str, np.ndarray], tested: bool) -> list[dict[str, object]]:
+    """Return the five rows of a method, each a dict with the keys of `HEAD`; a question without data counts as p = 1 for Holm."""
+    answers = ask(method, found)
     adjusted = holm(np.array([1.0 if np.isnan(answer.p) else answer.p for answer in answers]))
     rows = []
     for answer, p_holm in zip(answers, adjusted.tolist(), strict=True):
-        equal = answer.other == family.reference
-        question = f"equivalent within {MARGIN:g} to" if equal else "better than"
-        n = len(answer.differences)
-        if not n:
-            rows.append([suite, family.method, question, answer.other, 0, *[np.nan] * 12, "no complete dataset yet"])
-            continue
-        pair = np.stack([answer.differences, np.zeros(n)], axis=1)
-        size, counts = effects(pair), contests(pair)
-        interval = [size.low[0, 1], size.high[0, 1]] if n > 2 else [np.nan, np.nan]
-        wins_ties_losses = [int(part[0, 1]) for part in counts]
-        described = [n, float(size.mean[0, 1]), *interval, *wins_ties_losses]
-        if tested:
-            verdict = _verdict(equal, n, float(size.rank_biserial[0, 1]), p_holm)
-            tests = [answer.p, p_holm, *signed_rank(answer.differences, MARGIN), detectable(pair, ALPHA / len(answers)), verdict]
-        else:
-            tests = [np.nan] * 5 + [detectable(pair, ALPHA / len(answers)), "described only"]
-        rows.append([suite, family.method, question, answer.other, *described, *tests])
+        equal, n = answer.other == REFERENCE, len(answer.differences)
+        row: dict[str, object] = dict.fromkeys(HEAD, np.nan) | {
+            "suite": suite, "method": method, "question": f"equivalent within {MARGIN:g} to" if equal else "better than",
+            "other": answer.other, "datasets": n, "verdict": "described only" if n else "no complete dataset",
+        }  # fmt: skip
+        if n:
+            pair = np.stack([answer.differences, np.zeros(n)], axis=1)
+            size = effects(pair)
+            row |= {"difference": float(size.mean[0, 1]), "detectable": detectable(pair, ALPHA / len(answers))}
+            row |= dict(zip(("wins", "ties", "losses"), (int(part[0, 1]) for part in contests(pair)), strict=True))
+            if n > 2:
+                row |= {"low": float(size.low[0, 1]), "high": float(size.high[0, 1])}
+            if tested:
+                bayes = signed_rank(answer.differences, MARGIN)
+                row |= {"p": answer.p, "p_holm": p_holm} | dict(zip(("p_worse", "p_same", "p_better"), bayes, strict=True))
+                row["verdict"] = _verdict(equal, n, float(size.rank_biserial[0, 1]), p_holm)
+        rows.append(row)
     return rows
 
 
@@ -127,59 +113,37 @@ def _verdict(equal: bool, n_datasets: int, direction: float, p_holm: float) -> s
     return "better" if direction > 0 else "worse"
 
 
-def table(rows: list[list[object]]) -> tables.Table:
-    """All rows under their head."""
-    return HEAD, rows
+def table(rows: list[dict[str, object]]) -> tables.Table:
+    """Return all columns."""
+    return HEAD, [[row[key] for key in HEAD] for row in rows]
 
 
-def short(rows: list[list[object]]) -> tables.Table:
-    """The same in fewer columns, for reading."""
-    head = [
-        "method",
-        "question",
-        "n",
-        "difference",
-        "95 % interval",
-        "W/T/L",
-        "p",
-        "p Holm",
-        "worse/same/better",
-        "detectable",
-        "verdict",
+def short(rows: list[dict[str, object]]) -> tables.Table:
+    """Return the columns of a page about tested rows."""
+    head = ["method", "question", "n", "difference", "95 % interval", "W/T/L", "p", "p Holm", "worse/same/better", "detectable",
+            "verdict"]  # fmt: skip
+    return head, [
+        [
+            row["method"], f"{row['question']} {row['other']}", row["datasets"], row["difference"], _interval(row), _counts(row),
+            row["p"], row["p_holm"], "/".join(f"{row[key]:.2f}" for key in ("p_worse", "p_same", "p_better")), row["detectable"],
+            row["verdict"],
+        ]
+        for row in rows
+    ]  # fmt: skip
+
+
+def described(rows: list[dict[str, object]]) -> tables.Table:
+    """Return differences alone, for suites that are too small for a test."""
+    return ["suite", "method", "minus", "n", "difference", "95 % interval", "W/T/L"], [
+        [row["suite"], row["method"], row["other"], row["datasets"], row["difference"], _interval(row), _counts(row)]
+        for row in rows
     ]
-    lines = []
-    for row in rows:
-        one = dict(zip(HEAD, row, strict=True))
-        bayes = [float(one[key]) for key in ("p_worse", "p_same", "p_better")]  # type: ignore[arg-type]
-        lines.append(
-            [
-                one["method"],
-                f"{one['question']} {one['other']}",
-                one["datasets"],
-                one["difference"],
-                _interval(one),
-                "–" if not one["datasets"] else f"{one['wins']}/{one['ties']}/{one['losses']}",
-                one["p"],
-                one["p_holm"],
-                "–" if np.isnan(bayes[0]) else "/".join(f"{value:.2f}" for value in bayes),
-                one["detectable"],
-                one["verdict"],
-            ]
-        )
-    return head, lines
 
 
-def described(rows: list[list[object]]) -> tables.Table:
-    """Differences alone, for the studies that are too small to test; what was not run is left out."""
-    lines = []
-    for row in rows:
-        one = dict(zip(HEAD, row, strict=True))
-        if one["datasets"]:
-            counts = f"{one['wins']}/{one['ties']}/{one['losses']}"
-            lines.append([one["suite"], one["method"], one["other"], one["datasets"], one["difference"], _interval(one), counts])
-    return ["suite", "method", "minus", "n", "difference", "95 % interval", "W/T/L"], lines
-
-
-def _interval(one: dict[str, object]) -> str:
-    low, high = float(one["low"]), float(one["high"])  # type: ignore[arg-type]
+def _interval(row: dict[str, object]) -> str:
+    low, high = float(row["low"]), float(row["high"])  # type: ignore[arg-type]
     return "–" if np.isnan(low) else f"{low:+.4f} to {high:+.4f}"
+
+
+def _counts(row: dict[str, object]) -> str:
+    return f"{row['wins']}/{row['ties']}/{row['losses']}" if row["datasets"] else "–"

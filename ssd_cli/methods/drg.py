@@ -98,7 +98,7 @@ class GuidingHead(nn.Module):
 
     Gate sigmoid(BN(separable convolution)) times the maps; two separable convolutions of stride 2, each with batch norm and ReLU;
     the mean over time; linear. The gate works on all steps: with LITE a training takes 2.2 times as long as without the head
-    (results/study/costs_teacher_free.md).
+    (results/study/costs_lite15_teacher_free.md).
 
     Parameters
     ----------

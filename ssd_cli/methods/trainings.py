@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ssd_cli.training.recipe import Recipe
 
 NARROW_STEP = 0.35
-"""What a step of a backbone's narrow version costs, in plain ones: Inception .28, LITE .48 (results/study/costs_small_*.csv)."""
+"""What a step of a backbone's narrow version costs, in plain ones: Inception .28, LITE .48 (results/study/costs_*15_small.csv)."""
 
 
 @dataclass(frozen=True)
