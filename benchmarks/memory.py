@@ -102,7 +102,7 @@ def of_ssd_bench(backbone: str, X: Any, y: Any, n_classes: int) -> dict[str, Any
     execution = plan(configured.build(X.shape[1], n_classes), X.shape[2])
     part = TrainingSet(X[: 2 * size], y[: 2 * size], n_classes, "synthetic")
     with kept_memory(min(64, len(X)) * X.shape[2]):
-        network = Workbench(part, configured, {"name": backbone}, recipe, 0, execution=execution).member()
+        network = Workbench(part, configured, {"name": backbone}, recipe, 0, execution=execution).base_network()
         trained = peak_mb()
         predict_proba(freeze(network), X[: 2 * size])
     return {"batch": size, "execution": execution, "train": trained, "predict": peak_mb()}

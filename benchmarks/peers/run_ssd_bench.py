@@ -32,7 +32,7 @@ def fit(network: str, X, y, batch_size: int, epochs: int) -> Fitted:
     bench = Workbench(training_set, backbone, {"name": network}, recipe, seed=0, execution=execution, on_epoch=watch.lap)
     with kept_memory(size * X.shape[2]):  # as a worker does around every cell
         watch.start()
-        bench.member()
+        bench.base_network()
     return Fitted({"ssd-bench": watch.laps}, bench.execution)
 
 

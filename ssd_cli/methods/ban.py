@@ -74,7 +74,7 @@ class BANEns(BAN):
 
 def bear(workbench: Workbench, generations: int) -> list[Network]:
     """Member 0 and its descendants, each taught by the one before."""
-    born = [freeze(workbench.member())]
+    born = [freeze(workbench.base_network())]
     for generation in range(1, generations + 1):
         student = workbench.fresh(generation)
         objective = SoftLabels(workbench.bind(born[-1]), LOSS)

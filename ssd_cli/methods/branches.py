@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ssd_cli.backbones.base import Dropout
 from ssd_cli.methods.trainings import Training, member
-from ssd_cli.training import passes
+from ssd_cli.training.objective import CrossEntropy
 
 if TYPE_CHECKING:
     from ssd_cli.backbones.base import Network
@@ -42,14 +42,22 @@ def grow(workbench: Workbench, holdout: bool = False) -> list[Network]:
         Train on the training part of the validation split only.
     """
     share = workbench.recipe.share_before_last(TRUNK)
-    trunk = workbench.member(stop=share, keep="last", holdout=holdout) if share else workbench.fresh()
+    trunk = workbench.base_network(stop=share, keep="last", holdout=holdout) if share else workbench.fresh()
+    cases = workbench.training_part() if holdout else workbench.training_set
     branches = [
-        passes.Branch(workbench.copy(trunk, Dropout(embed=branch.dropout)), index, branch.learning_rate, branch.smoothing)
+        workbench.spec(
+            workbench.copy(trunk, Dropout(embed=branch.dropout)),
+            CrossEntropy(branch.smoothing),
+            epochs=workbench.recipe.epochs_after(share),
+            learning_rate=branch.learning_rate,
+            cases=cases,
+            purpose="branch",
+            index=index,
+            label=f"branch {index}",
+        )
         for index, branch in enumerate(BRANCHES)
     ]
-    return passes.train_branches(
-        workbench, branches, epochs=workbench.recipe.epochs_after(share), holdout=holdout, purpose="branch"
-    )
+    return workbench.train_all(branches)
 
 
 def trainings(recipe: Recipe, holdout: bool = False) -> tuple[Training, ...]:

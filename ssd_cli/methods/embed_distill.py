@@ -84,7 +84,7 @@ class EmbedDistill(Method):
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Train a narrow student in two stages."""
         student = untrained(workbench)  # first: not every backbone has a narrow version
-        teacher = freeze(workbench.member())
+        teacher = freeze(workbench.base_network())
         inherit(student, teacher, self.head, workbench)
         lessons = Lessons(workbench.bind(teacher), self, workbench)
         for stage, epochs in enumerate(self._stages(workbench.recipe)):
@@ -182,7 +182,7 @@ class Geometric(Objective):
         """Ask the teacher, if nobody has."""
         self.lessons.prepare(x)
 
-    def given(self) -> Sequence[Tensor]:
+    def fingerprint_inputs(self) -> Sequence[Tensor]:
         """The teacher's embeddings, and those of the views."""
         lessons = self.lessons
         return (lessons.embeddings, *([lessons.views_embeddings] if self.settings.views else []))

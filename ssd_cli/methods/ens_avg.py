@@ -42,7 +42,7 @@ class EnsAvg(Method):
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Take the first members."""
-        return Predictor(workbench.members(range(self.members)))
+        return Predictor(workbench.base_networks(range(self.members)))
 
     def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
         """The first members."""

@@ -55,7 +55,7 @@ class EnsKD(KD):
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Teach a fresh student."""
-        teachers = [workbench.bind(freeze(teacher)) for teacher in workbench.members(range(self.members))]
+        teachers = [workbench.bind(freeze(teacher)) for teacher in workbench.base_networks(range(self.members))]
         student = workbench.fresh(self.members)
         workbench.train(student, EnsembleLabels(teachers, self), purpose="member", index=self.members, label="student")
         return Predictor([student])

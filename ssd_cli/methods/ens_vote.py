@@ -43,4 +43,4 @@ class EnsVote(EnsAvg):
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Take the first members."""
-        return VotePredictor(workbench.members(range(self.members)))
+        return VotePredictor(workbench.base_networks(range(self.members)))

@@ -48,7 +48,7 @@ class FeatKD(StudentMethod):
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Train a copy of the teacher towards the teacher's embeddings."""
-        teacher = freeze(workbench.member(dropout=self.rates))
+        teacher = freeze(workbench.base_network(dropout=self.rates))
         student = workbench.copy(teacher)
         objective = EmbeddingTarget(workbench.bind(teacher), self.distillation_weight)
         workbench.train(student, objective, epochs=self.budget(workbench.recipe), purpose="student")
@@ -69,7 +69,7 @@ class EmbeddingTarget(Objective):
         """Ask the teacher once about all training cases."""
         _, self.targets = outputs(self.teacher, x)
 
-    def given(self) -> Sequence[Tensor]:
+    def fingerprint_inputs(self) -> Sequence[Tensor]:
         """The teacher's embeddings."""
         return (self.targets,)
 

@@ -57,7 +57,7 @@ class FGE(Method):
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Train member 0 up to `start`, then on in cycles."""
         stop = self._stop(workbench.recipe)
-        network = workbench.copy(workbench.member(stop=stop, keep="last"))
+        network = workbench.copy(workbench.base_network(stop=stop, keep="last"))
         epochs = workbench.recipe.epochs_after(stop)
         cycle = self._cycle(epochs)
         collector = Collector(range(cycle // 2, epochs + 1, cycle))
@@ -66,7 +66,7 @@ class FGE(Method):
             CrossEntropy(),
             epochs=epochs,
             learning_rate=self.high_rate,
-            course=lambda passed: triangle(passed / cycle, self.low_rate / self.high_rate),
+            lr_multiplier=lambda passed: triangle(passed / cycle, self.low_rate / self.high_rate),
             keep="last",
             purpose="fge",
             averager=collector,

@@ -31,7 +31,7 @@ class Finetune(StudentMethod):
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Train a copy of the teacher for the student's epochs."""
-        teacher = freeze(workbench.member(dropout=self.rates))
+        teacher = freeze(workbench.base_network(dropout=self.rates))
         student = workbench.copy(teacher)
         workbench.train(student, CrossEntropy(), epochs=self.budget(workbench.recipe), purpose="student")
         return Predictor([self.deploy(student, workbench)], teacher=self.deploy(teacher, workbench))

@@ -54,7 +54,7 @@ class KD(Method):
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Teach a fresh student."""
-        teacher = freeze(workbench.member())
+        teacher = freeze(workbench.base_network())
         student = workbench.fresh(1)
         workbench.train(student, SoftLabels(workbench.bind(teacher), self), purpose="member", index=1, label="student")
         return Predictor([student], teacher=teacher)
@@ -83,7 +83,7 @@ class SoftLabels(Objective):
         logits, _ = outputs(self.teacher, x)
         self.targets = (logits / self.settings.temperature).softmax(-1)
 
-    def given(self) -> Sequence[Tensor]:
+    def fingerprint_inputs(self) -> Sequence[Tensor]:
         """The teacher's softened probabilities."""
         return (self.targets,)
 

@@ -30,7 +30,7 @@ class KDSmall(KD):
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Teach a narrow student."""
         student = untrained(workbench)  # first: not every backbone has a narrow version
-        teacher = freeze(workbench.member())
+        teacher = freeze(workbench.base_network())
         train_small(student, SoftLabels(workbench.bind(teacher), self), workbench)
         return Predictor([student], teacher=teacher)
 

@@ -22,7 +22,7 @@ class Single(Method):
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Take member 0."""
-        return Predictor([workbench.member()])
+        return Predictor([workbench.base_network()])
 
     def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
         """Member 0."""

@@ -35,7 +35,7 @@ class SingleDropout(DropoutMethod):
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Take member 0, trained with dropout."""
-        return Predictor([self.deploy(workbench.member(dropout=self.rates), workbench)])
+        return Predictor([self.deploy(workbench.base_network(dropout=self.rates), workbench)])
 
     def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
         """Member 0, with dropout."""

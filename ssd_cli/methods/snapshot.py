@@ -54,7 +54,7 @@ class Snapshot(Method):
         workbench.train(
             network,
             CrossEntropy(),
-            course=lambda epochs: annealed(epochs, ends),
+            lr_multiplier=lambda epochs: annealed(epochs, ends),
             keep="last",
             purpose="member",
             averager=collector,

@@ -223,8 +223,8 @@ class SSD(StudentMethod):
     def _teacher(self, workbench: Workbench) -> Network:
         """The very network that single-dropout is, unless it is to stop elsewhere."""
         if self.teacher_stop in _EARLY:
-            return workbench.member(dropout=self.rates, stop=_EARLY[self.teacher_stop])
-        return workbench.member(dropout=self.rates, keep="last" if self.teacher_stop == "last" else None)
+            return workbench.base_network(dropout=self.rates, stop=_EARLY[self.teacher_stop])
+        return workbench.base_network(dropout=self.rates, keep="last" if self.teacher_stop == "last" else None)
 
     def _student(self, teacher: Network, workbench: Workbench) -> Network:
         if self.student_init == "teacher":

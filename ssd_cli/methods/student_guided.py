@@ -61,7 +61,7 @@ class StudentGuided(Objective):
         """Let the teacher embed all training cases once."""
         self.teacher.prepare(x)
 
-    def given(self) -> Sequence[Tensor]:
+    def fingerprint_inputs(self) -> Sequence[Tensor]:
         """The teacher's embeddings without dropout."""
         return (self.teacher.embeddings,)
 

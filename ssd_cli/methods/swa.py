@@ -44,7 +44,7 @@ class SWA(Method):
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Train member 0 up to `start`, then on, averaging."""
         stop = self._stop(workbench.recipe)
-        network = workbench.copy(workbench.member(stop=stop, keep="last"))
+        network = workbench.copy(workbench.base_network(stop=stop, keep="last"))
         mean = RunningMean()
         workbench.train(
             network,

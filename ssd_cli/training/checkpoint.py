@@ -39,7 +39,7 @@ class Checkpoints(Protocol):
 
 
 @dataclass
-class Standing:
+class TrainingState:
     """Where a training stands at the end of an epoch: all that decides how it goes on.
 
     Parameters
@@ -134,7 +134,7 @@ class Standing:
         return list(self.optimiser.param_groups[0]["params"])
 
 
-class Keeper:
+class Checkpointer:
     """Keeps where one training stands, and how long it has taken, those parts included that an earlier process did.
 
     Parameters
@@ -166,26 +166,24 @@ class Keeper:
         wall, processor = (before + end - start for before, start, end in zip(self.before, self._started, now, strict=True))
         return wall, processor
 
-    def resume(self, standing: Standing, given: Iterable[Tensor] = ()) -> None:
+    def resume(self, state: TrainingState, given: Iterable[Tensor] = ()) -> None:
         """Put a training where it was cut off, if it was; `given` is what its objective was prepared with."""
         if self._checkpoints is None:
             return
-        self._start = standing.digest(given)
+        self._start = state.digest(given)
         arrays, facts = self._checkpoints.load(self._key) or ({}, {})
         if facts and facts["start"] == self._start:
-            standing.restore(arrays, facts)
-            self.before, self.resumed = tuple(facts["seconds"]), standing.epoch
+            state.restore(arrays, facts)
+            self.before, self.resumed = tuple(facts["seconds"]), state.epoch
             self._any = True
 
-    def after_epoch(self, standing: Standing, stop: int) -> None:
+    def after_epoch(self, state: TrainingState, stop: int) -> None:
         """Keep where the training stands, now and then; its end as well, for the sake of what its cell trains after it."""
         if self._checkpoints is None:
             return
         now = time.perf_counter()
-        if now - self._saved >= SECONDS or (self._any and standing.epoch == stop):
-            self._checkpoints.save(
-                self._key, standing.arrays(), {**standing.facts(), "seconds": self.seconds, "start": self._start}
-            )
+        if now - self._saved >= SECONDS or (self._any and state.epoch == stop):
+            self._checkpoints.save(self._key, state.arrays(), {**state.facts(), "seconds": self.seconds, "start": self._start})
             self._saved, self._any = now, True
 
     def discard(self) -> None:
@@ -195,6 +193,6 @@ class Keeper:
 
 
 def resumable(network: nn.Module, objective: Objective, averager: Averager | None) -> bool:
-    """Whether these say of themselves that `Standing` holds all of their state; what a class says does not hold for subclasses."""
+    """Return whether `TrainingState` holds all of their state; what a class declares does not hold for its subclasses."""
     parts = (getattr(network, "inner", network), objective, averager)
     return all(vars(type(one)).get("resumable", False) for one in parts if one is not None)

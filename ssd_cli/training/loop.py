@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -16,14 +16,14 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler, R
 from ssd_cli.backbones.base import Network
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.training.adam import Adam
-from ssd_cli.training.checkpoint import Keeper, Standing
+from ssd_cli.training.checkpoint import Checkpointer, TrainingState
 from ssd_cli.training.objective import Objective
 from ssd_cli.training.step import Step, Steps
 
 Curve = dict[str, list[float]]
 Keep = Literal["best", "last"]
 Shape = Literal["plateau", "cosine", "constant"]
-Course = Callable[[float], float]
+LearningRateMultiplier = Callable[[float], float]
 """A learning rate after so many epochs, fractions included, as a share of the first one."""
 
 
@@ -66,7 +66,7 @@ class Schedule:
     shape : {"plateau", "cosine", "constant"}
     keep : {"best", "last"}
     batch_size : int
-    course : callable, optional
+    lr_multiplier : callable, optional
         Replaces `shape`: followed step by step, where a shape moves once an epoch.
     """
 
@@ -76,7 +76,11 @@ class Schedule:
     shape: Shape
     keep: Keep
     batch_size: int
-    course: Course | None = None
+    lr_multiplier: LearningRateMultiplier | None = None
+
+    def identity(self) -> dict[str, Any]:
+        """Return the part of a network's key; a shared network has no learning-rate multiplier ("course" in stored keys)."""
+        return {("course" if name == "lr_multiplier" else name): value for name, value in vars(self).items()}
 
 
 def train(
@@ -91,7 +95,7 @@ def train(
     averager: Averager | None = None,
     on_epoch: Callable[[int, float], None] | None = None,
     execute: Callable[[Step], Steps] = lambda step: step,
-    keeper: Keeper | None = None,
+    checkpointer: Checkpointer | None = None,
 ) -> Curve:
     """Train a network in place and leave it in eval mode.
 
@@ -112,7 +116,7 @@ def train(
         Called with the epoch (from 1) and its mean loss; first of all with the last one before the training was cut off.
     execute : callable, optional
         Takes a step and returns another execution of it (`engine.graphs.Captured`).
-    keeper : Keeper, optional
+    checkpointer : Checkpointer, optional
         Lets a training that was cut off go on; not with captured steps, which keep what an optimiser knows elsewhere.
 
     Returns
@@ -132,13 +136,13 @@ def train(
     optimiser = Adam(parameters, lr=schedule.learning_rate, eps=1e-7, fused=True)
     rates = rates_of(optimiser, schedule, steps_per_epoch=math.ceil(len(y) / schedule.batch_size))
     plain = Step(network, x, y, objective, optimiser)
-    standing = Standing(modules, objective.trainable, optimiser, rates, [order, *plain.generators], averager)
-    if keeper is not None:
-        keeper.resume(standing, objective.given())
-    step, curve = execute(plain), standing.curve
-    if standing.epoch and on_epoch is not None:
-        on_epoch(standing.epoch, curve["loss"][-1])  # where it goes on; an epoch may take minutes
-    for epoch in range(standing.epoch + 1, schedule.stop + 1):
+    state = TrainingState(modules, objective.trainable, optimiser, rates, [order, *plain.generators], averager)
+    if checkpointer is not None:
+        checkpointer.resume(state, objective.fingerprint_inputs())
+    step, curve = execute(plain), state.curve
+    if state.epoch and on_epoch is not None:
+        on_epoch(state.epoch, curve["loss"][-1])  # where it goes on; an epoch may take minutes
+    for epoch in range(state.epoch + 1, schedule.stop + 1):
         modules.train()  # every epoch anew: whatever looked at the network in between may have left it in eval mode
         objective.begin_epoch(epoch, modules)
         step.begin_epoch()
@@ -147,7 +151,7 @@ def train(
             step(index)
             if averager is not None:
                 averager.after_step(modules)
-            if schedule.course is not None:
+            if schedule.lr_multiplier is not None:
                 rates.step()
                 step.follow_rate()
         totals = torch.stack(list(step.sums.values())).tolist()  # the only point of an epoch that waits for the device
@@ -156,25 +160,25 @@ def train(
         mean_loss = finite(curve["loss"][-1], epoch, schedule)
         if averager is not None:
             averager.after_epoch(modules)
-        if schedule.keep == "best" and mean_loss < standing.best:
-            standing.best, standing.kept = mean_loss, copy.deepcopy(modules.state_dict())
+        if schedule.keep == "best" and mean_loss < state.best:
+            state.best, state.kept = mean_loss, copy.deepcopy(modules.state_dict())
         end_epoch(rates, schedule, mean_loss)
-        standing.epoch = epoch
-        if keeper is not None:
-            keeper.after_epoch(standing, schedule.stop)
+        state.epoch = epoch
+        if checkpointer is not None:
+            checkpointer.after_epoch(state, schedule.stop)
         if on_epoch is not None:
             on_epoch(epoch, mean_loss)
-    if standing.kept is not None:
-        modules.load_state_dict(standing.kept)
+    if state.kept is not None:
+        modules.load_state_dict(state.kept)
     modules.eval()
     return curve
 
 
 def end_epoch(rates: LRScheduler | ReduceLROnPlateau, schedule: Schedule, mean_loss: float) -> None:
-    """Move the learning rate on by an epoch; a course has moved step by step."""
+    """Move the learning rate on by an epoch; a learning-rate multiplier has moved step by step."""
     if isinstance(rates, ReduceLROnPlateau):
         rates.step(mean_loss)
-    elif schedule.course is None:
+    elif schedule.lr_multiplier is None:
         rates.step()
 
 
@@ -219,10 +223,10 @@ def _batches(n_cases: int, size: int, order: torch.Generator, device: torch.devi
 
 
 def rates_of(optimiser: torch.optim.Optimizer, schedule: Schedule, steps_per_epoch: int = 1) -> LRScheduler | ReduceLROnPlateau:
-    """The learning rate over the epochs; over the steps where the schedule has a course."""
-    course = schedule.course
-    if course is not None:
-        return LambdaLR(optimiser, lambda step: course(step / steps_per_epoch))
+    """The learning rate over the epochs; over the steps where the schedule has a learning-rate multiplier."""
+    lr_multiplier = schedule.lr_multiplier
+    if lr_multiplier is not None:
+        return LambdaLR(optimiser, lambda step: lr_multiplier(step / steps_per_epoch))
     if schedule.shape == "plateau":
         # Keras lowers the rate on the 50th epoch without improvement, torch when more than `patience` have passed: hence 49.
         return ReduceLROnPlateau(optimiser, factor=0.5, patience=49, threshold=1e-4, threshold_mode="abs", min_lr=1e-4)

@@ -51,9 +51,25 @@ class Objective(ABC):
     def prepare(self, x: Tensor) -> None:  # noqa: B027 (most objectives have nothing to prepare)
         """Called once before training with all training series (n_cases, n_channels, n_timepoints) on the device."""
 
-    def given(self) -> Sequence[Tensor]:
-        """What `prepare` found out, from teachers for instance: a training that was cut off goes on only where it is the same."""
+    def fingerprint_inputs(self) -> Sequence[Tensor]:
+        """Return what `prepare` computed, such as teacher outputs. A checkpoint is used only if these tensors are the same."""
         return ()
+
+    @property
+    def step_cost(self) -> float:
+        """Return the cost of a step in steps of a plain training of the same network."""
+        return 1.0
+
+    def extra_memory(self, shape: tuple[int, int, int], batch_size: int) -> int:
+        """Return the bytes that a step needs on the device beyond those of a plain training.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Cases, channels and time points of the training cases.
+        batch_size : int
+        """
+        return 0
 
     def begin_epoch(self, epoch: int, modules: nn.Module) -> None:  # noqa: B027 (most objectives are the same in every epoch)
         """Called at the start of every epoch (from 1), after the network `modules` has been put into train mode."""

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, Unpack, cast
 
 import torch
 from torch import Tensor
@@ -16,22 +16,24 @@ from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
 from ssd_cli.backbones.masked import MaskedNetwork
 from ssd_cli.engine import bind
 from ssd_cli.engine.graphs import steps_of
-from ssd_cli.engine.planner import CAPTURES
+from ssd_cli.engine.planner import BATCHES_MEMBERS, CAPTURES
 from ssd_cli.engine.precision import autocasting, set_arithmetic
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.training.averaging import State, refresh_batch_norm
-from ssd_cli.training.checkpoint import Checkpoints, Keeper, resumable
+from ssd_cli.training.base_networks import Rule, obtain_base_networks
+from ssd_cli.training.checkpoint import Checkpointer, Checkpoints, resumable
 from ssd_cli.training.holdout import holdout_split
 from ssd_cli.training.initialise import initialise
+from ssd_cli.training.joint import Trainee, at_once, train_jointly
 from ssd_cli.training.ledger import Entry, Ledger, Progress
-from ssd_cli.training.loop import Averager, Course, Curve, Keep, Schedule, Shape, explaining_single_values, train
-from ssd_cli.training.members import Rule, obtain_members
+from ssd_cli.training.loop import Curve, Keep, Schedule, explaining_single_values, refuse_diverged, train
 from ssd_cli.training.networks import MemoryNetworks, Networks
-from ssd_cli.training.objective import Objective
+from ssd_cli.training.objective import CrossEntropy, Objective
 from ssd_cli.training.predict import cases_at_once
 from ssd_cli.training.recipe import Recipe
 from ssd_cli.training.seeds import generator, global_streams, sub_seed
+from ssd_cli.training.spec import TrainingOptions, TrainingSpec
 
 
 class Workbench:
@@ -121,7 +123,7 @@ class Workbench:
         return generator(self.sub_seed(purpose, index), self.device if device is None else device)
 
     @property
-    def companions(self) -> list[Workbench]:
+    def joint_cells(self) -> list[Workbench]:
         """All workbenches whose members share passes, this one among them, in the order of resample and seed."""
         return sorted([self, *self._their_benches], key=lambda bench: (bench.training_set.resample, bench.seed))
 
@@ -167,7 +169,7 @@ class Workbench:
         """The execution of a network that trains and teaches with it: the network itself, or a faster one on its parameters."""
         return cast(Network, bind(network, self.execution))
 
-    def member(
+    def base_network(
         self, index: int = 0, dropout: Dropout = NO_DROPOUT, stop: float = 1.0, keep: Keep | None = None, holdout: bool = False
     ) -> Network:
         """A network trained with the plain objective; made once and shared by all methods.
@@ -185,57 +187,51 @@ class Workbench:
         holdout : bool
             Train on the training part of `validation_split` only.
         """
-        return obtain_members(self, [index], Rule(dropout, stop, keep, holdout))[0]
+        return obtain_base_networks(self, [index], Rule(dropout, stop, keep, holdout))[0]
 
-    def members(self, indices: Sequence[int], dropout: Dropout = NO_DROPOUT) -> list[Network]:
-        """Several members; where the execution trains them in one pass, networks that `member` does not share."""
-        return obtain_members(self, indices, Rule(dropout))
+    def base_networks(self, indices: Sequence[int], dropout: Dropout = NO_DROPOUT) -> list[Network]:
+        """Several base networks; where the execution trains them in one pass, networks that `base_network` does not share."""
+        return obtain_base_networks(self, indices, Rule(dropout))
 
-    def train(
-        self,
-        network: Network,
-        objective: Objective,
-        *,
-        epochs: int | None = None,
-        learning_rate: float | None = None,
-        shape: Shape | None = None,
-        course: Course | None = None,
-        keep: Keep | None = None,
-        holdout: bool = False,
-        purpose: str = "student",
-        index: int = 0,
-        averager: Averager | None = None,
-        label: str = "",
-    ) -> Network:
-        """Train a network in place for this cell alone.
+    def train(self, network: Network, objective: Objective, **options: Unpack[TrainingOptions]) -> Network:
+        """Train a network in place for this cell alone, and return it; `options` are those of `TrainingOptions`."""
+        return self.train_all([self.spec(network, objective, **options)], joint=False)[0]
+
+    def spec(self, network: Network, objective: Objective, **options: Unpack[TrainingOptions]) -> TrainingSpec:
+        """Describe a training of this cell; `train_all` executes it."""
+        cases = options.pop("cases", self.training_set)
+        purpose, index = options.pop("purpose", "student"), options.pop("index", 0)
+        averager, label = options.pop("averager", None), options.pop("label", "") or purpose
+        changes = {name: value for name, value in options.items() if value is not None}
+        schedule = self.schedule(cases, cast(int, changes.pop("epochs", self.epochs)))
+        schedule = replace(schedule, **changes)  # type: ignore[arg-type]
+        return TrainingSpec(network, objective, schedule, cases, purpose, index, label, averager)
+
+    def train_all(self, specs: Sequence[TrainingSpec], joint: bool = True) -> list[Network]:
+        """Train several networks of one architecture in place for this cell alone, and return them.
 
         Parameters
         ----------
-        network : Network
-        objective : Objective
-        epochs : int, optional
-            Length of the schedule; the recipe's epochs by default.
-        learning_rate, shape, keep : optional
-            Replace the recipe's.
-        course : callable, optional
-            The learning rate after so many epochs, fractions included, as a share of the first one; replaces the shape.
-        holdout : bool
-            Train on the training part of `validation_split` only.
-        purpose, index : str, int
-            Name the random streams of batch order and dropout: two trainings with equal names see the same batches. A training
-            with the purpose "member" sees those of `member(index)`.
-        averager : Averager, optional
-        label : str
-            Shown in progress and ledger; the purpose by default.
+        specs : sequence of TrainingSpec
+            Made by `spec`; equal epochs and batch sizes.
+        joint : bool
+            Train them in one step where the execution and their objectives allow it; otherwise one after the other.
         """
-        part = self.training_part() if holdout else self.training_set
-        schedule = self.schedule(part, epochs or self.epochs)
-        changes = {"learning_rate": learning_rate, "shape": shape, "course": course, "keep": keep}
-        schedule = replace(schedule, **{key: value for key, value in changes.items() if value is not None})  # type: ignore[arg-type]
-        self._n_own += 1
-        key = f"{self.name}-{self._n_own}"
-        self.ledger.add(self.run(network, objective, schedule, part, purpose, index, label or purpose, key, averager))
-        return network
+        if joint and self.execution in BATCHES_MEMBERS and all(type(one.objective) is CrossEntropy for one in specs):
+            self._train_jointly(specs)
+        else:
+            for one in specs:
+                self._n_own += 1
+                self.ledger.add(self.run(one, f"{self.name}-{self._n_own}"))
+        return [one.network for one in specs]
+
+    def _train_jointly(self, specs: Sequence[TrainingSpec]) -> None:
+        size = at_once(self, specs[0].cases, len(specs))
+        for start in range(0, len(specs), size):
+            some = specs[start : start + size]
+            for one, entry in zip(some, train_jointly([Trainee(self, one) for one in some]), strict=True):
+                refuse_diverged(entry.curve, one.schedule)
+                self.ledger.add(entry)
 
     def refresh_batch_norm(self, network: Network, holdout: bool = False) -> Network:
         """Estimate the batch-norm statistics anew from the training series, dropout off; return the network in eval mode.
@@ -289,46 +285,40 @@ class Workbench:
         keep = self.recipe.keep if stop == epochs else "last"
         return Schedule(epochs, stop, self.recipe.learning_rate, self.recipe.schedule, keep, self.recipe.batch(part.n_cases))
 
-    def run(
-        self,
-        network: Network,
-        objective: Objective,
-        schedule: Schedule,
-        part: TrainingSet,
-        purpose: str,
-        index: int,
-        label: str,
-        key: str,
-        averager: Averager | None = None,
-    ) -> Entry:
-        """Train a network in place and say what it cost; `train` and `member` book it. It goes on where `key` was cut off."""
-        x, y = self.tensors(part)
-        self.seed_sites(network, purpose, index)
-        keeper = Keeper(self.checkpoints, key)
+    def run(self, spec: TrainingSpec, key: str) -> Entry:
+        """Train a network in place and say what it cost; `train` and `base_network` book it. It goes on where `key` was cut off."""
+        network, objective, schedule = spec.network, spec.objective, spec.schedule
+        x, y = self.tensors(spec.cases)
+        self.seed_sites(network, spec.purpose, spec.index)
+        checkpointer = Checkpointer(self.checkpoints, key)
         objective.prepare(x)
-        kept = self.execution not in CAPTURES and resumable(network, objective, averager)
+        kept = self.execution not in CAPTURES and resumable(network, objective, spec.averager)
+
+        def on_epoch(epoch: int, loss: float) -> None:
+            self.on_epoch(Progress(spec.label, epoch, schedule.stop, loss, checkpointer.resumed))
+
         try:
-            streams = global_streams(self.sub_seed(f"{purpose} torch", index), self.device)
-            with streams, explaining_single_values(part.n_cases, schedule.batch_size):
+            streams = global_streams(self.sub_seed(f"{spec.purpose} torch", spec.index), self.device)
+            with streams, explaining_single_values(spec.cases.n_cases, schedule.batch_size):
                 curve: Curve = train(
                     autocasting(self.bind(network), self.device, self.recipe.precision),
                     x,
                     y,
                     objective,
                     schedule,
-                    self.rng(f"{purpose} order", index, "cpu"),
+                    self.rng(f"{spec.purpose} order", spec.index, "cpu"),
                     modules=network,
-                    averager=averager,
+                    averager=spec.averager,
                     execute=steps_of(self.execution),
-                    on_epoch=lambda epoch, loss: self.on_epoch(Progress(label, epoch, schedule.stop, loss, keeper.resumed)),
-                    keeper=keeper if kept else None,
+                    on_epoch=on_epoch,
+                    checkpointer=checkpointer if kept else None,
                 )
         except SsdBenchError:  # it diverged, or cannot be trained, and will again
-            keeper.discard()
+            checkpointer.discard()
             raise
-        seconds, cpu_seconds = keeper.seconds
-        self.ledger.resumed_seconds += keeper.before[0]
+        seconds, cpu_seconds = checkpointer.seconds
+        self.ledger.resumed_seconds += checkpointer.before[0]
         for site in network.sites():
             site.generator = None
-        steps = schedule.stop * math.ceil(part.n_cases / schedule.batch_size)
-        return Entry(label, schedule.stop, steps, part.n_cases, seconds, cpu_seconds, curve)
+        steps = schedule.stop * math.ceil(spec.cases.n_cases / schedule.batch_size)
+        return Entry(spec.label, schedule.stop, steps, spec.cases.n_cases, seconds, cpu_seconds, curve)

@@ -33,7 +33,7 @@ class Pair(Method):
     first: int = 0
 
     def fit(self, training_set, workbench):
-        return Predictor([workbench.member(self.first), workbench.member(self.first + 1)])
+        return Predictor([workbench.base_network(self.first), workbench.base_network(self.first + 1)])
 '''
 
 

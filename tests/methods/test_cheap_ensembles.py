@@ -71,7 +71,7 @@ def test_one_cycle_is_a_training_with_a_cosine():
     """In one batch an epoch, where the cosine's steps are epochs."""
     bench = workbench(recipe=dataclasses.replace(EXACT, epochs=10, batch_size=64))
     (network,) = Snapshot(cycles=1).fit(bench.training_set, bench).networks
-    np.testing.assert_allclose(weights(network), weights(bench.member(0)), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(weights(network), weights(bench.base_network(0)), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_targets_that_underflow_give_finite_gradients():
 
 def test_the_loss_weighs_labels_and_teacher():
     bench = workbench(recipe=EXACT)
-    teacher, student = freeze(bench.member()), bench.fresh(1).eval()
+    teacher, student = freeze(bench.base_network()), bench.fresh(1).eval()
     x, y = bench.tensors(bench.training_set)
     objective = SoftLabels(teacher, KD(temperature=3, ce_weight=0.2, kd_weight=0.7))
     objective.prepare(x)
@@ -62,7 +62,7 @@ def test_the_loss_weighs_labels_and_teacher():
 
 def test_several_teachers_are_averaged_as_logits_or_as_softened_probabilities():
     bench = workbench(recipe=EXACT)
-    teachers = [freeze(bench.member(index)) for index in range(3)]
+    teachers = [freeze(bench.base_network(index)) for index in range(3)]
     x, _ = bench.tensors(bench.training_set)
     z = torch.stack([teacher(x).logits for teacher in teachers]).detach()
     for target, expected in {"logits": (z.mean(0) / 4).softmax(-1), "probabilities": (z / 4).softmax(-1).mean(0)}.items():
@@ -73,7 +73,7 @@ def test_several_teachers_are_averaged_as_logits_or_as_softened_probabilities():
 
 def test_several_copies_of_one_teacher_teach_as_one():
     bench = workbench(recipe=EXACT)
-    teacher = freeze(bench.member(0))
+    teacher = freeze(bench.base_network(0))
     found = []
     for objective in (SoftLabels(teacher, KD()), EnsembleLabels([teacher] * 5, EnsKD())):
         student = bench.fresh(1)
@@ -95,7 +95,7 @@ def test_the_teachers_of_an_ensemble_are_its_members_and_the_student_is_none_of_
 def test_each_generation_learns_from_the_one_before_and_starts_by_itself():
     bench = workbench(recipe=EXACT)
     _, *born = bear(bench, 3)
-    for generation, teacher in enumerate([bench.member(0), *born[:-1]], start=1):
+    for generation, teacher in enumerate([bench.base_network(0), *born[:-1]], start=1):
         student = bench.fresh(generation)
         bench.train(student, SoftLabels(freeze(teacher), LOSS), purpose="member", index=generation)
         assert fingerprint(student) == fingerprint(born[generation - 1])
@@ -106,7 +106,7 @@ def test_each_generation_learns_from_the_one_before_and_starts_by_itself():
 
 def test_a_generation_weighs_labels_and_teacher_equally_at_temperature_1():
     bench = workbench(recipe=EXACT)
-    teacher, student = freeze(bench.member()), bench.fresh(1).eval()
+    teacher, student = freeze(bench.base_network()), bench.fresh(1).eval()
     x, y = bench.tensors(bench.training_set)
     objective = SoftLabels(teacher, LOSS)
     objective.prepare(x)
@@ -121,7 +121,7 @@ def test_a_generation_weighs_labels_and_teacher_equally_at_temperature_1():
 def test_teacher_and_student_start_differently_and_the_teacher_is_member_0():
     bench = workbench()
     predictor = KD().fit(bench.training_set, bench)
-    assert fingerprint(predictor.teacher) == fingerprint(bench.member(0))
+    assert fingerprint(predictor.teacher) == fingerprint(bench.base_network(0))
     assert not torch.equal(bench.fresh(0).classifier.weight, bench.fresh(1).classifier.weight)
     assert len(predictor.networks) == 1
 
@@ -129,7 +129,7 @@ def test_teacher_and_student_start_differently_and_the_teacher_is_member_0():
 def test_without_the_teacher_s_share_the_student_is_member_1_bit_for_bit():
     bench = workbench()
     (student,) = KD(ce_weight=1, kd_weight=0).fit(bench.training_set, bench).networks
-    assert fingerprint(student) == fingerprint(bench.member(1))
+    assert fingerprint(student) == fingerprint(bench.base_network(1))
 
 
 @pytest.mark.parametrize("method", [KD(), FeatKD(), Finetune()])
@@ -137,7 +137,7 @@ def test_the_teacher_is_untouched_and_frozen(method):
     bench = workbench()
     predictor = method.fit(bench.training_set, bench)
     rates = {} if isinstance(method, KD) else {"dropout": method.rates}
-    assert fingerprint(predictor.teacher) == fingerprint(bench.member(0, **rates))
+    assert fingerprint(predictor.teacher) == fingerprint(bench.base_network(0, **rates))
     assert not any(module.training for module in predictor.teacher.modules())
     assert fingerprint(predictor.networks[0]) != fingerprint(predictor.teacher)
 
@@ -155,7 +155,7 @@ def test_students_of_one_teacher_see_the_same_batches(monkeypatch):
 
     monkeypatch.setattr(loop, "_batches", batches)
     bench = workbench()
-    bench.member(0, FeatKD().rates)
+    bench.base_network(0, FeatKD().rates)
     for method in (FeatKD(), Finetune()):
         seen.append([])
         method.fit(bench.training_set, bench)

@@ -24,7 +24,7 @@ WIDE = SmallBackbone(8)
 def prepared(label="embed-distill", labelled=True, **options):
     """A workbench, a student with its inherited head, its teacher and its objective."""
     bench, settings = workbench(recipe=EXACT, backbone=WIDE, **options), build(label)
-    teacher, student = freeze(bench.member()), untrained(bench)
+    teacher, student = freeze(bench.base_network()), untrained(bench)
     inherit(student, teacher, settings.head, bench)
     objective = Geometric(Lessons(teacher, settings, bench), settings, bench, labelled)
     objective.prepare(bench.tensors(bench.training_set)[0])
@@ -119,7 +119,7 @@ def test_an_embedding_that_is_met_exactly_has_a_finite_gradient():
 def test_the_teacher_is_asked_once_about_cases_and_views():
     bench, settings = workbench(backbone=WIDE), build("embed-distill[views=2]")
     asked = []
-    teacher = freeze(bench.member())
+    teacher = freeze(bench.base_network())
     teacher.register_forward_hook(lambda module, inputs, _: asked.append(len(inputs[0])))
     lessons = Lessons(teacher, settings, bench)
     for _ in range(2):

@@ -17,7 +17,7 @@ from tests.small import EXACT, fingerprint, waves, workbench
 def guided(settings, *, recipe=EXACT, n_cases=21, student_index=1):
     """A teacher, another network as the student, the objective between them, and a batch."""
     bench = workbench(recipe=recipe)
-    teacher = freeze(bench.member(dropout=settings.rates))
+    teacher = freeze(bench.base_network(dropout=settings.rates))
     student = bench.fresh(student_index, settings.rates)
     objective = StudentGuided(teacher, settings, bench, student.embedding_size)
     x, y = bench.tensors(bench.training_set)
@@ -108,7 +108,7 @@ def test_second_halves_in_several_parts_are_those_in_one(monkeypatch):
 @pytest.mark.parametrize("settings", [SSD(), SSDMid(), SSD(space="both"), SSDSmall(), SSDLegacy()])
 def test_distillation_leaves_the_teacher_bit_identical_and_in_eval_mode(settings):
     bench = workbench()
-    teacher = freeze(bench.member(dropout=settings.rates))
+    teacher = freeze(bench.base_network(dropout=settings.rates))
     before = fingerprint(teacher)
     student = settings._student(teacher, bench)
     objective = StudentGuided(teacher, settings, bench, student.embedding_size)
@@ -152,7 +152,7 @@ def test_huge_features_and_batches_of_one_give_finite_gradients(changes):
 def test_a_student_starts_as_its_teacher_bit_for_bit():
     bench = workbench()
     settings = SSD()
-    teacher = freeze(bench.member(dropout=settings.rates))
+    teacher = freeze(bench.base_network(dropout=settings.rates))
     X, _ = waves(12, seed=9)
     assert (predict_proba(settings._student(teacher, bench), X) == predict_proba(teacher, X)).all()
 

@@ -12,8 +12,8 @@ def test_a_narrow_student_learns_through_a_map_that_is_not_deployed():
     bench = workbench()
     predictor = SSDSmall().fit(bench.training_set, bench)
     assert (predictor.networks[0].embedding_size, predictor.teacher.embedding_size) == (4, 6)
-    assert StudentGuided(freeze(bench.member()), SSDSmall(), bench, 6).trainable is None  # same size, no map
-    objective = StudentGuided(freeze(bench.member()), SSDSmall(), bench, 4)
+    assert StudentGuided(freeze(bench.base_network()), SSDSmall(), bench, 6).trainable is None  # same size, no map
+    objective = StudentGuided(freeze(bench.base_network()), SSDSmall(), bench, 4)
     assert objective.trainable.weight.shape == (6, 4)
     assert objective.trainable.bias is None
 
@@ -27,7 +27,7 @@ def test_the_legacy_student_is_in_eval_mode_from_the_second_epoch_on():
             return super().losses(network, batch)
 
     bench = workbench()
-    teacher = freeze(bench.member(dropout=Dropout(0.2)))
+    teacher = freeze(bench.base_network(dropout=Dropout(0.2)))
     for settings in (SSDLegacy(), SSD()):
         student = bench.copy(teacher)
         bench.train(student, Spy(teacher, settings, bench, student.embedding_size), epochs=2)
@@ -47,17 +47,17 @@ def test_the_student_of_mid_dropout_is_deployed_with_statistics_of_the_determini
     student = predictor.networks[0]
     refreshed = bench.refresh_batch_norm(bench.copy(student))
     assert fingerprint(refreshed) == fingerprint(student)
-    assert fingerprint(predictor.teacher) == fingerprint(bench.refresh_batch_norm(bench.member(dropout=SSDMid().rates)))
+    assert fingerprint(predictor.teacher) == fingerprint(bench.refresh_batch_norm(bench.base_network(dropout=SSDMid().rates)))
 
 
 def test_deploying_leaves_the_network_alone():
     bench = workbench()
-    teacher = bench.member(dropout=SSDMid().rates)
+    teacher = bench.base_network(dropout=SSDMid().rates)
     before = fingerprint(teacher)
     assert fingerprint(SSDMid().deploy(teacher, bench)) != before == fingerprint(teacher)
 
 
 def test_a_random_student_does_not_start_where_its_teacher_started():
     bench = workbench()
-    student = SSD(student_init="random")._student(bench.member(), bench)
+    student = SSD(student_init="random")._student(bench.base_network(), bench)
     assert fingerprint(student) == fingerprint(bench.fresh(1)) != fingerprint(bench.fresh(0))

@@ -57,7 +57,7 @@ def test_two_methods_share_what_they_declare_to_share_and_nothing_else():
 def test_a_method_that_declares_nothing_is_taken_for_one_training():
     class Plain(Method):
         def fit(self, training_set, workbench):
-            return Predictor([workbench.member()])
+            return Predictor([workbench.base_network()])
 
     recipe = RECIPE.for_backbone("lite")
     assert [(t.epochs, t.shared) for t in Plain().trainings(recipe)] == [(5, "")]

@@ -61,9 +61,9 @@ def test_swa_is_the_mean_of_the_last_quarter_at_a_constant_rate(monkeypatch):
 
 def test_swa_and_the_soups_start_from_member_0_on_its_way():
     bench = workbench(recipe=TEN)
-    bench.member(0, stop=0.75, keep="last")
+    bench.base_network(0, stop=0.75, keep="last")
     SWA().fit(bench.training_set, bench)
-    bench.member(0, stop=0.6, keep="last")
+    bench.base_network(0, stop=0.6, keep="last")
     SoupUniform().fit(bench.training_set, bench)
     assert [entry.label for entry in bench.ledger.entries] == ["member 0", "swa", "member 0"] + [f"branch {i}" for i in range(5)]
 
@@ -105,7 +105,7 @@ def test_even_one_epoch_is_enough():
 def test_ema_follows_the_trajectory_of_member_0():
     bench = workbench(recipe=TEN)
     EMA().fit(bench.training_set, bench)
-    bench.member(0)
+    bench.base_network(0)
     averaged, plain = bench.ledger.entries
     assert averaged.curve == plain.curve
 
@@ -113,7 +113,7 @@ def test_ema_follows_the_trajectory_of_member_0():
 def test_ema_with_live_statistics_has_the_buffers_of_the_trained_network():
     bench = workbench(recipe=TEN)
     (network,) = EMA(batch_norm="live").fit(bench.training_set, bench).networks
-    live = bench.member(0)
+    live = bench.base_network(0)
     assert all(torch.equal(one, two) for one, two in zip(network.buffers(), live.buffers(), strict=True))
     assert not torch.equal(network.classifier.weight, live.classifier.weight)
 
@@ -127,7 +127,7 @@ def test_branches_are_trained_as_declared():
     assert [network.embed_site.rate for network in grown] == [0, 0, 0.2, 0, 0]
     assert len({fingerprint(network) for network in grown}) == 5
     for index in (3, 4):
-        again = bench.copy(bench.member(0, stop=0.6, keep="last"))
+        again = bench.copy(bench.base_network(0, stop=0.6, keep="last"))
         rate = entries[index].curve["learning_rate"][0]
         bench.train(again, CrossEntropy(0.1), epochs=4, learning_rate=rate, purpose="branch", index=index)
         assert fingerprint(again) == fingerprint(grown[index])
@@ -135,7 +135,7 @@ def test_branches_are_trained_as_declared():
 
 def test_branches_are_judged_by_accuracy_and_likelihood():
     bench = workbench()
-    network, part = bench.member(0, holdout=True), bench.validation_split()[1]
+    network, part = bench.base_network(0, holdout=True), bench.validation_split()[1]
     probabilities = predict_proba(network, part.X)
     expected = scores.accuracy(part.y, probabilities), scores.nll(part.y, probabilities)
     assert soup_greedy.validate(network, part) == pytest.approx(expected, rel=1e-12)
@@ -146,7 +146,7 @@ def identical(monkeypatch):
     """Branches that are all the same network."""
 
     def grow(bench, holdout=False):
-        return [bench.member(0, holdout=holdout) for _ in range(5)]
+        return [bench.base_network(0, holdout=holdout) for _ in range(5)]
 
     monkeypatch.setattr("ssd_cli.methods.soup_uniform.grow", grow)
     monkeypatch.setattr("ssd_cli.methods.soup_greedy.grow", grow)
@@ -155,14 +155,14 @@ def identical(monkeypatch):
 def test_a_soup_of_identical_networks_has_the_weights_of_one(identical):
     bench = workbench()
     (soup,) = SoupUniform().fit(bench.training_set, bench).networks
-    assert all(torch.equal(one, two) for one, two in zip(soup.parameters(), bench.member(0).parameters(), strict=True))
+    assert all(torch.equal(one, two) for one, two in zip(soup.parameters(), bench.base_network(0).parameters(), strict=True))
 
 
 def test_a_greedy_soup_of_identical_networks_is_one_of_them(identical):
     bench = workbench()
     predictor = SoupGreedy().fit(bench.training_set, bench)
     assert predictor.diagnostics["branches"] == [0]
-    assert fingerprint(predictor.networks[0]) == fingerprint(bench.member(0, holdout=True))
+    assert fingerprint(predictor.networks[0]) == fingerprint(bench.base_network(0, holdout=True))
 
 
 def test_the_greedy_soup_is_at_least_as_good_on_validation_as_every_ingredient():

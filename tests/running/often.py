@@ -10,16 +10,16 @@ from ssd_cli.training import checkpoint
 
 checkpoint.SECONDS = 0.0
 
-restore = checkpoint.Standing.restore
+restore = checkpoint.TrainingState.restore
 
 
-def restore_and_tell(standing, arrays, facts):
-    restore(standing, arrays, facts)
+def restore_and_tell(state, arrays, facts):
+    restore(state, arrays, facts)
     if "SSD_BENCH_RESUMED" in os.environ:
-        Path(os.environ["SSD_BENCH_RESUMED"]).write_text(str(standing.epoch))
+        Path(os.environ["SSD_BENCH_RESUMED"]).write_text(str(state.epoch))
 
 
-checkpoint.Standing.restore = restore_and_tell
+checkpoint.TrainingState.restore = restore_and_tell
 
 
 @methods.register("often")

@@ -37,7 +37,7 @@ class Thawed(Method):
     """Breaks in the middle, after one training."""
 
     def fit(self, training_set, workbench):
-        workbench.member()
+        workbench.base_network()
         raise RuntimeError("cannot read /home/ada/secret/file.txt")
 
 
@@ -49,7 +49,7 @@ class Broken(Method):
     what: str = "probabilities"
 
     def fit(self, training_set, workbench):
-        predictor = Predictor([workbench.member()])
+        predictor = Predictor([workbench.base_network()])
         if self.what == "probabilities":
             predictor.combine = lambda members: members.mean(axis=0) * float("nan")
         else:
@@ -63,7 +63,7 @@ class Forgetful(Method):
     """Trains, and returns nothing."""
 
     def fit(self, training_set, workbench):
-        workbench.member()
+        workbench.base_network()
 
 
 @methods.register("test-curious")
@@ -93,7 +93,7 @@ class WithRule(Method):
     """A plain network and more than it."""
 
     def fit(self, training_set, workbench):
-        return Ruled([workbench.member()])
+        return Ruled([workbench.base_network()])
 
 
 @methods.register("test-voting")

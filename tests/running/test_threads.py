@@ -26,7 +26,7 @@ class Greedy(Method):
     def fit(self, training_set, workbench):
         import torch
 
-        network = workbench.member()
+        network = workbench.base_network()
         torch.set_num_threads(3)
         return Predictor([network])
 '''

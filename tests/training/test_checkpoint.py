@@ -212,7 +212,7 @@ def test_the_time_before_counts(tmp_path):
 
 def test_a_short_training_writes_nothing_and_what_is_finished_is_removed(tmp_path, monkeypatch):
     bench = bench_on(tmp_path)
-    bench.member(0)
+    bench.base_network(0)
     assert not list((tmp_path / ".checkpoints").iterdir())  # the network is stored
     cut_off(bench_on(tmp_path), CrossEntropy())
     store = CheckpointStore(tmp_path)

@@ -76,7 +76,7 @@ def test_a_step_over_fixed_places_gives_the_bits_of_the_plain_loop(shape, keep):
 
 
 def test_a_rate_that_moves_with_every_step_reaches_the_fixed_place():
-    schedule = replace(SCHEDULE, course=lambda epochs: 1 - epochs / 6)
+    schedule = replace(SCHEDULE, lr_multiplier=lambda epochs: 1 - epochs / 6)
     one, curve = trained(None, schedule)
     other, same = trained(captured, schedule)
     assert fingerprint(one) == fingerprint(other) != fingerprint(trained(None)[0])
@@ -142,9 +142,9 @@ def test_a_step_names_every_random_stream_it_draws_from():
     steps = []
 
     class Bench(type(workbench())):
-        def run(self, network, objective, *arguments, **options):
-            steps.append((network, objective))
-            return super().run(network, objective, *arguments, **options)
+        def run(self, spec, key):
+            steps.append((spec.network, spec.objective))
+            return super().run(spec, key)
 
     bench = workbench()
     bench.__class__ = Bench

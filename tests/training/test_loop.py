@@ -80,7 +80,7 @@ def test_a_course_is_followed_step_by_step():
             moved.append(-network.classifier.bias[0].item())
             return {"constant": network.classifier.bias.sum()}
 
-    plan = replace(PLAN, epochs=2, stop=2, course=lambda epochs: 1 + epochs)
+    plan = replace(PLAN, epochs=2, stop=2, lr_multiplier=lambda epochs: 1 + epochs)
     net = network().double()
     part = waves_training_set(21)
     order = torch.Generator().manual_seed(1)

@@ -47,7 +47,7 @@ def watched(monkeypatch):
     steps = []
     execute = lambda step: steps.append(Watched(step)) or steps[-1]  # noqa: E731
     monkeypatch.setattr("ssd_cli.training.workbench.steps_of", lambda execution: execute)
-    monkeypatch.setattr("ssd_cli.training.passes.Captured", lambda step, device: execute(step))
+    monkeypatch.setattr("ssd_cli.training.joint.Captured", lambda step, device: execute(step))
     return steps
 
 
@@ -59,7 +59,7 @@ def test_no_step_of_a_method_waits(name, watched):
 
 
 def test_no_step_of_a_pass_waits(watched):
-    workbench(execution="graph").members(range(2), Dropout(0.2, 0.3))
+    workbench(execution="graph").base_networks(range(2), Dropout(0.2, 0.3))
     assert len(watched) == 1
 
 

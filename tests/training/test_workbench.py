@@ -52,39 +52,39 @@ def watched(monkeypatch):
         made.append(Watched())
         return made[-1]
 
-    monkeypatch.setattr("ssd_cli.training.members.CrossEntropy", make)
+    monkeypatch.setattr("ssd_cli.training.base_networks.CrossEntropy", make)
     return made
 
 
 def test_a_member_is_trained_once_and_shared_between_cells_bit_for_bit():
     store = Counting()
     first = workbench(networks=store)
-    network = first.member(0)
+    network = first.base_network(0)
     second = workbench(networks=store)
-    assert fingerprint(second.member(0)) == fingerprint(network)
+    assert fingerprint(second.base_network(0)) == fingerprint(network)
     assert len(store.trained) == 1
     assert [entry.reused for entry in (*first.ledger.entries, *second.ledger.entries)] == [False, True]
 
 
 def test_training_a_member_further_leaves_the_shared_one_alone():
     bench = workbench()
-    network = bench.member(0)
+    network = bench.base_network(0)
     before = fingerprint(network)
     bench.train(network, CrossEntropy())
-    assert fingerprint(bench.member(0)) == before != fingerprint(network)
+    assert fingerprint(bench.base_network(0)) == before != fingerprint(network)
 
 
 def test_deleting_the_store_changes_nothing_but_time():
-    assert fingerprint(workbench().member(1)) == fingerprint(workbench().member(1))
+    assert fingerprint(workbench().base_network(1)) == fingerprint(workbench().base_network(1))
 
 
 def test_asking_first_for_other_members_changes_nothing():
     bench = workbench()
     for index in (3, 1, 2):
-        bench.member(index)
+        bench.base_network(index)
     bench.train(bench.fresh(0), CrossEntropy())
     torch.manual_seed(99)
-    assert fingerprint(bench.member(0)) == fingerprint(workbench().member(0))
+    assert fingerprint(bench.base_network(0)) == fingerprint(workbench().base_network(0))
 
 
 @pytest.mark.parametrize(
@@ -99,16 +99,16 @@ def test_asking_first_for_other_members_changes_nothing():
 )
 def test_another_cell_shares_nothing(changed):
     store = Counting()
-    workbench(networks=store).member(0)
-    workbench(networks=store, **changed).member(0)
+    workbench(networks=store).base_network(0)
+    workbench(networks=store, **changed).base_network(0)
     assert len(store.trained) == 2
 
 
 def test_another_execution_trains_another_network_of_nearly_the_same_weights():
     store = Counting()
     backbone = {"backbone": LITEBackbone(width=4), "recipe": replace(SHORT, precision="fp64")}
-    plain = workbench(networks=store, **backbone).member(0)
-    fast = workbench(networks=store, execution="fast", **backbone).member(0)
+    plain = workbench(networks=store, **backbone).base_network(0)
+    fast = workbench(networks=store, execution="fast", **backbone).base_network(0)
     assert len(store.trained) == 2
     for name, value in plain.state_dict().items():  # rtol: sums in another order, in float64
         torch.testing.assert_close(fast.state_dict()[name], value, rtol=1e-6, atol=1e-9)
@@ -118,25 +118,25 @@ def test_another_execution_trains_another_network_of_nearly_the_same_weights():
 def test_another_member_is_another_network(asked):
     store = Counting()
     bench = workbench(networks=store)
-    bench.member(0)
-    bench.member(**asked)
+    bench.base_network(0)
+    bench.base_network(**asked)
     assert len(store.trained) == 2
 
 
 def test_a_member_without_dropout_is_the_same_whoever_asks():
     store = Counting()
     bench = workbench(networks=store)
-    bench.member()
-    bench.member(dropout=NO_DROPOUT, stop=1.0, keep="last")  # the recipe keeps the last epoch anyway
+    bench.base_network()
+    bench.base_network(dropout=NO_DROPOUT, stop=1.0, keep="last")  # the recipe keeps the last epoch anyway
     assert len(set(store.asked)) == 1
     assert len(bench.ledger.entries) == 1
 
 
 def test_dropout_and_early_stops_keep_initialisation_and_batch_order(watched):
     bench = workbench()
-    bench.member(0)
-    bench.member(0, dropout=Dropout(0.5, 0.5))
-    bench.member(0, stop=0.5)
+    bench.base_network(0)
+    bench.base_network(0, dropout=Dropout(0.5, 0.5))
+    bench.base_network(0, stop=0.5)
     plain, dropped, stopped = (objective.order for objective in watched)
     assert dropped == plain
     assert stopped == plain[: len(plain) // 2]
@@ -144,7 +144,7 @@ def test_dropout_and_early_stops_keep_initialisation_and_batch_order(watched):
 
 def test_members_differ_in_batch_order_and_initialisation(watched):
     bench = workbench()
-    first, second = bench.member(0), bench.member(1)
+    first, second = bench.base_network(0), bench.base_network(1)
     assert watched[0].order != watched[1].order
     assert fingerprint(first) != fingerprint(second)
 
@@ -161,8 +161,8 @@ def test_an_early_stop_is_a_point_on_the_way_of_the_whole_training():
 
     bench = workbench()
     bench.train(bench.fresh(0), CrossEntropy(), purpose="member", averager=Snapshots())
-    assert fingerprint(bench.member(0, stop=0.5)) == seen[2]
-    assert fingerprint(bench.member(0)) == seen[4]
+    assert fingerprint(bench.base_network(0, stop=0.5)) == seen[2]
+    assert fingerprint(bench.base_network(0)) == seen[4]
 
 
 def test_trainings_of_one_purpose_and_index_see_the_same_batches_and_masks():
@@ -174,7 +174,7 @@ def test_trainings_of_one_purpose_and_index_see_the_same_batches_and_masks():
 
 def test_a_holdout_member_never_sees_the_validation_cases(watched):
     bench = workbench()
-    bench.member(0, holdout=True)
+    bench.base_network(0, holdout=True)
     train_part, _ = bench.validation_split()
     cases = {case for batch in watched[0].order for case in batch}
     assert cases == set(range(train_part.n_cases))
@@ -207,7 +207,7 @@ def test_the_validation_split_depends_on_the_seed_alone():
 
 def test_a_copy_is_trainable_independent_and_may_have_other_dropout():
     bench = workbench()
-    original = bench.member(0, dropout=Dropout(0.2)).requires_grad_(False)
+    original = bench.base_network(0, dropout=Dropout(0.2)).requires_grad_(False)
     twin = bench.copy(original, Dropout(0.1, 0.4))
     assert fingerprint(twin) == fingerprint(original)
     assert (twin.dropout, original.dropout) == (Dropout(0.1, 0.4), Dropout(0.2))
@@ -218,11 +218,11 @@ def test_a_copy_is_trainable_independent_and_may_have_other_dropout():
 
 def test_the_ledger_books_every_network_alone_and_as_spent():
     store = MemoryNetworks()
-    workbench(networks=store).member(0)
+    workbench(networks=store).base_network(0)
     bench = workbench(networks=store)
-    bench.member(0)
-    bench.member(0)
-    bench.train(bench.member(1), CrossEntropy(), epochs=2, label="student")
+    bench.base_network(0)
+    bench.base_network(0)
+    bench.train(bench.base_network(1), CrossEntropy(), epochs=2, label="student")
     entries = bench.ledger.entries
     assert [entry.label for entry in entries] == ["member 0", "member 1", "student"]
     assert [(entry.epochs, entry.steps, entry.n_cases) for entry in entries] == [(4, 12, 21), (4, 12, 21), (2, 6, 21)]
@@ -237,7 +237,7 @@ def test_the_ledger_books_every_network_alone_and_as_spent():
 def test_progress_is_told_after_every_epoch():
     told = []
     bench = workbench(on_epoch=told.append)
-    bench.member(0, stop=0.5)
+    bench.base_network(0, stop=0.5)
     assert [(step.label, step.epoch, step.epochs) for step in told] == [("member 0", 1, 2), ("member 0", 2, 2)]
     assert all(step.loss > 0 for step in told)
 
@@ -245,7 +245,7 @@ def test_progress_is_told_after_every_epoch():
 def test_predictions_do_not_depend_on_the_batch_they_are_made_in():
     from ssd_cli.training.predict import predict_proba
 
-    network = workbench().member(0)
+    network = workbench().base_network(0)
     X, _ = waves(9, seed=3)
     whole = predict_proba(network, X)
     single = np.concatenate([predict_proba(network, X[i : i + 1]) for i in range(9)])
@@ -262,7 +262,7 @@ def test_a_batch_of_a_single_value_is_refused_in_words(backbone, execution):
     X = np.random.default_rng(0).standard_normal((9, 1, 1), dtype=np.float32)
     bench = workbench(TrainingSet(X, np.arange(9) % 3, 3, "Points"), backbone=backbone, execution=execution)
     with pytest.raises(SsdBenchError, match="9 training cases in batches of 8") as caught:
-        bench.members([0, 1])
+        bench.base_networks([0, 1])
     assert "batch_size" in caught.value.remedy
 
 
@@ -281,9 +281,9 @@ def test_layers_that_draw_from_the_global_stream_have_the_bits_of_their_seed_and
             return network
 
     torch.manual_seed(5)
-    first = fingerprint(workbench(backbone=WithDropout()).member(0))
+    first = fingerprint(workbench(backbone=WithDropout()).base_network(0))
     drawn = torch.rand(3)
-    assert fingerprint(workbench(backbone=WithDropout()).member(0)) == first
-    assert fingerprint(workbench(backbone=WithDropout(), seed=1).member(0)) != first
+    assert fingerprint(workbench(backbone=WithDropout()).base_network(0)) == first
+    assert fingerprint(workbench(backbone=WithDropout(), seed=1).base_network(0)) != first
     torch.manual_seed(5)
     assert torch.equal(torch.rand(3), drawn)

@@ -15,11 +15,12 @@ from ssd_cli import PROTOCOL_VERSION
 from ssd_cli.backbones.base import Dropout, Network
 from ssd_cli.configuration import digest
 from ssd_cli.engine.planner import BATCHES_MEMBERS
+from ssd_cli.training.joint import Trainee, at_once, train_jointly
 from ssd_cli.training.ledger import Entry
 from ssd_cli.training.loop import refuse_diverged
 from ssd_cli.training.networks import Arrays, Networks, load_arrays, state_to_arrays
 from ssd_cli.training.objective import CrossEntropy
-from ssd_cli.training.passes import Trainee, at_once, train_pass
+from ssd_cli.training.spec import TrainingSpec
 
 if TYPE_CHECKING:
     from ssd_cli.protocol.containers import TrainingSet
@@ -35,7 +36,7 @@ Trained = tuple[Mapping[str, npt.NDArray], dict[str, Any], bool]
 
 @dataclass(frozen=True)
 class Rule:
-    """How members are trained; see `Workbench.member`."""
+    """How members are trained; see `Workbench.base_network`."""
 
     dropout: Dropout
     stop: float = 1.0
@@ -73,7 +74,7 @@ class Place:
             "backbone": self.bench.backbone_identity,
             "dropout": {"embed": self.dropout.embed, "mid": self.dropout.mid},
             "recipe": self.bench.recipe.identity(),
-            "schedule": vars(self.schedule),
+            "schedule": self.schedule.identity(),
             "execution": self.bench.execution,
             "device": self.bench.device,
             "threads": torch.get_num_threads(),
@@ -84,17 +85,17 @@ class Place:
         return digest(identity)
 
 
-def obtain_members(bench: Workbench, indices: Sequence[int], rule: Rule) -> list[Network]:
+def obtain_base_networks(bench: Workbench, indices: Sequence[int], rule: Rule) -> list[Network]:
     """Members of a workbench, found or trained now: one by one, or in passes that fit into a device's memory.
 
-    Where the execution trains several networks at once, a pass holds these members of all `Workbench.companions` whose training
+    Where the execution trains several networks at once, a pass holds these members of all `Workbench.joint_cells` whose training
     sets have the same shape. What it makes for others is stored under their keys, and found when they ask for it.
     """
     own = [_place(bench, index, rule) for index in indices]
     if bench.execution not in BATCHES_MEMBERS:
         return [network for place in own for network in _obtain([place], bench)]
     asked = time.perf_counter()
-    alike = [one for one in bench.companions if _kind(one, rule) == own[0].kind]
+    alike = [one for one in bench.joint_cells if _kind(one, rule) == own[0].kind]
     bench.ledger.waited_seconds += time.perf_counter() - asked
     places = [_place(one, index, rule) for one in alike for index in indices]
     size = at_once(bench, own[0].part, len(places))
@@ -144,21 +145,14 @@ def _obtain(places: Sequence[Place], bench: Workbench) -> list[Network]:
 
 def _train(places: Sequence[Place]) -> list[tuple[Arrays, dict[str, Any]]]:
     networks = [place.bench.fresh(place.index, place.dropout) for place in places]
-    first = places[0]
+    specs = [
+        TrainingSpec(network, CrossEntropy(), place.schedule, place.part, "member", place.index, f"member {place.index}")
+        for place, network in zip(places, networks, strict=True)
+    ]
     if len(places) == 1:
-        label = f"member {first.index}"
-        entries = [
-            first.bench.run(
-                networks[0], CrossEntropy(), first.schedule, first.part, "member", first.index, label, first.key(places)
-            )
-        ]
+        entries = [places[0].bench.run(specs[0], places[0].key(places))]
     else:
-        entries = train_pass(
-            [
-                Trainee(place.bench, network, place.part, place.schedule, "member", place.index)
-                for place, network in zip(places, networks, strict=True)
-            ]
-        )
+        entries = train_jointly([Trainee(place.bench, spec) for place, spec in zip(places, specs, strict=True)])
     return [
         (state_to_arrays(network), vars(entry) | {_MADE_FOR: place.bench.name})
         for place, network, entry in zip(places, networks, entries, strict=True)

@@ -15,8 +15,8 @@ from ssd_cli.methods.ens_avg import EnsAvg
 from ssd_cli.methods.ens_vote import EnsVote
 from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.store.networks import NetworkStore
-from ssd_cli.training import passes
-from ssd_cli.training.members import obtain_all
+from ssd_cli.training import joint
+from ssd_cli.training.base_networks import obtain_all
 from ssd_cli.training.networks import MemoryNetworks
 from ssd_cli.training.predict import predict_proba
 from tests.small import EXACT, SHORT, fingerprint, waves, waves_training_set, workbench
@@ -32,7 +32,9 @@ def states(networks):
 def test_members_of_a_pass_equal_members_trained_alone(execution):
     together = workbench(recipe=EXACT, execution=execution)
     apart = workbench(recipe=EXACT)
-    for one, other in zip(states(together.members(range(3), DROPOUT)), states(apart.members(range(3), DROPOUT)), strict=True):
+    for one, other in zip(
+        states(together.base_networks(range(3), DROPOUT)), states(apart.base_networks(range(3), DROPOUT)), strict=True
+    ):
         for name, value in one.items():
             atol = 1e-6 if name in ("second.0.bias", "second.1.running_mean") else 1e-12  # a bias before a batch norm is noise
             torch.testing.assert_close(value, other[name], rtol=1e-9, atol=atol)
@@ -43,27 +45,27 @@ def test_members_of_a_pass_equal_members_trained_alone(execution):
 
 def test_a_plain_workbench_trains_members_one_by_one_with_the_bits_of_member():
     bench = workbench()
-    assert fingerprint(*bench.members(range(2))) == fingerprint(bench.member(0), bench.member(1))
+    assert fingerprint(*bench.base_networks(range(2))) == fingerprint(bench.base_network(0), bench.base_network(1))
 
 
 def test_a_pass_is_trained_once_and_its_networks_are_never_mistaken_for_single_ones():
     store = MemoryNetworks()
     first = workbench(networks=store, execution="batched")
-    networks = first.members(range(3))
+    networks = first.base_networks(range(3))
     again = workbench(networks=store, execution="batched")
-    assert fingerprint(*again.members(range(3))) == fingerprint(*networks)
+    assert fingerprint(*again.base_networks(range(3))) == fingerprint(*networks)
     assert [entry.reused for entry in again.ledger.entries] == [True] * 3
     single = workbench(networks=store, execution="batched")
-    single.member(0)
-    single.members(range(2))
+    single.base_network(0)
+    single.base_networks(range(2))
     assert [entry.reused for entry in single.ledger.entries] == [False] * 3
     assert len({entry.key for entry in first.ledger.entries + single.ledger.entries}) == 6
 
 
 def test_the_same_pass_has_the_same_bits():
     one, other = (workbench(execution="batched") for _ in range(2))
-    other.member(7)
-    assert fingerprint(*one.members(range(3), DROPOUT)) == fingerprint(*other.members(range(3), DROPOUT))
+    other.base_network(7)
+    assert fingerprint(*one.base_networks(range(3), DROPOUT)) == fingerprint(*other.base_networks(range(3), DROPOUT))
 
 
 def test_both_ensembles_use_the_same_pass():
@@ -76,7 +78,7 @@ def test_both_ensembles_use_the_same_pass():
 
 def test_progress_is_told():
     told = []
-    workbench(execution="batched", on_epoch=told.append).members(range(2))
+    workbench(execution="batched", on_epoch=told.append).base_networks(range(2))
     assert [(progress.label, progress.epoch, progress.epochs) for progress in told] == [
         ("member 0 to 1", epoch, 4) for epoch in (1, 2, 3, 4)
     ]
@@ -84,20 +86,20 @@ def test_progress_is_told():
 
 def test_passes_fit_into_memory(monkeypatch):
     made = []
-    original = passes.train_together
+    original = joint.train_together
 
     def train_together(members, *arguments, **options):
         made.append(len(members))
         return original(members, *arguments, **options)
 
-    monkeypatch.setattr(passes, "train_together", train_together)
+    monkeypatch.setattr(joint, "train_together", train_together)
     each = footprint.training_bytes(workbench().backbone, 1, 32, 3, 8)
     monkeypatch.setattr(footprint, "PASS_BYTES", 3 * each + 1)
-    assert len(workbench(execution="batched").members(range(5))) == 5
+    assert len(workbench(execution="batched").base_networks(range(5))) == 5
     assert made == [3, 2]
     monkeypatch.setattr(footprint, "PASS_BYTES", 1)
     bench = workbench(execution="batched")
-    assert fingerprint(*bench.members(range(2))) == fingerprint(bench.member(0), bench.member(1))
+    assert fingerprint(*bench.base_networks(range(2))) == fingerprint(bench.base_network(0), bench.base_network(1))
     assert made == [3, 2]
 
 
@@ -160,8 +162,8 @@ def test_other_precisions_run_and_stay_near(precision, execution):
     exact = workbench(execution=execution)
     rough = workbench(recipe=replace(SHORT, precision=precision), execution=execution)
     training_set = waves_training_set()
-    pairs = list(zip(exact.members(range(2), DROPOUT), rough.members(range(2), DROPOUT), strict=True))
-    pairs.append((exact.member(0), rough.member(0)))
+    pairs = list(zip(exact.base_networks(range(2), DROPOUT), rough.base_networks(range(2), DROPOUT), strict=True))
+    pairs.append((exact.base_network(0), rough.base_network(0)))
     for one, other in pairs:
         assert all(value.dtype != torch.bfloat16 for value in other.state_dict().values())
         difference = abs(predict_proba(one, training_set.X) - predict_proba(other, training_set.X)).max()
@@ -189,7 +191,7 @@ def test_on_cuda_fp32_means_fp32():
 def test_bf16_is_never_given_to_the_fast_executions():
     bench = workbench(recipe=replace(SHORT, precision="bf16"), backbone=FCNBackbone(width=4), execution="fast")
     with pytest.raises(MisuseError, match="bf16"):
-        bench.member(0)
+        bench.base_network(0)
     network = FCNBackbone(width=4).build(1, 3)
     assert plan(network, 32) == "bilinear"
     assert plan(network, 32, precision="bf16") == "plain"
@@ -199,7 +201,7 @@ def test_padded_series_of_unequal_length_are_trained_in_a_pass_too():
     X, y = waves(21)
     X[::3, :, 20:] = np.nan
     together, apart = (
-        workbench(TrainingSet(X, y, 3, "Waves"), EXACT, execution=execution).members(range(2), DROPOUT)
+        workbench(TrainingSet(X, y, 3, "Waves"), EXACT, execution=execution).base_networks(range(2), DROPOUT)
         for execution in ("batched", "plain")
     )
     for one, other in zip(together, apart, strict=True):

@@ -35,7 +35,7 @@ def all_but(made, position):
 def alone(bench, indices, **rule):
     """The same members, each trained by itself."""
     apart = workbench(bench.training_set, EXACT, bench.seed)
-    return [apart.member(index, **rule) for index in indices]
+    return [apart.base_network(index, **rule) for index in indices]
 
 
 def assert_equal(networks, others):
@@ -50,7 +50,8 @@ def assert_equal(networks, others):
 def test_members_of_seeds_and_resamples_in_one_pass_equal_members_trained_alone(execution, rule):
     made = benches(execution=execution)
     assert_equal(
-        [bench.member(1, DROPOUT, **rule) for bench in made], [alone(bench, [1], dropout=DROPOUT, **rule)[0] for bench in made]
+        [bench.base_network(1, DROPOUT, **rule) for bench in made],
+        [alone(bench, [1], dropout=DROPOUT, **rule)[0] for bench in made],
     )
 
 
@@ -65,16 +66,16 @@ def test_one_pass_serves_all_and_ensembles_share_theirs():
 
 def test_the_bits_do_not_depend_on_who_asks_first():
     first, last = benches(), benches()
-    wanted = fingerprint(*[bench.member() for bench in first])
-    assert fingerprint(*[bench.member() for bench in reversed(last)][::-1]) == wanted
+    wanted = fingerprint(*[bench.base_network() for bench in first])
+    assert fingerprint(*[bench.base_network() for bench in reversed(last)][::-1]) == wanted
 
 
 def test_another_set_of_companions_makes_other_networks():
     """Who is in the pass may change how a device adds, so that a network of one pass never stands for that of another."""
     store = MemoryNetworks()
     many, few = benches(store), benches(store, PARTS[:1])
-    many[0].member()
-    few[0].member()
+    many[0].base_network()
+    few[0].base_network()
     keys = {bench.ledger.entries[0].key for bench in (many[0], few[0])}
     assert len(keys) == 2
     assert not few[0].ledger.entries[0].reused
@@ -82,13 +83,13 @@ def test_another_set_of_companions_makes_other_networks():
 
 def test_the_seconds_of_a_pass_are_shared_among_its_networks():
     made = benches()
-    made[0].member()
+    made[0].base_network()
     (entry,) = made[0].ledger.entries
     others = made[0].ledger.waited_seconds  # three networks of four
     assert others >= 3 * entry.fit_seconds
     costs = made[0].ledger.summary(others / 0.75 + 0.5)  # half a second beside the pass
     assert costs["fit_seconds_alone"] == costs["fit_seconds_spent"] == pytest.approx(others / 3 + 0.5, rel=0.01)
-    made[1].member()
+    made[1].base_network()
     assert made[1].ledger.summary(made[1].ledger.waited_seconds)["fit_seconds_spent"] == 0
 
 
@@ -97,11 +98,11 @@ def test_a_member_that_diverges_does_not_harm_the_others():
     wild.X[3] = np.inf
     store = MemoryNetworks()
     made = benches(store, parts=[PARTS[0], wild])
-    assert_equal([made[0].member()], alone(made[0], [0]))
+    assert_equal([made[0].base_network()], alone(made[0], [0]))
     for bench in made[2:]:
         with pytest.raises(SsdBenchError, match="loss became nan at epoch 1"):
-            bench.member()
-    assert made[1].member() is not None
+            bench.base_network()
+    assert made[1].base_network() is not None
     assert made[1].ledger.entries[0].reused
 
 
@@ -114,7 +115,7 @@ def test_padding_counts_even_where_no_case_of_a_part_has_it():
     X[case, :, 25:] = np.nan
     padded = dataclasses.replace(plain, X=X)
     for bench in benches(parts=[PARTS[0], padded]):
-        assert bench.member(holdout=True) is not None
+        assert bench.base_network(holdout=True) is not None
 
 
 def test_training_sets_of_another_size_are_trained_apart():
@@ -123,7 +124,7 @@ def test_training_sets_of_another_size_are_trained_apart():
     X[:, :, 25:] = np.nan
     padded = dataclasses.replace(PARTS[0], X=X, y=y, resample=3)
     made = benches(parts=[PARTS[0], smaller, padded])
-    assert_equal([bench.member() for bench in made], [alone(bench, [0])[0] for bench in made])
+    assert_equal([bench.base_network() for bench in made], [alone(bench, [0])[0] for bench in made])
     assert [bench.ledger.entries[0].reused for bench in made] == [False, True] * 3
 
 
@@ -131,4 +132,4 @@ def test_an_execution_without_passes_asks_nobody():
     def others():
         raise AssertionError
 
-    assert fingerprint(workbench(others=others).member()) == fingerprint(workbench(recipe=SHORT).member())
+    assert fingerprint(workbench(others=others).base_network()) == fingerprint(workbench(recipe=SHORT).base_network())
