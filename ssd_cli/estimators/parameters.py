@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,40 +16,60 @@ from ssd_cli.methods.single import Single
 from ssd_cli.methods.ssd import SSD
 
 C = TypeVar("C", bound=type)
+_HEADING = "    Parameters\n    ----------\n"
 
-SHARED = """    recipe : str, default="fast"
+
+def documented(parameters: type) -> Callable[[C], C]:
+    """Class decorator: insert the documentation of the parameters before the examples."""
+
+    def decorate(cls: C) -> C:
+        summary, marker, examples = (cls.__doc__ or "").partition("    Examples\n")
+        own, shared = ((one.__doc__ or "").partition(_HEADING)[2].rstrip(" ") for one in (parameters, Parameters))
+        cls.__doc__ = f"{summary}{_HEADING}{own}{shared}\n{marker}{examples}"
+        return cls
+
+    return decorate
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Parameters:
+    """What all constructors share. Every argument is stored unchanged; `fit` checks the values.
+
+    Parameters
+    ----------
+    recipe : str, default="fast"
         How networks are trained: ``fast`` (100 epochs), ``paper`` (1500), or either with changes, ``fast[learning_rate=0.01]``.
     epochs : int, optional
-        Replaces the recipe's.
-    length : {"pad", "zeros", "edge", "noise", "truncate", "resize"}, default="pad"
-        What happens to series of other lengths than the longest of the training.
-    impute : {"linear", "mean", "forward", "mask"}, default="linear"
-        What happens to missing values.
-    scale : {"series", "train", "none"}, default="series"
-        Normalise every channel of every series, or every channel by the training set, or not at all.
+        Replaces the recipe's number of epochs.
+    length : str, default="pad"
+        Rule for series of other lengths than the longest training series: pad, zeros, edge, noise, truncate or resize.
+    impute : str, default="linear"
+        Rule for missing values: linear, mean, forward or mask.
+    scale : str, default="series"
+        Normalise every channel of every series ("series"), or every channel by the training set ("train"), or not at all ("none").
     dataset, resample : str, int, default="", 0
-        Random streams are derived from both, as ``ssd-bench run`` derives them from the names in the archive: with the same two,
-        the same labels (texts), the same preparation (of ``har`` the command's is scale="train") and the same seed, the
-        probabilities are the same.
+        Random streams are derived from both. With the dataset's name in the archive, its labels as text, the same preparation
+        (for ``har`` the command uses scale="train") and the same seed, the probabilities equal those of ``ssd-bench run``.
     device : {"auto", "cpu", "cuda", "mps"}, default="auto"
     random_state : int, RandomState or None, default=None
         An int is the seed of ``ssd-bench run``.
     threads : int, default=1
-        Of torch. Another number gives other rounding.
-"""
+        Number of threads of torch. Another number gives other rounding.
+    """
 
+    recipe: str = "fast"
+    epochs: int | None = None
+    length: str = "pad"
+    impute: str = "linear"
+    scale: str = "series"
+    dataset: str = ""
+    resample: int = 0
+    device: str = "auto"
+    random_state: Any = None
+    threads: int = 1
 
-class Parameters:
-    """What all constructors share. Every argument is stored as it came; nothing is checked before `fit`."""
-
-    threads: int
-    random_state: Any
-
-    def _store(self, arguments: dict[str, Any]) -> None:
-        """Store the arguments of a constructor, its ``locals()``, under their names."""
-        for name, value in arguments.items():
-            if name not in ("self", "__class__"):  # the second is there for `super`
-                setattr(self, name, value)
+    def __post_init__(self) -> None:
+        super().__init__()
 
     def _method(self) -> Method | str:
         raise NotImplementedError
@@ -57,24 +78,12 @@ class Parameters:
         return Settings(**self._plain(field.name for field in dataclasses.fields(Settings)))
 
     def _plain(self, names: Iterable[str]) -> dict[str, Any]:
-        """Parameters by name; numbers of numpy, of which the grids of a search are made, as Python's."""
+        """Return parameters by name, numbers of numpy (as in the grids of a search) as Python's."""
         values = {name: getattr(self, name) for name in names}
         return {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
 
 
-def documented(parameters: type) -> Callable[[C], C]:
-    """Class decorator: put the documentation of the parameters in front of the examples."""
-
-    def decorate(cls: C) -> C:
-        assert cls.__doc__ is not None and parameters.__doc__ is not None
-        summary, marker, examples = cls.__doc__.partition("    Examples\n")
-        own = parameters.__doc__.partition("    Parameters\n    ----------\n")[2].rstrip(" ")
-        cls.__doc__ = f"{summary}    Parameters\n    ----------\n{own}{SHARED}\n{marker}{examples}"
-        return cls
-
-    return decorate
-
-
+@dataclass(eq=False, repr=False)
 class MethodParameters(Parameters):
     """Any method on any backbone.
 
@@ -86,73 +95,42 @@ class MethodParameters(Parameters):
         Architecture, as ``ssd-bench ls backbones`` lists them, or with changes, ``lite[width=16]``.
     """
 
-    method: str
-
-    def __init__(
-        self,
-        method: str = "single",
-        backbone: str = "inception",
-        recipe: str = "fast",
-        epochs: int | None = None,
-        length: str = "pad",
-        impute: str = "linear",
-        scale: str = "series",
-        dataset: str = "",
-        resample: int = 0,
-        device: str = "auto",
-        random_state: Any = None,
-        threads: int = 1,
-    ) -> None:
-        self._store(locals())
-        super().__init__()
+    method: str = "single"
+    backbone: str = "inception"
 
     def _method(self) -> Method | str:
         return self.method
 
 
+@dataclass(eq=False, repr=False)
 class SSDParameters(Parameters):
     """Stochastic self-distillation.
 
     Parameters
     ----------
     representations : int, default=30
-        Stochastic passes of the teacher.
+        Number of stochastic passes of the teacher.
     dropout : float, default=0.2
-        Rate on the pooled embedding, of teacher and student.
+        Dropout rate on the pooled embedding, of teacher and student.
     temperature : float, default=5.0
-        Of the softmax over the similarities.
+        Temperature of the softmax over the similarities.
     quantile : float, default=0.9
         Representations below this quantile of the similarity are dropped.
     distillation_weight : float, default=0.5
-        Weight of the distillation; the cross-entropy has the rest.
+        Weight of the distillation loss; the cross-entropy has the rest.
     student_epochs : int, optional
         Epochs of the student; None: a quarter of the teacher's (100 under the recipe ``paper``).
     backbone : str, default="inception"
         Architecture, as ``ssd-bench ls backbones`` lists them, or with changes, ``lite[width=16]``.
     """
 
-    def __init__(
-        self,
-        representations: int = 30,
-        dropout: float = 0.2,
-        temperature: float = 5.0,
-        quantile: float = 0.9,
-        distillation_weight: float = 0.5,
-        student_epochs: int | None = None,
-        backbone: str = "inception",
-        recipe: str = "fast",
-        epochs: int | None = None,
-        length: str = "pad",
-        impute: str = "linear",
-        scale: str = "series",
-        dataset: str = "",
-        resample: int = 0,
-        device: str = "auto",
-        random_state: Any = None,
-        threads: int = 1,
-    ) -> None:
-        self._store(locals())
-        super().__init__()
+    representations: int = 30
+    dropout: float = 0.2
+    temperature: float = 5.0
+    quantile: float = 0.9
+    distillation_weight: float = 0.5
+    student_epochs: int | None = None
+    backbone: str = "inception"
 
     def _method(self) -> Method | str:
         own = ("representations", "dropout", "temperature", "quantile", "distillation_weight", "student_epochs")
@@ -164,41 +142,23 @@ class SSDParameters(Parameters):
                 del values[error.parameter]
 
 
+@dataclass(eq=False, repr=False)
 class InceptionTimeParameters(Parameters):
     """InceptionTime: an ensemble of networks that differ in their initialisation.
 
     Parameters
     ----------
     n_classifiers : int, default=5
-        Networks; their probabilities are averaged.
+        Number of networks; their probabilities are averaged.
     width : int, default=32
-        Filters of each branch of a module.
+        Number of filters of each branch of a module.
     kernel : int, default=40
-        Taps of the longest convolution.
+        Length of the longest convolution kernel.
     """
 
-    n_classifiers: int
-    width: int
-    kernel: int
-
-    def __init__(
-        self,
-        n_classifiers: int = 5,
-        width: int = 32,
-        kernel: int = 40,
-        recipe: str = "fast",
-        epochs: int | None = None,
-        length: str = "pad",
-        impute: str = "linear",
-        scale: str = "series",
-        dataset: str = "",
-        resample: int = 0,
-        device: str = "auto",
-        random_state: Any = None,
-        threads: int = 1,
-    ) -> None:
-        self._store(locals())
-        super().__init__()
+    n_classifiers: int = 5
+    width: int = 32
+    kernel: int = 40
 
     @property
     def backbone(self) -> str:
@@ -209,17 +169,18 @@ class InceptionTimeParameters(Parameters):
         return EnsAvg(members=self._plain(["n_classifiers"])["n_classifiers"])
 
 
+@dataclass(eq=False, repr=False)
 class LITETimeParameters(InceptionTimeParameters):
     """LITETime: an ensemble of networks that differ in their initialisation.
 
     Parameters
     ----------
     n_classifiers : int, default=5
-        Networks; their probabilities are averaged.
+        Number of networks; their probabilities are averaged.
     width : int, default=32
-        Filters of every convolution.
+        Number of filters of every convolution.
     kernel : int, default=40
-        Taps of the longest convolution.
+        Length of the longest convolution kernel.
     """
 
     @property
@@ -228,33 +189,17 @@ class LITETimeParameters(InceptionTimeParameters):
         return f"lite[width={self.width},kernel={self.kernel}]"
 
 
+@dataclass(eq=False, repr=False)
 class ResNetParameters(Parameters):
     """ResNet: one residual network.
 
     Parameters
     ----------
     width : int, default=64
-        Filters of the first block; the others have twice as many.
+        Number of filters of the first block; the others have twice as many.
     """
 
-    width: int
-
-    def __init__(
-        self,
-        width: int = 64,
-        recipe: str = "fast",
-        epochs: int | None = None,
-        length: str = "pad",
-        impute: str = "linear",
-        scale: str = "series",
-        dataset: str = "",
-        resample: int = 0,
-        device: str = "auto",
-        random_state: Any = None,
-        threads: int = 1,
-    ) -> None:
-        self._store(locals())
-        super().__init__()
+    width: int = 64
 
     @property
     def backbone(self) -> str:

@@ -39,6 +39,10 @@ class _Classifier(Parameters, BaseClassifier):
         "python_dependencies": "torch",
     }
 
+    def __post_init__(self) -> None:
+        if "_is_fitted" not in vars(self):  # sktime's constructor calls this hook too, after it has set this attribute
+            super().__post_init__()
+
     def _fit(self, X: Any, y: Any) -> _Classifier:
         indices = np.array([self._class_dictionary[label] for label in y], dtype=np.int64)
         self.fitted_ = core.fit(_series(X), indices, self.n_classes_, self._method(), self._settings(), self.random_state)
