@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ssd_cli.archives import catalog
-from ssd_cli.archives.sources import EXTENSIONS, misplaced
+from ssd_cli.archives.formats import extensions
+from ssd_cli.archives.sources import misplaced
 from ssd_cli.errors import SsdBenchError, shortened
 
 
@@ -33,7 +34,7 @@ def absent(names: Sequence[str], looked_in: Sequence[Path], why: str = "") -> Ss
         ways.append("'ssd-bench run --only-present' leaves out what is absent.")
     return SsdBenchError(
         f"{what} not on this machine{f', {why}' if why else ''}.",
-        f"Looked for {folder}/{folder}_TRAIN.* and {folder}/{folder}_TEST.* ({', '.join(EXTENSIONS)}) in:{places}",
+        f"Looked for {folder}/{folder}_TRAIN.* and {folder}/{folder}_TEST.* ({', '.join(extensions())}) in:{places}",
         "\n".join(ways),
     )
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ssd_cli.archives import catalog
+from ssd_cli.archives.formats import holds_subjects
 from ssd_cli.archives.load import load
 from ssd_cli.archives.sources import locate
 
@@ -58,6 +59,6 @@ def knows_subjects(name: str, data_dirs: Sequence[Path] = ()) -> bool:
     source = locate(name, data_dirs)
     if source is None or source.train_subjects is not None:
         return True
-    if source.train.suffix in (".ts", ".tsv", ".arff"):  # formats that cannot tell
+    if not holds_subjects(source.train.suffix):
         return False
     return load(name, data_dirs, download=False).train.groups is not None

@@ -10,10 +10,11 @@ import numpy as np
 
 from ssd_cli.archives.check import check_size
 from ssd_cli.archives.dataset import Dataset
-from ssd_cli.archives.formats.common import csv_rows
+from ssd_cli.archives.formats import extensions
 from ssd_cli.archives.place import place
 from ssd_cli.archives.read import read_source
-from ssd_cli.archives.sources import EXTENSIONS, Source, check_name
+from ssd_cli.archives.sources import Source, check_name
+from ssd_cli.archives.text import csv_rows
 from ssd_cli.errors import MisuseError, SsdBenchError
 
 _GROUP_COLUMNS = ["part", "row", "subject", "label"]
@@ -48,8 +49,10 @@ def add(name: str, train: Path, test: Path, groups: Path | None, root: Path, for
         if not path.is_file():
             raise MisuseError(f"There is no file {path}.")
     extension = train.suffix.lower()
-    if extension != test.suffix.lower() or extension not in EXTENSIONS:
-        raise MisuseError(f"{train.name} and {test.name} are not of one known format.", f"Known: {', '.join(EXTENSIONS)}.")
+    if extension != test.suffix.lower() or extension not in extensions():
+        raise MisuseError(
+            f"{train.name} and {test.name} are not of one known format.", f"Expected one of {', '.join(extensions())}."
+        )
     check_name(name)
     dataset = read_source(name, Source(train, test))  # before anything is copied, so that an error names the user's own file
     check_size(dataset, train.parent, "Choose another NAME: this one is an archive's dataset's.")

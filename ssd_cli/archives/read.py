@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +9,9 @@ import numpy as np
 
 from ssd_cli.archives import catalog
 from ssd_cli.archives.dataset import Dataset, Groups, Part, make_dataset
-from ssd_cli.archives.formats.common import csv_rows, plain, whole_number
-from ssd_cli.archives.scan import malformed, scan, without_blank_end
-from ssd_cli.archives.sources import EXTENSIONS, Source
+from ssd_cli.archives.formats import format_of
+from ssd_cli.archives.sources import Source
+from ssd_cli.archives.text import csv_rows, malformed, plain, whole_number
 from ssd_cli.errors import SsdBenchError
 
 _SUBJECT_COLUMNS = ["row", "subject", "label"]
@@ -47,7 +46,7 @@ def read_part(path: Path, subjects: Path | None = None, equal_length: bool | Non
     Parameters
     ----------
     path : Path
-        A file with one of `EXTENSIONS`.
+        A file of a known format (`ssd_cli.archives.formats`).
     subjects : Path, optional
         CSV with the columns row (from 0), subject (a whole number) and label, one row a case.
     equal_length : bool, optional
@@ -57,9 +56,7 @@ def read_part(path: Path, subjects: Path | None = None, equal_length: bool | Non
     missing_label : str, optional
         Stands for every label where a ``.npz``, ``.csv`` or ``.parquet`` has none; by default that is an error.
     """
-    extension = path.suffix.lower()
-    labels = {"missing_label": missing_label} if extension in (".npz", ".csv", ".parquet") else {}
-    part = _reader(extension)(path, equal_length, **labels)
+    part: Part = format_of(path.suffix).read(path, equal_length, missing_label)
     for case, series in enumerate(part.X):
         if np.isinf(series).any():
             raise SsdBenchError(f"{path}, case {case}: a value is infinite or too large for a 64-bit number.")
@@ -69,39 +66,6 @@ def read_part(path: Path, subjects: Path | None = None, equal_length: bool | Non
     if part.groups is not None and not np.array_equal(part.groups, groups):
         raise SsdBenchError(f"{path} and {subjects} tell different subjects.", "", "Remove one of them.")
     return replace(part, groups=groups)
-
-
-def _reader(extension: str) -> Callable[..., Part]:
-    from ssd_cli.archives.formats import arff, npz, tables, tsv
-
-    readers = {
-        ".ts": _read_ts,
-        ".tsv": tsv.read,
-        ".arff": arff.read,
-        ".npz": npz.read,
-        ".csv": tables.read_csv,
-        ".parquet": tables.read_parquet,
-    }
-    if extension not in readers:
-        raise SsdBenchError(f"Files '*{extension}' are not understood.", f"Known formats: {', '.join(EXTENSIONS)}.")
-    return readers[extension]
-
-
-def _read_ts(path: Path, equal_length: bool | None) -> Part:
-    """The arrays and labels that aeon's ``load_from_ts_file`` gives, from a text that `scan` has checked."""
-    layout = scan(path)
-    X, y = [], []
-    with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
-        for number, line in without_blank_end(enumerate(file, start=1)):
-            if number <= layout.data_line:
-                continue
-            *channels, label = line.split(":")
-            series = np.array([list(map(float, channel.replace("?", "nan").split(","))) for channel in channels])
-            if np.isinf(series).any():
-                raise malformed(path, number, "a value is too large for a 64-bit number")
-            X.append(series)
-            y.append(label.strip().lower())
-    return Part(X, np.array(y))
 
 
 def _read_subjects(path: Path, y: np.ndarray) -> Groups:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ssd_cli.archives.sources import EXTENSIONS
+from ssd_cli.archives.formats import extensions
 from ssd_cli.errors import SsdBenchError
 
 _FORMAT = 1
@@ -98,7 +98,7 @@ def receipt_name(name: str) -> str:
 
 def file_names(name: str) -> set[str]:
     """All names that a file of a dataset may have."""
-    parts = {f"{name}_{part}{extension}" for part in ("TRAIN", "TEST") for extension in EXTENSIONS}
+    parts = {f"{name}_{part}{extension}" for part in ("TRAIN", "TEST") for extension in extensions()}
     return {*parts, *subject_names(name)}
 
 

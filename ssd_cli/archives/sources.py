@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from ssd_cli.archives.formats import extensions
 from ssd_cli.errors import MisuseError, SsdBenchError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
-
-EXTENSIONS = (".ts", ".tsv", ".arff", ".npz", ".parquet", ".csv")
-"""Formats of a dataset's files; where a folder holds several, the first of them is read."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,7 @@ class Source:
     Parameters
     ----------
     train, test : Path
-        ``NAME_TRAIN`` and ``NAME_TEST`` with one of `EXTENSIONS`, the same for both.
+        ``NAME_TRAIN`` and ``NAME_TEST`` with the extension of a known format, the same for both.
     train_subjects, test_subjects : Path, optional
         ``NAME_subjects_train.csv`` and ``NAME_subjects_test.csv``; both or neither.
     """
@@ -116,7 +114,7 @@ def source_in(folder: Path, name: str) -> Source | None:
     SsdBenchError
         It holds one part only, or the subjects of one part only.
     """
-    for extension in EXTENSIONS:
+    for extension in extensions():
         train, test = folder / f"{name}_TRAIN{extension}", folder / f"{name}_TEST{extension}"
         if not train.is_file() and not test.is_file():
             continue
@@ -135,7 +133,7 @@ def source_in(folder: Path, name: str) -> Source | None:
 def misplaced(name: str, roots: Sequence[Path]) -> MisuseError | None:
     """The error that says what to do where a data folder holds the files of a dataset themselves; None where none does."""
     for root in roots:
-        if any((root / f"{name}_TRAIN{extension}").is_file() for extension in EXTENSIONS):
+        if any((root / f"{name}_TRAIN{extension}").is_file() for extension in extensions()):
             is_its_own = root.resolve().name == name
             return MisuseError(
                 f"The data folder {root} holds the files of {name} themselves.",
@@ -148,5 +146,5 @@ def misplaced(name: str, roots: Sequence[Path]) -> MisuseError | None:
 def _is_dataset(folder: Path, whole: bool) -> bool:
     enough = all if whole else any
     return any(
-        enough((folder / f"{folder.name}_{part}{extension}").is_file() for part in ("TRAIN", "TEST")) for extension in EXTENSIONS
+        enough((folder / f"{folder.name}_{part}{extension}").is_file() for part in ("TRAIN", "TEST")) for extension in extensions()
     )

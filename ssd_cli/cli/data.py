@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
+from ssd_cli.archives.formats import extensions
 from ssd_cli.cli import completion
 from ssd_cli.cli.console import plural, say, table, warn
 from ssd_cli.cli.options import Archives, DataDirs, Datasets
+from ssd_cli.core.options import Option
 from ssd_cli.errors import MisuseError, SsdBenchError, shortened
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -167,7 +169,7 @@ def import_(
 @app.command(short_help="Add a dataset of your own.")
 def add(
     name: Annotated[str, typer.Argument(help="Name that it shall have.")],
-    train: Annotated[Path, typer.Option(help="Training part: .ts, .tsv, .arff, .csv, .parquet or .npz.")],
+    train: Annotated[Path, typer.Option(help=Option("Training part: {choices}.", choices=extensions).text)],
     test: Annotated[Path, typer.Option(help="Test part, in the same format.")],
     groups: Annotated[Path | None, typer.Option(help="Subjects: a CSV with part,row,subject,label.")] = None,
     to: To = None,

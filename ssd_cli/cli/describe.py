@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ssd_cli.archives.formats.common import shown
+from ssd_cli.archives.text import shown
 from ssd_cli.cli.console import plural, say, table
 from ssd_cli.errors import shortened
 

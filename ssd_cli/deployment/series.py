@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ssd_cli.archives.dataset import Series
-from ssd_cli.archives.formats.common import plain
 from ssd_cli.archives.read import read_part
+from ssd_cli.archives.text import plain
 from ssd_cli.deployment.runtime import Model
 from ssd_cli.errors import MisuseError
 

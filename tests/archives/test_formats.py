@@ -3,14 +3,19 @@
 import codecs
 import csv
 import io
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ssd_cli.archives import formats
 from ssd_cli.archives.dataset import digest_of_parts
+from ssd_cli.archives.har import knows_subjects
 from ssd_cli.archives.load import load
+from ssd_cli.archives.own import add
 from ssd_cli.archives.read import read_part
+from ssd_cli.archives.sources import folders
 from ssd_cli.errors import SsdBenchError
 
 FORMATS = ["ts", "tsv", "arff", "npz", "csv wide", "csv long", "csv longest", "parquet wide", "parquet long", "parquet longest"]
@@ -351,3 +356,42 @@ def test_the_first_format_of_a_folder_is_read_and_half_of_it_refused(tmp_path, w
     (root / "Toy" / "Toy_TEST.ts").unlink()
     with pytest.raises(SsdBenchError, match=r"no Toy_TEST\.ts"):
         load("Toy", [root])
+
+
+@pytest.fixture
+def planted(tmp_path, monkeypatch):
+    """A format ``.rows`` in one file: a label and values, separated by semicolons."""
+    (tmp_path / "formats").mkdir()
+    (tmp_path / "formats" / "rows.py").write_text(
+        "import numpy as np\nfrom ssd_cli.archives.dataset import Part\nHOLDS_SUBJECTS = False\n"
+        "def read(path, equal_length=None, missing_label=None):\n"
+        "    rows = [line.split(';') for line in path.read_text().splitlines()]\n"
+        "    return Part([np.array([row[1:]], dtype=float) for row in rows], np.array([row[0] for row in rows]))\n"
+    )
+    monkeypatch.setattr(formats, "__path__", [*formats.__path__, str(tmp_path / "formats")])
+    formats.extensions.cache_clear()
+    yield
+    formats.extensions.cache_clear()
+    sys.modules.pop("ssd_cli.archives.formats.rows", None)
+
+
+def test_a_new_format_is_one_file(planted, tmp_path):
+    for part, text in (("train", "a;1;2\nb;3;4\n"), ("test", "b;5;6\n")):
+        (tmp_path / f"{part}.rows").write_text(text)
+    add("Toy", tmp_path / "train.rows", tmp_path / "test.rows", None, tmp_path / "data")
+    dataset = load("Toy", [tmp_path / "data"], download=False)
+    assert np.stack(dataset.train.X).tolist() == [[[1, 2]], [[3, 4]]] and dataset.classes == ("a", "b")
+    assert "Toy" in folders([tmp_path / "data"]) and not knows_subjects("Toy", [tmp_path / "data"])
+    (tmp_path / "X.xyz").write_text("")
+    for use in (
+        lambda: read_part(tmp_path / "X.xyz"),
+        lambda: add("Other", tmp_path / "X.xyz", tmp_path / "X.xyz", None, tmp_path / "data"),
+        lambda: load("Nowhere", [tmp_path / "data"], download=False),
+    ):
+        with pytest.raises(SsdBenchError) as caught:
+            use()
+        assert ".rows" in caught.value.expected
+
+
+def test_the_formats_and_their_order():
+    assert formats.extensions() == (".ts", ".tsv", ".arff", ".npz", ".parquet", ".csv")

@@ -1,1 +1,43 @@
-"""The formats of a part other than aeon's ``.ts``, one file each."""
+"""Formats of a dataset's files: one module for each, named as the extension is without its dot.
+
+A module has the function ``read(path, equal_length=None, missing_label=None)``, which returns a `Part` (see
+`ssd_cli.archives.read.read_part` for the arguments), and ``HOLDS_SUBJECTS = False`` if its files cannot tell the subject of a case.
+A new module is a new format: datasets are found, read, added and classified in it. Importing this module imports no other.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+from types import ModuleType
+
+from ssd_cli.errors import SsdBenchError
+
+_FIRST = (".ts", ".tsv", ".arff", ".npz", ".parquet", ".csv")
+"""Where a folder holds a dataset in several formats, the first of these is read; others come after them."""
+
+
+@cache
+def extensions() -> tuple[str, ...]:
+    """Extensions of the known formats; where a folder holds several, the first of them is read."""
+    found = [f".{module.name}" for module in pkgutil.iter_modules(__path__)]
+    return tuple(sorted(found, key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), name)))
+
+
+def format_of(extension: str) -> ModuleType:
+    """Import the module of a format.
+
+    Raises
+    ------
+    SsdBenchError
+        No format has this extension.
+    """
+    if extension.lower() not in extensions():
+        raise SsdBenchError(f"Files '*{extension}' are not understood.", f"Expected one of {', '.join(extensions())}.")
+    return importlib.import_module(f"{__name__}.{extension.lower()[1:]}")
+
+
+def holds_subjects(extension: str) -> bool:
+    """Whether files of a format can tell the subject of every case."""
+    return bool(getattr(format_of(extension), "HOLDS_SUBJECTS", True))

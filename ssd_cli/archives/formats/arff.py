@@ -10,21 +10,22 @@ from pathlib import Path
 import numpy as np
 
 from ssd_cli.archives.dataset import Part
-from ssd_cli.archives.formats.common import label, number, shown, without_filling
-from ssd_cli.archives.scan import malformed
+from ssd_cli.archives.text import label, malformed, number, shown, without_filling
+
+HOLDS_SUBJECTS = False
 
 _ATTRIBUTE = re.compile(r"@attribute\s+(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\S+)\s+(.+)", re.IGNORECASE)
 _NUMERIC = ("numeric", "real", "integer")
 
 
 @dataclass
-class _Header:
+class _ArffHeader:
     n_values: int = 0
     relational: bool = False
     labels: frozenset[str] = frozenset()
 
 
-def read(path: Path, equal_length: bool | None = None) -> Part:
+def read(path: Path, equal_length: bool | None = None, missing_label: str | None = None) -> Part:
     """Read a part; short series are filled up with ``?`` at the end, as the archive has them.
 
     Raises
@@ -59,8 +60,8 @@ def read(path: Path, equal_length: bool | None = None) -> Part:
     return Part(without_filling(X, equal_length, str(path)), np.array(y))
 
 
-def _read_header(path: Path, lines: Iterator[tuple[int, str]]) -> _Header:
-    header, inside, number_of_line = _Header(), False, 0
+def _read_header(path: Path, lines: Iterator[tuple[int, str]]) -> _ArffHeader:
+    header, inside, number_of_line = _ArffHeader(), False, 0
     for number_of_line, line in lines:
         text = line.strip()
         word = text.lower().split(None, 1)[0] if text else ""
@@ -92,7 +93,7 @@ def _read_header(path: Path, lines: Iterator[tuple[int, str]]) -> _Header:
     raise malformed(path, number_of_line, "the file ends before @data")
 
 
-def _split(path: Path, line: int, text: str, header: _Header) -> tuple[list[str], str]:
+def _split(path: Path, line: int, text: str, header: _ArffHeader) -> tuple[list[str], str]:
     """The channels of a case and its label, as they are written."""
     if not header.relational:
         values, comma, last = text.rpartition(",")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ssd_cli.archives.dataset import Part
-from ssd_cli.archives.formats.common import MOST, as_labels
+from ssd_cli.archives.text import MOST, as_labels
 from ssd_cli.errors import SsdBenchError
 
 _EXPECTED = (

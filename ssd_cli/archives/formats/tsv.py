@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from ssd_cli.archives.dataset import Part
-from ssd_cli.archives.formats.common import label, number, without_filling
-from ssd_cli.archives.scan import malformed, without_blank_end
+from ssd_cli.archives.text import label, malformed, number, without_blank_end, without_filling
+
+HOLDS_SUBJECTS = False
 
 
-def read(path: Path, equal_length: bool | None = None) -> Part:
+def read(path: Path, equal_length: bool | None = None, missing_label: str | None = None) -> Part:
     """Read a part; short series are filled up with NaN at the end, as the archive has them.
 
     Raises

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from ssd_cli.archives.read import read_part
-from ssd_cli.archives.scan import scan
 from ssd_cli.errors import SsdBenchError
 
 GOOD = """\
@@ -105,7 +104,7 @@ def test_bytes_that_are_not_utf8_name_their_line(write, at, line):
 
 def test_an_empty_file_is_an_error(write):
     with pytest.raises(SsdBenchError, match="ends before @data"):
-        scan(write(""))
+        read_part(write(""))
 
 
 def test_a_file_cut_anywhere_is_an_error_or_holds_only_true_cases(write):
@@ -125,9 +124,9 @@ def test_a_file_cut_anywhere_is_an_error_or_holds_only_true_cases(write):
 def test_unequal_lengths_must_be_declared(write):
     unequal = GOOD.replace("@seriesLength 3\n", "").replace("1,2,3:4,5,6:1", "1,2:4,5:1")
     with pytest.raises(SsdBenchError, match="line 11: 3 values a channel"):
-        scan(write(unequal))
-    layout = scan(write(unequal.replace("@equalLength true", "@equalLength false")))
-    assert layout.lengths == [2, 3, 3] and layout.n_channels == 2 and layout.data_line == 9
+        read_part(write(unequal))
+    part = read_part(write(unequal.replace("@equalLength true", "@equalLength false")))
+    assert part.lengths.tolist() == [2, 3, 3] and part.n_channels == 2
 
 
 def test_empty_lines_at_the_end_are_no_cases(write):
@@ -141,7 +140,7 @@ def test_windows_line_ends_change_nothing(write):
 
 def test_a_hostile_text_is_not_echoed_raw(write):
     with pytest.raises(SsdBenchError) as caught:
-        scan(write(GOOD.replace("-2e3", "\x1b[31mred")))
+        read_part(write(GOOD.replace("-2e3", "\x1b[31mred")))
     assert "\x1b" not in str(caught.value)
 
 

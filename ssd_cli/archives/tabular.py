@@ -1,4 +1,4 @@
-"""``.csv`` and ``.parquet`` with a header, in wide or long form; the names of the columns tell which.
+"""Tables with named columns (``.csv``, ``.parquet``), in wide or long form; the names of the columns tell which.
 
 wide        label, [subject], then one column a step: ``0, 1, 2, ...`` or, for several channels, ``x_0, x_1, ..., y_0, y_1, ...``
 long        case, step, label, [subject], then one column a channel; one row a step
@@ -9,7 +9,6 @@ Steps count from 0 or from 1. An empty cell is a missing value. Only the wide fo
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,21 +17,20 @@ from pathlib import Path
 import numpy as np
 
 from ssd_cli.archives.dataset import Groups, Part, Series
-from ssd_cli.archives.formats.common import MOST, as_labels, number, shown, typed, whole_number, without_filling
-from ssd_cli.archives.scan import malformed
+from ssd_cli.archives.text import MOST, as_labels, malformed, shown, whole_number, without_filling
 from ssd_cli.errors import SsdBenchError
 
-_TEXTS = ("label", "subject", "case", "step", "channel")
+TEXTS = ("label", "subject", "case", "step", "channel")
 _STEP = re.compile(r"(?:(.*)_)?(\d{1,9})", re.ASCII)
 _INDEX = re.compile(r"|__index_level_\d+__|Unnamed: \d+", re.ASCII)
-_EXPECTED = (
+EXPECTED = (
     "Expected label and one column a step (0, 1, ... or x_0, x_1, ..., y_0, ...), or case, step, label and one column a channel, "
     "or case, channel, step, label, value."
 )
 
 
 @dataclass(frozen=True)
-class _Table:
+class Table:
     """A table in memory.
 
     Parameters
@@ -41,7 +39,7 @@ class _Table:
     first_line : int
         Line (csv) or row (parquet) of the first record.
     texts : dict of str to sequence
-        The columns named in `_TEXTS`, one entry a row.
+        The columns named in `TEXTS`, one entry a row.
     columns : list of str
         Names of all others.
     values : ndarray of float64, shape (n_rows, n_columns)
@@ -54,78 +52,26 @@ class _Table:
     values: np.ndarray
 
     def wrong(self, row: int, what: str, expected: str = "") -> SsdBenchError:
+        """Return the error for a mistake in a row, counted from 0; -1 is the header."""
         return malformed(self.path, self.first_line + row, what, expected)
 
 
-def read_csv(path: Path, equal_length: bool | None = None, missing_label: str | None = None) -> Part:
-    """Read a part from comma-separated text; without a column ``label``, `missing_label` stands for every label, if it is given.
+def part_of(table: Table, header: list[str], equal_length: bool | None, missing_label: str | None) -> Part:
+    """Convert a table to a part; the arguments are those of `ssd_cli.archives.read.read_part`.
+
+    Parameters
+    ----------
+    table : Table
+    header : list of str
+        Names of all columns, in their order.
+    equal_length : bool, optional
+    missing_label : str, optional
 
     Raises
     ------
     SsdBenchError
-        The first malformed line, by number.
+        A column is unknown or missing, or the rows do not make whole series.
     """
-    texts: dict[str, list[str]] = {}
-    values = []
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        reader = csv.reader(file, strict=True)
-        try:
-            header = [name.strip() for name in next(reader, [])]
-            if len(header) == 1 and any(sign in header[0] for sign in ";\t"):
-                raise malformed(
-                    path, 1, "semicolons or tabs stand between the cells", "Expected commas there, and points in decimal numbers."
-                )
-            is_text = [name in _TEXTS for name in header]
-            texts = {name: [] for name in header if name in _TEXTS}
-            empty = 0
-            for row in reader:
-                if not row:
-                    empty = empty or reader.line_num
-                    continue
-                if empty:
-                    raise malformed(path, empty, "an empty line among the cases")
-                if len(row) != len(header):
-                    raise malformed(path, reader.line_num, f"{len(row)} cells", f"The header has {len(header)}.")
-                for name, cell in zip(header, row, strict=True):
-                    if name in texts:
-                        texts[name].append(cell.strip())
-                cells = [cell for cell, text in zip(row, is_text, strict=True) if not text]
-                values.append(np.array([number(path, reader.line_num, cell, empty=True) for cell in cells]))
-        except csv.Error as error:
-            raise malformed(path, reader.line_num, f"not comma-separated text ({error})") from error
-    labels = {"label": typed(texts["label"])} if "label" in texts else {}
-    columns = [name for name in header if name not in _TEXTS]
-    table = _Table(path, 2, {**texts, **labels}, columns, np.array(values).reshape(len(values), len(columns)))
-    return _part(table, header, equal_length, missing_label)
-
-
-def read_parquet(path: Path, equal_length: bool | None = None, missing_label: str | None = None) -> Part:
-    """Read a part from a Parquet file; labels as of `read_csv`.
-
-    Raises
-    ------
-    SsdBenchError
-        pyarrow is not installed, the file is damaged, or a column of values does not hold numbers.
-    """
-    try:
-        from pyarrow import ArrowException, parquet
-    except ImportError as error:
-        raise SsdBenchError(
-            f"{path}: reading Parquet needs pyarrow, which is not installed.", "", "pip install 'ssd-bench[parquet]'"
-        ) from error
-    try:
-        table = parquet.ParquetFile(path).read()
-        columns = [name for name in table.column_names if name not in _TEXTS]
-        values = np.empty((table.num_rows, len(columns)))
-        for index, name in enumerate(columns):
-            values[:, index] = table.column(name).cast("float64").to_numpy()
-        texts = {name: table.column(name).to_pylist() for name in table.column_names if name in _TEXTS}
-    except (ArrowException, OSError, KeyError) as error:
-        raise SsdBenchError(f"{path} cannot be read: {error}.", _EXPECTED) from error
-    return _part(_Table(path, 0, texts, columns, values), table.column_names, equal_length, missing_label)
-
-
-def _part(table: _Table, header: list[str], equal_length: bool | None, missing_label: str | None) -> Part:
     if "label" not in header and missing_label is not None:
         header = [*header, "label"]
         table.texts["label"] = [missing_label] * len(table.values)
@@ -134,17 +80,17 @@ def _part(table: _Table, header: list[str], equal_length: bool | None, missing_l
     if twice:
         raise table.wrong(-1, f"the column '{shown(twice[0])}' stands twice")
     if "label" not in header or not table.columns:
-        raise table.wrong(-1, f"the columns are {shown(','.join(header))}", _EXPECTED)
+        raise table.wrong(-1, f"the columns are {shown(','.join(header))}", EXPECTED)
     if not len(table.values):
         raise table.wrong(-1, "no case")
     if "case" not in header:
         return _wide(table, equal_length)
     if "step" not in header or ("channel" in header and table.columns != ["value"]):
-        raise table.wrong(-1, f"the columns are {shown(','.join(header))}", _EXPECTED)
+        raise table.wrong(-1, f"the columns are {shown(','.join(header))}", EXPECTED)
     return _long(table)
 
 
-def _refuse_strays(table: _Table, header: list[str]) -> None:
+def _refuse_strays(table: Table, header: list[str]) -> None:
     """Columns that are no channel for sure: in the long form every name that is not known would become one."""
     for name in header:
         plain = name.strip().lower()
@@ -154,27 +100,27 @@ def _refuse_strays(table: _Table, header: list[str]) -> None:
                 "It is the index that pandas writes beside the columns, or a line ends with a comma.",
                 "Leave it out, as table.to_csv(..., index=False) and table.to_parquet(..., index=False) do.",
             )
-        if plain in _TEXTS and name != plain:
+        if plain in TEXTS and name != plain:
             raise SsdBenchError(
                 f"{table.path}: the column '{shown(name)}' is not known. Did you mean '{plain}'?",
-                f"Expected {', '.join(_TEXTS)} in lower case, and other names for channels.",
+                f"Expected {', '.join(TEXTS)} in lower case, and other names for channels.",
                 "Rename the column.",
             )
 
 
-def _wide(table: _Table, equal_length: bool | None) -> Part:
+def _wide(table: Table, equal_length: bool | None) -> Part:
     channels: dict[str, list[int]] = {}
     places: dict[str, list[int]] = {}  # the columns of a channel need not stand side by side
     for place, name in enumerate(table.columns):
         match = _STEP.fullmatch(name)
         if match is None:
-            raise table.wrong(-1, f"the column '{shown(name)}' names no step", _EXPECTED)
+            raise table.wrong(-1, f"the column '{shown(name)}' names no step", EXPECTED)
         channels.setdefault(match[1] or "", []).append(int(match[2]))
         places.setdefault(match[1] or "", []).append(place)
     steps = next(iter(channels.values()))
     for channel, found in channels.items():
         if found != list(range(found[0], found[0] + len(found))) or found[0] not in (0, 1) or found != steps:
-            raise table.wrong(-1, f"the steps of the channel '{shown(channel)}' are not 0, 1, 2, ... or 1, 2, 3, ...", _EXPECTED)
+            raise table.wrong(-1, f"the steps of the channel '{shown(channel)}' are not 0, 1, 2, ... or 1, 2, 3, ...", EXPECTED)
     cube = table.values[:, [place for found in places.values() for place in found]].reshape(
         len(table.values), len(channels), len(steps)
     )
@@ -186,7 +132,7 @@ def _wide(table: _Table, equal_length: bool | None) -> Part:
     )
 
 
-def _long(table: _Table) -> Part:
+def _long(table: Table) -> Part:
     """Cases, channels and steps in the order in which they first appear; every case has all channels and no gap."""
     places: dict[object, dict[tuple[str, int], int]] = {}
     channels = dict.fromkeys(table.columns)
@@ -211,7 +157,7 @@ def _long(table: _Table) -> Part:
     return Part(X, y, _groups(table, first_rows), _named(channels))
 
 
-def _series(table: _Table, case: str, cells: dict[tuple[str, int], int], channels: list[str]) -> Series:
+def _series(table: Table, case: str, cells: dict[tuple[str, int], int], channels: list[str]) -> Series:
     """One case (n_channels, n_timepoints) from the rows of its steps."""
     steps = sorted({step for _, step in cells})
     if steps[0] not in (0, 1) or steps[-1] - steps[0] + 1 != len(steps):
@@ -237,13 +183,13 @@ def _named(channels: Iterable[str]) -> tuple[str, ...]:
     return names if any(names) else ()
 
 
-def _groups(table: _Table, rows: Sequence[int] | range) -> Groups | None:
+def _groups(table: Table, rows: Sequence[int] | range) -> Groups | None:
     if "subject" not in table.texts:
         return None
     return np.array([_whole(table, row, "subject", table.texts["subject"][row]) for row in rows], dtype=np.int64)
 
 
-def _whole(table: _Table, row: int, column: str, value: object) -> int:
+def _whole(table: Table, row: int, column: str, value: object) -> int:
     whole = value if isinstance(value, int) else whole_number(value) if isinstance(value, str) else None
     if whole is None or abs(whole) > MOST:
         raise table.wrong(row, f"the {column} is '{shown(str(value))}'", "Expected a whole number below 2^63.")

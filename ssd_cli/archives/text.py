@@ -1,17 +1,16 @@
-"""What the formats that store a table have in common."""
+"""Lines, numbers and labels of text files, shared by the formats."""
 
 from __future__ import annotations
 
 import csv
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ssd_cli.archives.dataset import Labels, Series
-from ssd_cli.archives.scan import malformed
 from ssd_cli.errors import SsdBenchError
 
 MOST = 2**63 - 1
@@ -19,13 +18,33 @@ MOST = 2**63 - 1
 
 _NUMBER_LABEL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|nan", re.ASCII | re.IGNORECASE)
 _WHOLE_LABEL = re.compile(r"([+-]?\d+)\.0*", re.ASCII)
-_VALUE = re.compile(r"\s*(?:[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|\?|[nN][aA][nN]|)\s*", re.ASCII)
+NUMBER = r"\s*(?:[+-]?(?:\d++\.?\d*+|\.\d++)(?:[eE][+-]?\d++)?|\?|[nN][aA][nN])\s*"
+"""Pattern of a value: a decimal number, or ``?`` or ``NaN`` where it is missing."""
+_VALUE = re.compile(NUMBER, re.ASCII)
+
+
+def malformed(path: Path, line: int, what: str, expected: str = "") -> SsdBenchError:
+    """Return the error for a file that has a mistake on a line."""
+    remedy = "Correct the line."
+    if path.stem in (f"{path.parent.name}_TRAIN", f"{path.parent.name}_TEST"):  # as archives are laid out
+        remedy = f"Correct the line, or remove {path.parent} and fetch the dataset again."
+    return SsdBenchError(f"{path}, line {line}: {what}.", expected, remedy)
+
+
+def without_blank_end(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Yield numbered lines without the blank ones after the last; blank lines before it stay."""
+    blank: list[tuple[int, str]] = []
+    for number, line in lines:
+        blank.append((number, line))
+        if line.strip():
+            yield from blank
+            blank.clear()
 
 
 def number(path: Path, line: int, text: str, empty: bool = False) -> float:
-    """The number that a text stands for; NaN for ``?``, ``NaN`` and, where `empty` is true, for nothing."""
+    """Return the number that a text stands for; NaN for ``?``, ``NaN`` and, if `empty`, for an empty text."""
     text = text.strip()
-    if not _VALUE.fullmatch(text) or (not text and not empty):
+    if not (_VALUE.fullmatch(text) or (empty and not text)):
         raise malformed(path, line, f"a value is '{shown(text)}'", "Expected a number, or ? or NaN where it is missing.")
     value = math.nan if text in ("", "?") else float(text)
     if math.isinf(value):
@@ -34,7 +53,7 @@ def number(path: Path, line: int, text: str, empty: bool = False) -> float:
 
 
 def label(path: Path, line: int, text: str) -> str:
-    """A label, without blanks around it and in lower case, as aeon has it."""
+    """Return a label without surrounding blanks and in lower case, as aeon does."""
     text = text.strip().lower()
     if not text or not text.isprintable():
         raise malformed(path, line, f"the label is '{shown(text)}'", "Expected a printable text.")
@@ -42,9 +61,9 @@ def label(path: Path, line: int, text: str) -> str:
 
 
 def without_filling(X: Sequence[Series], equal_length: bool | None, where: str) -> list[Series]:
-    """Series (n_channels, n_timepoints) without the steps at their ends at which all channels are missing.
+    """Remove the steps at the end of series (n_channels, n_timepoints) at which all channels are missing.
 
-    Where the dataset is known to have equal lengths these are missing values, and stay.
+    If the dataset is known to have equal lengths, these steps are missing values and stay.
 
     Raises
     ------
@@ -63,7 +82,7 @@ def without_filling(X: Sequence[Series], equal_length: bool | None, where: str) 
 
 
 def as_labels(values: np.ndarray | Sequence[object], where: str) -> Labels:
-    """Labels as text: whole numbers without a decimal point, everything in lower case.
+    """Convert labels to text: whole numbers without a decimal point, everything in lower case.
 
     Raises
     ------
@@ -71,7 +90,7 @@ def as_labels(values: np.ndarray | Sequence[object], where: str) -> Labels:
         A label is empty, missing, or a number that is not whole, or two labels differ by case only.
     """
     labels = []
-    written: dict[str, str] = {}  # every label as it stands where it first occurs
+    written: dict[str, str] = {}  # every label as it is written where it first occurs
     for case, value in enumerate(values.tolist() if isinstance(values, np.ndarray) else values):
         whole = int(value) if isinstance(value, float) and value.is_integer() else value
         text = str(whole).strip() if isinstance(whole, str | int) and not isinstance(whole, bool) else ""
@@ -82,33 +101,33 @@ def as_labels(values: np.ndarray | Sequence[object], where: str) -> Labels:
         if first != text:
             raise SsdBenchError(
                 f"{where}, case {case}: the label '{shown(text)}' differs from '{shown(first)}' before it by case only.",
-                "Labels are read in lower case, as aeon reads them, which would make one class of the two.",
-                "Give one of them another name, or write both alike.",
+                "Labels are read in lower case, as in aeon, so both would be one class.",
+                "Rename one of them, or write both alike.",
             )
     return np.array(labels)
 
 
 def typed(texts: Sequence[str]) -> Sequence[object]:
-    """Labels of a text without types: numbers where all are and one has a decimal point, as a column of floats is written."""
+    """Convert untyped labels to numbers if all are numbers and one has a decimal point, as a column of floats is written."""
     if any("." in text for text in texts) and all(map(_NUMBER_LABEL.fullmatch, texts)):
         return [float(text) for text in texts]
     return texts
 
 
 def plain(text: str) -> str:
-    """A label as labels of different files are compared: what one writes as ``1.0`` is ``1`` in another."""
+    """Return the form in which labels of different files are compared: ``1.0`` in one is ``1`` in another."""
     text = text.strip().lower()
     whole = _WHOLE_LABEL.fullmatch(text)
     return whole[1] if whole else text
 
 
 def csv_rows(path: Path) -> list[list[str]]:
-    """The rows of a comma-separated text, header included, without empty ones at the end; a byte order mark is none of its text.
+    """Return the rows of a CSV file, header included, without a byte order mark and without empty rows at the end.
 
     Raises
     ------
     SsdBenchError
-        A quote is not closed, or the text is otherwise not comma-separated.
+        The text is not comma-separated, for example because a quote is not closed.
     """
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         reader = csv.reader(file, strict=True)
@@ -122,12 +141,12 @@ def csv_rows(path: Path) -> list[list[str]]:
 
 
 def whole_number(text: str) -> int | None:
-    """The whole number, from 0 to `MOST`, that a text stands for; None where it stands for none."""
+    """Return the whole number, from 0 to `MOST`, that a text stands for, or None."""
     if not (text.isascii() and text.isdecimal()) or len(text) > len(str(MOST)) or int(text) > MOST:
         return None
     return int(text)
 
 
 def shown(text: str) -> str:
-    """A piece of a file that is safe to print."""
-    return ascii(text[:40])[1:-1]
+    """Return a piece of a file that is safe to print."""
+    return ascii(text.strip()[:40])[1:-1]
