@@ -61,6 +61,7 @@ study-tables: $(READY)
 
 contestants: $(READY)
 	$(BIN)/ssd-bench run benchmarks/contestants.yaml --out results/contestants/cells
+	tar -xzf results/contestants/exports.tar.gz -C results/contestants
 	$(BIN)/ssd-bench compare results/contestants/cells -o results/contestants --deployed results/contestants/exports
 
 clean:

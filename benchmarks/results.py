@@ -1,11 +1,11 @@
-"""Tables, figures and pages of results/pilot and results/contestants again, from their cells; a second run changes no byte.
+"""Write the tables, figures and pages of results/pilot and results/contestants again from their cells.
 
     make results                        (python benchmarks/results.py [STUDY ...])
 
-A study is a folder ``results/<study>`` that holds ``cells.tar.gz`` (records and probabilities of ``ssd-bench run``, without its
-networks) and ``board.yaml``: the title of its page and the options of its ``ssd-bench compare``. Written are tables, figures, what
-the terminal shows (``terminal.svg``), the page (``report.html``, dated like the newest cell) and, where there is a Chromium, a
-picture of it (``page.png``). Every score is recounted from the probabilities, and every table from these scores.
+A folder ``results/<study>`` holds ``cells.tar.gz`` (records and probabilities of ``ssd-bench run``, without its networks), perhaps
+``exports.tar.gz`` (what ``ssd-bench export`` measured), and ``board.yaml``: the title of the page and the options of ``ssd-bench
+compare``. Written are tables, figures, ``terminal.svg``, the page ``report.html`` (dated like the newest cell) and, with a
+Chromium, ``page.png``. All scores are recounted from the probabilities. A second run changes no byte.
 """
 
 from __future__ import annotations
@@ -26,19 +26,21 @@ RESULTS = Path(__file__).resolve().parents[1] / "results"
 def remake(study: Path) -> None:
     """Write everything that follows from the cells of a study."""
     board = yaml.safe_load((study / "board.yaml").read_text(encoding="utf-8"))
-    with tempfile.TemporaryDirectory() as place, tarfile.open(study / "cells.tar.gz") as archive:
-        cells = Path(place) / "cells"
+    if (study / "exports.tar.gz").exists():
+        with tarfile.open(study / "exports.tar.gz") as archive:
+            archive.extractall(study, filter="data")
+    with tempfile.TemporaryDirectory() as folder, tarfile.open(study / "cells.tar.gz") as archive:
+        cells = Path(folder) / "cells"
         archive.extractall(cells, filter="data")
         newest = max(member.mtime for member in archive.getmembers())
-        options = ["-o", study, "--screenshot", study / "terminal.svg", *board["compare"]]
-        ssd_bench("compare", cells, *options)
+        ssd_bench("compare", cells, "-o", study, "--screenshot", study / "terminal.svg", "--format", "png", *board["compare"])
         ssd_bench("report", cells, "-o", study / "report.html", "--title", board["title"], SOURCE_DATE_EPOCH=str(int(newest)))
         ssd_bench("recount", cells, "--tables", study)
-    picture(study / "report.html", study / "page.png")
+    screenshot(study / "report.html", study / "page.png")
 
 
 def ssd_bench(*arguments: object, **environment: str) -> None:
-    """Run a command; end with its exit code where it fails."""
+    """Run a command; exit with its output if it fails."""
     command = [sys.executable, "-m", "ssd_cli", *map(str, arguments)]
     done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -46,12 +48,12 @@ def ssd_bench(*arguments: object, **environment: str) -> None:
     print(done.stdout.splitlines()[-1])
 
 
-def picture(page: Path, file: Path) -> None:
-    """What the page shows first, on a wide light screen."""
+def screenshot(page: Path, file: Path) -> None:
+    """Save the top of the page as a picture."""
     from tests.browser import chromium
 
     if chromium.find() is None:
-        print(f"No Chromium: {file.name} is left as it is.")
+        print(f"No Chromium: {file.name} is not written.")
         return
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         browser = chromium.Browser(profile)
@@ -64,7 +66,7 @@ def picture(page: Path, file: Path) -> None:
 
 
 def main() -> None:
-    """Remake the studies that are named, or all."""
+    """Write the studies that are named, or all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", nargs="*", help="names of folders under results/")
     names = parser.parse_args().study or sorted(path.parent.name for path in RESULTS.glob("*/cells.tar.gz"))
