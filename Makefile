@@ -2,6 +2,7 @@
 # make test     all tests but the long ones
 # make lint     ruff and mypy
 # make torture  the long tests (kills, again and again)
+# make golden   writes the golden values again; only at a revision whose results are known to be right
 # make peers    environments of the libraries that benchmarks/speed_peers.py compares with
 # make gate     trains the suite of the accuracy gate and checks it against results/reference
 # make results  tables, figures and pages of the pilot and the contestants again, from the cells stored under results/
@@ -16,7 +17,7 @@ READY := $(VENV)/.ready
 # Two test processes of one thread each: two threads each on two cores would be many times slower than one.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint torture gate results peers pilot contestants study-tables clean
+.PHONY: demo test lint torture golden gate results peers pilot contestants study-tables clean
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -37,6 +38,9 @@ lint: $(READY)
 
 torture: $(READY)
 	$(BIN)/python -m pytest -m torture -s
+
+golden: $(READY)
+	$(BIN)/python tests/golden/make.py
 
 # The seeds are none of the reference's, and always the same: a run that has not changed repeats its verdict.
 gate: $(READY)

@@ -1,0 +1,20 @@
+"""Short trainings give the golden bits: several networks in one step, other series and other recipes."""
+
+import pytest
+
+from tests.golden.check import assert_bits, assert_exact_parts, run_once
+
+NAMES = ["together", "other series", "unequal lengths and gaps", "recipe paper", "recipe of equal compute"]
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def finished(request, data, tmp_path_factory):
+    return run_once(request.param, data, tmp_path_factory.mktemp("run"))
+
+
+def test_identities_keys_and_counts_are_the_golden_ones(finished):
+    assert_exact_parts(finished)
+
+
+def test_weights_and_probabilities_have_the_golden_bits(finished):
+    assert_bits(finished)
