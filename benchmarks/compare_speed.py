@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from ssd_cli import PROTOCOL_VERSION
-from ssd_cli.statistics.scores import all_scores
+from ssd_cli.metrics import all_scores
 from ssd_cli.store.record import Cell, CellRecord
 from ssd_cli.store.results import ResultStore
 

@@ -20,7 +20,7 @@ ALLOWED = {
     "deployment": {"archives", "protocol", "backbones", "engine", "training", "methods", "costs", "store"},
     "statistics": set(),
     "store": {"statistics"},
-    "leaderboard": {"store", "statistics"},
+    "leaderboard": {"archives", "store", "statistics"},
     "running": {"archives", "protocol", "backbones", "engine", "training", "methods", "costs", "store", "statistics"},
     "cli": {
         "archives",

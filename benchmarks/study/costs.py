@@ -12,6 +12,7 @@ import numpy as np
 import tables
 
 from ssd_cli.leaderboard.figures import looks, number_points, wrap_name
+from ssd_cli.metrics import MATCHED
 from ssd_cli.statistics.ranks import rank_scores
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from suites import Loaded
 
-MATCHED = 1.01
-"""Methods with at most this many times the multiply-accumulates of `single` count as deploying one network."""
 HEAD = [
     "method", "accuracy", "average rank", "average rank at 1x inference", "training CPU x single", "inference MACs x single",
     "CPU seconds of training", "datasets timed", "datasets",

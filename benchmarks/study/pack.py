@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 
 from ssd_cli.errors import SsdBenchError
-from ssd_cli.statistics.scores import NLL_CLIP, all_scores
+from ssd_cli.metrics import NLL_CLIP, all_scores
 from ssd_cli.store import tsml
 from ssd_cli.store.record import CellRecord
 from ssd_cli.store.results import ResultStore

@@ -20,11 +20,6 @@ if TYPE_CHECKING:
 _MANY_PAIRS = 10
 """Up to as many pairs, those of five methods, are shown; more are read in the file."""
 _MANY_MISSING = 20
-_TELLING = (
-    *("inference ×single", "fit alone ×single", "ONNX acc.", "ONNX kB", "ONNX p50 [ms]", "int8 acc.", "int8 kB", "int8 p50 [ms]"),
-    *("NLL", "gap to teacher", "parameters", "latency [ms]", "rank at 1×", "datasets", "ECE", "balanced acc."),
-)
-"""The scores and costs that a terminal shows first: what a method costs, then what `--deployed` asked for."""
 _CAPTION_WIDTH = 100
 _SCREEN_WIDTH = 104  # columns of the screenshot
 
@@ -116,7 +111,7 @@ def compare(
         comparison = with_deployed(comparison, deployed, folders or [])
     for text in comparison.warnings:
         warn(f"Warning: {text}")
-    _show(comparison, _console())
+    _show(comparison, new_console())
     folder = out or (folders[0] / "leaderboard" if folders else Path("leaderboard"))
     written = [*write_csv(comparison, folder), *write_published(comparison, folder), *write_figures(comparison, folder, chosen)]
     if figures:
@@ -157,7 +152,8 @@ def _photograph(comparison: Comparison, path: Path) -> Path:
     return atomic.write_into(path.parent, [(path, picture.encode())])[0]
 
 
-def _console() -> Console:
+def new_console() -> Console:
+    """Return a console that shows names as they are, without markup."""
     from rich.console import Console
 
     return Console(highlight=False, markup=False, emoji=False)
@@ -168,6 +164,7 @@ def _tables(comparison: Comparison, console: Console) -> list[tuple[str, Table]]
     from ssd_cli.leaderboard.caption import effects_note
     from ssd_cli.leaderboard.publish import columns
     from ssd_cli.leaderboard.table import PAIRWISE_HEADER, leaderboard_rows, missing_rows, pairwise_rows, per_dataset_rows
+    from ssd_cli.metrics import METRICS, RANKED
 
     rows = per_dataset_rows(comparison)
     n_methods = len(comparison.names)
@@ -187,12 +184,12 @@ def _tables(comparison: Comparison, console: Console) -> list[tuple[str, Table]]
         shown = f" (the first {_MANY_MISSING} of {len(lacking)}; all in per_dataset.csv)" if len(lacking) > _MANY_MISSING else ""
         header = ["dataset", "method", "results", "reason"]
         tables.append((f"Missing results{shown}", _table(header, lacking[:_MANY_MISSING], texts=(0, 1, 3))))
-    beside = [column for column in columns(comparison) if column[0] not in ("rank", "accuracy")]
+    beside = [column for column in columns(comparison) if column.title not in ("rank", METRICS[RANKED].title)]
     if beside:
-        header = ["", *(column[0] for column in beside)]
-        numbers = [[str(i + 1), *(_number(column[1][i], column[2]) for column in beside)] for i in range(n_methods)]
+        header = ["", *(column.title for column in beside)]
+        numbers = [[str(i + 1), *(_number(column.values[i], column.form) for column in beside)] for i in range(n_methods)]
         known = [row for row in numbers if set(row[1:]) != {"–"}]  # of what others report there is nothing here
-        chosen = _fitting(header, known, console)
+        chosen = _fitting(header, known, [0, *(column.terminal for column in beside)], console)
         n_more = len(header) - len(chosen)
         rest = f"; {plural(n_more, 'more column')} in leaderboard.md" if n_more else ""
         heading = f"Other scores, costs and distillation (rows: places in the leaderboard{rest})"
@@ -202,22 +199,17 @@ def _tables(comparison: Comparison, console: Console) -> list[tuple[str, Table]]
     return [*tables, ("Leaderboard (wins, ties and losses against all other methods)", board)]
 
 
-def _fitting(header: list[str], rows: list[list[str]], console: Console) -> list[int]:
-    """The columns that a terminal has room for, the first and the most telling ones, in the order of the header."""
+def _fitting(header: list[str], rows: list[list[str]], priorities: list[int], console: Console) -> list[int]:
+    """Return the columns that a terminal has room for, chosen by priority, in the order of the header."""
     if not console.is_terminal:
         return list(range(len(header)))
     widths = [2 + max(map(len, column)) for column in zip(header, *rows, strict=True)]
     chosen, left = [0], console.width - widths[0]
-    for column in sorted(range(1, len(header)), key=lambda column: _telling(header[column])):
+    for column in sorted(range(1, len(header)), key=priorities.__getitem__):
         if widths[column] <= left:
             chosen.append(column)
             left -= widths[column]
     return sorted(chosen)
-
-
-def _telling(title: str) -> int:
-    """Place in `_TELLING`; what is not there comes last."""
-    return _TELLING.index(title) if title in _TELLING else len(_TELLING)
 
 
 def _number(value: float, form: str) -> str:

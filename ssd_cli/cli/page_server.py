@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ssd_cli import __version__
-from ssd_cli.cli.report import facts
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.leaderboard.page.assemble import assemble
 from ssd_cli.leaderboard.page.data import payload
@@ -79,7 +78,7 @@ class Source:
 
     def _renew(self) -> None:
         header = {"version": __version__, "progress": _progress(self._folders)}  # no time: what did not change is not sent again
-        self._content = payload(self._folders, facts, reader=self._reader, about=header, externals=self._externals)
+        self._content = payload(self._folders, reader=self._reader, about=header, externals=self._externals)
         self._mark = f'"{hashlib.sha256(self._content).hexdigest()[:32]}"'
 
 

@@ -29,21 +29,10 @@ def report(
     path = out or folders[0] / "report.html"
     if path.is_dir():
         raise MisuseError(f"{path} is a folder.", "Expected the name of a file.", f"Use -o {path / 'report.html'}")
-    content = payload(folders, facts, about=about(), on_reading=announce_reading, externals=beside(published, others))
+    content = payload(folders, about=about(), on_reading=announce_reading, externals=beside(published, others))
     page = assemble(title or heading(folders), content)
     write(path, page)
     say(f"Written: {path} ({len(page) / 1e6:.2f} MB)")
-
-
-def facts(name: str) -> dict[str, Any]:
-    """What the catalogue knows of a dataset; what is unknown is left out."""
-    from ssd_cli.archives.catalog import archives, size, type_of
-
-    known: dict[str, Any] = {"archives": [archive for archive, names in archives().items() if name in names], "type": type_of(name)}
-    found = size(name)
-    if found is not None:
-        known |= {key: getattr(found, key) for key in ("n_train", "n_test", "n_channels", "n_timepoints", "n_classes")}
-    return {key: value for key, value in known.items() if value not in (None, "", [])}
 
 
 def about() -> dict[str, Any]:

@@ -60,7 +60,7 @@ def _data(comparison: Comparison) -> str:
         return f"Accuracy on {n} dataset{'s' * (n != 1)}, as published by others; ranked by dataset, 1 is best."
     runs = f"resample {numbers(set(comparison.resamples))}, seed {numbers(set(comparison.seeds))}"
     results = "one result" if comparison.n_results == 1 else f"mean of {comparison.n_results} results"
-    each = "each of our own" if any(one.elsewhere for one in comparison.contestants) else "each"
+    each = "each of our own" if any(one.external for one in comparison.rows) else "each"
     return f"Accuracy on {n} dataset{'s' * (n != 1)}, {results} {each} ({runs}); averaged first, then ranked, 1 is best."
 
 
@@ -70,14 +70,14 @@ def _missing(comparison: Comparison) -> str:
         return policy + "none."
     names = [*comparison.left_out[:_SHOWN], *([f"{n} more"] if (n := len(comparison.left_out) - _SHOWN) > 0 else [])]
     left_out = f"; left out: {', '.join(names)}" if names else ""
-    n_scores = len(comparison.contestants) * (len(comparison.datasets) + len(comparison.left_out))
+    n_scores = len(comparison.rows) * (len(comparison.datasets) + len(comparison.left_out))
     return f"{policy}{len(comparison.missing)} of {n_scores}{left_out}."
 
 
 def _friedman(comparison: Comparison) -> str:
     result = comparison.friedman
     if result is None:
-        few = "two methods" if len(comparison.contestants) < 3 else "one dataset"
+        few = "two methods" if len(comparison.rows) < 3 else "one dataset"
         return f"Friedman's test is not computed: there {'is' if few == 'one dataset' else 'are'} only {few}."
     gate = "" if comparison.convention in ("aeon", "cd-diagram") else "; reported, not a gate for the pairs"
     return (
@@ -124,7 +124,7 @@ def _noise(comparison: Comparison) -> list[str]:
         ]
     pairs = [(i, j) for i, j in zip(*np.triu_indices(len(comparison.names), k=1), strict=True) if noise.within[i, j]]
     if not pairs:
-        known = "known " if any(one.elsewhere for one in comparison.contestants) else ""
+        known = "known " if any(one.external for one in comparison.rows) else ""
         return [*lines, f"No {known}gap of two mean accuracies is within seed noise."]
     shown = [
         f"{comparison.names[i]} and {comparison.names[j]} (gap {noise.gap[i, j]:.4f}, noise ±{noise.seed_noise[i, j]:.4f})"
@@ -164,10 +164,10 @@ def effects_note() -> str:
 
 def _recipes(comparison: Comparison) -> list[str]:
     recipes: dict[str, list[str]] = {}
-    for contestant in comparison.contestants:
-        if contestant.elsewhere:
+    for row in comparison.rows:
+        if row.external:
             continue  # their protocols stand among the sources
-        recipes.setdefault(contestant.recipe, []).append(contestant.name)
+        recipes.setdefault(row.recipe, []).append(row.name)
     if not recipes:
         return []
     if len(recipes) == 1:

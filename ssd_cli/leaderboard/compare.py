@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssd_cli.errors import MisuseError, SsdBenchError, shortened
-from ssd_cli.leaderboard.chance import chance
 from ssd_cli.leaderboard.collect import Cells, collect, no_cells
-from ssd_cli.leaderboard.comparison import Comparison, Contestant, Floats
+from ssd_cli.leaderboard.comparison import Comparison, Floats
 from ssd_cli.leaderboard.conditions import warnings as differing_conditions
 from ssd_cli.leaderboard.external import External, Externals, check_names, matched, protocol_warnings
-from ssd_cli.leaderboard.facts import facts
 from ssd_cli.leaderboard.means import Grouped
 from ssd_cli.leaderboard.missing import POLICIES, Missing, describe_grid, find_missing, refusal, worst_filled
+from ssd_cli.leaderboard.seed_noise import seed_noise
 from ssd_cli.leaderboard.selection import Selection
+from ssd_cli.leaderboard.summary import Row, summarise
 from ssd_cli.statistics.bayes import Posterior, signed_rank
 from ssd_cli.statistics.conventions import CONVENTIONS, DEFAULT, judge
 from ssd_cli.statistics.effects import effects
@@ -118,10 +118,10 @@ def compare_cells(
     order = _ranking(filled, names)
     filled, scores = filled[:, order], scores[:, order]
     names, kept = [names[i] for i in order], [datasets[i] for i in np.flatnonzero(~out)]
-    contestants = tuple(_contestants(frame, names, others))
+    rows = _rows(frame, names, others)
     ranks, verdicts = rank_scores(filled), judge(filled, convention, alpha)
     return Comparison(
-        contestants=contestants,
+        rows=tuple(rows),
         datasets=tuple(kept),
         scores=scores,
         ranks=ranks,
@@ -144,8 +144,8 @@ def compare_cells(
         test=verdicts.test,
         rule=verdicts.rule,
         effects=effects(scores),
-        facts=facts(frame, names, [one.backbone for one in contestants], [one.method for one in contestants], kept, scores),
-        noise=chance(frame, names, kept, grid, ranks, alpha),
+        summary=summarise(frame, rows, kept, scores),
+        noise=seed_noise(frame, names, kept, grid, ranks, alpha),
         rope=rope,
         posteriors={} if rope is None else _posteriors(scores, rope),
     )
@@ -204,8 +204,8 @@ def _no_number(dataset: str, one: External, datasets: list[str]) -> str:
     return f"no number in its source ({one.kind})" + (f"; it has '{near[0]}'" if near else "")
 
 
-def _contestants(frame: pd.DataFrame, names: list[str], others: list[External]) -> list[Contestant]:
+def _rows(frame: pd.DataFrame, names: list[str], others: list[External]) -> list[Row]:
     first = frame.drop_duplicates("name")[["name", "method", "backbone", "recipe"]]
-    known = {row[0]: Contestant(*row) for row in first.to_numpy().tolist()}
-    known |= {one.name: Contestant(one.name, one.label, one.kind, one.protocol.text) for one in others}
+    known = {row[0]: Row(*row) for row in first.to_numpy().tolist()}
+    known |= {one.name: Row(one.name, one.label, one.kind, one.protocol.text) for one in others}
     return [known[name] for name in names]

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from ssd_cli.leaderboard.facts import Facts
 from ssd_cli.leaderboard.missing import Missing
+from ssd_cli.leaderboard.summary import Row, Summary
+from ssd_cli.metrics import MATCHED_RANK
 from ssd_cli.statistics.bayes import Posterior
 from ssd_cli.statistics.cliques import RULE, letters, unjoined
 from ssd_cli.statistics.conventions import DEFAULT
@@ -21,27 +22,12 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Contestant:
-    """A row of the leaderboard: its name there, and the full labels behind it."""
-
-    name: str
-    method: str
-    backbone: str
-    recipe: str
-
-    @property
-    def elsewhere(self) -> bool:
-        """Whether its scores were not computed here but published by others, or made by another tool."""
-        return self.backbone in ("published", "foreign")
-
-
-@dataclass(frozen=True)
 class Comparison:
     """Everything that tables and figures show. Methods stand in the order of their average ranks, best first.
 
     Parameters
     ----------
-    contestants : tuple of Contestant
+    rows : tuple of Row
     datasets : tuple of str
         Those that are ranked, sorted.
     scores : ndarray, shape (n_datasets, n_methods)
@@ -72,7 +58,7 @@ class Comparison:
     test, rule : str
         Sentences of a convention that is not ours, and what a bar means.
     effects : Effects
-    facts : Facts
+    summary : Summary
         Other scores, costs, distillation.
     noise : Noise or None
         None where no dataset is complete.
@@ -81,7 +67,7 @@ class Comparison:
         Of every pair, where a rope was given.
     """
 
-    contestants: tuple[Contestant, ...]
+    rows: tuple[Row, ...]
     datasets: tuple[str, ...]
     scores: Floats = field(repr=False)
     ranks: Floats = field(repr=False)
@@ -104,7 +90,7 @@ class Comparison:
     test: str = ""
     rule: str = RULE
     effects: Effects = field(kw_only=True, repr=False)
-    facts: Facts = field(kw_only=True, repr=False)
+    summary: Summary = field(kw_only=True, repr=False)
     noise: Noise | None = field(default=None, repr=False)
     rope: float | None = None
     posteriors: dict[tuple[int, int], Posterior] = field(default_factory=dict, repr=False)
@@ -112,7 +98,7 @@ class Comparison:
     @property
     def names(self) -> list[str]:
         """Names of the methods, best first."""
-        return [contestant.name for contestant in self.contestants]
+        return [row.name for row in self.rows]
 
     @property
     def average_ranks(self) -> Floats:
@@ -133,8 +119,8 @@ class Comparison:
     @property
     def matched_backbones(self) -> list[str]:
         """Backbones whose methods are ranked at matched cost of inference, each by itself."""
-        ranked = np.isfinite(self.facts.matched_ranks)
-        return sorted({one.backbone for one, there in zip(self.contestants, ranked, strict=True) if there})
+        ranked = np.isfinite(self.summary.values[MATCHED_RANK])
+        return sorted({one.backbone for one, there in zip(self.rows, ranked, strict=True) if there})
 
     @property
     def complete_datasets(self) -> list[str]:
@@ -144,7 +130,7 @@ class Comparison:
     @property
     def letters(self) -> list[str]:
         """The cliques of each method as letters."""
-        return letters(list(self.cliques), len(self.contestants))
+        return letters(list(self.cliques), len(self.rows))
 
     @property
     def unjoined(self) -> list[tuple[int, int]]:

@@ -14,17 +14,14 @@ import numpy.typing as npt
 
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.leaderboard.missing import describe_grid
+from ssd_cli.metrics import DEPLOYED_FIGURES, DEPLOYED_KINDS
 from ssd_cli.store.index import load_index
 
 if TYPE_CHECKING:
     from ssd_cli.leaderboard.comparison import Comparison
 
 SUFFIX = ".onnx.json"
-KINDS = {"float": "ONNX", "int8": "int8"}
-"""Of the figures in a report of ``ssd-bench export``, and what tables call them."""
-FIGURES = ("accuracy", "size_bytes", "latency_ms_p50", "latency_ms_p95")
 _SHOWN = 5
-DEPLOYED = tuple(f"deployed_{kind}_{figure}" for kind in KINDS for figure in FIGURES)
 
 Report = dict[str, Any]
 Run = tuple[int, int]
@@ -57,7 +54,7 @@ def with_deployed(comparison: Comparison, places: Sequence[Path], folders: Seque
     files = [path for place in places for path in _reports(place)]
     trained = {identity for folder in folders for identity in load_index(folder)["identity_hash"].tolist()}
     found: Found = defaultdict(lambda: defaultdict(list))
-    names = {(one.method, one.backbone, one.recipe): one.name for one in comparison.contestants}
+    names = {(one.method, one.backbone, one.recipe): one.name for one in comparison.rows}
     strange = []
     for path in files:
         report = _read(path)
@@ -81,19 +78,19 @@ def with_deployed(comparison: Comparison, places: Sequence[Path], folders: Seque
         )
     means, notes = {}, []
     warnings = [f"Not of these results, and left out: {', '.join(sorted(strange))}."] if strange else []
-    for kind, title in KINDS.items():
+    for kind, title in DEPLOYED_KINDS.items():
         there = _there(found, kind)
         common = _common(there)
         if not common:
             continue
-        for figure in FIGURES:
+        for figure in DEPLOYED_FIGURES:
             means[f"deployed_{kind}_{figure}"] = _means(comparison.names, common, found, kind, figure)
         notes.append(_note(title, common, comparison))
         warnings += _unshared(title, there, common)
     notes.append(f"Latency of exported files: {_conditions(found)}.")
     return dataclasses.replace(
         comparison,
-        facts=dataclasses.replace(comparison.facts, means={**comparison.facts.means, **means}),
+        summary=dataclasses.replace(comparison.summary, values={**comparison.summary.values, **means}),
         notes=(*comparison.notes, *notes),
         warnings=(*comparison.warnings, *warnings),
     )
@@ -114,9 +111,9 @@ def _reports(place: Path) -> list[Path]:
 def _read(path: Path) -> Report:
     try:
         report: Report = json.loads(path.read_text(encoding="utf-8"))
-        for kind in KINDS:
+        for kind in DEPLOYED_KINDS:
             if kind in report or kind == "float":
-                _ = [float(report[kind][figure]) for figure in FIGURES]
+                _ = [float(report[kind][figure]) for figure in DEPLOYED_FIGURES]
         cell = report["cell"]
         _ = [report["identity_sha256"], *(cell[key] for key in ("dataset", "method", "backbone", "recipe"))]
         _ = [int(cell[key]) for key in ("resample", "seed")]
@@ -192,6 +189,6 @@ def _listed(datasets: list[str], n_datasets: int) -> str:
 
 def _conditions(found: Found) -> str:
     reports = [report for of_method in found.values() for some in of_method.values() for report in some]
-    figures = [report[kind] for report in reports for kind in KINDS if kind in report]
+    figures = [report[kind] for report in reports for kind in DEPLOYED_KINDS if kind in report]
     texts = sorted({f"{one.get('latency_convention', 'unknown')}; {one.get('processor', 'unknown processor')}" for one in figures})
     return " and ".join(texts)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssd_cli.errors import MisuseError
+from ssd_cli.metrics import RANKED
 from ssd_cli.store import atomic
 
 if TYPE_CHECKING:
@@ -91,12 +92,12 @@ def save(figure: Figure, name: str, folder: Path, formats: tuple[str, ...]) -> l
 
 def cost(comparison: Comparison) -> Figure | None:
     """Mean accuracy against MACs of one prediction, and against seconds of training if these compare, with the Pareto fronts."""
-    facts = comparison.facts
+    summary = comparison.summary
     panels = [
-        ("macs", "multiply-accumulates of one prediction", facts.pareto_inference),
-        ("fit_seconds_alone", "seconds of training, alone", facts.pareto_training),
+        ("macs", "multiply-accumulates of one prediction", summary.pareto_inference),
+        ("fit_seconds_alone", "seconds of training, alone", summary.pareto_training),
     ]
-    panels = [panel for panel in panels[: 2 if facts.times_compare else 1] if np.isfinite(facts.means.get(panel[0], np.nan)).any()]
+    panels = [panel for panel in panels[: 2 if summary.times_compare else 1] if np.isfinite(summary.get(panel[0])).any()]
     if not panels:
         return None
     names = comparison.names
@@ -106,14 +107,14 @@ def cost(comparison: Comparison) -> Figure | None:
     figure = blank(4.2 * len(panels) + 3.3, height)
     axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     for one, (name, title, front) in zip(axes, panels, strict=True):
-        _cost_panel(one, comparison, facts.means[name], front)
+        _cost_panel(one, comparison, summary.values[name], front)
         one.set_xlabel(title, fontsize=9)
     axes[0].set_ylabel(f"mean accuracy, {len(comparison.complete_datasets)} datasets", fontsize=9)
     left = 4.2 * len(panels) / (4.2 * len(panels) + 3.3)
     figure.subplots_adjust(left=0.8 / (4.2 * len(panels) + 3.3), right=left, bottom=0.5 / height, top=1 - 0.3 / height, wspace=0.08)
     figure.canvas.draw()
     for one, (name, _, _) in zip(axes, panels, strict=True):
-        number_points(one, facts.means[name], comparison.facts.means["accuracy"])
+        number_points(one, summary.values[name], summary.values[RANKED])
     chosen, y = looks(names), height - 0.3
     for name, line in zip(names, lines, strict=True):
         x = 4.2 * len(panels) + 0.15
@@ -165,7 +166,7 @@ def _panel(axes: Axes, comparison: Comparison, place: int, limits: tuple[float, 
 def differences(comparison: Comparison) -> Figure:
     """Boxes of the differences by dataset to `single`, or to the first of the leaderboard where there is none."""
     names = comparison.names
-    bases = [i for i, one in enumerate(comparison.contestants) if one.method == "single" and not one.elsewhere]
+    bases = [i for i, one in enumerate(comparison.rows) if one.method == "single" and not one.external]
     base = bases[0] if bases else 0
     others = [i for i in range(len(names)) if i != base]
     labels = [wrap_name(names[i], 46) for i in others]
@@ -217,7 +218,7 @@ def _marker(x: float, y: float, look: Look, figure: Figure) -> Artist:
 def _cost_panel(axes: Axes, comparison: Comparison, costs: Floats, front: npt.NDArray[np.bool_]) -> None:
     from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
-    accuracy, chosen = comparison.facts.means["accuracy"], looks(comparison.names)
+    accuracy, chosen = comparison.summary.values[RANKED], looks(comparison.names)
     for place, name in enumerate(comparison.names):
         look = chosen[name]
         axes.plot(costs[place], accuracy[place], color=look.color, marker=look.marker, markersize=6, linestyle="", zorder=3)

@@ -10,6 +10,7 @@ import numpy as np
 from ssd_cli.errors import MisuseError, SsdBenchError, shortened
 from ssd_cli.leaderboard.gate_cells import Groups, Key, group_name, groups, lacking, method_name, within
 from ssd_cli.leaderboard.reference import CAUSES, KEY, LEAST_SEEDS, SCORES, unequal
+from ssd_cli.metrics import METRICS
 from ssd_cli.statistics.gate import Fall, group_falls, mean_fall
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ def _has(group: pd.DataFrame, score: str) -> bool:
 def _by_seed(part: pd.DataFrame, score: str) -> np.ndarray:
     """One value a seed, the mean over its resamples, higher is better; NLL as minus its logarithm, which has fewer outliers."""
     values = part[score].to_numpy(dtype=np.float64)
-    values = -np.log(np.maximum(values, _LOG_FLOOR)) if score == "nll" else values
+    values = -np.log(np.maximum(values, _LOG_FLOOR)) if METRICS[score].direction == "down" else values
     return np.asarray(part.assign(value=values).groupby("seed")["value"].mean().to_numpy(dtype=np.float64))
 
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
+from ssd_cli.metrics import METRICS
 from ssd_cli.statistics.gate import POWER
 
 if TYPE_CHECKING:
     from ssd_cli.leaderboard.gate import GateReport, Moved
 
 HEADER = ["what", "score", "change", "tolerance", "p", "changed besides"]
-_SHOWN_AS = {"accuracy": "accuracy", "nll": "-log NLL"}
 
 
 def rows(moved: list[Moved]) -> list[list[str]]:
     """One row a test, the most improbable first."""
     return [
-        [test.where, _SHOWN_AS[test.score], f"{test.fall.change:+.4f}", f"±{test.fall.tolerance:.4f}", f"{test.fall.p:.1e}",
+        [test.where, _shown(test.score), f"{test.fall.change:+.4f}", f"±{test.fall.tolerance:.4f}", f"{test.fall.p:.1e}",
          ", ".join(test.causes) or "nothing"]
         for test in sorted(moved, key=lambda test: test.fall.p)
     ]  # fmt: skip
@@ -100,13 +100,19 @@ def github(report: GateReport) -> list[str]:
     return [f"::error title=Accuracy gate::{_escaped(text)}" for text in texts]
 
 
+def _shown(score: str) -> str:
+    """Name of the tested values: minus the logarithm of scores of which lower is better."""
+    metric = METRICS[score]
+    return f"-log {metric.title}" if metric.direction == "down" else metric.title
+
+
 def _drop(size: float) -> str:
     return f"{size:.4f}" if size <= 1 else "none"
 
 
 def _sentence(test: Moved) -> str:
     besides = ", ".join(test.causes) or "nothing else, not even the seed"
-    score = f"{_SHOWN_AS[test.score]} {test.fall.change:+.4f}, tolerance {test.fall.tolerance:.4f}"
+    score = f"{_shown(test.score)} {test.fall.change:+.4f}, tolerance {test.fall.tolerance:.4f}"
     return f"{test.where}: {score}; changed besides: {besides}"
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ssd_cli.leaderboard.caption import caption, warning
-from ssd_cli.leaderboard.deployed import KINDS
+from ssd_cli.metrics import MATCHED_RANK, METRICS, RANKED, metrics
 from ssd_cli.statistics.ranks import TIE
 from ssd_cli.store import atomic
 
@@ -24,55 +24,34 @@ _ESCAPES = {
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "χ": r"$\chi$", "–": "--", "<": r"$<$", ">": r"$>$",
 }  # fmt: skip
 
-# title, name in Facts.means, format, whether higher is better (None: nothing is marked), factor
-_COLUMNS: tuple[tuple[str, str, str, bool | None, float], ...] = (
-    ("balanced acc.", "balanced_accuracy", ".4f", True, 1),
-    ("macro F1", "macro_f1", ".4f", True, 1),
-    ("NLL", "nll", ".4f", False, 1),
-    ("Brier", "brier", ".4f", False, 1),
-    ("ECE", "ece", ".4f", False, 1),
-    ("trainings", "trainings", ".3g", None, 1),
-    ("nets stored", "networks_stored", ".3g", None, 1),
-    ("latency [ms]", "latency_ms_p50", ".3g", None, 1),
-    ("MMACs", "macs", ".4g", None, 1e-6),
-    ("parameters", "parameters", ",.0f", None, 1),
-    ("kB", "size_bytes", ",.0f", None, 1e-3),
-    ("teacher acc.", "teacher_accuracy", ".4f", None, 1),
-    ("agreement", "teacher_agreement", ".4f", None, 1),
-    ("disagreement", "disagreement", ".4f", None, 1),
-    *(
-        (f"{title} {text}", f"deployed_{kind}_{figure}", form, higher, factor)
-        for kind, title in KINDS.items()
-        for text, figure, form, higher, factor in (
-            ("acc.", "accuracy", ".4f", True, 1),
-            ("kB", "size_bytes", ",.0f", None, 1e-3),
-            ("p50 [ms]", "latency_ms_p50", ".3g", None, 1),
-            ("p95 [ms]", "latency_ms_p95", ".3g", None, 1),
-        )
-    ),
-)
-Column = tuple[str, Floats, str, bool | None]
+
+class Column(NamedTuple):
+    """A column of the printed tables, one value per method."""
+
+    title: str
+    values: Floats
+    form: str
+    direction: str
+    """Direction by which the best is marked: "up", "down", or "none" for no mark."""
+    terminal: int = 0
+    """Priority in a narrow terminal; see `Metric`."""
 
 
 def columns(comparison: Comparison) -> list[Column]:
-    """Title, values, format and direction of every column that some method has a number for; the ranking comes first."""
-    facts = comparison.facts
-    listed: list[Column] = [
-        ("rank", comparison.average_ranks, ".3f", False),
-        ("rank at 1×", facts.matched_ranks, ".3f", False if len(comparison.matched_backbones) == 1 else None),
-        _accuracy(comparison, ".4f"),
-    ]
+    """Return every column that some method has a number for: the ranking first, then the metrics."""
+    values = comparison.summary.values
+    listed = [Column("rank", comparison.average_ranks, ".3f", "down")]
+    listed += [_accuracy(comparison, ".4f")]
     if not _same_datasets(comparison):
-        listed.append(("datasets", comparison.n_scores.astype(float), ".0f", None))
-    for title, name, form, higher, factor in _COLUMNS:
-        if name in facts.means:
-            listed.append((title, facts.means[name] * factor, form, higher))
-        if name == "networks_stored":
-            shown = (("fit alone ×single", "fit_alone"), ("fit spent ×single", "fit_spent"), ("inference ×single", "inference"))
-            listed += [(title, facts.relative[key], ".2f", None) for title, key in shown if key in facts.relative]
-        if name == "teacher_accuracy" and name in facts.means:
-            listed.append(("gap to teacher", facts.gap, "+.4f", None))
-    return [column for column in listed if np.isfinite(column[1]).any()]
+        listed.append(Column("datasets", comparison.n_scores.astype(float), ".0f", "none", 14))
+    for metric in metrics("table"):
+        if metric.key not in values:
+            continue
+        marked = metric.kind == "score" and (metric.key != MATCHED_RANK or len(comparison.matched_backbones) == 1)
+        direction = metric.direction if marked else "none"
+        column = Column(metric.heading, values[metric.key] * metric.factor, metric.format, direction, metric.terminal)
+        listed.insert(1 if metric.key == MATCHED_RANK else len(listed), column)
+    return [column for column in listed if np.isfinite(column.values).any()]
 
 
 def _same_datasets(comparison: Comparison) -> bool:
@@ -81,13 +60,14 @@ def _same_datasets(comparison: Comparison) -> bool:
 
 def _accuracy(comparison: Comparison, form: str) -> Column:
     """Each method's mean over the datasets that it has; nothing is the best of means over different datasets."""
-    return "accuracy", comparison.mean_scores, form, True if _same_datasets(comparison) else None
+    direction = METRICS[RANKED].direction if _same_datasets(comparison) else "none"
+    return Column(METRICS[RANKED].title, comparison.mean_scores, form, direction)
 
 
 def markdown(comparison: Comparison) -> str:
     """The leaderboard, its columns as of `columns`, and the caption below it."""
     listed = columns(comparison)
-    head = ["", "method", *(column[0] for column in listed), "groups"]
+    head = ["", "method", *(column.title for column in listed), "groups"]
     rows = [
         [
             str(place + 1),
@@ -112,7 +92,7 @@ def latex(comparison: Comparison) -> str:
         ]
         for place, name in enumerate(comparison.names)
     ]
-    head = ["method", *(_tex(column[0]).replace("×", r"$\times$") for column in listed), "groups"]
+    head = ["method", *(_tex(column.title).replace("×", r"$\times$") for column in listed), "groups"]
     text = " ".join(map(_tex, [*warning(comparison), *caption(comparison)]))
     return _tabular("l" + "r" * len(listed) + "l", head, rows, text, "leaderboard")
 
@@ -121,7 +101,8 @@ def latex_per_dataset(comparison: Comparison) -> str:
     """Accuracy of every method on every dataset as a booktabs table; methods by their place in the leaderboard."""
     rows = []
     for dataset, scores in zip(comparison.datasets, comparison.scores, strict=True):
-        cells = [_marked(("", scores, ".3f", True), i, r"\textbf{{{}}}", r"\underline{{{}}}") for i in range(len(scores))]
+        column = Column(dataset, scores, ".3f", METRICS[RANKED].direction)
+        cells = [_marked(column, i, r"\textbf{{{}}}", r"\underline{{{}}}") for i in range(len(scores))]
         rows.append([_tex(dataset), *cells])
     means = _accuracy(comparison, ".3f")
     rows.append(["mean", *(_marked(means, i, r"\textbf{{{}}}", r"\underline{{{}}}") for i in range(len(rows[0]) - 1))])
@@ -149,14 +130,14 @@ def write_published(comparison: Comparison, folder: Path) -> list[Path]:
 
 def _marked(column: Column, place: int, best: str, second: str) -> str:
     """The number, marked where it is the best or the second of its column."""
-    _, values, form, higher = column
+    _, values, form, direction, _ = column
     if not np.isfinite(values[place]):
         return "–"
     text = format(float(values[place]), form)
-    if higher is None:
+    if direction == "none":
         return text
-    known = values[np.isfinite(values)] * (1 if higher else -1)
-    ahead = int((known > values[place] * (1 if higher else -1) + TIE).sum())
+    upwards = values if direction == "up" else -values
+    ahead = int((upwards[np.isfinite(upwards)] > upwards[place] + TIE).sum())
     return best.format(text) if ahead == 0 else second.format(text) if ahead == 1 else text
 
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ssd_cli.leaderboard.deployed import DEPLOYED
-from ssd_cli.leaderboard.facts import COSTS, DISTILLATION, SCORES
+from ssd_cli.metrics import MATCHED_RANK, metrics
 from ssd_cli.statistics.conventions import DEFAULT
 from ssd_cli.statistics.ranks import TIE
 from ssd_cli.store import atomic
@@ -20,10 +19,10 @@ if TYPE_CHECKING:
     from ssd_cli.leaderboard.comparison import Comparison
     from ssd_cli.statistics.effects import Effects
 
-Row = list[str]
+Texts = list[str]
 
 
-def leaderboard_rows(comparison: Comparison) -> list[Row]:
+def leaderboard_rows(comparison: Comparison) -> list[Texts]:
     """Place, method, average rank, mean accuracy, number of datasets, wins/ties/losses, letters: one row a method, best first."""
     wins, ties, losses = (counts.sum(axis=1) for counts in comparison.contests)
     return [
@@ -40,7 +39,7 @@ def leaderboard_rows(comparison: Comparison) -> list[Row]:
     ]
 
 
-def per_dataset_rows(comparison: Comparison) -> list[Row]:
+def per_dataset_rows(comparison: Comparison) -> list[Texts]:
     """The dataset and the accuracy of every method, best method first; ``*`` marks the best of a dataset, ``–`` a missing one."""
     best = np.nanmax(comparison.scores, axis=1)
     return [
@@ -52,7 +51,7 @@ def per_dataset_rows(comparison: Comparison) -> list[Row]:
 PAIRWISE_HEADER = ["first", "second", "wins/ties/losses", "difference", "95 % interval", "effect", "p", "p adj.", "different"]
 
 
-def pairwise_rows(comparison: Comparison) -> list[Row]:
+def pairwise_rows(comparison: Comparison) -> list[Texts]:
     """Every pair, the better ranked first; the columns are `PAIRWISE_HEADER`."""
     tests, (wins, ties, losses), effects = comparison.tests, comparison.contests, comparison.effects
     return [
@@ -69,13 +68,13 @@ def pairwise_rows(comparison: Comparison) -> list[Row]:
     ]
 
 
-def _sizes(effects: Effects, i: int, j: int) -> Row:
+def _sizes(effects: Effects, i: int, j: int) -> Texts:
     """Difference, interval and effect; dashes where the two have no dataset in common."""
     mean, low, high, effect = (float(part[i, j]) for part in effects)
     return ["–"] * 3 if np.isnan(mean) else [f"{mean:+.4f}", f"{low:+.3f} to {high:+.3f}", f"{effect:+.2f}"]
 
 
-def missing_rows(comparison: Comparison) -> list[Row]:
+def missing_rows(comparison: Comparison) -> list[Texts]:
     """Dataset, method, how many of the results are there, and why the others are not."""
     return [[item.dataset, item.name, f"{item.n_results} of {comparison.n_results}", item.reason] for item in comparison.missing]
 
@@ -103,24 +102,22 @@ def csv_tables(comparison: Comparison) -> dict[str, list[list[object]]]:
 
 def _leaderboard(comparison: Comparison) -> list[list[object]]:
     head = ["place", "name", "method", "backbone", "recipe", "average_rank", "mean_accuracy", "n_datasets", "n_results_per_dataset"]
-    facts = comparison.facts
-    known = [name for name in (*SCORES, *DISTILLATION, *COSTS, *DEPLOYED) if name in facts.means]
-    relative = [f"{name}_relative_to_single" for name in facts.relative]
-    beside = ["average_rank_at_matched_inference", "pareto_inference", "pareto_training", *known, *relative]
+    summary = comparison.summary
+    known = [metric.key for metric in metrics("csv") if metric.key in summary.values and metric.key != MATCHED_RANK]
+    beside = [MATCHED_RANK, "pareto_inference", "pareto_training", *known]
     chosen = [comparison.selection] if comparison.selection else []
     named = [*head, "wins", "ties", "losses", "groups", "missing_policy", *(["selection"] if chosen else []), "n_missing"]
     rows: list[list[object]] = [[*named, *beside]]
     wins, ties, losses = (counts.sum(axis=1) for counts in comparison.contests)
-    for i, one in enumerate(comparison.contestants):
+    for i, one in enumerate(comparison.rows):
         n_missing = sum(item.name == one.name for item in comparison.missing)
         mean = comparison.mean_scores[i] if comparison.n_scores[i] else ""
-        n_results = "" if one.elsewhere else comparison.n_results
+        n_results = "" if one.external else comparison.n_results
         numbers = [comparison.average_ranks[i], mean, comparison.n_scores[i], n_results, wins[i], ties[i], losses[i]]
         names = [one.name, one.method, one.backbone, one.recipe]
-        fronts = ["yes" if front[i] else "no" for front in (facts.pareto_inference, facts.pareto_training)]
-        fronts[1] = fronts[1] if facts.times_compare else ""
-        values = [facts.means[name][i] for name in known] + [values[i] for values in facts.relative.values()]
-        blanks = ["" if np.isnan(value) else value for value in [facts.matched_ranks[i], *values]]
+        fronts = ["yes" if front[i] else "no" for front in (summary.pareto_inference, summary.pareto_training)]
+        fronts[1] = fronts[1] if summary.times_compare else ""
+        blanks = _known(summary.values[key][i] for key in (MATCHED_RANK, *known))
         policy = [comparison.letters[i], comparison.policy, *chosen, n_missing]
         rows.append([i + 1, *names, *numbers, *policy, blanks[0], *fronts, *blanks[1:]])
     return rows
@@ -129,7 +126,7 @@ def _leaderboard(comparison: Comparison) -> list[list[object]]:
 def _per_dataset(comparison: Comparison) -> list[list[object]]:
     lacking = {(item.dataset, item.name): item for item in comparison.missing}
     rows: list[list[object]] = [["dataset", "name", "accuracy", "rank", "n_results", "ranked", "reason"]]
-    complete = {one.name: "" if one.elsewhere else comparison.n_results for one in comparison.contestants}
+    complete = {one.name: "" if one.external else comparison.n_results for one in comparison.rows}
     for d, dataset in enumerate(comparison.datasets):
         for m, name in enumerate(comparison.names):
             item, score = lacking.get((dataset, name)), comparison.scores[d, m]

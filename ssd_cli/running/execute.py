@@ -170,7 +170,7 @@ def _evaluate(predictor: Predictor, sealed: SealedTest, parts: _Parts) -> None:
     """Open the test set and score; nothing can be trained any more."""
     import numpy as np
 
-    from ssd_cli.statistics.scores import accuracy, agreement, all_scores, disagreement
+    from ssd_cli.metrics import accuracy, agreement, all_scores, disagreement
     from ssd_cli.training.predict import predict_proba
 
     frozen = not any(network.training or _trainable(network) for network in _networks(predictor))

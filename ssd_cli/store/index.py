@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ssd_cli.configuration import digest
 from ssd_cli.errors import SsdBenchError
-from ssd_cli.statistics.scores import all_scores
+from ssd_cli.metrics import METRICS, all_scores
 from ssd_cli.store import atomic, index_cache, tsml
 from ssd_cli.store.record import CellRecord, plain
 from ssd_cli.store.results import ResultStore
@@ -40,8 +40,6 @@ _REPEATED = (
     "dataset", "method", "backbone", "recipe", "folder", "status", "dataset_digest", "preparation", "configuration", "predictions",
     "device", "execution",
 )  # fmt: skip
-_RENAMED = {"networks_trained": "trainings"}
-"""The records' name holds for most methods, but a network that is trained further counts again: `swa` trains one, and has 2."""
 _TEXTS = ("path", "reason", "identity_hash")
 _NUMBERS = ("resample", "seed", "protocol_version", "threads")
 _SEED, _RECORD = re.compile(r"seed\d+"), re.compile(r"testResample\d+")
@@ -73,7 +71,7 @@ def load_index(
         device and execution ("" where none is on record; "…, together" where cells shared passes);
         text columns path (relative to root, without suffix), reason and identity_hash; integer columns resample, seed,
         protocol_version and threads (0 where none is on record); and one float column for every number among the scores and the
-        costs of any record, named as there but for trainings (``networks_trained``).
+        costs of any record, named by `Metric.key`.
 
     Raises
     ------
@@ -195,8 +193,9 @@ def _content(path: Path) -> bytes | None:
 
 def _row(path: str, record: CellRecord, predictions: str) -> dict[str, Any]:
     cell, identity = record.cell, record.identity
+    renamed = {metric.recorded: metric.key for metric in METRICS.values()}
     measured = {
-        _RENAMED.get(name, name): float(value)
+        renamed.get(name, name): float(value)
         for name, value in (record.costs | record.scores).items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     }

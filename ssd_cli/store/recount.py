@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ssd_cli.errors import MisuseError, SsdBenchError
-from ssd_cli.statistics.scores import all_scores
+from ssd_cli.metrics import all_scores
 from ssd_cli.store import tsml
 from ssd_cli.store.record import CellRecord
 from ssd_cli.store.results import ResultStore, no_results

@@ -1,6 +1,6 @@
 """Small synthetic cells of a study."""
 
-from ssd_cli.statistics.scores import all_scores
+from ssd_cli.metrics import all_scores
 from ssd_cli.store.results import ResultStore
 from tests.store.builders import make_cell, make_predictions, make_record
 

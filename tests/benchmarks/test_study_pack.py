@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ssd_cli.errors import SsdBenchError
-from ssd_cli.statistics.scores import NLL_CLIP, all_scores
+from ssd_cli.metrics import NLL_CLIP, all_scores
 from ssd_cli.store.recount import recount
 from ssd_cli.store.results import ResultStore
 from tests.benchmarks.cells import put

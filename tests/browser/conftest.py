@@ -34,13 +34,12 @@ def browser(chrome):
 @pytest.fixture
 def page(tmp_path):
     """Writes the page of a folder and returns its address."""
-    from ssd_cli.cli.report import facts
     from ssd_cli.leaderboard.page.assemble import assemble, write
     from ssd_cli.leaderboard.page.data import payload
 
     def make(*roots, title="A study", externals=None):
         path = Path(tmp_path) / "report.html"
-        write(path, assemble(title, payload(list(roots), facts, externals=externals)))
+        write(path, assemble(title, payload(list(roots), externals=externals)))
         return path.as_uri()
 
     return make

@@ -26,7 +26,7 @@ def terminal(monkeypatch):
     screen = io.StringIO()
     monkeypatch.setattr(
         command,
-        "_console",
+        "new_console",
         lambda: Console(file=screen, width=80, force_terminal=True, color_system=None, highlight=False, markup=False, emoji=False),
     )
     return screen

@@ -79,7 +79,7 @@ def test_several_backbones_make_several_contestants(tmp_path):
     fill(tmp_path, {"a": [0.9, 0.95]}, backbone="inception")
     found = compare([tmp_path])
     assert found.names == ["a@inception", "b@lite", "a@lite"]
-    assert found.contestants[0].backbone == "inception"
+    assert found.rows[0].backbone == "inception"
 
 
 def test_a_method_without_a_backbone_is_called_by_itself(tmp_path):

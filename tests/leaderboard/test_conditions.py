@@ -24,7 +24,7 @@ def studied(root, conditions, **changes):
 
 
 def times_single(found, method, kind="fit_alone"):
-    return found.facts.relative[kind][found.names.index(method)]
+    return found.summary.values[f"{kind}_relative_to_single"][found.names.index(method)]
 
 
 def test_seconds_of_a_gpu_are_not_divided_by_those_of_a_cpu_and_it_is_said(tmp_path):
@@ -72,7 +72,7 @@ def test_executions_may_differ_with_the_dataset_and_the_backbone(tmp_path):
             costs = {"fit_seconds_alone": seconds}
             put(store, dataset, method, 0.5, backbone=backbone, identity=CPU | {"execution": execution}, costs=costs)
     found = compare([tmp_path])
-    assert found.warnings == () and found.facts.times_compare
+    assert found.warnings == () and found.summary.times_compare
     assert times_single(found, "kd@lite") == times_single(found, "kd@resnet") == pytest.approx(2.0)
 
 

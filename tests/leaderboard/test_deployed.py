@@ -52,9 +52,9 @@ def exports(results, tmp_path):
 
 def test_size_and_latency_are_means_over_the_datasets_that_all_exported_methods_share(results, exports):
     found = with_deployed(compare([results]), [exports], [results])
-    means = dict(zip(found.names, found.facts.means["deployed_float_size_bytes"], strict=True))
+    means = dict(zip(found.names, found.summary.values["deployed_float_size_bytes"], strict=True))
     assert means["ssd"] == 15_000 and means["single"] == 8_000 and np.isnan(means["dummy"])
-    means = dict(zip(found.names, found.facts.means["deployed_int8_size_bytes"], strict=True))
+    means = dict(zip(found.names, found.summary.values["deployed_int8_size_bytes"], strict=True))
     assert means["ssd"] == 5_000 and np.isnan(means["single"])
     text = "\n".join(caption(found))
     assert "ONNX: exported files of resample 0 with seed 0, mean over 2 of 3 datasets (D00, D01)." in text
@@ -129,7 +129,7 @@ def test_files_of_different_resamples_do_not_stand_beside_each_other(resampled):
 
 def test_only_resamples_that_all_methods_were_exported_from_count(resampled):
     found = resampled(("single", "D00", 0), ("single", "D01", 0), ("ssd", "D00", 0), ("ssd", "D00", 3), ("ssd", "D01", 3))
-    latency = dict(zip(found.names, found.facts.means["deployed_float_latency_ms_p50"], strict=True))
+    latency = dict(zip(found.names, found.summary.values["deployed_float_latency_ms_p50"], strict=True))
     assert latency == {"single": 1.0, "ssd": 1.0}  # of resample 0 of D00; resample 3 takes 4 ms
     [warning] = found.warnings
     assert "(single: D01 resample 0 seed 0; ssd: D00 resample 3 seed 0, D01 resample 3 seed 0)" in warning
@@ -141,7 +141,7 @@ def test_only_resamples_that_all_methods_were_exported_from_count(resampled):
 def test_the_resamples_of_a_dataset_are_averaged_before_the_datasets(resampled):
     cells = [("D00", 0), ("D00", 3), ("D01", 0)]
     found = resampled(*((method, *cell) for method in ("single", "ssd") for cell in cells))
-    assert found.facts.means["deployed_float_latency_ms_p50"].tolist() == [(2.5 + 1.0) / 2] * 2
+    assert found.summary.values["deployed_float_latency_ms_p50"].tolist() == [(2.5 + 1.0) / 2] * 2
     assert found.warnings == ()
     text = "\n".join(caption(found))
     assert "exported files of resamples 0, 3 with seed 0, not all of them on every dataset, mean over all datasets." in text

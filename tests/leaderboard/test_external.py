@@ -201,7 +201,7 @@ def test_a_plain_table_is_compared_and_names_with_eq_are_matched_by_a_printed_ru
 def test_a_foreign_single_is_not_what_our_methods_are_drawn_against(own, tmp_path):
     path = write(tmp_path / "theirs.csv", "dataset,single\nGunPoint,0.99\nArrowHead,0.99\nAllGestureWiimoteX,0.99\n")
     found = compare([own.root], externals=lambda resamples: foreign(path, resamples))
-    assert found.contestants[0].method == "single" and found.contestants[0].elsewhere
+    assert found.rows[0].method == "single" and found.rows[0].external
     labels = {label.get_text().replace("\n", "") for label in differences(found).axes[0].get_yticklabels()}
     assert "single" not in labels and "single (theirs)" in labels
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from ssd_cli.cli.page_server import HOST, Source, _progress, open_server
-from ssd_cli.cli.report import about, facts, heading, report
+from ssd_cli.cli.report import about, heading, report
 from ssd_cli.cli.serve import serve
 from ssd_cli.cli.status import status
 from ssd_cli.errors import MisuseError, SsdBenchError
@@ -50,7 +50,7 @@ def unpacked(block):
 
 
 def of(*folders, **options):
-    return unpacked(payload(list(folders), lambda name: {}, **options))
+    return unpacked(payload(list(folders), **options))
 
 
 def test_every_number_arrives_as_it_was(tmp_path):
@@ -160,7 +160,7 @@ def test_a_record_in_another_layout_of_lines_is_read_as_well(tmp_path):
 
 def test_the_same_cells_give_the_same_bytes(tmp_path):
     fill(tmp_path, TABLE)
-    assert payload([tmp_path], facts) == payload([tmp_path], facts)
+    assert payload([tmp_path]) == payload([tmp_path])
     assert pack({}, {"a": np.zeros(3, np.uint8)}) == pack({}, {"a": np.zeros(3, np.uint8)})
 
 
@@ -174,13 +174,17 @@ def test_the_page_names_no_address_and_allows_only_its_own_script():
     assert "unsafe" not in page.split("</head>")[0]
 
 
-def test_sizes_of_the_catalogue_go_with_the_datasets():
-    assert facts("GunPoint") == {
+def test_sizes_of_the_catalogue_go_with_the_datasets(tmp_path):
+    for dataset in ("GunPoint", "of nobody"):
+        put(ResultStore(tmp_path), dataset, "single", 0.5)
+    known, unknown = of(tmp_path)[0]["datasets"]
+    assert known == {
+        "name": "GunPoint",
         "archives": ["ucr", "ucr112", "bundled"],
         "type": "Motion",
         **{"n_train": 50, "n_test": 150, "n_channels": 1, "n_timepoints": 150, "n_classes": 2},
     }
-    assert facts("nobody knows") == {}
+    assert unknown == {"name": "of nobody"}
 
 
 def test_report_writes_one_file(tmp_path, capsys):

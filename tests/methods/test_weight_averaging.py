@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from ssd_cli import metrics as scores
 from ssd_cli.methods import branches, soup_greedy
 from ssd_cli.methods.ema import EMA
 from ssd_cli.methods.soup_greedy import SoupGreedy, Validation
 from ssd_cli.methods.soup_uniform import SoupUniform
 from ssd_cli.methods.swa import SWA
 from ssd_cli.protocol.containers import TrainingSet
-from ssd_cli.statistics import scores
 from ssd_cli.training.objective import CrossEntropy
 from ssd_cli.training.predict import predict_proba
 from ssd_cli.training.recipe import Recipe

@@ -9,6 +9,7 @@ import pytest
 
 from ssd_cli.deployment.trained import restore
 from ssd_cli.errors import MisuseError, SsdBenchError
+from ssd_cli.metrics import all_scores
 from ssd_cli.running import execute as room
 from ssd_cli.running.configured import PlanOutdated
 from ssd_cli.running.discard import discard_group
@@ -16,7 +17,6 @@ from ssd_cli.running.execute import Job, execute
 from ssd_cli.running.plan import make_plan
 from ssd_cli.running.resume import look
 from ssd_cli.running.worker import add_plugins
-from ssd_cli.statistics.scores import all_scores
 from ssd_cli.store.claims import Claims
 from ssd_cli.store.networks import NetworkStore
 from ssd_cli.store.results import ResultStore

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from ssd_cli.errors import SsdBenchError
-from ssd_cli.statistics.scores import all_scores
+from ssd_cli.metrics import all_scores
 from ssd_cli.store import atomic
 from ssd_cli.store.export import export_tsml
 from ssd_cli.store.recount import recount

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ssd_cli.archives.catalog import archives, size, type_of
 from ssd_cli.leaderboard.collect import collect
 from ssd_cli.leaderboard.conditions import CONDITIONS, condition_codes
-from ssd_cli.leaderboard.facts import MATCHED
 from ssd_cli.leaderboard.page.container import pack
 from ssd_cli.leaderboard.page.details import Details, Reader
 from ssd_cli.leaderboard.page.elsewhere import elsewhere
+from ssd_cli.metrics import DEFAULT_COST, MATCHED, METRICS, RANKED, metrics
 from ssd_cli.statistics.cliques import RULE
 from ssd_cli.statistics.ranks import TIE
 from ssd_cli.statistics.tests import EXACT_UP_TO
@@ -25,38 +26,12 @@ if TYPE_CHECKING:
 
     from ssd_cli.leaderboard.external import Externals
 
-Facts = Callable[[str], dict[str, Any]]
-"""Name of a dataset to what a catalogue knows of it: archives, type, n_train, n_test, n_channels, n_timepoints, n_classes."""
-
 STATUSES = ("ok", "failed", "skipped")
-
-COLUMNS = (
-    # key, heading, what it is, unit, whether higher is better, whether it is a cost
-    ("balanced_accuracy", "balanced acc.", "mean recall of the classes", "", True, False),
-    ("macro_f1", "macro F1", "mean F1 of the classes", "", True, False),
-    ("nll", "NLL", "mean negative log-likelihood", "", False, False),
-    ("brier", "Brier", "squared distance to the truth, summed over classes", "", False, False),
-    ("ece", "ECE", "expected calibration error, 15 bins", "", False, False),
-    ("teacher_accuracy", "teacher acc.", "accuracy of the teacher", "", True, False),
-    ("teacher_agreement", "agreement", "share of the cases for which student and teacher predict the same", "", True, False),
-    ("disagreement", "diversity", "mean pairwise disagreement of the members", "", True, False),
-    ("trainings", "trainings", "as if nothing was shared; a network trained further, as by swa, counts again", "", False, True),
-    ("networks_stored", "stored", "networks that the predictor needs", "", False, True),
-    ("fit_seconds_alone", "fit alone", "training time, as if nothing was shared", "s", False, True),
-    ("fit_seconds_spent", "fit spent", "training time that was spent on the cell", "s", False, True),
-    ("latency_ms_p50", "latency", "median time to predict one series", "ms", False, True),
-    ("macs", "MACs", "multiply-accumulates to predict one series", "", False, True),
-    ("parameters", "parameters", "of all networks that the predictor needs", "", False, True),
-    ("size_bytes", "size", "of all networks that the predictor needs", "B", False, True),
-    ("peak_memory_bytes", "peak memory", "of the process, while training", "B", False, True),
-)
-"""Columns beside accuracy, where any record has them. The page has them for every cell, as it has accuracy, and averages them over
-the chosen runs: a mean over others could not stand beside that accuracy."""
+SIZES = ("n_train", "n_test", "n_channels", "n_timepoints", "n_classes")
 
 
 def payload(
     folders: list[Path],
-    facts: Facts,
     *,
     reader: Reader | None = None,
     about: dict[str, Any] | None = None,
@@ -69,8 +44,6 @@ def payload(
     ----------
     folders : list of Path
         Output folders of ``ssd-bench run``.
-    facts : callable
-        What the catalogue knows of a dataset; an empty dict for a dataset of the user's own.
     reader : Reader, optional
         Keeps what was read, for a page that is made again and again.
     about : dict, optional
@@ -102,18 +75,21 @@ def payload(
         "accuracy": frame["accuracy"].to_numpy(np.float64),
         "conditions": condition_codes(frame).astype(np.uint16),
     }
-    columns = [column for column in COLUMNS if column[0] in frame and frame[column[0]].notna().any()]
-    arrays["columns"] = np.array([frame[column[0]].to_numpy(np.float64) for column in columns], dtype=np.float32)
+    columns = [one for one in metrics("page") if one.source == "record" and one.key in frame and frame[one.key].notna().any()]
+    arrays["columns"] = np.array([frame[one.key].to_numpy(np.float64) for one in columns], dtype=np.float32)
     details = _details(frame, arrays, reader or Reader())
     header = {
         **(about or {}),
-        "datasets": [{"name": name, **facts(name)} for name in datasets],
+        "datasets": [{"name": name, **_catalogued(name)} for name in datasets],
         "methods": methods,
         "elsewhere": choices,
         "runs": grid,
         "statuses": STATUSES,
         "conditions": _conditions(frame, arrays["conditions"]),
-        "columns": [dict(zip(("key", "title", "about", "unit", "higher", "cost"), column, strict=True)) for column in columns],
+        "score": METRICS[RANKED].to_json(),
+        "columns": [one.to_json() for one in columns],
+        "derived": [one.to_json() for one in metrics("page") if one.source == "derived"],
+        "cost": DEFAULT_COST,
         "warnings": list(cells.warnings),
         "rules": {"numbers": {"tie": TIE, "exactUpTo": EXACT_UP_TO, "matched": MATCHED}, "cliques": RULE},
         **_provenance(frame, details, arrays),
@@ -121,6 +97,14 @@ def payload(
     }
     header["curves"] = _curves(details, arrays)
     return pack(header, arrays)
+
+
+def _catalogued(name: str) -> dict[str, Any]:
+    """Archives, type and sizes of a dataset of the catalogue, without the unknown ones."""
+    found = size(name)
+    known: dict[str, Any] = {"archives": [archive for archive, names in archives().items() if name in names], "type": type_of(name)}
+    known |= {key: getattr(found, key) for key in SIZES} if found is not None else {}
+    return {key: value for key, value in known.items() if value not in (None, "", [])}
 
 
 def _codes(values: pd.Series, categories: list[str]) -> npt.NDArray[Any]:

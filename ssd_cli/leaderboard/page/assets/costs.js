@@ -2,13 +2,13 @@
 
 function showCosts() {
   const title = heading("costs", "Accuracy against cost"),
-    costs = besides(data, comparison).filter((column) => column.cost);
+    costs = besides(data, comparison).filter((column) => column.kind === "cost");
   if (!costs.length || !comparison.datasets.length)
     return show("costs", title, make("p", {}, "No costs are on record for what is chosen."));
   const cost =
-    costs.find((column) => column.key === chosen.cost) || costs.find((column) => column.key === "latency_ms_p50") || costs[0];
+    costs.find((column) => column.key === chosen.cost) || costs.find((column) => column.key === data.cost) || costs[0];
   const accuracies = completeMeans(comparison),
-    comparable = !["s", "ms"].includes(cost.unit) || timesCompare(data, comparison);
+    comparable = !isTime(cost) || timesCompare(data, comparison);
   const points = comparison.methods
     .map((j, i) => ({ j, name: comparison.names[i], x: cost.values[i], y: accuracies[i] }))
     .filter((point) => Number.isFinite(point.x + point.y));
@@ -57,7 +57,7 @@ function showCosts() {
         points
           .filter((point) => point.front)
           .sort((a, b) => a.x - b.x)
-          .map((point) => `${point.name} (${compact(point.x, cost.unit)}, ${point.y.toFixed(4)})`)
+          .map((point) => `${point.name} (${formatted(point.x, cost)}, ${point.y.toFixed(4)})`)
           .join("; "),
         ".",
       ),
@@ -88,7 +88,7 @@ function paretoFigure(points, cost) {
   for (const tick of logarithmic ? ticks(10 ** left, 10 ** right, true) : ticks(left, right))
     parts.push(
       svg("path", { class: "grid", d: `M${X(tick)},10v${h}` }),
-      svg("text", { x: X(tick), y: h + 27, "text-anchor": "middle", class: "small" }, compact(tick, cost.unit)),
+      svg("text", { x: X(tick), y: h + 27, "text-anchor": "middle", class: "small" }, formatted(tick, cost)),
     );
   for (const tick of ticks(bottom, top))
     parts.push(
@@ -112,7 +112,7 @@ function paretoFigure(points, cost) {
   );
   parts.push(
     points.map((point) =>
-      marker(point.j, X(point.x), Y(point.y), `${point.name}: ${compact(point.x, cost.unit)}, accuracy ${point.y.toFixed(4)}`, {
+      marker(point.j, X(point.x), Y(point.y), `${point.name}: ${formatted(point.x, cost)}, accuracy ${point.y.toFixed(4)}`, {
         class: `point c${point.j % N_COLOURS}${point.front ? "" : " hollow"}`,
       }),
     ),

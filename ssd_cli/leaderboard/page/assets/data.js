@@ -172,7 +172,7 @@ function conditionTable(data, comparison) {
 // Geometric mean of the ratio to the method single with the same backbone; of times only where it ran under the same conditions.
 function relativeMeans(data, above, below, comparison) {
   const [rows, reference] = [columnTable(data, above, comparison), columnTable(data, below, comparison)];
-  const conditions = data.columns[above].key.includes("seconds") ? conditionTable(data, comparison) : [];
+  const conditions = isTime(data.columns[above]) ? conditionTable(data, comparison) : [];
   return comparison.methods.map((j, i) => {
     const base = comparison.methods.findIndex(
       (other) => data.methods[other].method === "single" && data.methods[other].backbone === data.methods[j].backbone,
@@ -202,61 +202,72 @@ function matchedRanks(data, comparison, inference) {
   return ranks;
 }
 
-// Everything that stands beside rank and accuracy: {key, title, about, unit, higher, cost, values (one a method)}.
+// The derived metrics: by key, their values for each method, or null where the records lack what they are computed from.
+const DERIVED = {
+  fit_alone_relative_to_single: (data, comparison) => ratios(data, "fit_seconds_alone", "fit_seconds_alone", comparison),
+  fit_spent_relative_to_single: (data, comparison) => ratios(data, "fit_seconds_spent", "fit_seconds_alone", comparison),
+  inference_relative_to_single: (data, comparison) => ratios(data, "macs", "macs", comparison),
+  average_rank_at_matched_inference: (data, comparison) => {
+    const inference = ratios(data, "macs", "macs", comparison);
+    return inference && matchedRanks(data, comparison, inference);
+  },
+  gap: (data, comparison) => {
+    const teacher = columnPlace(data, "teacher_accuracy");
+    if (teacher < 0) return null;
+    const own = completeMeans(comparison);
+    return columnMeans(data, teacher, comparison).map((value, i) => own[i] - value);
+  },
+};
+
+const columnPlace = (data, key) => data.columns.findIndex((column) => column.key === key);
+
+function ratios(data, above, below, comparison) {
+  const [first, second] = [columnPlace(data, above), columnPlace(data, below)];
+  if (first < 0 || second < 0) return null;
+  return relativeMeans(data, first, second, comparison);
+}
+
+// The metrics beside rank and accuracy, as the table of metrics of the data describes them, with their values for each method.
 function besides(data, comparison) {
-  const place = (key) => data.columns.findIndex((column) => column.key === key),
-    found = [];
-  const relative = (key, title, about, above, below) => {
-    if (place(above) < 0 || place(below) < 0) return;
-    const values = relativeMeans(data, place(above), place(below), comparison);
-    if (values.some(Number.isFinite)) found.push({ key, title, about, unit: "×", higher: false, cost: true, values });
-  };
+  const derived = data.derived.map((column) => ({ ...column, values: DERIVED[column.key](data, comparison) }));
   const plain = data.columns.map((column, k) => ({ ...column, values: columnMeans(data, k, comparison) }));
-  const like = "of the same backbone's single, geometric mean over the datasets",
-    alike = "; empty where that ran on another device, by another execution or with other threads";
-  relative(
-    "fit_alone_relative_to_single",
-    "fit ×",
-    `Training time as if nothing was shared, as a multiple ${like}${alike}`,
-    "fit_seconds_alone",
-    "fit_seconds_alone",
-  );
-  relative(
-    "fit_spent_relative_to_single",
-    "spent ×",
-    `Training time that was spent, as a multiple ${like}${alike}`,
-    "fit_seconds_spent",
-    "fit_seconds_alone",
-  );
-  relative(
-    "inference_relative_to_single",
-    "inference ×",
-    `Multiply-accumulates of a prediction, as a multiple ${like}`,
-    "macs",
-    "macs",
-  );
-  const inference = found.find((column) => column.key === "inference_relative_to_single");
-  const matched = inference ? matchedRanks(data, comparison, inference.values) : [];
-  if (matched.some(Number.isFinite))
-    found.unshift({
-      key: "average_rank_at_matched_inference",
-      title: "rank at 1×",
-      higher: false,
-      unit: "rank",
-      values: matched,
-      about: `Average rank among the methods of the same backbone that cost no more at inference than its single (at most ${rules.matched} times its multiply-accumulates)`,
-    });
-  const teacher = plain.find((column) => column.key === "teacher_accuracy");
-  if (teacher) {
-    const accuracies = completeMeans(comparison);
-    found.push({
-      key: "gap",
-      title: "gap",
-      about: "Accuracy of the student minus that of its teacher",
-      unit: "",
-      higher: true,
-      values: teacher.values.map((value, i) => accuracies[i] - value),
-    });
-  }
-  return [...found, ...plain];
+  return [
+    ...derived.filter((column) => column.values && (column.key === "gap" || column.values.some(Number.isFinite))),
+    ...plain,
+  ];
+}
+
+// Whether the first click on a heading sorts the largest value first: it shows the best first.
+const descends = (column) => column.direction === "up";
+
+const isTime = (column) => ["s", "ms"].includes(column.unit);
+
+const indices = (items, test) => items.flatMap((item, k) => (test(item) ? [k] : []));
+
+const decimals = (value, digits) => (Number.isFinite(value) ? value.toFixed(digits) : "–");
+
+// A value by the format of its metric (".4f", "+.4f", ".3g"); with a unit, or with many digits, as 3 digits and a prefix such as M.
+function formatted(value, { unit, format }) {
+  if (!Number.isFinite(value)) return "–";
+  const fixed = /^(\+?)\.(\d)f$/.exec(format);
+  if (fixed && !unit) return (fixed[1] && value >= 0 ? "+" : "") + value.toFixed(Number(fixed[2]));
+  return compact(value, unit);
+}
+
+function compact(value, unit) {
+  if (unit === "×") return `${Number(value.toPrecision(3))}×`;
+  if (unit === "" && Number.isInteger(value) && value < 1e4) return String(value);
+  const steps =
+    unit === "s" || unit === "ms"
+      ? []
+      : [
+          [1e12, "T"],
+          [1e9, "G"],
+          [1e6, "M"],
+          [1e3, "k"],
+        ];
+  const [size, prefix] = steps.find(([step]) => Math.abs(value) >= step) || [1, ""];
+  const scaled = value / size,
+    text = Math.abs(scaled) >= 1000 ? scaled.toFixed(0) : String(Number(scaled.toPrecision(3)));
+  return unit || prefix ? `${text} ${prefix}${unit}` : text;
 }

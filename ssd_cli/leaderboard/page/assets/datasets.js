@@ -46,7 +46,7 @@ function showDatasets() {
       value: (row) => score(row.d, j),
       text: (row) => decimals(score(row.d, j), 4),
       cell: (row) => (Number.isNaN(score(row.d, j)) ? lack(row.d, j) : decimals(score(row.d, j), 4)),
-      kind: (row) => (best.get(row.d) - score(row.d, j) <= rules.tie ? "best" : Number.isNaN(score(row.d, j)) ? "absent" : ""),
+      style: (row) => (best.get(row.d) - score(row.d, j) <= rules.tie ? "best" : Number.isNaN(score(row.d, j)) ? "absent" : ""),
     })),
   ];
   const known = [
@@ -107,7 +107,7 @@ function showFailures() {
     { key: "resample", title: "resample", text: (row) => String(run(row, 0)), value: (row) => run(row, 0) },
     { key: "seed", title: "seed", text: (row) => String(run(row, 1)), value: (row) => run(row, 1) },
     { key: "status", title: "status", left: true, text: (row) => data.statuses[data.arrays.status[row.cell]] },
-    { key: "reason", title: "reason", left: true, kind: () => "reason", text: (row) => row.reason },
+    { key: "reason", title: "reason", left: true, style: () => "reason", text: (row) => row.reason },
   ];
   show(
     "failures",

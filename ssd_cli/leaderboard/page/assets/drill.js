@@ -247,7 +247,7 @@ function cellTable(cells) {
       key: "command",
       title: "command",
       left: true,
-      kind: () => "reason",
+      style: () => "reason",
       text: ({ cell }) => plainText(data.provenances[data.arrays.provenance[cell]].command ?? "–"),
     },
   ];

@@ -66,29 +66,6 @@ const breakable = (name, limit = narrow() ? 18 : 32, before = null, after = null
     make("span", { class: "whole" }, k ? null : before, line, k + 1 < lines.length ? null : after),
   );
 
-const decimals = (value, digits) => (Number.isFinite(value) ? value.toFixed(digits) : "–");
-
-function compact(value, unit) {
-  if (!Number.isFinite(value)) return "–";
-  if (unit === "rank") return value.toFixed(3);
-  if (unit === "×") return `${Number(value.toPrecision(3))}×`;
-  if (unit === "" && Math.abs(value) <= 1 && value !== 1 && value !== 0) return value.toFixed(4);
-  if (unit === "" && Number.isInteger(value) && value < 1e4) return String(value);
-  const steps =
-    unit === "s" || unit === "ms"
-      ? []
-      : [
-          [1e12, "T"],
-          [1e9, "G"],
-          [1e6, "M"],
-          [1e3, "k"],
-        ];
-  const [size, prefix] = steps.find(([step]) => Math.abs(value) >= step) || [1, ""];
-  const scaled = value / size,
-    text = Math.abs(scaled) >= 1000 ? scaled.toFixed(0) : String(Number(scaled.toPrecision(3)));
-  return unit || prefix ? `${text} ${prefix}${unit}` : text;
-}
-
 const pText = (p) => (p < 0.001 ? "< .001" : `= ${p.toFixed(3).replace(/^0/, "")}`);
 const plural = (n, noun) => `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
 
@@ -139,7 +116,7 @@ function table(id, columns, rows, { sort, onsort, caption, csv, rowAttributes = 
         make(
           k === columns.findIndex((c) => c.head) ? "th" : "td",
           {
-            class: [one.left ? "left" : "", one.kind ? one.kind(row) : ""].join(" ").trim() || null,
+            class: [one.left ? "left" : "", one.style ? one.style(row) : ""].join(" ").trim() || null,
             scope: one.head ? "row" : null,
           },
           one.cell ? one.cell(row) : one.head ? breakable(one.text(row)) : one.text(row),

@@ -29,10 +29,10 @@ function showLeaderboard() {
     },
     {
       key: "accuracy",
-      title: "accuracy",
-      about: "Mean accuracy over the datasets",
-      descending: true,
-      text: (row) => decimals(comparison.meanScores[row.place], 4),
+      title: data.score.title,
+      about: `Mean ${data.score.title} over the datasets`,
+      descending: descends(data.score),
+      text: (row) => formatted(comparison.meanScores[row.place], data.score),
       value: (row) => comparison.meanScores[row.place],
     },
     {
@@ -63,9 +63,9 @@ function showLeaderboard() {
       .map((column) => ({
         ...column,
         about: `${column.about}; mean over the chosen resamples and seeds`,
-        descending: column.higher,
+        descending: descends(column),
         value: (row) => column.values[row.place],
-        text: (row) => compact(column.values[row.place], column.unit),
+        text: (row) => formatted(column.values[row.place], column),
       })),
   ];
   const boxes = beside.map((column) =>

@@ -14,6 +14,7 @@ function update() {
 function showData(fresh) {
   const known = data && JSON.stringify([data.datasets, data.methods, data.runs]);
   data = fresh;
+  chosen.columns ??= new Set([...data.derived, ...data.columns].flatMap((column) => (column.shown ? [column.key] : [])));
   ranges = cellRanges(data);
   Object.assign(rules, data.rules.numbers);
   byId("about").textContent =

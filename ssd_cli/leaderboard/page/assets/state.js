@@ -15,17 +15,7 @@ const chosen = {
   seed: "",
   policy: "complete",
   alpha: 0.05,
-
-  columns: new Set([
-    "average_rank_at_matched_inference",
-    "fit_alone_relative_to_single",
-    "inference_relative_to_single",
-    "nll",
-    "ece",
-    "trainings",
-    "latency_ms_p50",
-    "parameters",
-  ]),
+  columns: null, // keys of the shown metrics; at first those that the table of metrics names
   first: null,
   second: null,
   cost: null,
@@ -47,8 +37,6 @@ const isChosen = (dataset) =>
   (!chosen.type || (dataset.type || "unknown") === chosen.type) &&
   Object.keys(chosen.between).every((key) => within(dataset, key)) &&
   !chosen.withoutDatasets.has(dataset.name);
-
-const indices = (items, test) => items.flatMap((item, k) => (test(item) ? [k] : []));
 
 // Results of others that belong beside the resamples of these runs: {methods: by name, warnings}.
 function elsewhere(runs = comparison.runs) {
@@ -117,8 +105,9 @@ function figure(id, label, width, height, ...children) {
   );
 }
 
-const canvas = document.createElement("canvas").getContext("2d");
+let canvas = null;
 function textWidth(text, size = 13) {
+  canvas ??= document.createElement("canvas").getContext("2d");
   canvas.font = `${size}px ${getComputedStyle(document.body).fontFamily}`;
   return canvas.measureText(text).width;
 }

@@ -1,4 +1,4 @@
-"""The single results behind the means, and what they say about chance."""
+"""The single results behind the means, and how much of the spread comes from seeds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 
 
-def chance(frame: pd.DataFrame, names: list[str], datasets: list[str], grid: Grid, ranks: Floats, alpha: float) -> Noise | None:
+def seed_noise(frame: pd.DataFrame, names: list[str], datasets: list[str], grid: Grid, ranks: Floats, alpha: float) -> Noise | None:
     """Variance split, seed noise and detectable differences, on the datasets on which no result is missing; None if there is none.
 
     All of it stands on our own results; of those of others no single ones are known.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from ssd_cli.statistics import scores
+from ssd_cli import metrics as scores
 from ssd_cli.store import tsml
 from tests.store.builders import make_predictions, make_record
 

@@ -5,9 +5,9 @@ import pytest
 
 from ssd_cli.leaderboard.compare import compare
 from ssd_cli.leaderboard.figures import cost
-from ssd_cli.leaderboard.page.data import COLUMNS
 from ssd_cli.leaderboard.publish import columns, latex, latex_per_dataset, markdown
 from ssd_cli.leaderboard.table import csv_tables
+from ssd_cli.metrics import METRICS
 from ssd_cli.store.results import ResultStore
 from tests.leaderboard.builders import compared, fill, put
 from tests.store.builders import make_cell, make_predictions, make_record
@@ -35,14 +35,18 @@ def of(found, values):
 
 
 def test_costs_are_relative_to_single(found):
-    assert of(found, found.facts.relative["fit_alone"]) == pytest.approx({"single": 1, "ens-avg": 5, "ssd": 1.25})
-    assert of(found, found.facts.relative["fit_spent"]) == pytest.approx({"single": 1, "ens-avg": 4, "ssd": 0.25})
-    assert of(found, found.facts.relative["inference"]) == pytest.approx({"single": 1, "ens-avg": 5, "ssd": 1})
-    assert of(found, found.facts.means["macs"]) == pytest.approx({"single": 2e6, "ens-avg": 1e7, "ssd": 2e6})
+    assert of(found, found.summary.values["fit_alone_relative_to_single"]) == pytest.approx(
+        {"single": 1, "ens-avg": 5, "ssd": 1.25}
+    )
+    assert of(found, found.summary.values["fit_spent_relative_to_single"]) == pytest.approx(
+        {"single": 1, "ens-avg": 4, "ssd": 0.25}
+    )
+    assert of(found, found.summary.values["inference_relative_to_single"]) == pytest.approx({"single": 1, "ens-avg": 5, "ssd": 1})
+    assert of(found, found.summary.values["macs"]) == pytest.approx({"single": 2e6, "ens-avg": 1e7, "ssd": 2e6})
 
 
 def test_ranks_at_matched_inference_cost_are_among_single_networks_only(found):
-    ranks = of(found, found.facts.matched_ranks)
+    ranks = of(found, found.summary.values["average_rank_at_matched_inference"])
     assert np.isnan(ranks["ens-avg"])
     assert ranks["ssd"] == pytest.approx(4 / 3)
     assert ranks["single"] == pytest.approx(5 / 3)
@@ -62,7 +66,7 @@ def test_a_backbone_forty_times_as_expensive_is_not_ranked_at_the_same_cost(tmp_
         for d, accuracy in enumerate(accuracies):
             put(store, f"D{d}", method, accuracy, backbone=backbone, costs={"macs": macs})
     found = compare([tmp_path])
-    ranks = of(found, found.facts.matched_ranks)
+    ranks = of(found, found.summary.values["average_rank_at_matched_inference"])
     assert np.isnan(ranks.pop("ens-avg@lite"))
     assert ranks == {"kd@lite": 1, "single@lite": 2, "kd@inception": 1.5, "single@inception": 1.5}
     text = markdown(found)
@@ -76,22 +80,23 @@ def test_what_records_call_networks_trained_is_shown_as_trainings(tmp_path):
     for method, n in (("single", 1), ("swa", 2)):
         put(store, "D0", method, 0.5, costs={"networks_trained": n})
     found = compare([tmp_path])
-    assert of(found, found.facts.means["trainings"]) == {"single": 1, "swa": 2}
+    assert of(found, found.summary.values["trainings"]) == {"single": 1, "swa": 2}
     head, *rows = csv_tables(found)["leaderboard.csv"]
     assert {row[1]: row[head.index("trainings")] for row in rows} == {"single": 1, "swa": 2}
-    shown = [*head, *(column[0] for column in columns(found)), *(text for column in COLUMNS for text in column[:3])]
-    assert "trainings" in [column[0] for column in columns(found)]
+    described = [text for metric in METRICS.values() for text in (metric.key, metric.title, metric.about)]
+    shown = [*head, *(column.title for column in columns(found)), *described]
+    assert "trainings" in [column.title for column in columns(found)]
     assert not [text for text in shown if "networks_trained" in text or "nets trained" in text or "networks trained" in text]
 
 
 def test_the_fronts(found):
-    assert of(found, found.facts.pareto_inference) == {"single": True, "ens-avg": True, "ssd": True}
-    assert of(found, found.facts.pareto_training) == {"single": True, "ens-avg": True, "ssd": False}
+    assert of(found, found.summary.pareto_inference) == {"single": True, "ens-avg": True, "ssd": True}
+    assert of(found, found.summary.pareto_training) == {"single": True, "ens-avg": True, "ssd": False}
 
 
 def test_without_costs_or_single_the_columns_are_not_there(tmp_path):
     found = compared(tmp_path, {"a": [0.5, 0.6], "b": [0.7, 0.8]})
-    assert [column[0] for column in columns(found)] == ["rank", "accuracy"]
+    assert [column.title for column in columns(found)] == ["rank", "accuracy"]
     assert csv_tables(found)["leaderboard.csv"][1][-3:] == ["", "no", "no"]
 
 
@@ -101,8 +106,8 @@ def test_distillation_columns(tmp_path):
     for method, extra in (("single", {}), ("kd", {"teacher_accuracy": 0.75, "teacher_agreement": 0.9, "ece": 0.1})):
         store.put(make_record(make_cell(method=method), scores={"accuracy": 0.8, "nll": 0.5} | extra), y, p)
     found = compare([tmp_path])
-    assert of(found, found.facts.gap)["kd"] == pytest.approx(0.05)
-    titles = [column[0] for column in columns(found)]
+    assert of(found, found.summary.values["gap"])["kd"] == pytest.approx(0.05)
+    titles = [column.title for column in columns(found)]
     assert {"teacher acc.", "gap to teacher", "agreement", "NLL", "ECE"} <= set(titles)
 
 
@@ -112,7 +117,7 @@ def test_means_are_over_the_same_datasets_for_all(tmp_path):
         put(store, f"D{d}", "single", 0.5, costs={"macs": macs})
     put(store, "D0", "b", 0.6, costs={"macs": 1e6})
     found = compare([tmp_path], "worst-rank")
-    assert of(found, found.facts.means["macs"]) == {"single": 1e6, "b": 1e6}
+    assert of(found, found.summary.values["macs"]) == {"single": 1e6, "b": 1e6}
 
 
 def test_means_over_different_datasets_have_no_best(tmp_path):
@@ -124,8 +129,8 @@ def test_means_over_different_datasets_have_no_best(tmp_path):
     text = markdown(found)
     assert "| 0.8900 | 2 |" in text and "| 0.7333 | 3 |" in text
     assert r"mean & 0.733" in latex_per_dataset(found)
-    facts = replace(found.facts, means={**found.facts.means, "macs": np.ones(3)})
-    assert cost(replace(found, facts=facts)).axes[0].get_ylabel() == "mean accuracy, 2 datasets"
+    summary = replace(found.summary, values={**found.summary.values, "macs": np.ones(3)})
+    assert cost(replace(found, summary=summary)).axes[0].get_ylabel() == "mean accuracy, 2 datasets"
 
 
 def test_latex_marks_the_best_and_the_second_and_escapes(tmp_path):
