@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from ssd_cli.running.worker import thread_variables
+from ssd_cli.running.threads import thread_variables
 
 _RUNNERS = Path(__file__).parent / "peers"
 _LOG_BYTES = 4000

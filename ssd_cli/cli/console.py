@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from ssd_cli.running.board import Board
-    from ssd_cli.running.execute import Outcome
+    from ssd_cli.running.job import Outcome
     from ssd_cli.running.plan import PlannedCell
+    from ssd_cli.running.progress import RunProgress
 
 _HEARTBEAT_SECONDS = 30.0
 _MANY_RECORDS = 2000  # about two seconds
@@ -81,8 +81,8 @@ def reporter() -> LineReporter | LiveReporter:
     return LiveReporter() if sys.stderr.isatty() else LineReporter()
 
 
-def _line(planned: PlannedCell, outcome: Outcome, board: Board) -> str:
-    place = f"[{board.done_before + board.finished}/{board.total}]"
+def _line(planned: PlannedCell, outcome: Outcome, progress: RunProgress) -> str:
+    place = f"[{progress.done_before + progress.finished}/{progress.total}]"
     if outcome.status == "ok":
         accuracy = "" if outcome.accuracy is None else f"accuracy {outcome.accuracy:.4f}"
         took = f", {duration(outcome.seconds)}" if outcome.seconds else ", by another run"
@@ -102,17 +102,17 @@ class LineReporter:
     def __exit__(self, *exception: object) -> None:
         pass
 
-    def update(self, board: Board) -> None:
+    def update(self, progress: RunProgress) -> None:
         """A line where nothing was printed for half a minute."""
         if time.monotonic() - self._last < _HEARTBEAT_SECONDS:
             return
-        now = "; ".join(f"{current.planned.cell}: {describe(current.progress)}" for current in board.current.values())
-        time_left = "" if board.seconds_left is None else f", about {duration(board.seconds_left)}"
-        self.note(f"{plural(board.left, 'cell')} left{time_left}; now: {now or 'waiting for other runs'}")
+        now = "; ".join(f"{current.planned.cell}: {describe(current.progress)}" for current in progress.current.values())
+        time_left = "" if progress.seconds_left is None else f", about {duration(progress.seconds_left)}"
+        self.note(f"{plural(progress.left, 'cell')} left{time_left}; now: {now or 'waiting for other runs'}")
 
-    def finished(self, planned: PlannedCell, outcome: Outcome, board: Board) -> None:
+    def finished(self, planned: PlannedCell, outcome: Outcome, progress: RunProgress) -> None:
         """The line of the cell."""
-        self.note(_line(planned, outcome, board))
+        self.note(_line(planned, outcome, progress))
 
     def note(self, text: str) -> None:
         """A line."""
@@ -137,35 +137,35 @@ class LiveReporter:
     def __exit__(self, *exception: object) -> None:
         self._live.stop()
 
-    def update(self, board: Board) -> None:
-        """Draw the board."""
-        self._live.update(self._draw(board))
+    def update(self, progress: RunProgress) -> None:
+        """Draw the progress."""
+        self._live.update(self._draw(progress))
 
-    def finished(self, planned: PlannedCell, outcome: Outcome, board: Board) -> None:
-        """A line above the board, for what went wrong; the rest is in the numbers."""
+    def finished(self, planned: PlannedCell, outcome: Outcome, progress: RunProgress) -> None:
+        """A line above the progress, for what went wrong; the rest is in the numbers."""
         if outcome.status == "failed":
-            self.note(_line(planned, outcome, board))
-        self.update(board)
+            self.note(_line(planned, outcome, progress))
+        self.update(progress)
 
     def note(self, text: str) -> None:
-        """A line above the board."""
+        """A line above the progress."""
         self._console.print(text)
 
-    def _draw(self, board: Board) -> RenderableType:
+    def _draw(self, progress: RunProgress) -> RenderableType:
         from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
 
-        done = board.done_before + board.finished
-        counts = [f"{done} of {plural(board.total, 'cell')} done", f"{board.failed} failed" if board.failed else ""]
-        counts += [f"{board.skipped} skipped" if board.skipped else "", f"{board.left} left"]
-        counts += [f"{board.elsewhere} with other runs" if board.elsewhere else "", duration(board.seconds)]
-        counts += [f"about {duration(board.seconds_left)} left" if board.seconds_left is not None and board.left else ""]
+        done = progress.done_before + progress.finished
+        counts = [f"{done} of {plural(progress.total, 'cell')} done", f"{progress.failed} failed" if progress.failed else ""]
+        counts += [f"{progress.skipped} skipped" if progress.skipped else "", f"{progress.left} left"]
+        counts += [f"{progress.elsewhere} with other runs" if progress.elsewhere else "", duration(progress.seconds)]
+        counts += [f"about {duration(progress.seconds_left)} left" if progress.seconds_left is not None and progress.left else ""]
         workers = Table.grid(padding=(0, 2))
-        for number, current in sorted(board.current.items()):
+        for number, current in sorted(progress.current.items()):
             workers.add_row(f"worker {number}", str(current.planned.cell), describe(current.progress))
         rows = Table.grid()
         rows.add_row(Text(", ".join(filter(None, counts))))
-        rows.add_row(ProgressBar(total=max(1, board.total), completed=done, width=60))
+        rows.add_row(ProgressBar(total=max(1, progress.total), completed=done, width=60))
         rows.add_row(workers)
         return rows

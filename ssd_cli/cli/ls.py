@@ -28,7 +28,7 @@ def ls(
 ) -> None:
     """List archives, datasets, methods, backbones or recipes."""
     if plugin:
-        from ssd_cli.running.worker import add_plugins
+        from ssd_cli.running.plugins import add_plugins
 
         add_plugins(tuple(plugin))
     if what is What.archives:

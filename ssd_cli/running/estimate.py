@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ssd_cli.running import calibration
 from ssd_cli.running.cost_model import price, wall_seconds
+from ssd_cli.running.executors.base import Executor, Report, call_each
 from ssd_cli.store.record import NO_BACKBONE
 
 if TYPE_CHECKING:
     from ssd_cli.running.plan import Plan, PlannedCell
-    from ssd_cli.running.pool import Pool
     from ssd_cli.running.suite import Suite
 
 
@@ -64,18 +63,18 @@ class Estimate:
         return wall_seconds(self.plan.pending, self.n_workers)
 
 
-def estimate(plan: Plan, suite: Suite, pool: Pool | None = None, tell: Callable[[Any], None] | None = None) -> Estimate:
+def estimate(plan: Plan, suite: Suite, executor: Executor | None = None, report: Report | None = None) -> Estimate:
     """Price a plan. Only costs are added: which cells there are and what identifies them stays.
 
     Parameters
     ----------
     plan : Plan
     suite : Suite
-    pool : Pool, optional
+    executor : Executor, optional
         Rates that are not kept are measured on as many of its workers as will compute, all at once, since they slow each other
-        down; without a pool such rates are assumed, so that a run never waits for them.
-    tell : callable, optional
-        Told what is being measured.
+        down; without one such rates are assumed, so that a run never waits for them.
+    report : callable, optional
+        Receives what is being measured.
     """
     kinds = {cell.work.rates: cell for cell in plan.pending if cell.work is not None}
     labels = _labels(kinds)
@@ -85,9 +84,9 @@ def estimate(plan: Plan, suite: Suite, pool: Pool | None = None, tell: Callable[
     known = calibration.load(calibration.machine(suite.threads, suite.n_workers, plan.device)) | calibration.load(of)
     seconds = 0.0
     missing = [cell.identity for name, cell in kinds.items() if name not in known]
-    if missing and pool is not None:
+    if missing and executor is not None:
         started = time.perf_counter()
-        found = pool.call_each(n_workers, calibration.measure, missing, suite.threads, tell=tell)
+        found = call_each(executor, n_workers, calibration.measure, missing, suite.threads, report=report)
         if found:
             calibration.keep(of, calibration.average(found))
             known |= calibration.average(found)

@@ -17,7 +17,7 @@ from ssd_cli.running.packing import out_of_memory, releasing
 from ssd_cli.running.plan import PlannedCell
 from ssd_cli.running.provenance import provenance, reduce_paths
 from ssd_cli.running.resume import record_mark
-from ssd_cli.running.threads import put_right
+from ssd_cli.running.threads import restore_threads
 from ssd_cli.store.atomic import StorageError, writing_to
 from ssd_cli.store.checkpoints import CheckpointStore
 from ssd_cli.store.claims import Claims
@@ -102,7 +102,7 @@ def execute(job: Job, tell: Tell) -> Outcome:
         if job.keep_networks and parts.predictor is not None:
             _save(job, parts.predictor)  # a run that discards networks may have deleted them while no record named them
         CheckpointStore(job.out).discard_cell(planned.identity_hash)
-    warning = put_right(planned.identity["threads"])
+    warning = restore_threads(planned.identity["threads"])
     seconds = time.perf_counter() - started
     return Outcome(record.status, record.reason or "", seconds, record.scores.get("accuracy"), warning)
 

@@ -1,4 +1,4 @@
-"""What a worker is handed, and what it hands back."""
+"""What a worker receives for a cell, and what it returns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ssd_cli.running.plan import PlannedCell
 
 @dataclass(frozen=True)
 class Job:
-    """A cell and what a worker must know to execute it.
+    """A cell and what a worker needs to know to compute it.
 
     Parameters
     ----------
@@ -18,14 +18,14 @@ class Job:
     out : Path
     data_dirs : tuple of Path
     mark : tuple, optional
-        State of the cell's record when the run was planned (`record_mark`); if it has changed since, somebody else was faster.
+        State of the cell's record when the run was planned (`record_mark`); where it has changed, another run computed the cell.
     keep_networks : bool
     busy_workers : int
-        Workers at work when the cell was handed out; latency is measured in their company.
+        Workers that computed cells when this one was submitted; they slow down the measured latency.
     command : tuple of str
         The command line of the run.
     alone : bool
-        The device's memory ran out before, and the cell has it for itself now.
+        The device's memory ran out before, and no other cell uses it now.
     """
 
     planned: PlannedCell
@@ -40,19 +40,19 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job.
+    """How a job ended.
 
     Parameters
     ----------
     status : {"ok", "failed", "skipped", "claimed", "memory"}
-        "claimed": another live process works on the cell. "memory": the device's ran out; nothing is recorded.
+        "claimed": another process is computing the cell. "memory": the device's memory ran out; nothing is recorded.
     reason : str
         Why it failed or was skipped.
     seconds : float
-        Wall time; 0 where another process had executed the cell meanwhile.
+        Wall time; 0 where another process has computed the cell meanwhile.
     accuracy : float, optional
     warning : str
-        What whoever started the run should know although the cell is fine.
+        A message for the user although the cell succeeded.
     """
 
     status: str

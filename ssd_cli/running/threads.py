@@ -1,6 +1,6 @@
-"""Never more threads than cores: what is looked at before a run, and what is put right during one.
+"""Keep the number of threads at the number of cores: check it before a run, restore it during one.
 
-Two processes with two threads each on two cores are nine times slower than they should be: threads of a numerical library wait for
+Two processes with two threads each on two cores take nine times as long as they should: threads of a numerical library wait for
 each other in a loop that keeps the core busy.
 """
 
@@ -19,8 +19,14 @@ _BINDING = ("OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY")
 """Variables that bind threads to cores, the first thread of every process to the same one."""
 
 
+def thread_variables(threads: int) -> dict[str, str]:
+    """Return the environment variables that numerical libraries read when they are loaded."""
+    names = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "NUMBA", "VECLIB_MAXIMUM", "BLIS")
+    return {f"{name}_NUM_THREADS": str(threads) for name in names}
+
+
 def warnings_before(suite: Suite, environment: Mapping[str, str]) -> list[str]:
-    """What will make the workers of a run stand in each other's way.
+    """Return a warning for each setting with which the workers of a run slow each other down.
 
     Parameters
     ----------
@@ -41,8 +47,8 @@ def warnings_before(suite: Suite, environment: Mapping[str, str]) -> list[str]:
     return found
 
 
-def put_right(threads: int) -> str:
-    """Give torch its threads back where a method or a library has changed their number; a warning, or an empty text."""
+def restore_threads(threads: int) -> str:
+    """Set the threads of torch back where a method or a library has changed them; return a warning, or an empty text."""
     torch = sys.modules.get("torch")
     if torch is None or torch.get_num_threads() == threads:
         return ""

@@ -12,8 +12,8 @@ import pytest
 from ssd_cli.configuration import configure, label, parse_label
 from ssd_cli.leaderboard.recount import check_tables
 from ssd_cli.methods.registry import methods
+from ssd_cli.running.plugins import add_plugins
 from ssd_cli.running.suite import parse_suite
-from ssd_cli.running.worker import add_plugins
 from ssd_cli.store.recount import recount
 from ssd_cli.store.results import ResultStore
 from tests.benchmarks.cells import put

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from ssd_cli.cli import run
-from ssd_cli.running.board import Board
+from ssd_cli.running.progress import RunProgress
 from ssd_cli.store.claims import Claims
 from ssd_cli.store.results import ResultStore
 from tests.cli.helpers import command, failing, probabilities, ssd_bench
@@ -105,7 +105,7 @@ def test_a_suite_is_the_same_as_its_options_and_the_parent_never_loads_torch(dat
     )
     loaded, done = modules_of("run", suite, "--recipe", "smoke", "--out", tmp_path / "suite")
     assert done.returncode == 0 and "1 cell finished" in done.stdout
-    assert "ssd_cli.running.local" in loaded and not loaded & {"torch", "aeon", "sktime", "pandas"}
+    assert "ssd_cli.running.suite_run" in loaded and not loaded & {"torch", "aeon", "sktime", "pandas"}
     record = next(ResultStore(tmp_path / "suite").records())
     assert (record.cell.recipe, record.cell.dataset, record.cell.backbone) == ("smoke", "Waves", "lite")
     suite.write_text(suite.read_text().replace("backbone", "backbones"))
@@ -172,13 +172,13 @@ def test_the_summary_counts_the_failures_it_does_not_name_and_shows_tracebacks_w
     for cell in cells:
         record = make_record(cell.cell, "failed", identity=cell.identity, traceback="Traceback: it rained")
         ResultStore(tmp_path).put(record)
-    board = Board(12, 0, 0.0, failed=12, failures=[(cell, "it rained") for cell in cells])
-    run._summary(board, plan_of(cells), make_suite(tmp_path))
+    progress = RunProgress(12, 0, 0.0, failed=12, failures=[(cell, "it rained") for cell in cells])
+    run.show_summary(progress, plan_of(cells), make_suite(tmp_path))
     text = capsys.readouterr().out
     assert text.count("FAILED") == 10 and "and 2 more failed." in text and "--debug shows the tracebacks" in text
     assert "Traceback" not in text and "Next:" not in text
     monkeypatch.setattr("sys.argv", ["ssd-bench", "--debug"])
-    run._summary(board, plan_of(cells), make_suite(tmp_path))
+    run.show_summary(progress, plan_of(cells), make_suite(tmp_path))
     assert "Traceback: it rained" in capsys.readouterr().out
     assert ssd_bench("status", tmp_path, "--debug").stdout.count("Traceback: it rained") == 12
     assert "--debug shows the tracebacks" in ssd_bench("status", tmp_path).stdout
@@ -243,7 +243,7 @@ def test_networks_can_be_discarded(data, tmp_path):
     assert all(not network["kept"] for record in ResultStore(tmp_path / "out").records() for network in record.networks)
 
 
-def test_a_terminal_shows_a_live_board(data, tmp_path):
+def test_a_terminal_shows_a_live_display(data, tmp_path):
     pty = pytest.importorskip("pty")
     leader, follower = pty.openpty()
     arguments = command("run", *options(data, "Waves", recipe="smoke[epochs=500]"), "--out", tmp_path / "out")

@@ -32,9 +32,10 @@ def planned_cells(options, plugins=()):
     """Return (cell, identity, identity hash) of every cell of a run; `options` are those of the command, by field name."""
     from dataclasses import asdict
 
+    from ssd_cli.running.worker import add_plugins
+
     from ssd_cli.running.plan import make_plan
     from ssd_cli.running.suite import parse_suite
-    from ssd_cli.running.worker import add_plugins
 
     add_plugins(tuple(plugins))
     plan = make_plan(parse_suite(None, options), dry_run=False)

@@ -1,7 +1,9 @@
 import math
 from pathlib import Path
 
+from ssd_cli.running.executors.base import open_executor
 from ssd_cli.running.plan import Plan, PlannedCell
+from ssd_cli.running.run import worker_settings
 from ssd_cli.running.suite import Suite
 from tests.store.builders import make_cell, make_record
 
@@ -18,6 +20,10 @@ def make_plan(cells):
 
 def make_suite(out, **options):
     return Suite(**({"dataset": ("GunPoint",), "method": ("single",), "workers": 1, "out": Path(out)} | options))
+
+
+def start_workers(suite):
+    return open_executor("processes", worker_settings(suite))
 
 
 def write_dataset(folder, name, *, n_train=8, n_test=6, labels=("a", "b"), n_timepoints=16, shift=0.0):

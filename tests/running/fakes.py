@@ -20,11 +20,15 @@ def environment(tell):
     return {name: os.environ[name] for name in names}, torch.get_num_threads(), os.getpid()
 
 
-def misuse(tell):
+def process(tell):
+    return os.getpid()
+
+
+def misuse(nothing, tell):
     raise MisuseError("what", "expected", "remedy")
 
 
-def surprise(tell):
+def surprise(nothing, tell):
     raise KeyError("unforeseen")
 
 
@@ -56,8 +60,8 @@ def first_dies(marker, tell):
     time.sleep(60)
 
 
-def chatter(tell):
-    for number in range(1000):
+def chatter(times, tell):
+    for number in range(times):
         tell(number)
         time.sleep(0.001)
     return "talked"
@@ -122,3 +126,14 @@ def run_fake(job, tell):
         y, probabilities = make_predictions()
         store.put(_record(job, "ok", None, None, _Parts(scores={"accuracy": 0.5})), y, probabilities)
     return Outcome("ok", "", 0.1, 0.5, "it took all cores" if behaviour == "warned" else "")
+
+
+class WorkerDied(BaseException):
+    """Raised by a task to play the death of its worker."""
+
+
+def run_or_die(job, report):
+    """As `run_fake`; a cell of the method "dying" ends its worker, for an executor that plays with `WorkerDied`."""
+    if job.planned.cell.method == "dying":
+        raise WorkerDied("the worker died")
+    return run_fake(job, report)

@@ -9,11 +9,9 @@ from ssd_cli.archives.cache import cache_root
 from ssd_cli.running import calibration
 from ssd_cli.running.calibration import Batch, Measured, Times, average, keep, load, machine, measure, rates_of
 from ssd_cli.running.estimate import _labels, estimate
+from ssd_cli.running.executors.base import Event, Executor, WorkerSettings
 from ssd_cli.running.plan import make_plan
-from ssd_cli.running.pool import Pool
-from ssd_cli.running.work import Counts, step_flops
-from ssd_cli.running.worker import Settings
-from tests.running import fakes
+from ssd_cli.running.work import Counts, rates_key, step_flops
 from tests.running.builders import make_planned, make_suite, write_dataset
 from tests.small import SmallBackbone
 
@@ -125,52 +123,57 @@ def test_workers_that_measure_at_once_are_averaged():
     assert one.seconds == 2.0
 
 
-class Counting(Pool):
-    """A pool that makes up rates and counts how often it is asked."""
+class Measuring(Executor):
+    """An executor whose workers measure the same made-up rates; counts its tasks."""
 
-    asked = 0
+    def __init__(self, n_workers=2):
+        super().__init__(WorkerSettings(n_workers=n_workers))
+        self.tasks, self.n_tasks = [], 0
 
-    def call_each(self, n_workers, function, identities, threads, tell=None):
-        self.asked += 1
-        self.n_workers = n_workers
-        return [{calibration.rates_key(identity, "fp32"): MEASURED for identity in identities}] * n_workers
+    def submit(self, task):
+        self.tasks.append(task)
+        self.n_tasks += 1
+
+    def events(self, seconds):
+        tasks, self.tasks = self.tasks, []
+        found = [{rates_key(identity, "fp32"): MEASURED for identity in task.arguments[0]} for task in tasks]
+        return [Event("done", value, task) for task, value in zip(tasks, found, strict=True)]
+
+    def cancel(self):
+        pass
+
+    def close(self):
+        pass
 
 
 def test_a_dry_run_measures_once_and_a_run_never(suite):
-    plan, pool = make_plan(suite, dry_run=False), Counting(Settings())
+    plan, executor = make_plan(suite, dry_run=False), Measuring()
     assumed = estimate(plan, suite)
     assert (assumed.assumed, assumed.measured, assumed.unknown) == (("lite[width=2]",), (), ("dummy",))
     assert assumed.pace is None
     measured = dataclasses.replace(MEASURED, label="lite[width=2]")
-    first = estimate(plan, suite, pool)
-    assert (first.assumed, first.measured, pool.asked) == ((), (measured,), 1)
-    again = estimate(plan, suite, pool)
-    assert (again.calibration_seconds, again.measured, pool.asked) == (0, (measured,), 1)
+    first = estimate(plan, suite, executor)
+    assert (first.assumed, first.measured, executor.n_tasks) == ((), (measured,), 2)
+    again = estimate(plan, suite, executor)
+    assert (again.calibration_seconds, again.measured, executor.n_tasks) == (0, (measured,), 2)
     assert estimate(plan, suite).plan == again.plan == first.plan
     assert assumed.seconds != first.seconds
     assert [cell.identity_hash for cell in first.plan.cells] == [cell.identity_hash for cell in plan.cells]
 
 
 def test_no_more_workers_measure_than_will_compute(suite):
-    plan, pool = make_plan(suite, dry_run=False), Counting(Settings())
+    plan, executor = make_plan(suite, dry_run=False), Measuring()
     one_left = dataclasses.replace(plan, done={cell.key: "ok" for cell in plan.cells if cell.work is None})
     assert len(one_left.pending) == 1
-    estimate(one_left, suite, pool)
-    assert (pool.n_workers, estimate(one_left, suite).assumed) == (1, ())
+    estimate(one_left, suite, executor)
+    assert (executor.n_tasks, estimate(one_left, suite).assumed) == (1, ())
     assert estimate(one_left, suite).pace == 1
     assert estimate(plan, suite).assumed == ("lite[width=2]",)  # alone, a worker is faster than beside another
-    estimate(plan, suite, pool)
-    assert (pool.n_workers, estimate(plan, suite).assumed) == (2, ())
+    estimate(plan, suite, executor)
+    assert (executor.n_tasks, estimate(plan, suite).assumed) == (1 + 2, ())
 
 
 def test_rates_of_one_backbone_say_by_which_execution():
     executions = {"a": ("inception", "fast"), "b": ("inception", "bilinear"), "c": ("lite", "fast")}
     kinds = {name: make_planned(backbone=one, execution=execution) for name, (one, execution) in executions.items()}
     assert list(_labels(kinds).values()) == ["inception (fast)", "inception (bilinear)", "lite"]
-
-
-def test_several_workers_do_one_task_at_once_and_a_death_costs_one_answer(tmp_path):
-    with Pool(Settings()) as pool:
-        assert pool.call_each(2, fakes.add, 1, 2) == [3, 3]
-        assert pool.call_each(2, fakes.first_dies, str(tmp_path / "marker")) == ["lives"]
-        assert pool.call_each(2, fakes.add, 2, 2) == [4, 4]

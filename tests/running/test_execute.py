@@ -15,8 +15,8 @@ from ssd_cli.running.configured import PlanOutdated
 from ssd_cli.running.discard import discard_group
 from ssd_cli.running.execute import Job, execute
 from ssd_cli.running.plan import make_plan
+from ssd_cli.running.plugins import add_plugins
 from ssd_cli.running.resume import look
-from ssd_cli.running.worker import add_plugins
 from ssd_cli.store.claims import Claims
 from ssd_cli.store.networks import NetworkStore
 from ssd_cli.store.results import ResultStore

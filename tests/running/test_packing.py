@@ -4,26 +4,24 @@ import torch
 from ssd_cli.engine.footprint import CONTEXT_BYTES
 from ssd_cli.running import execute as executing
 from ssd_cli.running import packing
-from ssd_cli.running.board import Silent
 from ssd_cli.running.execute import Job, execute
-from ssd_cli.running.local import LocalRun
 from ssd_cli.running.packing import Packing, needs_of
-from ssd_cli.running.pool import Pool
+from ssd_cli.running.progress import SilentReporter
 from ssd_cli.running.resume import look
-from ssd_cli.running.worker import Settings
+from ssd_cli.running.suite_run import SuiteRun
 from ssd_cli.store.results import ResultStore
-from tests.running.builders import make_plan, make_planned, make_suite
+from tests.running.builders import make_plan, make_planned, make_suite, start_workers
 from tests.running.fakes import run_fake
 
 
-class Watching(Silent):
+class Watching(SilentReporter):
     """Remembers which cells ran side by side, and what was said."""
 
     def __init__(self):
         self.together, self.notes = [], []
 
-    def update(self, board):
-        self.together.append({current.planned.cell.dataset for current in board.current.values()})
+    def update(self, progress):
+        self.together.append({current.planned.cell.dataset for current in progress.current.values()})
 
     def note(self, text):
         self.notes.append(text)
@@ -32,9 +30,9 @@ class Watching(Silent):
 def run(cells, out, packing, workers=3):
     out.mkdir(exist_ok=True)
     suite, reporter = make_suite(out, workers=workers), Watching()
-    with Pool(Settings()) as pool:
-        board = LocalRun(look(make_plan(cells), suite), suite, pool, reporter, task=run_fake, packing=packing).run()
-    return board, reporter
+    with start_workers(suite) as executor:
+        progress = SuiteRun(look(make_plan(cells), suite), suite, executor, reporter, execute=run_fake, packing=packing).run()
+    return progress, reporter
 
 
 def cells_of(**methods):
@@ -65,8 +63,8 @@ def test_an_isolated_cell_has_the_device_for_itself():
 def test_a_run_never_packs_more_than_there_is(tmp_path):
     cells = cells_of(A="slow", B="slow", C="slow", D="slow")
     needs = {cell.key: 40 for cell in cells.values()}
-    board, reporter = run(cells.values(), tmp_path / "two", Packing(100, needs))
-    assert (board.ok, board.left) == (4, 0)
+    progress, reporter = run(cells.values(), tmp_path / "two", Packing(100, needs))
+    assert (progress.ok, progress.left) == (4, 0)
     assert max(map(len, reporter.together)) == 2
     _, reporter = run(cells.values(), tmp_path / "three", Packing(120, needs))
     assert max(map(len, reporter.together)) == 3
@@ -74,8 +72,8 @@ def test_a_run_never_packs_more_than_there_is(tmp_path):
 
 def test_a_cell_that_runs_out_of_memory_is_tried_once_more_alone(tmp_path):
     cells = cells_of(A="memory", B="slow", C="slow")
-    board, reporter = run(cells.values(), tmp_path, Packing())
-    assert (board.ok, board.failed, board.left) == (3, 0, 0)
+    progress, reporter = run(cells.values(), tmp_path, Packing())
+    assert (progress.ok, progress.failed, progress.left) == (3, 0, 0)
     assert len(reporter.notes) == 1
     assert "alone" in reporter.notes[0]
     executions = (tmp_path / "executed").read_text().splitlines()
@@ -84,8 +82,8 @@ def test_a_cell_that_runs_out_of_memory_is_tried_once_more_alone(tmp_path):
 
 
 def test_a_cell_that_runs_out_of_memory_alone_fails_and_only_it(tmp_path):
-    board, _ = run(cells_of(A="memoryless", B="ok").values(), tmp_path, Packing())
-    assert (board.ok, board.failed, board.left) == (1, 1, 0)
+    progress, _ = run(cells_of(A="memoryless", B="ok").values(), tmp_path, Packing())
+    assert (progress.ok, progress.failed, progress.left) == (1, 1, 0)
 
 
 @pytest.mark.parametrize("alone", [False, True])

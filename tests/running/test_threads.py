@@ -6,9 +6,9 @@ import torch
 from ssd_cli.running import threads
 from ssd_cli.running.execute import Job, execute
 from ssd_cli.running.plan import make_plan
+from ssd_cli.running.plugins import add_plugins
 from ssd_cli.running.resume import look
-from ssd_cli.running.threads import put_right, warnings_before
-from ssd_cli.running.worker import add_plugins
+from ssd_cli.running.threads import restore_threads, warnings_before
 from tests.running.builders import make_suite, write_dataset
 
 PLUGIN = '''
@@ -70,10 +70,10 @@ def test_variables_that_bind_all_workers_to_one_core_are_told(tmp_path, name):
 
 
 @pytest.mark.usefixtures("restored")
-def test_the_number_of_threads_is_put_right():
+def test_the_number_of_threads_is_restore_threads():
     torch.set_num_threads(2)
-    assert put_right(2) == ""
-    assert "from 1 to 2" in put_right(1)
+    assert restore_threads(2) == ""
+    assert "from 1 to 2" in restore_threads(1)
     assert torch.get_num_threads() == 1
 
 

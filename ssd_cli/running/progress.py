@@ -1,4 +1,4 @@
-"""What a run tells whoever watches it."""
+"""Progress of a run: what is finished, what every worker computes, and how long the rest will take."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ssd_cli.running.execute import Outcome
+from ssd_cli.running.job import Outcome
 from ssd_cli.running.plan import PlannedCell
 
 
 @dataclass
-class Current:
-    """What a worker is doing.
+class RunningCell:
+    """A cell that is being computed.
 
     Parameters
     ----------
     planned : PlannedCell
     progress : object
-        The last thing it said: a text, or the progress of a training (label, epoch, epochs, loss).
+        What its worker reported last: a text, or the progress of a training (label, epoch, epochs, loss).
     since : float
-        On the clock of `time.monotonic`.
+        Start, on the clock of `time.monotonic`.
     """
 
     planned: PlannedCell
@@ -29,26 +29,36 @@ class Current:
 
 
 @dataclass
-class Board:
-    """Where a run stands.
+class RunProgress:
+    """Progress of a run.
 
     Parameters
     ----------
     total : int
         Cells of the plan.
     done_before : int
-        Of these, done when the run started.
+        Cells that were done when the run started.
     cost_left : float
         Estimated cost of the cells that are not finished.
     n_workers : int
-        That work on them in this run.
+        Workers of this run.
     cost_spent, seconds_spent : float
-        Estimated cost of the cells that this run has computed, and how long its workers took for them.
+        Estimated cost of the cells that this run has computed, and the seconds that its workers took for them.
     cost_of_others : float
         Estimated cost of the cells that other runs have computed meanwhile.
     expected_pace : float, optional
-        Seconds of a worker for a unit of estimated cost, as expected before the first cell is finished: 1 where all rates were
-        measured on this machine; None where nobody knows.
+        Seconds of a worker for one unit of estimated cost before the first cell is finished: 1 where all rates were measured on
+        this machine; None where a rate is unknown.
+    ok, failed, skipped : int
+        Cells finished since the start, by status.
+    elsewhere : int
+        Cells that other runs are computing.
+    current : dict of int to RunningCell
+        What each worker computes.
+    failures : list of (PlannedCell, str)
+        Failed cells with the reason.
+    started : float
+        Start of the run, on the clock of `time.monotonic`.
     """
 
     total: int
@@ -63,43 +73,42 @@ class Board:
     failed: int = 0
     skipped: int = 0
     elsewhere: int = 0
-    """Cells that other runs are working on."""
-    current: dict[int, Current] = field(default_factory=dict)
+    current: dict[int, RunningCell] = field(default_factory=dict)
     failures: list[tuple[PlannedCell, str]] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
 
     @property
     def finished(self) -> int:
-        """Cells finished since the start, by this run or another."""
+        """Return the number of cells finished since the start, by this run or another."""
         return self.ok + self.failed + self.skipped
 
     @property
     def left(self) -> int:
-        """Cells that are not finished."""
+        """Return the number of cells that are not finished."""
         return self.total - self.done_before - self.finished
 
     @property
     def seconds(self) -> float:
-        """Since the start."""
+        """Return the seconds since the start."""
         return time.monotonic() - self.started
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimated from how long finished cells took; None before the first one, and while there are only cells of other runs.
+        """Estimate the seconds left from the pace of the finished cells, or from `expected_pace` before the first one.
 
-        Before the first one is finished the machine's rates say it, where they are known (`expected_pace`). Other runs go on
-        helping as they did. A cell that takes longer than estimated is taken to need a tenth more of its time.
+        Other runs are assumed to help as before. A cell that takes longer than estimated is assumed to need another tenth of the
+        time that it has taken. None where the pace is unknown, or where only other runs have something to do.
         """
         pace = self.seconds_spent / self.cost_spent if self.cost_spent else self.expected_pace
         if pace is None or (not self.current and 0 < self.left <= self.elsewhere):
             return None
         now = time.monotonic()
-        still = [max(one.planned.cost * pace - (now - one.since), (now - one.since) / 10) for one in self.current.values()]
+        running = [max(one.planned.cost * pace - (now - one.since), (now - one.since) / 10) for one in self.current.values()]
         waiting = max(0.0, self.cost_left - sum(one.planned.cost for one in self.current.values())) * pace
         helpers = 1 + (self.cost_of_others / self.cost_spent if self.cost_spent else 0)
-        return max([*still, (sum(still) + waiting) / (self.n_workers * helpers)])
+        return max([*running, (sum(running) + waiting) / (self.n_workers * helpers)])
 
-    def book(self, planned: PlannedCell, outcome: Outcome) -> None:
+    def count(self, planned: PlannedCell, outcome: Outcome) -> None:
         """Count a finished cell."""
         setattr(self, outcome.status, getattr(self, outcome.status) + 1)
         self.cost_left -= planned.cost
@@ -113,25 +122,25 @@ class Board:
 
 
 class Reporter(Protocol):
-    """Shows a run to people."""
+    """Show the progress of a run to the user."""
 
-    def update(self, board: Board) -> None:
-        """Called about once a second, and whenever something happened."""
+    def update(self, progress: RunProgress) -> None:
+        """Called about once a second, and after every event."""
 
-    def finished(self, planned: PlannedCell, outcome: Outcome, board: Board) -> None:
-        """A cell is finished, by this run or another."""
+    def finished(self, planned: PlannedCell, outcome: Outcome, progress: RunProgress) -> None:
+        """Called for every cell that this run or another has finished."""
 
     def note(self, text: str) -> None:
-        """Something worth a line."""
+        """Called with messages for the user."""
 
 
-class Silent:
-    """Shows nothing."""
+class SilentReporter:
+    """Show nothing."""
 
-    def update(self, board: Board) -> None:
+    def update(self, progress: RunProgress) -> None:
         """See `Reporter`."""
 
-    def finished(self, planned: PlannedCell, outcome: Outcome, board: Board) -> None:
+    def finished(self, planned: PlannedCell, outcome: Outcome, progress: RunProgress) -> None:
         """See `Reporter`."""
 
     def note(self, text: str) -> None:

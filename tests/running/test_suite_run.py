@@ -6,19 +6,18 @@ from collections import Counter
 import pytest
 
 from ssd_cli.errors import SsdBenchError
-from ssd_cli.running import local
-from ssd_cli.running.board import Silent
-from ssd_cli.running.local import LocalRun
-from ssd_cli.running.pool import Pool
+from ssd_cli.running import suite_run
+from ssd_cli.running.executors.base import WorkerError
+from ssd_cli.running.progress import SilentReporter
 from ssd_cli.running.resume import look
-from ssd_cli.running.worker import Settings, WorkerError
+from ssd_cli.running.suite_run import SuiteRun
 from ssd_cli.store.claims import Claims
 from ssd_cli.store.results import ResultStore
-from tests.running.builders import make_plan, make_planned, make_suite
+from tests.running.builders import make_plan, make_planned, make_suite, start_workers
 from tests.running.fakes import run_fake
 
 
-class Notes(Silent):
+class Notes(SilentReporter):
     def __init__(self):
         self.notes = []
 
@@ -34,8 +33,8 @@ def out(tmp_path):
 
 def run(cells, out, reporter=None, **options):
     suite = make_suite(out, **options)
-    with Pool(Settings()) as pool:
-        return LocalRun(look(make_plan(cells), suite), suite, pool, reporter or Silent(), task=run_fake).run()
+    with start_workers(suite) as executor:
+        return SuiteRun(look(make_plan(cells), suite), suite, executor, reporter or SilentReporter(), execute=run_fake).run()
 
 
 def executed(out):
@@ -45,14 +44,14 @@ def executed(out):
 
 def test_every_cell_is_executed_once_by_workers_that_live_on_and_nothing_again_when_resumed(out):
     cells = [make_planned(dataset, method, cost=cost) for cost, dataset in enumerate("ABCD") for method in ("ok-1", "ok-2")]
-    board = run(cells, out, workers=2)
+    progress = run(cells, out, workers=2)
     counts, processes = executed(out)
     assert len(counts) == 8 and set(counts.values()) == {1} and len(processes) <= 2
-    assert (board.ok, board.failed, board.left, board.done_before) == (8, 0, 0, 0)
+    assert (progress.ok, progress.failed, progress.left, progress.done_before) == (8, 0, 0, 0)
     assert len(list(ResultStore(out).records())) == 8
     assert not list((out / ".claims").iterdir()) and not list((out / ".tmp").iterdir())
-    board = run(cells, out, workers=2)
-    assert (board.ok, board.done_before, board.left) == (0, 8, 0)
+    progress = run(cells, out, workers=2)
+    assert (progress.ok, progress.done_before, progress.left) == (0, 8, 0)
     assert executed(out)[0] == counts
 
 
@@ -61,7 +60,7 @@ def test_networks_that_a_killed_run_could_not_discard_are_discarded_when_it_goes
     run(cells[:1], out)
     discarded = []
     monkeypatch.setattr(
-        local, "discard_group", lambda store, networks, group: discarded.append([one.cell.dataset for one in group])
+        suite_run, "discard_group", lambda store, networks, group: discarded.append([one.cell.dataset for one in group])
     )
     run(cells, out, discard_networks=True)
     assert discarded == [["A"], ["B"]]
@@ -70,10 +69,10 @@ def test_networks_that_a_killed_run_could_not_discard_are_discarded_when_it_goes
 def test_a_worker_that_dies_costs_only_its_cell_which_is_tried_once_more_and_then_failed(out):
     cells = [make_planned("A", "killed"), make_planned("B", "killedonce"), make_planned("C", "ok"), make_planned("D", "ok")]
     reporter = Notes()
-    board = run(cells, out, reporter, workers=2)
+    progress = run(cells, out, reporter, workers=2)
     counts, _ = executed(out)
     assert counts == {"A killed 0": 2, "B killedonce 0": 2, "C ok 0": 1, "D ok 0": 1}
-    assert (board.ok, board.failed, board.left) == (3, 1, 0)
+    assert (progress.ok, progress.failed, progress.left) == (3, 1, 0)
     record = ResultStore(out).read(cells[0].cell)
     assert record.status == "failed" and "SIGKILL" in record.reason and "last words" in record.traceback
     assert ResultStore(out).read(cells[1].cell).status == "ok"
@@ -84,8 +83,8 @@ def test_failed_cells_stay_done_until_they_are_asked_for_again(out):
     cells = [make_planned("A", "failing"), make_planned("B", "ok")]
     assert run(cells, out).failed == 1
     assert run(cells, out).done_before == 2
-    board = run(cells, out, retry_failed=True)
-    assert (board.done_before, board.failed) == (1, 1)
+    progress = run(cells, out, retry_failed=True)
+    assert (progress.done_before, progress.failed) == (1, 1)
     assert executed(out)[0] == {"A failing 0": 2, "B ok 0": 1}
 
 
@@ -115,9 +114,9 @@ def test_a_cell_claimed_by_another_process_is_waited_for_and_taken_over_when_tha
     cells = [make_planned("A", "ok"), make_planned("B", "ok")]
     other = subprocess.Popen([sys.executable, "-c", CLAIM, str(out), cells[0].key], stdout=subprocess.PIPE, text=True)
     assert other.stdout.readline() == "held\n"
-    board = run(cells, out)
+    progress = run(cells, out)
     assert other.wait() == 0
-    assert board.ok == 2 and board.elsewhere == 0
+    assert progress.ok == 2 and progress.elsewhere == 0
     assert executed(out)[0] == {"A ok 0": 1, "B ok 0": 1}
 
 
@@ -134,19 +133,19 @@ def test_a_run_turns_to_other_networks_than_those_another_run_is_training(out):
 def test_a_run_that_does_not_wait_leaves_the_cells_of_others_to_them(out):
     cells = [make_planned("A", "ok"), make_planned("B", "ok")]
     with Claims(out / ".claims").take(cells[0].key):
-        board = run(cells, out, wait=False)
-    assert (board.ok, board.left, board.elsewhere) == (1, 1, 1)
+        progress = run(cells, out, wait=False)
+    assert (progress.ok, progress.left, progress.elsewhere) == (1, 1, 1)
     assert run(cells, out, wait=False).left == 0
 
 
 SHARE = """
 import sys
 from pathlib import Path
-from tests.running.test_local import make_planned, run
+from tests.running.test_suite_run import make_planned, run
 if __name__ == "__main__":
     cells = [make_planned(dataset, method) for dataset in "ABCDEF" for method in ("slow-1", "slow-2")]
-    board = run(cells, Path(sys.argv[1]), workers=int(sys.argv[2]))
-    print(board.ok, board.failed, board.left)
+    progress = run(cells, Path(sys.argv[1]), workers=int(sys.argv[2]))
+    print(progress.ok, progress.failed, progress.left)
 """
 
 
@@ -169,24 +168,24 @@ def test_a_run_of_another_configuration_beside_this_one_is_noticed(out):
     cells, suite = [make_planned("A", "ok")], make_suite(out)
     plan = look(make_plan(cells), suite)
     run([make_planned("A", "ok", recipe={"name": "smoke", "epochs": 9})], out)
-    with Pool(Settings()) as pool, pytest.raises(SsdBenchError, match="Another run with another configuration"):
-        LocalRun(plan, suite, pool, Silent(), task=run_fake).run()
+    with start_workers(suite) as executor, pytest.raises(SsdBenchError, match="Another run with another configuration"):
+        SuiteRun(plan, suite, executor, SilentReporter(), execute=run_fake).run()
 
 
 def test_stopping_gives_back_the_claims_of_cells_in_progress(out):
     suite = make_suite(out, workers=2)
     plan = look(make_plan([make_planned("A", "endless"), make_planned("B", "endless")]), suite)
-    pool = Pool(Settings())
+    executor = start_workers(suite)
 
-    class Interrupting(Silent):
-        def update(self, board):
+    class Interrupting(SilentReporter):
+        def update(self, progress):
             if len(list(out.glob("started-*"))) == 2:
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        LocalRun(plan, suite, pool, Interrupting(), task=run_fake).run()
+        SuiteRun(plan, suite, executor, Interrupting(), execute=run_fake).run()
     assert len(Claims(out / ".claims").live()) == 2
-    pool.stop()
+    executor.cancel()
     assert len(list(out.glob("given-back-*"))) == 2
     assert not list((out / ".claims").iterdir())
     assert not list(ResultStore(out).records())
@@ -195,9 +194,9 @@ def test_stopping_gives_back_the_claims_of_cells_in_progress(out):
 def test_the_board_counts_and_estimates(out):
     seen = []
 
-    class Watching(Silent):
-        def finished(self, planned, outcome, board):
-            seen.append((board.finished, board.left, board.seconds_left is not None, outcome.status))
+    class Watching(SilentReporter):
+        def finished(self, planned, outcome, progress):
+            seen.append((progress.finished, progress.left, progress.seconds_left is not None, outcome.status))
 
     run([make_planned(dataset, "slow") for dataset in "ABC"], out, Watching())
     assert seen == [(1, 2, True, "ok"), (2, 1, True, "ok"), (3, 0, True, "ok")]

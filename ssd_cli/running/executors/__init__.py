@@ -1,0 +1,1 @@
+"""Where cells are computed: the interface of executors, and one file for each executor."""

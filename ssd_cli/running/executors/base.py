@@ -1,0 +1,202 @@
+"""The interface of executors. What shares cells, fits them on devices, retries them and counts them uses nothing else."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from ssd_cli.errors import SsdBenchError
+from ssd_cli.registry import Registry
+
+Report = Callable[[Any], None]
+"""Sends the progress of a task to whoever submitted it: a text, or the progress of a training."""
+
+START_ATTEMPTS = 3
+"""Workers that die in a row before they can do anything, after which a run gives up."""
+
+
+class WorkerError(SsdBenchError):
+    """Report an unexpected error of a task; `trace` is the worker's traceback."""
+
+    def __init__(self, what: str, expected: str = "", remedy: str = "", trace: str = "") -> None:
+        super().__init__(what, expected, remedy)
+        self.args = (what, expected, remedy, trace)
+        self.trace = trace
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """What all workers of a run have in common.
+
+    Parameters
+    ----------
+    threads : int
+        Threads of the numerical libraries in each worker, set before any of them is loaded.
+    plugins : tuple of Path
+        Files whose methods and backbones every worker adds to the registries.
+    n_workers : int
+        Workers that may compute at once.
+    """
+
+    threads: int = 1
+    plugins: tuple[Path, ...] = ()
+    n_workers: int = 1
+
+
+@dataclass(frozen=True)
+class Task:
+    """What an executor computes: ``function(*arguments, report)`` in one of its workers.
+
+    Parameters
+    ----------
+    key : str
+        Tells the tasks of a run apart.
+    function : callable
+        A function that a worker can import by name.
+    arguments : tuple
+        Values that can be pickled. The only argument of a cell is its `Job`, which names all that it needs: dataset, folder of
+        networks, plug-ins (`WorkerSettings`). An executor whose workers do not see these files sends them along, lets the
+        worker write into a folder of its own, and copies what was written there (record, predictions, networks) into `Job.out`.
+    group : str
+        Tasks of one group share data and networks; a worker computes them faster one after the other.
+    """
+
+    key: str
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...] = ()
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happened to a task or to a worker.
+
+    Parameters
+    ----------
+    kind : {"progress", "done", "raised", "died"}
+    value : object
+        What the task reported, its result, the SsdBenchError that it raised, or a text that says how its worker died.
+    task : Task, optional
+        None where an idle worker died.
+    log : str
+        The end of what a dead worker wrote on its standard output and error.
+    started : bool
+        False for a worker that died before it could do anything: no task is to blame.
+    """
+
+    kind: Literal["progress", "done", "raised", "died"]
+    value: Any
+    task: Task | None = None
+    log: str = ""
+    started: bool = True
+
+
+class Executor(ABC):
+    """Workers that compute tasks.
+
+    Parameters
+    ----------
+    settings : WorkerSettings
+    """
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self.settings = settings
+
+    @property
+    def capacity(self) -> int:
+        """Return how many tasks it computes at once."""
+        return self.settings.n_workers
+
+    @abstractmethod
+    def submit(self, task: Task) -> None:
+        """Start a task; called for at most `capacity` tasks that are not finished. Does not wait."""
+
+    @abstractmethod
+    def events(self, seconds: float) -> list[Event]:
+        """Return what happened since the last call; wait up to `seconds` for the first event.
+
+        Every task ends in exactly one event that is not "progress".
+        """
+
+    @abstractmethod
+    def cancel(self) -> None:
+        """Stop all tasks so that they release their claims; wait a few seconds for it."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End all workers at once."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.cancel()
+        self.close()
+
+
+executors: Registry[Executor] = Registry("executor", "ssd_cli.running.executors", pluggable=False)
+
+
+def open_executor(name: str, settings: WorkerSettings) -> Executor:
+    """Create the executor with this registered name."""
+    return executors.get(name)(settings)
+
+
+def call(executor: Executor, function: Callable[..., Any], *arguments: Any, report: Report | None = None) -> Any:
+    """Compute one task while no other is submitted and return its result.
+
+    Parameters
+    ----------
+    executor : Executor
+    function, arguments
+        See `Task`.
+    report : callable, optional
+        Receives the progress.
+
+    Raises
+    ------
+    SsdBenchError
+        What the task raised, or that several workers died over it.
+    """
+    for _ in range(START_ATTEMPTS):
+        event = _last_events(executor, [Task(function.__name__, function, arguments)], report)[0]
+        if event.kind == "done":
+            return event.value
+    raise cannot_start(event)
+
+
+def call_each(
+    executor: Executor, n_workers: int, function: Callable[..., Any], *arguments: Any, report: Report | None = None
+) -> list[Any]:
+    """Compute the same task on several workers at once; return the results of those that do not die. See `call`."""
+    tasks = [Task(f"{function.__name__} {number}", function, arguments) for number in range(n_workers)]
+    return [event.value for event in _last_events(executor, tasks, report) if event.kind == "done"]
+
+
+def _last_events(executor: Executor, tasks: list[Task], report: Report | None) -> list[Event]:
+    """Submit tasks and return the event that ended each; raise what one of them raises, pass on the progress of the first."""
+    for task in tasks:
+        executor.submit(task)
+    ended: list[Event] = []
+    while len(ended) < len(tasks):
+        for event in executor.events(1.0):
+            if event.kind == "raised":
+                raise event.value
+            if event.kind == "progress":
+                if report is not None and event.task is not None and event.task.key == tasks[0].key:
+                    report(event.value)
+            elif event.task is not None:
+                ended.append(event)
+    return ended
+
+
+def cannot_start(event: Event) -> SsdBenchError:
+    """Return the error for workers that die before any cell can be blamed for it."""
+    return SsdBenchError(
+        f"A worker process cannot work: {event.value}.",
+        event.log.strip(),
+        "Use fewer --workers, and check the free memory.",
+    )

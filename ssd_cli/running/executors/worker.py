@@ -1,0 +1,95 @@
+"""A worker process: it computes one task after another until its parent sends None or ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+import traceback
+from multiprocessing import connection, parent_process
+from typing import Any, NoReturn
+
+from ssd_cli.errors import SsdBenchError
+from ssd_cli.running.executors.base import WorkerError, WorkerSettings
+from ssd_cli.running.plugins import add_plugins
+
+_PROGRESS_SECONDS = 0.2
+
+
+class Stopped(BaseException):
+    """The parent asked this worker to stop. It is no Exception, so that every `finally` runs and no task suppresses it."""
+
+
+def main(tasks: connection.Connection, log: connection.Connection, settings: WorkerSettings) -> None:
+    """Compute the tasks that arrive over `tasks` until None arrives.
+
+    A task is ``(function, arguments)``. Answers are ``("ready", None)`` at the start, ``("progress", value)``, ``("done", result)``
+    and ``("raised", SsdBenchError)``.
+    """
+    # A terminal sends Ctrl-C to all its processes; only the parent reacts to it, and stops its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _stop)
+    for descriptor in (1, 2):
+        os.dup2(log.fileno(), descriptor)
+    threading.Thread(target=_exit_with_parent, name="parent watch", daemon=True).start()
+    try:
+        tasks.send(("ready", None))
+        _serve(tasks, settings)
+    except Stopped:
+        raise SystemExit(128 + signal.SIGTERM) from None
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        pass  # the parent has ended
+
+
+def compute(function: Any, arguments: tuple[Any, ...], report: Any) -> tuple[str, Any]:
+    """Call a function; return how that ended, as kind and value of an `Event`."""
+    try:
+        return "done", function(*arguments, report)
+    except SsdBenchError as error:
+        return "raised", error
+    except Exception as error:
+        what = f"Unexpected error: {type(error).__name__}: {error}."
+        return "raised", WorkerError(what, "", "Run again with --debug for the traceback.", traceback.format_exc())
+
+
+def _serve(tasks: connection.Connection, settings: WorkerSettings) -> None:
+    prepared, report = False, _Throttled(tasks)
+
+    def prepare_and_call(function: Any, *arguments: Any) -> Any:
+        nonlocal prepared
+        if not prepared:
+            add_plugins(settings.plugins)
+            prepared = True
+        return function(*arguments)
+
+    while (task := tasks.recv()) is not None:
+        function, arguments = task
+        tasks.send(compute(prepare_and_call, (function, *arguments), report))
+
+
+class _Throttled:
+    """Send progress to the parent at most five times a second."""
+
+    def __init__(self, tasks: connection.Connection) -> None:
+        self._tasks = tasks
+        self._last = -_PROGRESS_SECONDS
+
+    def __call__(self, progress: Any) -> None:
+        now = time.monotonic()
+        if now - self._last >= _PROGRESS_SECONDS:
+            self._last = now
+            self._tasks.send(("progress", progress))
+
+
+def _stop(number: int, frame: Any) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Stopped
+
+
+def _exit_with_parent() -> None:
+    """End this process as soon as its parent has ended; its claims are then free."""
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
