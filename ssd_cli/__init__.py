@@ -1,17 +1,15 @@
-"""ssd-bench: does stochastic self-distillation pay on time-series classification? This package answers."""
+"""ssd-bench: a benchmark of stochastic self-distillation on time-series classification."""
 
 from typing import Any
 
-__version__ = "0.1.0"
-
-PROTOCOL_VERSION = 1
-"""Raised whenever the same configuration could give other numbers; results of different versions are never mixed."""
+from ssd_cli.core.version import PROTOCOL_VERSION as PROTOCOL_VERSION
+from ssd_cli.core.version import __version__ as __version__
 
 _CLASSIFIERS = ("InceptionTimeClassifier", "LITETimeClassifier", "MethodClassifier", "ResNetClassifier", "SSDClassifier")
 
 
 def __getattr__(name: str) -> Any:
-    """Import the classifiers for aeon when they are asked for: they load torch, which takes seconds."""
+    """Import the classifiers for aeon on first use: they load torch, which takes seconds."""
     if name not in _CLASSIFIERS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from ssd_cli.estimators import aeon

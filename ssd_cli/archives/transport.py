@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ssd_cli import __version__
 from ssd_cli.archives.http_errors import Temporary, TransferError, asked_wait, on_the_way
+from ssd_cli.core.version import __version__
 
 _CHUNK = 2**17
 _JSON_BYTES = 2**24

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from ssd_cli import __version__
 from ssd_cli.cli import data
 from ssd_cli.cli.check import check
 from ssd_cli.cli.compare import compare
@@ -22,6 +21,7 @@ from ssd_cli.cli.report import report
 from ssd_cli.cli.run import INTERRUPTED, run
 from ssd_cli.cli.serve import serve
 from ssd_cli.cli.status import status
+from ssd_cli.core.version import __version__
 from ssd_cli.errors import SsdBenchError
 
 _READER_LEFT = 141

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ssd_cli import __version__
+from ssd_cli.core.version import __version__
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.leaderboard.page.assemble import assemble
 from ssd_cli.leaderboard.page.data import payload

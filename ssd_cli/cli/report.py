@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from ssd_cli import __version__
 from ssd_cli.cli.beside import Others, Published, beside
 from ssd_cli.cli.console import announce_reading, say
+from ssd_cli.core.version import __version__
 from ssd_cli.errors import MisuseError
 
 

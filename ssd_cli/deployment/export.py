@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ssd_cli import __version__
 from ssd_cli.archives.dataset import Series
+from ssd_cli.core.version import __version__
 from ssd_cli.costs.measure import MACS_CONVENTION, count_macs
 from ssd_cli.deployment.fold import drop_notes, fold_batch_norms
 from ssd_cli.deployment.graph import DeployedPredictor

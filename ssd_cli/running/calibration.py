@@ -19,9 +19,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ssd_cli import __version__
 from ssd_cli.archives.cache import cache_root, write_quietly
 from ssd_cli.configuration import digest
+from ssd_cli.core.version import __version__
 from ssd_cli.hardware import cpu_model
 from ssd_cli.running.suite import available_cores
 from ssd_cli.running.work import Counts, rates_key

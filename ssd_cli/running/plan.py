@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ssd_cli import PROTOCOL_VERSION
 from ssd_cli.configuration import as_dict, configure, digest, label, parse_label, slug
+from ssd_cli.core.version import PROTOCOL_VERSION
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.running.configured import NO_BACKBONE
 from ssd_cli.running.device import execution_of, resolve_device

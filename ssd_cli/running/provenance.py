@@ -17,7 +17,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 import ssd_cli
-from ssd_cli import __version__
+from ssd_cli.core.version import __version__
 from ssd_cli.hardware import cpu_features, cpu_model
 
 _PACKAGES = ("torch", "numpy", "scipy", "aeon", "sktime", "safetensors")

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
-from ssd_cli import PROTOCOL_VERSION
 from ssd_cli.configuration import digest
+from ssd_cli.core.version import PROTOCOL_VERSION
 from ssd_cli.errors import SsdBenchError
 
 IDENTITY_KEYS = frozenset(

@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ssd_cli import __version__
+from ssd_cli.core.version import __version__
 from ssd_cli.errors import SsdBenchError
 
 if TYPE_CHECKING:

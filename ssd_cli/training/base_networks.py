@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 import torch
 
-from ssd_cli import PROTOCOL_VERSION
 from ssd_cli.backbones.base import Dropout, Network
 from ssd_cli.configuration import digest
+from ssd_cli.core.version import PROTOCOL_VERSION
 from ssd_cli.engine.planner import BATCHES_MEMBERS
 from ssd_cli.training.joint import Trainee, at_once, train_jointly
 from ssd_cli.training.ledger import Entry

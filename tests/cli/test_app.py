@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from ssd_cli import __version__
+from ssd_cli.core.version import __version__
 from ssd_cli.errors import SsdBenchError
 from tests.cli.helpers import failing, ssd_bench
 from tests.running.builders import make_planned, write_dataset

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ssd_cli import __version__
+from ssd_cli.core.version import __version__
 from tests.running.killing import SSD_BENCH, Torturer, run_undisturbed, shares, wrong_with
 
 OUTPUT = Path(__file__).parents[2] / "results" / "torture" / "kills.txt"

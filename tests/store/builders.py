@@ -1,6 +1,6 @@
 import numpy as np
 
-from ssd_cli import PROTOCOL_VERSION
+from ssd_cli.core.version import PROTOCOL_VERSION
 from ssd_cli.store.record import Cell, CellRecord
 
 

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from ssd_cli import PROTOCOL_VERSION
+from ssd_cli.core.version import PROTOCOL_VERSION
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.store.record import Cell, CellRecord, difference
 from tests.store.builders import make_cell, make_record
