@@ -14,6 +14,7 @@ from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
 from ssd_cli.configuration import configure, parse_label
 from ssd_cli.methods import methods
 from ssd_cli.methods.base import Method
+from ssd_cli.methods.recording import RecordedFit, record_trainings
 from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.training.recipe import Recipe
 from ssd_cli.training.workbench import Workbench
@@ -77,6 +78,11 @@ def build(label: str) -> Method:
     """The method of a label, as ``ssd[quantile=0.5]``."""
     name, parameters = parse_label(label)
     return configure(methods.get(name), name, parameters)
+
+
+def recorded(method: Method | str, recipe: Recipe, backbone: Backbone = SmallBackbone()) -> RecordedFit:
+    """What a method, or that of a label, trains with a recipe that is filled in."""
+    return record_trainings(build(method) if isinstance(method, str) else method, backbone, recipe)
 
 
 def fingerprint(*networks: nn.Module) -> str:

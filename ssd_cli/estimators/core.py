@@ -144,7 +144,7 @@ def _train(
     if reason:
         raise ValueError(reason)
     device = _device(settings.device)
-    recipe = fill_in(_recipe(settings), name, method)
+    recipe = fill_in(_recipe(settings), name, backbone, method)
     with _threads(settings.threads), torch.random.fork_rng(devices=range(torch.cuda.device_count() if device == "cuda" else 0)):
         network = backbone.build(training_set.n_channels, 2)
         execution = plan(network, longest, device=device, precision=recipe.precision)

@@ -1,4 +1,4 @@
-"""A recipe, filled in for one method on one backbone: how many epochs each of its networks has."""
+"""Fill in a recipe for one method on one backbone: how many epochs each of its networks has."""
 
 from __future__ import annotations
 
@@ -8,53 +8,63 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ssd_cli.errors import MisuseError
+from ssd_cli.methods.recording import record_trainings
 
 if TYPE_CHECKING:
+    from ssd_cli.backbones.base import Backbone
     from ssd_cli.methods.base import Method
     from ssd_cli.training.recipe import Recipe
 
 
 @lru_cache(maxsize=4096)  # a plan asks for every cell
-def fill_in(recipe: Recipe, backbone: str, method: Method, name: str = "The method") -> Recipe:
-    """What `Recipe.for_backbone` fills in, and under the budget "equal-compute" fewer epochs where a method trains more.
+def fill_in(recipe: Recipe, name: str, backbone: Backbone, method: Method, label: str = "The method") -> Recipe:
+    """Return what `Recipe.for_backbone` fills in; under the budget "equal-compute" with fewer epochs where a method trains more.
 
-    That budget gives every method the passes over the training cases that `single` has: all its trainings together, a student's and
-    those on a part of the cases among them, take no more epochs than the recipe has, and as many as whole epochs allow. Five
-    members get a fifth each; the teacher of `ssd` four fifths, and its student a quarter of these. Counted is what `Method.passes`
-    counts: a step that carries more than a plain one (`ssd-mid`) is dearer; one of a small network, or with a small head beside it,
-    is a step like any other.
+    That budget gives every method the passes over the training cases that `single` has. All trainings of the method together,
+    students and trainings on a part of the cases included, take no more epochs than the recipe has, and as many as whole epochs
+    allow (`RecordedFit.budget_epochs`). Five members get a fifth each. The teacher of `ssd` gets four fifths, and its student a
+    quarter of these. A step that computes more than a plain one (`ssd-mid`) costs more; a step of a small network, or with a small
+    head beside it, costs as much as any other.
 
     Parameters
     ----------
     recipe : Recipe
         As the user named it.
-    backbone : str
-        Registered name.
-    method : Method
     name : str
-        The method's, for messages.
+        Registered name of the backbone.
+    backbone : Backbone
+    method : Method
+    label : str
+        Of the method, for messages.
 
     Raises
     ------
     MisuseError
-        The budget does not hold one epoch of everything that the method trains.
+        The budget is too small for one epoch of each training, or the trainings of the method cannot be counted.
     """
-    full = recipe.for_backbone(backbone)
+    full = recipe.for_backbone(name)
     whole, students = full.epochs, full.student_epochs
     assert whole is not None and students is not None
-    if recipe.budget == "equal-epochs" or method.passes(full) <= 1:
+    recorded = record_trainings(method, backbone, full)
+    if recipe.budget == "equal-epochs" or (recorded.budget_epochs <= whole and not recorded.error):
         return full
+    if recorded.error:
+        raise MisuseError(
+            f"{label}: its trainings cannot be counted for the budget equal-compute.",
+            f"`fit` failed on a small stand-in training set: {recorded.error}",
+            "Name a recipe of equal epochs, or leave the method out.",
+        )
 
     def shortened(epochs: int) -> Recipe:
-        return replace(recipe, epochs=epochs, student_epochs=max(1, round(students * epochs / whole))).for_backbone(backbone)
+        return replace(recipe, epochs=epochs, student_epochs=max(1, round(students * epochs / whole))).for_backbone(name)
 
     def total(epochs: int) -> float:
-        return method.passes(shortened(epochs)) * epochs
+        return record_trainings(method, backbone, shortened(epochs)).budget_epochs
 
     epochs = bisect_right(range(1, whole + 1), whole + 1e-9, key=total)
     if not epochs:
         raise MisuseError(
-            f"{name} does not fit into a budget of {whole} epochs (equal-compute).",
+            f"{label} does not fit into a budget of {whole} epochs (equal-compute).",
             f"Expected one epoch at least of all that it trains, which take {total(1):g} together.",
             "Name a recipe of more epochs, as in --recipe 'fast[epochs=100,budget=equal-compute]', or leave the method out.",
         )

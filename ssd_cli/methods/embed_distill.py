@@ -19,7 +19,7 @@ from ssd_cli.methods.trainings import NARROW_STEP, Training, member
 from ssd_cli.methods.views import views_of
 from ssd_cli.training.initialise import initialise
 from ssd_cli.training.losses import softened_kl
-from ssd_cli.training.objective import Batch, Objective
+from ssd_cli.training.objective import Batch, ExtraMemory, Objective
 from ssd_cli.training.predict import freeze, outputs
 
 if TYPE_CHECKING:
@@ -177,6 +177,8 @@ class Geometric(Objective):
         self.choice = workbench.rng("view", int(labelled))
         if settings.views:
             self.streams = (self.choice,)
+            self.series_per_case = 2
+            self.extra_memory = ExtraMemory(series_per_case=settings.views)
 
     def prepare(self, x: Tensor) -> None:
         """Ask the teacher, if nobody has."""

@@ -71,6 +71,7 @@ def needs_of(cells: Sequence[PlannedCell], data_dirs: tuple[Path, ...]) -> dict[
     """Estimated peak bytes of each cell with networks on a device, by key: process, data, and the networks of its largest step."""
     from ssd_cli.engine import BATCHES_MEMBERS
     from ssd_cli.engine.footprint import CONTEXT_BYTES, members_at_once, training_bytes
+    from ssd_cli.methods.recording import record_trainings
     from ssd_cli.methods.representations import second_halves_bytes
     from ssd_cli.running.configured import NO_BACKBONE, configured_backbone, configured_method, configured_recipe
 
@@ -82,19 +83,20 @@ def needs_of(cells: Sequence[PlannedCell], data_dirs: tuple[Path, ...]) -> dict[
         if name not in shapes:
             shapes[name] = _shape(name, data_dirs)
         n_cases, n_channels, n_timepoints, n_classes = shapes[name]
-        backbone, method = configured_backbone(identity), configured_method(identity)
-        batch_size = configured_recipe(identity).batch(n_cases)
+        backbone, recipe = configured_backbone(identity), configured_recipe(identity)
+        recorded = record_trainings(configured_method(identity), backbone, recipe)
+        batch_size = recipe.batch(n_cases)
         each = training_bytes(backbone, n_channels, n_timepoints, n_classes, batch_size)
-        members = method.at_once if identity["execution"] in BATCHES_MEMBERS else 1
+        members = recorded.joint if identity["execution"] in BATCHES_MEMBERS else 1
         data = 4 * n_cases * n_channels * n_timepoints
-        data *= 1 + method.views_held
+        data *= 1 + recorded.augmentations
         if "together" in identity:
             n_resamples, n_seeds = (len(identity["together"][name]) for name in ("resamples", "seeds"))
             members *= n_resamples * n_seeds
             data *= 2 * n_resamples  # each training set, and all of them joined
         step = each * members_at_once(members, each)
-        if method.second_halves:  # of the teacher, while the student alone is trained
-            halves = second_halves_bytes(backbone, n_channels, n_timepoints, batch_size, method.second_halves)
+        if recorded.second_halves:  # of the teacher, while the student alone is trained
+            halves = second_halves_bytes(backbone, n_channels, n_timepoints, batch_size, recorded.second_halves)
             step = max(step, each + halves)
         needs[cell.key] = CONTEXT_BYTES + data + step
     return needs

@@ -216,9 +216,11 @@ def _cell(
     common: dict[str, Any], method: _Choice, backbone: _Choice, recipe: _Choice, resample: int, seed: int, shape: Shape | None
 ) -> PlannedCell:
     from ssd_cli.methods.budget import fill_in
+    from ssd_cli.methods.recording import record_trainings
     from ssd_cli.training.predict import cases_at_once
 
-    filled = fill_in(recipe.configuration, backbone.identity["name"], method.configuration, method.label)
+    filled = fill_in(recipe.configuration, backbone.identity["name"], backbone.configuration, method.configuration, method.label)
+    recorded = record_trainings(method.configuration, backbone.configuration, filled)
     cell = Cell(
         dataset=common["dataset"],
         method=method.label,
@@ -236,7 +238,7 @@ def _cell(
         "resample": resample,
         "seed": seed,
     }
-    if method.configuration.refreshes_batch_norm and shape is not None and shape.n_cases > cases_at_once(shape.n_timepoints):
+    if recorded.refreshes_batch_norm and shape is not None and shape.n_cases > cases_at_once(shape.n_timepoints):
         identity["batch_norm"] = "shuffled"  # `Workbench.refresh_batch_norm`; records made before it shuffled have no such entry
     group = f"{cell.dataset} {backbone.label}" + ("" if "together" in common else f" {resample} {seed}")
     if backbone is WITHOUT or shape is None:

@@ -12,7 +12,7 @@ from ssd_cli.configuration import digest
 if TYPE_CHECKING:
     from ssd_cli.backbones.base import Backbone
     from ssd_cli.methods.base import Method
-    from ssd_cli.methods.trainings import Training
+    from ssd_cli.methods.recording import RecordedTraining
     from ssd_cli.training.recipe import Recipe
 
 RECOMPUTED = 4 / 3
@@ -58,7 +58,7 @@ class Work:
     rates : str
         Which rates it goes at: a digest of backbone, execution, precision and device.
     trainings : tuple of (str, Counts)
-        Each with the text that tells which trainings are one (`Training.shared`), or an empty one.
+        Each with the text that tells which trainings are one (`RecordedTraining.shared`), or an empty one.
     prediction : Counts
         Of the test set, and of the single series whose latency is taken.
     """
@@ -82,14 +82,16 @@ def work_of(method: Method, backbone: Backbone, recipe: Recipe, shape: Shape, co
         Of the cell's identity: "backbone", "execution", "device".
     """
     from ssd_cli.engine import BATCHES_MEMBERS
+    from ssd_cli.methods.recording import record_trainings
 
-    declared = method.trainings(recipe)
+    recorded = record_trainings(method, backbone, recipe)
     # Members of one pass are other networks than those that are trained alone.
-    suffix = f", {method.at_once} at once" if common["execution"] in BATCHES_MEMBERS and method.at_once > 1 else ""
+    suffix = f", {recorded.joint} at once" if common["execution"] in BATCHES_MEMBERS and recorded.joint > 1 else ""
     trainings = tuple(
-        (training.shared and training.shared + suffix, counts_of(training, backbone, recipe, shape)) for training in declared
+        (training.shared and training.shared + suffix, counts_of(training, backbone, recipe, shape))
+        for training in recorded.trainings
     )
-    return Work(rates_key(common, recipe.precision), trainings, _prediction(backbone, shape, len(declared)))
+    return Work(rates_key(common, recipe.precision), trainings, _prediction(backbone, shape, len(recorded.trainings)))
 
 
 def rates_key(common: dict[str, Any], precision: str) -> str:
@@ -97,7 +99,7 @@ def rates_key(common: dict[str, Any], precision: str) -> str:
     return digest([common["backbone"], common["execution"], common["device"], precision])[:16]
 
 
-def counts_of(training: Training, backbone: Backbone, recipe: Recipe, shape: Shape) -> Counts:
+def counts_of(training: RecordedTraining, backbone: Backbone, recipe: Recipe, shape: Shape) -> Counts:
     """Steps of a training and their operations."""
     from ssd_cli.engine.recompute import LARGE
 

@@ -24,6 +24,15 @@ class Batch(NamedTuple):
     """(batch,) positions in the training set, so that what a frozen teacher says of a case can be looked up."""
 
 
+class ExtraMemory(NamedTuple):
+    """What a training keeps on the device beside its network, for estimates."""
+
+    second_halves: int = 0
+    """Second halves of a frozen network of the same backbone that a step computes."""
+    series_per_case: int = 0
+    """Further series of each training case."""
+
+
 class Objective(ABC):
     """What a network is trained to minimise.
 
@@ -36,11 +45,19 @@ class Objective(ABC):
     streams : sequence of Generator
         The random streams that `losses` draws from, other than those of the trained network's dropout sites: a captured step has
         to know them.
+    step_cost : float or None
+        Cost of a step, in steps of a plain training of the backbone; None: that of the trained network, times `series_per_case`.
+    series_per_case : int
+        Series that a step takes for each case of a batch; 2 where an augmentation accompanies each case.
+    extra_memory : ExtraMemory
     resumable : bool
         Whether a training that was cut off may go on: all that `losses` depends on is the network, `trainable` and `streams`, and
         what the same teachers and `prepare` give again. Holds for this class, not for its subclasses (`checkpoint.resumable`).
     """
 
+    step_cost: float | None = None
+    series_per_case: int = 1
+    extra_memory: ExtraMemory = ExtraMemory()
     resumable: ClassVar[bool] = False
     trainable: nn.Module | None = None
     streams: Sequence[torch.Generator] = ()

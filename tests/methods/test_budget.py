@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from ssd_cli.backbones.registry import backbones
 from ssd_cli.configuration import configure, label
 from ssd_cli.errors import MisuseError
-from ssd_cli.methods import methods
-from ssd_cli.methods.budget import fill_in
+from ssd_cli.methods import budget, methods
 from ssd_cli.training.recipe import Recipe
 from ssd_cli.training.registry import recipes
-from tests.small import SHORT, waves_training_set, workbench
+from tests.small import SHORT, SmallBackbone, recorded, waves_training_set, workbench
 
 NAMES = methods.names()  # now: other tests add plug-ins
 
@@ -20,7 +20,11 @@ def recipe(name, **changes):
 
 
 def passes(method, filled):
-    return method.passes(filled) * filled.epochs
+    return recorded(method, filled).budget_epochs
+
+
+def fill_in(wanted, backbone, method, label="The method"):
+    return budget.fill_in(wanted, backbone, backbones.get(backbone)() if backbone != "small" else SmallBackbone(), method, label)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -55,7 +59,7 @@ def test_the_budget_is_kept_and_used_up(name, wanted):
 def test_the_epochs_of_each_network_by_hand(text, epochs):
     name, _, parameters = text.rstrip("]").partition("[")
     method = configure(methods.get(name), name, dict(part.split("=") for part in parameters.split(",") if part))
-    assert [training.epochs for training in method.trainings(fill_in(recipe("fast"), "lite", method))] == epochs
+    assert [training.epochs for training in recorded(method, fill_in(recipe("fast"), "lite", method)).trainings] == epochs
 
 
 def test_a_budget_of_one_network_changes_nothing_for_it():

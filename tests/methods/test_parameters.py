@@ -10,6 +10,7 @@ from ssd_cli.methods.ban import LOSS
 from ssd_cli.methods.ssd import SSD
 from ssd_cli.training.recipe import Recipe
 from ssd_cli.training.registry import recipes
+from tests.small import recorded
 
 ALL = methods.names()
 
@@ -161,9 +162,9 @@ def test_parameters_out_of_range_or_without_effect_are_refused(text, message):
     ],
 )
 def test_costs_in_trainings_of_one_network(text, cost):
-    assert build(text).cost(recipes.get("fast")().for_backbone("lite")) == pytest.approx(cost)
+    assert recorded(text, recipes.get("fast")().for_backbone("lite")).cost == pytest.approx(cost)
 
 
 def test_students_cost_their_share_of_the_published_epochs():
-    assert build("ssd").cost(recipes.get("paper")().for_backbone("inception")) == pytest.approx(1 + 100 / 1500)
-    assert build("ssd").cost(Recipe(epochs=10, student_epochs=10).for_backbone("lite")) == 2
+    assert recorded("ssd", recipes.get("paper")().for_backbone("inception")).cost == pytest.approx(1 + 100 / 1500)
+    assert recorded("ssd", Recipe(epochs=10, student_epochs=10).for_backbone("lite")).cost == 2

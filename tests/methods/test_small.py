@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from ssd_cli.backbones.base import Backbone
+from ssd_cli.backbones.lite import LITEBackbone
 from ssd_cli.backbones.registry import backbones
 from ssd_cli.methods.budget import fill_in
 from ssd_cli.methods.embed_distill import Geometric, Lessons, inherit, merge_head
@@ -16,7 +17,7 @@ from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.training.objective import Batch
 from ssd_cli.training.predict import freeze, predict_proba
 from ssd_cli.training.recipe import Recipe
-from tests.small import EXACT, SmallBackbone, build, fingerprint, waves, waves_training_set, workbench
+from tests.small import EXACT, SmallBackbone, build, fingerprint, recorded, waves, waves_training_set, workbench
 
 WIDE = SmallBackbone(8)
 
@@ -229,8 +230,8 @@ def test_a_backbone_without_a_narrow_version_is_refused_before_its_teacher_is_tr
 )
 def test_under_equal_compute_an_epoch_of_a_small_network_is_an_epoch(label, epochs):
     method = build(label)
-    recipe = fill_in(Recipe(epochs=100, budget="equal-compute"), "lite", method)
-    assert [training.epochs for training in method.trainings(recipe)] == epochs
+    recipe = fill_in(Recipe(epochs=100, budget="equal-compute"), "lite", LITEBackbone(), method)
+    assert [training.epochs for training in recorded(method, recipe, LITEBackbone()).trainings] == epochs
 
 
 def fingerprint_of(x):

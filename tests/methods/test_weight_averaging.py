@@ -14,7 +14,7 @@ from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.training.objective import CrossEntropy
 from ssd_cli.training.predict import predict_proba
 from ssd_cli.training.recipe import Recipe
-from tests.small import EXACT, fingerprint, waves, waves_training_set, weights, workbench
+from tests.small import EXACT, fingerprint, recorded, waves, waves_training_set, weights, workbench
 
 TEN = Recipe(epochs=10, learning_rate=1e-2, schedule="cosine", keep="last", batch_size=8, bn_momentum=0.1, precision="fp64")
 
@@ -82,7 +82,7 @@ def test_swa_trains_the_epochs_of_one_training(start, epochs):
     method.fit(bench.training_set, bench)
     trunk, tail = bench.ledger.entries
     assert (trunk.epochs >= 1, tail.epochs >= 1, trunk.epochs + tail.epochs) == (True, True, epochs)
-    assert method.cost(bench.recipe) == 1
+    assert recorded(method, bench.recipe).cost == 1
 
 
 @pytest.mark.parametrize("method", [SoupUniform(), SoupGreedy()])
@@ -93,7 +93,7 @@ def test_a_branch_of_a_soup_and_its_trunk_have_the_epochs_of_one_training(method
     booked = [entry.epochs for entry in bench.ledger.entries]
     trunk, branches = booked[:-5], booked[-5:]
     assert [sum(trunk) + branch for branch in branches] == [epochs] * 5
-    assert booked == [training.epochs for training in method.trainings(bench.recipe)]
+    assert booked == [training.epochs for training in recorded(method, bench.recipe).trainings]
 
 
 def test_even_one_epoch_is_enough():

@@ -112,7 +112,7 @@ def test_out_of_memory_is_recorded_only_where_the_cell_was_alone(tmp_path, monke
 
 
 def real(dataset, method="single", execution="graph", **method_parameters):
-    recipe = {"name": "smoke", "parameters": {"epochs": 3, "batch_size": 64, "batch_divisor": 0}}
+    recipe = {"name": "smoke", "parameters": {"epochs": 3, "student_epochs": 1, "batch_size": 64, "batch_divisor": 0}}
     backbone = {"name": "inception", "parameters": {"width": 32, "depth": 6, "kernel": 40}}
     planned = make_planned(dataset, method, "inception", execution=execution, recipe=recipe)
     planned.identity.update(method={"name": method, "parameters": method_parameters}, backbone=backbone)

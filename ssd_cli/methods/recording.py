@@ -1,0 +1,238 @@
+"""Count what a method trains: run its `fit` on a workbench that records trainings instead of running them.
+
+Estimates of time and memory, the budget of equal compute and the entry "batch_norm" of an identity use these numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
+from ssd_cli.protocol.containers import TrainingSet
+from ssd_cli.training.workbench import Workbench
+
+if TYPE_CHECKING:
+    from ssd_cli.methods.base import Method
+    from ssd_cli.training.averaging import State
+    from ssd_cli.training.loop import Averager, Keep
+    from ssd_cli.training.objective import Objective
+    from ssd_cli.training.recipe import Recipe
+
+NARROW_STEP = 0.35
+"""Cost of a step of a backbone's narrow version, in plain steps: Inception .28, LITE .48 (results/study/costs_small_*.csv)."""
+
+_CASES, _CLASSES, _TIMEPOINTS = 20, 2, 16  # ten cases a class: a validation part can be taken
+
+
+@dataclass(frozen=True)
+class RecordedTraining:
+    """One training of a fit.
+
+    Parameters
+    ----------
+    epochs : int
+    shared : str
+        Equal texts are one network, which the cells of a dataset, backbone, resample and seed share. Empty: it belongs to the
+        method alone.
+    holdout : bool
+        Trained on the training part of the validation split, about four fifths of the cases.
+    step : float
+        Cost of a step, in steps of a plain training.
+    series : int
+        Series that a step takes for each case: 2 where each case brings an augmentation.
+    """
+
+    epochs: int
+    shared: str = ""
+    holdout: bool = False
+    step: float = 1.0
+    series: int = 1
+
+
+@dataclass(frozen=True)
+class RecordedFit:
+    """All trainings of a fit.
+
+    Parameters
+    ----------
+    full_epochs : int
+        Epochs of one full training.
+    trainings : tuple of RecordedTraining
+        Empty for a method that trains no network or cannot be used with the backbone.
+    joint : int
+        Base networks that may be trained in one pass.
+    refreshes_batch_norm : bool
+        Whether `fit` calls `Workbench.refresh_batch_norm`.
+    second_halves : int
+        Second halves of a frozen teacher that a step computes at once.
+    augmentations : int
+        Further series of each training case that a training keeps on the device.
+    error : str
+        Why `fit` failed on the recording workbench; the trainings are then a guess.
+    """
+
+    full_epochs: int
+    trainings: tuple[RecordedTraining, ...] = ()
+    joint: int = 1
+    refreshes_batch_norm: bool = False
+    second_halves: int = 0
+    augmentations: int = 0
+    error: str = ""
+
+    @property
+    def cost(self) -> float:
+        """Cost of all trainings, in full trainings of one network; a validation part is not counted."""
+        return sum(training.epochs * training.step for training in self.trainings) / self.full_epochs
+
+    @property
+    def budget_epochs(self) -> float:
+        """Training cost in epochs of one network: passes over the cases, weighted by the cost of a step above 1."""
+        return sum(training.epochs * max(training.step, training.series) for training in self.trainings)
+
+
+@lru_cache(maxsize=4096)  # a plan asks for every cell
+def record_trainings(method: Method, backbone: Backbone, recipe: Recipe) -> RecordedFit:
+    """Run a method's `fit` without training, on a small stand-in training set, and return what it would train.
+
+    A fit that fails there counts as the trainings before the failure, or as one full training if there are none.
+
+    Parameters
+    ----------
+    method : Method
+    backbone : Backbone
+    recipe : Recipe
+        Filled in for the backbone (`Recipe.for_backbone`).
+    """
+    assert recipe.epochs is not None
+    if not method.uses_backbone:
+        return RecordedFit(recipe.epochs)
+    error = ""
+    with _undisturbed():
+        bench = RecordingWorkbench(backbone, recipe)
+        try:
+            method.fit(bench.training_set, bench)
+        except Exception as raised:  # a plug-in may raise anything, and a plan must not end with it
+            error = f"{type(raised).__name__}: {raised}"
+            bench.trainings = bench.trainings or [RecordedTraining(recipe.epochs)]
+    return RecordedFit(
+        recipe.epochs, tuple(bench.trainings), bench.joint, bench.refreshes, bench.second_halves, bench.augmentations, error
+    )
+
+
+class RecordingWorkbench(Workbench):
+    """A workbench that makes stand-in networks and records each training instead of running it.
+
+    Parameters
+    ----------
+    backbone : Backbone
+    recipe : Recipe
+        Filled in for the backbone.
+    """
+
+    def __init__(self, backbone: Backbone, recipe: Recipe) -> None:
+        random = np.random.default_rng(0)
+        X = random.standard_normal((_CASES, 1, _TIMEPOINTS)).astype(np.float32)
+        y = np.arange(_CASES, dtype=np.int64) % _CLASSES
+        super().__init__(TrainingSet(X, y, _CLASSES, "stand-in"), backbone, {}, recipe, 0)
+        self.trainings: list[RecordedTraining] = []
+        self.joint = 1
+        self.refreshes = False
+        self.second_halves = self.augmentations = 0
+
+    def fresh(
+        self, index: int = 0, dropout: Dropout = NO_DROPOUT, backbone: Backbone | None = None, epochs: int | None = None
+    ) -> Network:
+        """Make a stand-in; one for another backbone than the cell's and its narrow version costs as much as a plain network."""
+        narrow = backbone is not None and backbone != self.backbone and backbone == self.backbone.narrow()
+        return StandIn(dropout, narrow).to(self.dtype)
+
+    def copies(self, network: Network, states: Sequence[State]) -> list[Network]:
+        """Return the same network for each set of weights: hundreds of copies would take seconds."""
+        return [network for _ in states]
+
+    def member(
+        self, index: int = 0, dropout: Dropout = NO_DROPOUT, stop: float = 1.0, keep: Keep | None = None, holdout: bool = False
+    ) -> Network:
+        """Record the training of a base network; the same one is recorded once."""
+        epochs = self.recipe.epochs_of(stop)
+        keep = keep or (self.recipe.keep if epochs == self.epochs else "last")
+        shared = f"member {index}, dropout {dropout.embed} {dropout.mid}, epochs {epochs}, keep {keep}, holdout {holdout}"
+        if all(training.shared != shared for training in self.trainings):
+            self.trainings.append(RecordedTraining(epochs, shared, holdout))
+        return self.fresh(index, dropout).eval()
+
+    def members(self, indices: Sequence[int], dropout: Dropout = NO_DROPOUT) -> list[Network]:
+        """Record the trainings of several base networks that may share a pass."""
+        self.joint = max(self.joint, len(indices))
+        return [self.member(index, dropout) for index in indices]
+
+    def train(  # type: ignore[override]  # the other arguments change no number
+        self,
+        network: Network,
+        objective: Objective,
+        *,
+        epochs: int | None = None,
+        holdout: bool = False,
+        averager: Averager | None = None,
+        **options: Any,
+    ) -> Network:
+        """Record a training of this cell alone."""
+        epochs = epochs or self.epochs
+        step = objective.step_cost or objective.series_per_case * getattr(network, "step_cost", 1.0)
+        self.trainings.append(RecordedTraining(epochs, "", holdout, step, objective.series_per_case))
+        memory = objective.extra_memory
+        self.second_halves = max(self.second_halves, memory.second_halves)
+        self.augmentations = max(self.augmentations, memory.series_per_case)
+        if averager is not None:  # a method reads the averaged weights afterwards
+            averager.after_step(network)
+            for _ in range(epochs):
+                averager.after_epoch(network)
+        return network
+
+    def refresh_batch_norm(self, network: Network, holdout: bool = False) -> Network:
+        """Record that batch-norm statistics are estimated again."""
+        self.refreshes = True
+        return network.eval()
+
+
+class StandIn(Network):
+    """A small network in the place of a real one.
+
+    Parameters
+    ----------
+    dropout : Dropout
+    narrow : bool
+        It stands for the narrow version of the backbone, whose embedding has another size.
+    """
+
+    def __init__(self, dropout: Dropout, narrow: bool) -> None:
+        size = 2 if narrow else 4
+        super().__init__(size, _CLASSES, dropout)
+        self.step_cost = NARROW_STEP if narrow else 1.0
+        self.filters = nn.Conv1d(1, size, 1)
+
+    def stem(self, x: Tensor) -> Tensor:
+        """Apply one filter of one tap for each coordinate of the embedding."""
+        return self.filters(x)
+
+    def body(self, maps: Tensor) -> Tensor:
+        """Return the maps."""
+        return maps
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Keep torch's global random stream and its number of threads from what a fit changes."""
+    threads = torch.get_num_threads()
+    with torch.random.fork_rng(devices=[]):
+        yield
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
