@@ -19,13 +19,11 @@ from torch.nn import functional
 
 from ssd_cli.methods import methods
 from ssd_cli.methods.base import Method, Predictor, require
-from ssd_cli.methods.trainings import Training
 from ssd_cli.training.objective import Batch, CrossEntropy, Objective
 
 if TYPE_CHECKING:
     from ssd_cli.backbones.base import Network
     from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.recipe import Recipe
     from ssd_cli.training.workbench import Workbench
 
 
@@ -53,11 +51,6 @@ class SingleLong(Method):
         objective = Mixtures(workbench) if self.mixup else CrossEntropy()
         epochs = self.times * workbench.epochs
         return Predictor([workbench.train(workbench.fresh(0), objective, epochs=epochs, purpose="member", label="long")])
-
-    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
-        """One, `times` as long."""
-        assert recipe.epochs is not None
-        return (Training(self.times * recipe.epochs),)
 
 
 class Mixtures(Objective):

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 from ssd_cli.methods.base import Method, Predictor, require
 from ssd_cli.methods.kd import KD, SoftLabels
 from ssd_cli.methods.registry import methods
-from ssd_cli.methods.trainings import Training, member
 from ssd_cli.training.predict import freeze
 
 if TYPE_CHECKING:
     from ssd_cli.backbones.base import Network
     from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.recipe import Recipe
     from ssd_cli.training.workbench import Workbench
 
 LOSS = KD(temperature=1, ce_weight=1, kd_weight=1)
@@ -44,11 +42,6 @@ class BAN(Method):
         """Deploy the last generation."""
         *earlier, last = bear(workbench, self.generations)
         return Predictor([last], teacher=earlier[-1] if earlier else None)
-
-    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
-        """Member 0, and a full training for every later generation."""
-        assert recipe.epochs is not None
-        return member(recipe), *(Training(recipe.epochs) for _ in range(self.generations))
 
 
 @methods.register("ban-ens-k")

@@ -12,13 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ssd_cli.configuration import require  # noqa: F401 - methods and plug-ins import it from here
-from ssd_cli.methods.trainings import Training
 from ssd_cli.protocol.containers import Floats, TrainingSet
 from ssd_cli.training.predict import predict_proba
 
 if TYPE_CHECKING:
     from ssd_cli.backbones.base import Network
-    from ssd_cli.training.recipe import Recipe
     from ssd_cli.training.workbench import Workbench
 
 Probabilities = npt.NDArray[np.float64]
@@ -75,29 +73,9 @@ class Method(ABC):
         """
 
     @property
-    def at_once(self) -> int:
-        """Networks that may be trained in one pass: `Workbench.members`."""
-        return 1
-
-    @property
     def uses_backbone(self) -> bool:
         """Whether the backbone decides anything: a classifier of another library has none."""
         return True
-
-    @property
-    def refreshes_batch_norm(self) -> bool:
-        """Whether `fit` estimates batch-norm statistics anew (`Workbench.refresh_batch_norm`)."""
-        return False
-
-    @property
-    def second_halves(self) -> int:
-        """Second halves of a frozen teacher that a training step runs beside the network's own pass."""
-        return 0
-
-    @property
-    def views_held(self) -> int:
-        """Further series of each training case that a training keeps on the device."""
-        return 0
 
     def versions(self) -> dict[str, str]:
         """Versions of other libraries that decide the numbers; part of the identity where there are any."""
@@ -106,27 +84,6 @@ class Method(ABC):
     def skip(self, training_set: TrainingSet) -> str | None:
         """The reason why the method cannot be used on this training set, or None."""
         return None
-
-    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
-        """The trainings that `fit` needs; orders cells, estimates time, divides a budget. By default one full training of its own.
-
-        Parameters
-        ----------
-        recipe : Recipe
-            Filled in for the backbone (`Recipe.for_backbone`).
-        """
-        assert recipe.epochs is not None
-        return (Training(recipe.epochs),)
-
-    def cost(self, recipe: Recipe) -> float:
-        """Roughly what training costs alone, in full trainings of one network; a validation part is not counted."""
-        assert recipe.epochs is not None
-        return sum(training.epochs * training.step for training in self.trainings(recipe)) / recipe.epochs
-
-    def passes(self, recipe: Recipe) -> float:
-        """What the budget of equal compute counts, in those of one network: passes over the cases, dear steps at what they cost."""
-        assert recipe.epochs is not None
-        return sum(training.epochs * max(training.step, training.passes) for training in self.trainings(recipe)) / recipe.epochs
 
 
 class IdleParameterError(ValueError):

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ssd_cli.backbones.base import Dropout
-from ssd_cli.methods.trainings import Training, member
 from ssd_cli.training.objective import CrossEntropy
 
 if TYPE_CHECKING:
     from ssd_cli.backbones.base import Network
-    from ssd_cli.training.recipe import Recipe
     from ssd_cli.training.workbench import Workbench
 
 
@@ -58,10 +56,3 @@ def grow(workbench: Workbench, holdout: bool = False) -> list[Network]:
         for index, branch in enumerate(BRANCHES)
     ]
     return workbench.train_all(branches)
-
-
-def trainings(recipe: Recipe, holdout: bool = False) -> tuple[Training, ...]:
-    """What `grow` trains: the trunk, and each branch's own epochs."""
-    share = recipe.share_before_last(TRUNK)
-    trunk = [member(recipe, stop=share, keep="last", holdout=holdout)] if share else []
-    return *trunk, *(Training(recipe.epochs_after(share), holdout=holdout) for _ in BRANCHES)

@@ -20,11 +20,9 @@ import numpy as np
 
 from ssd_cli.errors import MisuseError, did_you_mean
 from ssd_cli.methods.base import Method, Predictor, Probabilities
-from ssd_cli.methods.trainings import Training
 from ssd_cli.protocol.containers import Floats, TrainingSet
 
 if TYPE_CHECKING:
-    from ssd_cli.training.recipe import Recipe
     from ssd_cli.training.workbench import Workbench
 
 DISTRIBUTIONS = {"aeon": "aeon", "sktime": "sktime", "sklearn": "scikit-learn"}
@@ -82,10 +80,6 @@ class Contestant(Method):
     def uses_backbone(self) -> bool:
         """No: whatever the backbone, the cell is the same."""
         return False
-
-    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
-        """None: what another library's classifier takes is not known."""
-        return ()
 
     def versions(self) -> dict[str, str]:
         """The library's version, which can change the numbers."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 
 from ssd_cli.backbones.base import Dropout
 from ssd_cli.methods.base import Method, refuse_idle, require
-from ssd_cli.methods.trainings import Training, member
 
 if TYPE_CHECKING:
     from ssd_cli.backbones.base import Network
@@ -49,11 +48,6 @@ class DropoutMethod(Method):
         embed = self.dropout if "embed" in self.dropout_sites else 0.0
         return Dropout(embed, self.mid_dropout if "mid" in self.dropout_sites else 0.0)
 
-    @property
-    def refreshes_batch_norm(self) -> bool:
-        """Whether `fit` estimates batch-norm statistics anew: behind the site `mid`."""
-        return self.rates.mid > 0
-
     def deploy(self, network: Network, workbench: Workbench) -> Network:
         """The trained network as it predicts, without dropout; the network itself is left as it is.
 
@@ -92,7 +86,3 @@ class StudentMethod(DropoutMethod):
         epochs = self.student_epochs or recipe.student_epochs
         assert epochs is not None
         return epochs
-
-    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
-        """The teacher, and the student's share of its epochs."""
-        return member(recipe, dropout=self.rates), Training(self.budget(recipe))

@@ -38,11 +38,6 @@ class EMA(Method):
     def __post_init__(self) -> None:
         require(0 <= self.decay < 1, f"decay must be at least 0 and below 1, not {self.decay}")
 
-    @property
-    def refreshes_batch_norm(self) -> bool:
-        """Whether `fit` estimates batch-norm statistics anew: those of the average."""
-        return self.batch_norm == "refresh"
-
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Train as member 0 is trained and average on the way."""
         network = workbench.fresh(0)

@@ -15,7 +15,6 @@ from ssd_cli.backbones.masked import MaskedNetwork
 from ssd_cli.methods.base import Method, Predictor, refuse_idle, require
 from ssd_cli.methods.registry import methods
 from ssd_cli.methods.single_small import untrained
-from ssd_cli.methods.trainings import NARROW_STEP, Training, member
 from ssd_cli.methods.views import views_of
 from ssd_cli.training.initialise import initialise
 from ssd_cli.training.losses import softened_kl
@@ -94,21 +93,10 @@ class EmbedDistill(Method):
                 workbench.train(student, objective, epochs=epochs, purpose="student", index=stage, label=label)
         return Predictor([merge_head(student)], teacher=teacher)
 
-    @property
-    def views_held(self) -> int:
-        """All views."""
-        return self.views
-
     def _stages(self, recipe: Recipe) -> tuple[int, int]:
         """Epochs of both stages; the last epoch belongs to the second."""
         share = recipe.share_before_last(self.first_stage)
         return recipe.epochs_of(share), recipe.epochs_after(share)
-
-    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
-        """The teacher, which is `single`, and both stages; a view beside each case doubles the student's steps."""
-        beside = 2 if self.views else 1
-        stages = (Training(epochs, step=beside * NARROW_STEP, passes=beside) for epochs in self._stages(recipe) if epochs)
-        return member(recipe), *stages
 
 
 def inherit(student: Network, teacher: Network, head: str, workbench: Workbench) -> None:

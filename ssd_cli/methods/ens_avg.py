@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 
 from ssd_cli.methods.base import Method, Predictor, require
 from ssd_cli.methods.registry import methods
-from ssd_cli.methods.trainings import Training, member
 
 if TYPE_CHECKING:
     from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.recipe import Recipe
     from ssd_cli.training.workbench import Workbench
 
 
@@ -35,15 +33,6 @@ class EnsAvg(Method):
     def __post_init__(self) -> None:
         require(self.members >= 1, f"members must be at least 1, not {self.members}")
 
-    @property
-    def at_once(self) -> int:
-        """All members."""
-        return self.members
-
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Take the first members."""
         return Predictor(workbench.base_networks(range(self.members)))
-
-    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
-        """The first members."""
-        return tuple(member(recipe, index) for index in range(self.members))

@@ -12,13 +12,11 @@ from torch import Tensor
 from ssd_cli.methods.base import Predictor, refuse_idle, require
 from ssd_cli.methods.kd import KD, SoftLabels
 from ssd_cli.methods.registry import methods
-from ssd_cli.methods.trainings import Training, member
 from ssd_cli.training.predict import freeze, outputs
 
 if TYPE_CHECKING:
     from ssd_cli.backbones.base import Network
     from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.recipe import Recipe
     from ssd_cli.training.workbench import Workbench
 
 
@@ -48,22 +46,12 @@ class EnsKD(KD):
         require(self.members >= 1, f"members must be at least 1, not {self.members}")
         refuse_idle(self, {"target": self.members > 1 and self.kd_weight > 0})
 
-    @property
-    def at_once(self) -> int:
-        """All teachers."""
-        return self.members
-
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Teach a fresh student."""
         teachers = [workbench.bind(freeze(teacher)) for teacher in workbench.base_networks(range(self.members))]
         student = workbench.fresh(self.members)
         workbench.train(student, EnsembleLabels(teachers, self), purpose="member", index=self.members, label="student")
         return Predictor([student])
-
-    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
-        """The first members are the teachers; the student has a full training of its own."""
-        assert recipe.epochs is not None
-        return *(member(recipe, index) for index in range(self.members)), Training(recipe.epochs)
 
 
 class EnsembleLabels(SoftLabels):

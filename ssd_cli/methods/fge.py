@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from ssd_cli.methods.base import Method, Predictor, require
 from ssd_cli.methods.registry import methods
-from ssd_cli.methods.trainings import Training, member
 from ssd_cli.training.averaging import Collector
 from ssd_cli.training.objective import CrossEntropy
 
@@ -72,11 +71,6 @@ class FGE(Method):
             averager=collector,
         )
         return Predictor(workbench.copies(network, collector.collected()))
-
-    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
-        """Member 0 up to `start`, and the epochs of the cycles."""
-        stop = self._stop(recipe)
-        return member(recipe, stop=stop, keep="last"), Training(recipe.epochs_after(stop))
 
     def _stop(self, recipe: Recipe) -> float:
         """The fraction of the epochs after which the cycles really start: one epoch is left for them."""

@@ -11,7 +11,6 @@ from torch.nn import functional
 
 from ssd_cli.methods.base import Method, Predictor, refuse_idle, require
 from ssd_cli.methods.registry import methods
-from ssd_cli.methods.trainings import Training, member
 from ssd_cli.training.losses import softened_kl
 from ssd_cli.training.objective import Batch, Objective
 from ssd_cli.training.predict import freeze, outputs
@@ -19,7 +18,6 @@ from ssd_cli.training.predict import freeze, outputs
 if TYPE_CHECKING:
     from ssd_cli.backbones.base import Network
     from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.recipe import Recipe
     from ssd_cli.training.workbench import Workbench
 
 
@@ -58,11 +56,6 @@ class KD(Method):
         student = workbench.fresh(1)
         workbench.train(student, SoftLabels(workbench.bind(teacher), self), purpose="member", index=1, label="student")
         return Predictor([student], teacher=teacher)
-
-    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
-        """Member 0 is the teacher; the student has a full training of its own."""
-        assert recipe.epochs is not None
-        return member(recipe), Training(recipe.epochs)
 
 
 class SoftLabels(Objective):

@@ -9,12 +9,10 @@ from ssd_cli.methods.base import Predictor
 from ssd_cli.methods.kd import KD, SoftLabels
 from ssd_cli.methods.registry import methods
 from ssd_cli.methods.single_small import train_small, untrained
-from ssd_cli.methods.trainings import NARROW_STEP, Training, member
 from ssd_cli.training.predict import freeze
 
 if TYPE_CHECKING:
     from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.recipe import Recipe
     from ssd_cli.training.workbench import Workbench
 
 
@@ -33,8 +31,3 @@ class KDSmall(KD):
         teacher = freeze(workbench.base_network())
         train_small(student, SoftLabels(workbench.bind(teacher), self), workbench)
         return Predictor([student], teacher=teacher)
-
-    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
-        """The teacher, which is `single`, and a full training of the student's own."""
-        assert recipe.epochs is not None
-        return member(recipe), Training(recipe.epochs, step=NARROW_STEP)

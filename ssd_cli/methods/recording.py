@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -22,9 +22,9 @@ from ssd_cli.training.workbench import Workbench
 if TYPE_CHECKING:
     from ssd_cli.methods.base import Method
     from ssd_cli.training.averaging import State
-    from ssd_cli.training.loop import Averager, Keep
-    from ssd_cli.training.objective import Objective
+    from ssd_cli.training.loop import Keep
     from ssd_cli.training.recipe import Recipe
+    from ssd_cli.training.spec import TrainingSpec
 
 NARROW_STEP = 0.35
 """Cost of a step of a backbone's narrow version, in plain steps: Inception .28, LITE .48 (results/study/costs_small_*.csv)."""
@@ -158,7 +158,7 @@ class RecordingWorkbench(Workbench):
         """Return the same network for each set of weights: hundreds of copies would take seconds."""
         return [network for _ in states]
 
-    def member(
+    def base_network(
         self, index: int = 0, dropout: Dropout = NO_DROPOUT, stop: float = 1.0, keep: Keep | None = None, holdout: bool = False
     ) -> Network:
         """Record the training of a base network; the same one is recorded once."""
@@ -169,33 +169,26 @@ class RecordingWorkbench(Workbench):
             self.trainings.append(RecordedTraining(epochs, shared, holdout))
         return self.fresh(index, dropout).eval()
 
-    def members(self, indices: Sequence[int], dropout: Dropout = NO_DROPOUT) -> list[Network]:
+    def base_networks(self, indices: Sequence[int], dropout: Dropout = NO_DROPOUT) -> list[Network]:
         """Record the trainings of several base networks that may share a pass."""
         self.joint = max(self.joint, len(indices))
-        return [self.member(index, dropout) for index in indices]
+        return [self.base_network(index, dropout) for index in indices]
 
-    def train(  # type: ignore[override]  # the other arguments change no number
-        self,
-        network: Network,
-        objective: Objective,
-        *,
-        epochs: int | None = None,
-        holdout: bool = False,
-        averager: Averager | None = None,
-        **options: Any,
-    ) -> Network:
-        """Record a training of this cell alone."""
-        epochs = epochs or self.epochs
-        step = objective.step_cost or objective.series_per_case * getattr(network, "step_cost", 1.0)
-        self.trainings.append(RecordedTraining(epochs, "", holdout, step, objective.series_per_case))
-        memory = objective.extra_memory
-        self.second_halves = max(self.second_halves, memory.second_halves)
-        self.augmentations = max(self.augmentations, memory.series_per_case)
-        if averager is not None:  # a method reads the averaged weights afterwards
-            averager.after_step(network)
-            for _ in range(epochs):
-                averager.after_epoch(network)
-        return network
+    def train_all(self, specs: Sequence[TrainingSpec], joint: bool = True) -> list[Network]:
+        """Record trainings of this cell alone."""
+        for spec in specs:
+            objective, epochs, network = spec.objective, spec.schedule.epochs, spec.network
+            step = objective.step_cost or objective.series_per_case * getattr(network, "step_cost", 1.0)
+            holdout = spec.cases.n_cases < self.training_set.n_cases
+            self.trainings.append(RecordedTraining(epochs, "", holdout, step, objective.series_per_case))
+            memory = objective.extra_memory
+            self.second_halves = max(self.second_halves, memory.second_halves)
+            self.augmentations = max(self.augmentations, memory.series_per_case)
+            if spec.averager is not None:  # a method reads the averaged weights afterwards
+                spec.averager.after_step(network)
+                for _ in range(epochs):
+                    spec.averager.after_epoch(network)
+        return [spec.network for spec in specs]
 
     def refresh_batch_norm(self, network: Network, holdout: bool = False) -> Network:
         """Record that batch-norm statistics are estimated again."""

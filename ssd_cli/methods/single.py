@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 
 from ssd_cli.methods.base import Method, Predictor
 from ssd_cli.methods.registry import methods
-from ssd_cli.methods.trainings import Training, member
 
 if TYPE_CHECKING:
     from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.recipe import Recipe
     from ssd_cli.training.workbench import Workbench
 
 
@@ -23,7 +21,3 @@ class Single(Method):
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Take member 0."""
         return Predictor([workbench.base_network()])
-
-    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
-        """Member 0."""
-        return (member(recipe),)

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 from ssd_cli.methods.base import Predictor
 from ssd_cli.methods.dropout import DropoutMethod
 from ssd_cli.methods.registry import methods
-from ssd_cli.methods.trainings import Training, member
 
 if TYPE_CHECKING:
     from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.recipe import Recipe
     from ssd_cli.training.workbench import Workbench
 
 
@@ -36,7 +34,3 @@ class SingleDropout(DropoutMethod):
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Take member 0, trained with dropout."""
         return Predictor([self.deploy(workbench.base_network(dropout=self.rates), workbench)])
-
-    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
-        """Member 0, with dropout."""
-        return (member(recipe, dropout=self.rates),)

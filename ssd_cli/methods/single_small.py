@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 from ssd_cli.methods.base import Method, Predictor
 from ssd_cli.methods.registry import methods
-from ssd_cli.methods.trainings import NARROW_STEP, Training
 from ssd_cli.training.objective import CrossEntropy
 
 if TYPE_CHECKING:
     from ssd_cli.backbones.base import Network
     from ssd_cli.protocol.containers import TrainingSet
     from ssd_cli.training.objective import Objective
-    from ssd_cli.training.recipe import Recipe
     from ssd_cli.training.workbench import Workbench
 
 
@@ -30,11 +28,6 @@ class SingleSmall(Method):
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Train it."""
         return Predictor([train_small(untrained(workbench), CrossEntropy(), workbench)])
-
-    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
-        """One full training of its own."""
-        assert recipe.epochs is not None
-        return (Training(recipe.epochs, step=NARROW_STEP),)
 
 
 def untrained(workbench: Workbench) -> Network:

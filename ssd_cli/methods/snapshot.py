@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 
 from ssd_cli.methods.base import Method, Predictor, require
 from ssd_cli.methods.registry import methods
-from ssd_cli.methods.trainings import Training
 from ssd_cli.training.averaging import Collector
 from ssd_cli.training.objective import CrossEntropy
 
 if TYPE_CHECKING:
     from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.recipe import Recipe
     from ssd_cli.training.workbench import Workbench
 
 
@@ -61,11 +59,6 @@ class Snapshot(Method):
             label="snapshot",
         )
         return Predictor(workbench.copies(network, collector.collected()))
-
-    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
-        """One, which nothing else shares: its learning rate is its own."""
-        assert recipe.epochs is not None
-        return (Training(recipe.epochs),)
 
     def _ends(self, epochs: int) -> list[int]:
         """The last epoch of every cycle."""

@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ssd_cli.methods.base import Method, Predictor
-from ssd_cli.methods.branches import grow, trainings
+from ssd_cli.methods.branches import grow
 from ssd_cli.methods.registry import methods
-from ssd_cli.methods.trainings import Training
 from ssd_cli.training.averaging import mean_of
 from ssd_cli.training.predict import predict_proba
 
 if TYPE_CHECKING:
     from ssd_cli.backbones.base import Network
     from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.recipe import Recipe
     from ssd_cli.training.workbench import Workbench
 
 
@@ -73,12 +71,3 @@ class SoupGreedy(Method):
                 "validation_accuracy": accuracy,
             },
         )
-
-    @property
-    def refreshes_batch_norm(self) -> bool:
-        """Whether `fit` estimates batch-norm statistics anew: those of an average."""
-        return True
-
-    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
-        """As the uniform soup, without the validation cases."""
-        return trainings(recipe, holdout=True)

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ssd_cli.methods.base import Method, Predictor
-from ssd_cli.methods.branches import grow, trainings
+from ssd_cli.methods.branches import grow
 from ssd_cli.methods.registry import methods
-from ssd_cli.methods.trainings import Training
 from ssd_cli.training.averaging import mean_of
 
 if TYPE_CHECKING:
     from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.recipe import Recipe
     from ssd_cli.training.workbench import Workbench
 
 
@@ -32,12 +30,3 @@ class SoupUniform(Method):
         soup = workbench.copy(branches[0])
         soup.load_state_dict(mean_of([branch.state_dict() for branch in branches]))
         return Predictor([workbench.refresh_batch_norm(soup)])
-
-    @property
-    def refreshes_batch_norm(self) -> bool:
-        """Whether `fit` estimates batch-norm statistics anew: those of the average."""
-        return True
-
-    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
-        """The trunk and its five branches."""
-        return trainings(recipe)

@@ -41,22 +41,17 @@ from ssd_cli.methods.base import Predictor, refuse_idle, require
 from ssd_cli.methods.dropout import StudentMethod
 from ssd_cli.methods.registry import methods
 from ssd_cli.methods.student_guided import StudentGuided
-from ssd_cli.methods.trainings import NARROW_STEP, Training, member
 from ssd_cli.training.predict import freeze
 
 if TYPE_CHECKING:
     from ssd_cli.backbones.base import Network
     from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.recipe import Recipe
     from ssd_cli.training.workbench import Workbench
 
 Guidance = Literal["student", "random", "label"]
 TeacherStop = Literal["recipe", "last", "early25", "early50", "early75"]
 
 _EARLY = {"early25": 0.25, "early50": 0.5, "early75": 0.75}
-
-BODY_SHARE = 0.75
-"""Share of a network behind the site `mid`, for estimates of cost: Inception .61, LITE .73, ResNet .93, FCN .996."""
 
 
 @methods.register("ssd")
@@ -231,20 +226,3 @@ class SSD(StudentMethod):
             return workbench.copy(teacher)
         backbone = workbench.backbone.narrow() if self.student == "narrow" else None
         return workbench.fresh(1, self.rates, backbone, epochs=self.budget(workbench.recipe))
-
-    @property
-    def second_halves(self) -> int:
-        """One for each representation, where these differ behind the site `mid`."""
-        return self.representations if self.rates.mid and self.stochastic else 0
-
-    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
-        """The teacher, and the student's epochs; with the site `mid` each of its steps carries N second halves of the teacher.
-
-        Counting a backward pass as two forward passes, such a step costs (3 + (1 - f) + N f) / 3 plain ones, with f the share of
-        the network behind the site.
-        """
-        step = NARROW_STEP if self.student == "narrow" else 1.0
-        if self.second_halves:
-            step = (3 + (1 - BODY_SHARE) + self.second_halves * BODY_SHARE) / 3
-        stop, keep = _EARLY.get(self.teacher_stop, 1), "last" if self.teacher_stop == "last" else None
-        return member(recipe, dropout=self.rates, stop=stop, keep=keep), Training(self.budget(recipe), step=step)

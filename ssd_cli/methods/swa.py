@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from ssd_cli.methods.base import Method, Predictor, require
 from ssd_cli.methods.registry import methods
-from ssd_cli.methods.trainings import Training, member
 from ssd_cli.training.averaging import RunningMean
 from ssd_cli.training.objective import CrossEntropy
 
@@ -58,16 +57,6 @@ class SWA(Method):
         )
         network.load_state_dict(mean.state)
         return Predictor([workbench.refresh_batch_norm(network)], diagnostics={"averaged_epochs": mean.n_averaged})
-
-    @property
-    def refreshes_batch_norm(self) -> bool:
-        """Whether `fit` estimates batch-norm statistics anew: those of the average."""
-        return True
-
-    def trainings(self, recipe: Recipe) -> tuple[Training, ...]:
-        """Member 0 up to `start`, and the epochs that are averaged."""
-        stop = self._stop(recipe)
-        return member(recipe, stop=stop, keep="last"), Training(recipe.epochs_after(stop))
 
     def _stop(self, recipe: Recipe) -> float:
         """The fraction of the epochs after which averaging really starts: one epoch is left for it."""

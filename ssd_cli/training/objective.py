@@ -72,22 +72,6 @@ class Objective(ABC):
         """Return what `prepare` computed, such as teacher outputs. A checkpoint is used only if these tensors are the same."""
         return ()
 
-    @property
-    def step_cost(self) -> float:
-        """Return the cost of a step in steps of a plain training of the same network."""
-        return 1.0
-
-    def extra_memory(self, shape: tuple[int, int, int], batch_size: int) -> int:
-        """Return the bytes that a step needs on the device beyond those of a plain training.
-
-        Parameters
-        ----------
-        shape : tuple of int
-            Cases, channels and time points of the training cases.
-        batch_size : int
-        """
-        return 0
-
     def begin_epoch(self, epoch: int, modules: nn.Module) -> None:  # noqa: B027 (most objectives are the same in every epoch)
         """Called at the start of every epoch (from 1), after the network `modules` has been put into train mode."""
 

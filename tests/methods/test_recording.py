@@ -101,8 +101,8 @@ class Twice(Method):
     def fit(self, training_set, workbench):
         torch.set_num_threads(3)
         torch.manual_seed(5)
-        network = workbench.member()
-        workbench.member()
+        network = workbench.base_network()
+        workbench.base_network()
         if self.fails:
             raise RuntimeError("no such thing")
         return Predictor([network])

@@ -12,9 +12,9 @@ from ssd_cli.backbones.base import NO_DROPOUT
 from ssd_cli.backbones.lite import LITEBackbone
 from ssd_cli.methods.ens_avg import EnsAvg
 from ssd_cli.methods.kd import KD
+from ssd_cli.methods.recording import RecordedTraining
 from ssd_cli.methods.single import Single
 from ssd_cli.methods.soup_greedy import SoupGreedy
-from ssd_cli.methods.trainings import Training
 from ssd_cli.running.cost_model import ASSUMED, CELL_SECONDS, START_SECONDS, price, wall_seconds
 from ssd_cli.running.plan import make_plan
 from ssd_cli.running.schedule import Queue
@@ -121,7 +121,7 @@ def test_counts_grow_with_epochs_cases_steps_and_channels():
 
 def test_small_batches_cost_by_the_step():
     recipe = Fast(epochs=10, batch_size=5, batch_divisor=0).for_backbone("lite")
-    counts = counts_of(Training(10), LITEBackbone(), recipe, Shape(52, 1, 24))
+    counts = counts_of(RecordedTraining(10), LITEBackbone(), recipe, Shape(52, 1, 24))
     assert counts.steps == 110
 
 
