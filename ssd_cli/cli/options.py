@@ -59,8 +59,8 @@ def _parameter(one: dataclasses.Field[Any], hint: Any) -> inspect.Parameter:
     shown = option_of(one)
     kind: Any = next(iter(kind for kind in typing.get_args(hint) if kind is not type(None)), hint)
     if typing.get_origin(hint) is tuple:
-        kind = str if kind is int else list[kind]  # type: ignore[valid-type]  # numbers come as text: 5, or 0,3,7
+        kind = str if kind is int else list[kind]  # numbers come as text: 5, or 0,3,7
     flags = shown.flags or (f"--{one.name.replace('_', '-')}",)
     complete = getattr(completion, f"complete_{shown.names}") if shown.names else None
-    annotation = Annotated[kind | None, typer.Option(*flags, help=shown.text, autocompletion=complete)]  # type: ignore[valid-type]
+    annotation = Annotated[kind | None, typer.Option(*flags, help=shown.text, autocompletion=complete)]
     return inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
-from ssd_cli.estimators.core import Settings
+from ssd_cli.estimators.core import Settings, fit
 from ssd_cli.methods.base import IdleParameterError, Method
 from ssd_cli.methods.ens_avg import EnsAvg
 from ssd_cli.methods.single import Single
@@ -17,15 +18,35 @@ from ssd_cli.methods.ssd import SSD
 
 C = TypeVar("C", bound=type)
 _HEADING = "    Parameters\n    ----------\n"
+_EXAMPLE = """
+    Examples
+    --------
+    >>> from {module} import {name}
+{data}
+    >>> classifier = {name}({arguments}, random_state=0)
+    >>> classifier.fit(X, y).predict_proba(X).shape
+    {shape}
+    """
 
 
-def documented(parameters: type) -> Callable[[C], C]:
-    """Class decorator: insert the documentation of the parameters before the examples."""
+def documented(module: str, data: str, shape: str) -> Callable[[C], C]:
+    """Class decorator: compose the documentation from the parameters' and an example on a library's data.
+
+    Parameters
+    ----------
+    module : str
+        From which users import the class.
+    data : str
+        Lines of a doctest that make X and y.
+    shape : str
+        The shape of the probabilities of X.
+    """
 
     def decorate(cls: C) -> C:
-        summary, marker, examples = (cls.__doc__ or "").partition("    Examples\n")
-        own, shared = ((one.__doc__ or "").partition(_HEADING)[2].rstrip(" ") for one in (parameters, Parameters))
-        cls.__doc__ = f"{summary}{_HEADING}{own}{shared}\n{marker}{examples}"
+        summary, _, own = (cls.__mro__[1].__doc__ or "").partition(_HEADING)
+        shared = (Parameters.__doc__ or "").partition(_HEADING)[2]
+        example = _EXAMPLE.format(module=module, name=cls.__name__, data=data, arguments=cls._example, shape=shape)  # type: ignore[attr-defined]
+        cls.__doc__ = f"{summary}{_HEADING}{own.rstrip(' ')}{shared.rstrip(' ')}{example}"
         return cls
 
     return decorate
@@ -68,11 +89,41 @@ class Parameters:
     random_state: Any = None
     threads: int = 1
 
+    if TYPE_CHECKING:  # attributes of the base classes of both libraries
+        classes_: npt.NDArray
+        n_classes_: int
+        _class_dictionary: dict[Any, int]
+
+    _example: ClassVar[str]
+    """Arguments of the example in the documentation."""
+    _checked: ClassVar[Sequence[dict[str, Any]]]
+    """Arguments for the checks of aeon and sktime: they prove that things run, not that they learn."""
+
     def __post_init__(self) -> None:
         super().__init__()
 
+    @classmethod
+    def _test_params(cls) -> list[dict[str, Any]]:
+        return [{"recipe": "smoke", "epochs": 1, "device": "cpu", **one} for one in cls._checked]
+
     def _method(self) -> Method | str:
         raise NotImplementedError
+
+    @staticmethod
+    def _series(X: Any) -> list[npt.NDArray[np.float64]]:
+        """Return series of shapes (n_channels, n_timepoints_i) from what the library passes."""
+        raise NotImplementedError
+
+    def _fit(self, X: Any, y: Any) -> Self:
+        indices = np.array([self._class_dictionary[label] for label in y], dtype=np.int64)
+        self.fitted_ = fit(self._series(X), indices, self.n_classes_, self._method(), self._settings(), self.random_state)
+        return self
+
+    def _predict(self, X: Any) -> npt.NDArray:
+        return self.classes_[self._predict_proba(X).argmax(axis=1)]
+
+    def _predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
+        return self.fitted_.predict_proba(self._series(X), self.threads)
 
     def _settings(self) -> Settings:
         return Settings(**self._plain(field.name for field in dataclasses.fields(Settings)))
@@ -85,7 +136,7 @@ class Parameters:
 
 @dataclass(eq=False, repr=False)
 class MethodParameters(Parameters):
-    """Any method on any backbone.
+    """Any method of the benchmark on any backbone.
 
     Parameters
     ----------
@@ -98,13 +149,16 @@ class MethodParameters(Parameters):
     method: str = "single"
     backbone: str = "inception"
 
+    _example = 'method="swa", backbone="lite[width=4]", epochs=2'
+    _checked = ({"method": "single", "backbone": "lite[width=2]"}, {"method": "swa", "backbone": "fcn[width=2]"})
+
     def _method(self) -> Method | str:
         return self.method
 
 
 @dataclass(eq=False, repr=False)
 class SSDParameters(Parameters):
-    """Stochastic self-distillation.
+    """Stochastic self-distillation: one network, taught by its own stochastic representations (Aslam et al. 2025).
 
     Parameters
     ----------
@@ -132,6 +186,12 @@ class SSDParameters(Parameters):
     student_epochs: int | None = None
     backbone: str = "inception"
 
+    _example = 'backbone="lite[width=4]", epochs=2'
+    _checked = (
+        {"representations": 3, "backbone": "lite[width=2]"},
+        {"representations": 2, "quantile": 0.0, "backbone": "fcn[width=2]"},
+    )
+
     def _method(self) -> Method | str:
         own = ("representations", "dropout", "temperature", "quantile", "distillation_weight", "student_epochs")
         values = self._plain(own)
@@ -144,7 +204,7 @@ class SSDParameters(Parameters):
 
 @dataclass(eq=False, repr=False)
 class InceptionTimeParameters(Parameters):
-    """InceptionTime: an ensemble of networks that differ in their initialisation.
+    """InceptionTime: the mean of five Inception networks (Ismail Fawaz et al. 2020).
 
     Parameters
     ----------
@@ -160,6 +220,9 @@ class InceptionTimeParameters(Parameters):
     width: int = 32
     kernel: int = 40
 
+    _example = "n_classifiers=2, width=4, epochs=1"
+    _checked = ({"n_classifiers": 1, "width": 2, "kernel": 8}, {"n_classifiers": 2, "width": 2, "kernel": 4})
+
     @property
     def backbone(self) -> str:
         """The architecture."""
@@ -171,7 +234,7 @@ class InceptionTimeParameters(Parameters):
 
 @dataclass(eq=False, repr=False)
 class LITETimeParameters(InceptionTimeParameters):
-    """LITETime: an ensemble of networks that differ in their initialisation.
+    """LITETime: the mean of five LITE networks, forty times smaller than InceptionTime's (Ismail-Fawaz et al. 2023).
 
     Parameters
     ----------
@@ -191,7 +254,7 @@ class LITETimeParameters(InceptionTimeParameters):
 
 @dataclass(eq=False, repr=False)
 class ResNetParameters(Parameters):
-    """ResNet: one residual network.
+    """ResNet for time series: one residual network (Wang et al. 2017).
 
     Parameters
     ----------
@@ -200,6 +263,9 @@ class ResNetParameters(Parameters):
     """
 
     width: int = 64
+
+    _example = "width=4, epochs=1"
+    _checked = ({"width": 2}, {"width": 2, "scale": "train"})
 
     @property
     def backbone(self) -> str:

@@ -148,7 +148,7 @@ def test_what_does_not_fit_is_said():
     for parameters, words in (
         ({"backbone": "incepton"}, "Did you mean 'inception'"),
         ({"method": "ssd[temprature=3]"}, "Did you mean 'temperature'"),
-        ({"scale": "sideways"}, "scale is one of series, train, none"),
+        ({"scale": "sideways"}, "scale cannot be 'sideways'"),
         ({"device": "tpu"}, "tpu"),
         ({"threads": 0}, "threads must be at least 1"),
     ):
