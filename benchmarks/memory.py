@@ -89,7 +89,8 @@ def of_ssd_bench(backbone: str, X: Any, y: Any, n_classes: int) -> dict[str, Any
     from dataclasses import replace
 
     from ssd_cli.backbones import backbones
-    from ssd_cli.engine import kept_memory, plan
+    from ssd_cli.engine.memory import kept_memory
+    from ssd_cli.engine.planner import plan
     from ssd_cli.protocol.containers import TrainingSet
     from ssd_cli.training.predict import freeze, predict_proba
     from ssd_cli.training.recipe import Fast
@@ -99,7 +100,7 @@ def of_ssd_bench(backbone: str, X: Any, y: Any, n_classes: int) -> dict[str, Any
     recipe = Fast(epochs=EPOCHS).for_backbone(backbone)
     size = recipe.batch(len(X))
     recipe = replace(recipe, batch_size=size, batch_divisor=0)
-    execution = plan(configured.build(X.shape[1], n_classes), X.shape[2])
+    execution = plan(configured.build(X.shape[1], n_classes), X.shape[2]).label
     part = TrainingSet(X[: 2 * size], y[: 2 * size], n_classes, "synthetic")
     with kept_memory(min(64, len(X)) * X.shape[2]):
         network = Workbench(part, configured, {"name": backbone}, recipe, 0, execution=execution).base_network()

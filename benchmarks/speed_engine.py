@@ -37,7 +37,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from turns import steps_of, turn
 
 from ssd_cli.backbones import backbones
-from ssd_cli.engine import bind, fold, kept_memory, plan
+from ssd_cli.core.executions import Execution
+from ssd_cli.engine.deployed import Deployed
+from ssd_cli.engine.memory import kept_memory
+from ssd_cli.engine.planner import bind, plan
 
 BACKBONES = ("inception", "h-inception", "resnet", "fcn", "lite")
 SHAPES = ("50x150", "64x427", "64x24", "5x150", "16x427", "64x1460", "64x150", "40x100x6", "40x100x24")
@@ -123,14 +126,14 @@ def measure(backbone: str, shape: str, options: argparse.Namespace) -> list[Turn
 def training_columns(backbone: str, x: Tensor, y: Tensor) -> dict[str, Callable[[], None]]:
     """A step of each column; all start from networks of their own."""
     columns = {}
-    planned = plan(backbones.get(backbone)().build(x.shape[1], N_CLASSES), x.shape[2])
+    planned = plan(backbones.get(backbone)().build(x.shape[1], N_CLASSES), x.shape[2]).label
     for column in ("textbook", "plain", "planned", *(["fast"] if planned == "bilinear" else [])):
         if column == "textbook" and backbone in textbook.NETWORKS:
             network: nn.Module = textbook.build(backbone, x.shape[1], N_CLASSES)
             logits: Callable[[Tensor], Tensor] = network
         else:
             network = backbones.get(backbone)().build(x.shape[1], N_CLASSES)
-            execution = bind(network, {"planned": planned, "textbook": "plain"}.get(column, column))
+            execution = bind(network, Execution.of({"planned": planned, "textbook": "plain"}.get(column, column)).convolution)
             logits = lambda x, execution=execution: execution(x).logits  # noqa: E731
         optimiser = torch.optim.Adam(network.parameters(), lr=1e-3, fused=column != "textbook" or None)
 
@@ -146,7 +149,7 @@ def training_columns(backbone: str, x: Tensor, y: Tensor) -> dict[str, Callable[
 def prediction_columns(backbone: str, x: Tensor) -> dict[str, Callable[[], None]]:
     """A prediction of the plain network in evaluation mode, and of the deployed one."""
     network = backbones.get(backbone)().build(x.shape[1], N_CLASSES).eval().requires_grad_(False)
-    deployed = fold(network)
+    deployed = Deployed(network)
     return {"plain": lambda: network(x).logits, "deployed": lambda: deployed(x).logits}
 
 
@@ -205,7 +208,7 @@ def row(turns: list[Turn]) -> tuple[str, ...]:
     return (
         backbone,
         shape,
-        plan(network, n_timepoints),
+        plan(network, n_timepoints).label,
         ms("train", "textbook", "" if backbone in textbook.NETWORKS else "*"),
         ms("train", "plain"),
         ms("train", "planned"),

@@ -19,7 +19,8 @@ from machine import describe, sentence
 from turns import aligned, milliseconds, steps_of, take_turns
 
 from ssd_cli.backbones.registry import backbones
-from ssd_cli.engine import bind, kept_memory
+from ssd_cli.engine.memory import kept_memory
+from ssd_cli.engine.planner import bind
 from ssd_cli.training.objective import CrossEntropy
 from ssd_cli.training.step import Step
 
@@ -41,7 +42,7 @@ def epoch_of(backbone: str, size: tuple[int, int, int]) -> Callable[[], None]:
     network = backbones.get(backbone)().build(n_channels, 2).train()
     x, y = torch.randn(n_cases, n_channels, n_timepoints), torch.arange(n_cases) % 2
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-3, eps=1e-7, fused=True)
-    step, batches = Step(bind(network, "fast"), x, y, CrossEntropy(), optimiser), torch.arange(n_cases).split(BATCH)
+    step, batches = Step(bind(network, "fft"), x, y, CrossEntropy(), optimiser), torch.arange(n_cases).split(BATCH)
     return lambda: [step(index) for index in batches] and None
 
 

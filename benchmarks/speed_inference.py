@@ -19,7 +19,8 @@ from machine import describe, sentence
 from turns import aligned, milliseconds, quotient, steps_of, take_turns
 
 from ssd_cli.backbones.registry import backbones
-from ssd_cli.engine import fold, kept_memory
+from ssd_cli.engine.deployed import Deployed
+from ssd_cli.engine.memory import kept_memory
 from ssd_cli.training.predict import freeze, outputs, predict_proba
 
 BACKBONES = ("inception", "h-inception", "resnet", "fcn", "lite")
@@ -34,7 +35,7 @@ def row(backbone: str, title: str, size: tuple[int, int], rounds: int) -> tuple[
     torch.manual_seed(0)
     network = freeze(backbones.get(backbone)().build(1, 2))
     X = np.random.default_rng(0).standard_normal((n_cases, 1, n_timepoints)).astype(np.float32)
-    one, deployed = torch.as_tensor(X[:1]), fold(network)
+    one, deployed = torch.as_tensor(X[:1]), Deployed(network)
     columns = {
         "plain": lambda: outputs(network, torch.as_tensor(X))[0].double().softmax(-1).numpy(),
         "deployed": lambda: predict_proba(network, X),

@@ -21,7 +21,7 @@ from machine import describe, sentence
 from turns import aligned, milliseconds, quotient, steps_of, take_turns
 
 from ssd_cli.backbones.registry import backbones
-from ssd_cli.engine import kept_memory
+from ssd_cli.engine.memory import kept_memory
 from ssd_cli.engine.stack import Stack, StackedStep
 from ssd_cli.methods.registry import methods
 from ssd_cli.methods.ssd import SSD

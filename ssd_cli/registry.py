@@ -157,8 +157,11 @@ def _source_files(source: str) -> list[tuple[str, Path]]:
 
 def _scan(path: Path, module: str, registry: str, digest: str = "") -> list[Entry]:
     """Entries whose class carries the decorator ``@<registry>.register("name")``, read from the text."""
+    text = path.read_text(encoding="utf-8")
+    if f"@{registry}.register(" not in text and not digest:
+        return []
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+        tree = ast.parse(text, filename=str(path))
     except SyntaxError as error:
         raise MisuseError(f"{path}, line {error.lineno}: not valid Python ({error.msg}).") from error
     entries = []

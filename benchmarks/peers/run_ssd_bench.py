@@ -8,7 +8,8 @@ import os
 from serve import Fitted, Stopwatch, serve
 
 from ssd_cli.backbones.registry import backbones
-from ssd_cli.engine import kept_memory, plan
+from ssd_cli.engine.memory import kept_memory
+from ssd_cli.engine.planner import plan
 from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.training.recipe import Recipe
 from ssd_cli.training.workbench import Workbench
@@ -27,13 +28,13 @@ def fit(network: str, X, y, batch_size: int, epochs: int) -> Fitted:
     execution = ENGINE
     if ENGINE == "auto":
         built = backbone.build(X.shape[1], training_set.n_classes)
-        execution = plan(built, X.shape[2])
+        execution = plan(built, X.shape[2]).label
     watch = Stopwatch()
     bench = Workbench(training_set, backbone, {"name": network}, recipe, seed=0, execution=execution, on_epoch=watch.lap)
     with kept_memory(size * X.shape[2]):  # as a worker does around every cell
         watch.start()
         bench.base_network()
-    return Fitted({"ssd-bench": watch.laps}, bench.execution)
+    return Fitted({"ssd-bench": watch.laps}, bench.execution.label)
 
 
 serve(fit, NETWORKS, ("ssd-bench", "torch"))

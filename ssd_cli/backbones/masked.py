@@ -90,8 +90,14 @@ class MaskedNetwork(Network):
         """Second half: the last maps, weighted so that their mean is that of the valid steps."""
         return self._steps.weigh(self.inner.body(maps))
 
+    def around(self, inner: Network) -> MaskedNetwork:
+        """Return a masked network around a view of the inner one."""
+        other = MaskedNetwork.__new__(MaskedNetwork)
+        other.__dict__ = {**self.__dict__, "_modules": {"inner": inner}, "_steps": ValidSteps()}
+        return other
+
     def __deepcopy__(self, memo: dict[int, Any]) -> MaskedNetwork:
         import copy
 
         twin = MaskedNetwork(copy.deepcopy(self.inner, memo))
-        return twin.train(self.training)
+        return twin.train(self.inner.training)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ssd_cli.costs.macs import MacCounter
-from ssd_cli.engine import fold
+from ssd_cli.engine.deployed import Deployed
 from ssd_cli.training.threads import using_threads
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def latency_ms_p50(predictor: Predictor, training_set: TrainingSet) -> float:
     """Median time in milliseconds of the prediction of one series, batch of one, on one thread, by the networks as deployed."""
     series = training_set.X[:1]
     if predictor.networks:
-        deployed = [fold(network) for network in predictor.networks]
+        deployed = [Deployed(network) for network in predictor.networks]
         x = _like(predictor.networks[0], torch.from_numpy(series))
 
         def predict() -> None:

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from ssd_cli.engine.planner import CAPTURES
+from ssd_cli.core.executions import Execution
 from ssd_cli.training.adam import Adam
 from ssd_cli.training.step import Step, Steps
 
@@ -149,9 +149,9 @@ class DeviceStep(Step):
         return (self.network.training,)
 
 
-def steps_of(execution: str) -> Callable[[Step], Steps]:
+def steps_of(execution: Execution) -> Callable[[Step], Steps]:
     """What `loop.train` is given as `execute`: steps as they are, or captured."""
-    return captured if execution in CAPTURES else lambda step: step
+    return captured if execution.batching == "graph" else lambda step: step
 
 
 def captured(step: Step) -> Captured:

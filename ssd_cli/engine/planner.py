@@ -1,82 +1,25 @@
-"""Which execution of a network a training uses: a pure function of architecture, length of the series, device and precision.
+"""Which execution a training uses: a pure function of architecture, length of the series, device and precision.
 
-Never of a measured rate: the same cell must give the same bits on every machine of a kind. The rules stand on measurements that
-`benchmarks/speed_engine.py` repeats.
+It never depends on a measured rate: a cell gives the same bits on every machine of a kind. `benchmarks/speed_engine.py` repeats
+the measurements behind the rules.
 
-There is no compiled execution. For Inception `torch.compile` makes the plain step 1.10 times faster and the fast one slower (0.87
-to 0.94), after 16 to 31 seconds for each shape of a batch; the fast step without it is 2.3 to 3.0 times faster than the plain one
+There is no compiled execution. For Inception, `torch.compile` makes the plain step 1.10 times faster and the FFT one slower (0.87
+to 0.94), after 16 to 31 seconds for each batch shape; the uncompiled FFT step is 2.3 to 3.0 times faster than the plain one
 (results/speed/compile.txt, torch 2.13).
 """
 
 from __future__ import annotations
 
 import math
-from typing import Protocol
 
-from torch import Tensor, nn
-
-from ssd_cli.backbones.base import DropoutSite, Network, Outputs
-from ssd_cli.backbones.fcn import FCNNetwork
-from ssd_cli.backbones.inception import InceptionNetwork
-from ssd_cli.backbones.lite import LITENetwork
+from ssd_cli.backbones.base import Network
 from ssd_cli.backbones.masked import MaskedNetwork
-from ssd_cli.backbones.resnet import ResNetNetwork
-from ssd_cli.engine.execution import Execution
-from ssd_cli.engine.inception import MATRICES_PAY_TO, BilinearInception, FastInception
-from ssd_cli.engine.lite import FastLITE
-from ssd_cli.engine.masked import MaskedExecution
-from ssd_cli.engine.resnet import BilinearFCN, BilinearResNet, FastFCN, FastResNet
+from ssd_cli.core.executions import PLAIN, Execution, convolutions
+from ssd_cli.engine.convolution.base import Convolution, view
 from ssd_cli.errors import MisuseError
 
-EXECUTIONS = ("plain", "fast", "bilinear", "batched", "graph")
-CAPTURES = ("graph",)
-"""Plain networks, whole training steps captured as CUDA graphs (without CUDA: the same steps, uncaptured)."""
-BATCHES_MEMBERS = ("batched", "graph")
-"""Plain networks, several of them trained in one batched step."""
-_BILINEAR: dict[type[Network], type[Execution]] = {
-    InceptionNetwork: BilinearInception,
-    ResNetNetwork: BilinearResNet,
-    FCNNetwork: BilinearFCN,
-}
-_FAST: dict[type[Network], type[Execution]] = {
-    InceptionNetwork: FastInception,
-    ResNetNetwork: FastResNet,
-    FCNNetwork: FastFCN,
-    LITENetwork: FastLITE,
-}
 
-_KINDS = {"fast": _FAST, "bilinear": _BILINEAR}
-
-
-class NetworkLike(Protocol):
-    """What an objective may use of a network, whichever execution computes it."""
-
-    @property
-    def mid_site(self) -> DropoutSite:
-        """Dropout between the halves."""
-
-    @property
-    def embed_site(self) -> DropoutSite:
-        """Dropout before the classifier."""
-
-    @property
-    def classifier(self) -> nn.Linear:
-        """The linear head."""
-
-    def stem(self, x: Tensor) -> Tensor:
-        """First half."""
-
-    def body(self, maps: Tensor) -> Tensor:
-        """Second half."""
-
-    def pool(self, maps: Tensor) -> Tensor:
-        """Average over time."""
-
-    def __call__(self, x: Tensor) -> Outputs:
-        """Run the whole network."""
-
-
-def plan(network: Network, n_timepoints: int, *, device: str = "cpu", precision: str = "fp32") -> str:
+def plan(network: Network, n_timepoints: int, *, device: str = "cpu", precision: str = "fp32") -> Execution:
     """Choose the execution of a training.
 
     Parameters
@@ -84,7 +27,7 @@ def plan(network: Network, n_timepoints: int, *, device: str = "cpu", precision:
     network : Network
         Only its architecture matters.
     n_timepoints : int
-        Of the longest series.
+        Length of the longest series.
     device : str
         Kind of device: "cpu", "cuda", "mps".
     precision : str
@@ -92,43 +35,45 @@ def plan(network: Network, n_timepoints: int, *, device: str = "cpu", precision:
 
     Returns
     -------
-    str
-        One of `EXECUTIONS`. On a CPU it is "bilinear" for ResNet and FCN, and for Inception on series of up to `MATRICES_PAY_TO`
-        steps; "fast" for all others that have a fast execution. It was the fastest one at all shapes that were measured: "fast"
-        from 24 to 1460 steps, "bilinear" from 24 to 427. On CUDA it is "graph", 6 to 18 times as fast as "plain" there. "fast"
-        and "bilinear" have no bf16.
+    Execution
+        On a CPU, the preferred convolution that serves the network. It was the fastest at all measured shapes (FFT: 24 to 1460
+        steps, bilinear: 24 to 427). On CUDA captured steps, 6 to 18 times as fast as plain ones there. Otherwise plain.
     """
     if device == "cuda":
-        return "graph"
-    if device != "cpu" or precision == "bf16":
-        return "plain"
-    if type(network) in _BILINEAR and n_timepoints <= longest(network, "bilinear"):
-        return "bilinear"
-    return "fast" if type(network) in _FAST else "plain"
+        return Execution(batching="graph")
+    serving = [(name, kind) for name, kind in _serving(network) if kind.preference and precision in kind.precisions]
+    if device == "cpu":
+        for name, kind in sorted(serving, key=lambda one: one[1].preference, reverse=True):
+            if n_timepoints <= kind.longest(type(network)):
+                return Execution(name)
+    return Execution()
 
 
-def longest(network: Network, execution: str) -> float:
-    """Up to how many steps of a series an execution is what it says; beyond, Inception's "bilinear" is "fast"."""
-    return MATRICES_PAY_TO if execution == "bilinear" and isinstance(network, InceptionNetwork) else math.inf
+def longest(network: Network, convolution: str) -> float:
+    """Return up to how many steps of a series a convolution pays for a network."""
+    return math.inf if convolution == PLAIN else convolutions.get(convolution).longest(type(network))
 
 
-def bind(network: Network, execution: str) -> NetworkLike:
-    """Give the network, or another execution of it that shares its parameters, buffers, mode and dropout sites.
+def bind(network: Network, convolution: str) -> Network:
+    """Return the network, or a view of it that shares its state and computes convolutions by other means.
 
     Raises
     ------
     MisuseError
-        Unknown execution, or one that this architecture does not have.
+        The convolution is unknown, or does not serve this architecture.
     """
-    if execution in ("plain", *BATCHES_MEMBERS):
+    label = Execution(convolution).label
+    if convolution == PLAIN:
         return network
-    if execution not in EXECUTIONS:
-        raise MisuseError(f"Unknown execution '{execution}'.", f"Known executions: {', '.join(EXECUTIONS)}.")
     if isinstance(network, MaskedNetwork):
-        return MaskedExecution(network, bind(network.inner, execution))
-    kind = _KINDS[execution].get(type(network))
+        return network.around(bind(network.inner, convolution))
+    kind = convolutions.get(convolution).views.get(type(network))
     if kind is None:
-        others = [name for name, kinds in _KINDS.items() if type(network) in kinds]
-        has = ", ".join(["auto", *others, "plain"])
-        raise MisuseError(f"{type(network).__name__} has no execution '{execution}'.", f"Expected --engine with one of {has}.")
-    return kind(network)
+        known = ", ".join(["auto", *sorted(Execution(name).label for name, _ in _serving(network)), "plain"])
+        raise MisuseError(f"{type(network).__name__} has no execution '{label}'.", f"Expected --engine with one of {known}.")
+    return view(network, kind)
+
+
+def _serving(network: Network) -> list[tuple[str, type[Convolution]]]:
+    kinds = {name: convolutions.get(name) for name in convolutions.names()}
+    return [(name, kind) for name, kind in kinds.items() if type(network) in kind.views]

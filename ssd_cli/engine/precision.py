@@ -5,35 +5,39 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from ssd_cli.backbones.base import Network, Outputs
-from ssd_cli.engine.execution import Execution
+from ssd_cli.core.executions import PLAIN, Execution, convolutions, executions
 from ssd_cli.errors import MisuseError
-
-if TYPE_CHECKING:
-    from ssd_cli.engine.planner import NetworkLike
 
 
 def check_precision(device: str, precision: str) -> None:
-    """Refuse what the device cannot compute.
-
-    Raises
-    ------
-    MisuseError
-        Precision fp64 on MPS, which has no such numbers.
-    """
+    """Raise MisuseError for a precision that the device does not have: MPS has no fp64."""
     if device == "mps" and precision == "fp64":
         raise MisuseError("The device 'mps' has no precision 'fp64'.", "Use the device 'cpu', or leave the precision out.")
 
 
-def set_arithmetic(device: str, precision: str) -> None:
-    """Refuse what the device cannot compute, and fix what torch otherwise decides by itself on CUDA, for this process.
+def check_execution(execution: Execution, precision: str) -> None:
+    """Raise MisuseError for a precision that the execution does not have."""
+    if not _has(execution, precision):
+        known = ", ".join(["auto", *(one.label for one in executions() if _has(one, precision))])
+        raise MisuseError(
+            f"The execution '{execution.label}' has no precision '{precision}'.", f"Expected --engine with one of {known}."
+        )
 
-    By torch's defaults convolutions use tf32 and non-deterministic algorithms; here fp32 means fp32, and the same seed gives the
+
+def _has(execution: Execution, precision: str) -> bool:
+    return execution.convolution == PLAIN or precision in convolutions.get(execution.convolution).precisions
+
+
+def set_arithmetic(device: str, precision: str) -> None:
+    """Set, for this process, what torch otherwise decides by itself on CUDA.
+
+    By torch's defaults convolutions use tf32 and non-deterministic algorithms. Here fp32 means fp32, and the same seed gives the
     same bits on the same kind of device.
 
     Parameters
@@ -54,28 +58,18 @@ def set_arithmetic(device: str, precision: str) -> None:
 
 
 def forward_context(device: str, precision: str) -> Callable[[], AbstractContextManager]:
-    """What makes the context of a forward pass in training: autocast to bfloat16, or nothing."""
-    # Weights are used once a pass, so a cache of their casts has nothing to give; inside a captured graph it must be off.
+    """Return what makes the context of a forward pass in training: autocast to bfloat16, or nothing."""
+    # Weights are used once per pass, so a cache of their casts saves nothing; inside a captured graph it must be off.
     return partial(torch.autocast, device, dtype=torch.bfloat16, cache_enabled=False) if precision == "bf16" else nullcontext
 
 
-def autocasting(network: NetworkLike, device: str, precision: str) -> Network:
-    """The network itself, or its forward pass in bfloat16 where the precision says so.
-
-    Raises
-    ------
-    MisuseError
-        A fast execution was forced, which has no bfloat16.
-    """
-    if precision != "bf16":
-        return cast(Network, network)
-    if isinstance(network, Execution):
-        raise MisuseError("The fast executions have no precision 'bf16'.", "Expected --engine auto, plain, batched or graph.")
-    return cast(Network, Autocast(cast(Network, network), forward_context(device, precision)))
+def autocasting(network: Network, device: str, precision: str) -> Network:
+    """Return the network itself, or for bf16 a wrapper that runs its forward pass in bfloat16."""
+    return cast(Network, Autocast(network, forward_context(device, precision))) if precision == "bf16" else network
 
 
 class Autocast:
-    """A network whose forward pass runs in a lower precision, and whose outputs are in its own again: losses stay exact.
+    """A network whose forward pass runs in a lower precision; its outputs have the precision of x, so that losses are exact.
 
     Parameters
     ----------

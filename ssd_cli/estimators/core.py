@@ -18,7 +18,7 @@ from ssd_cli.archives.prepare import FittedPreparation, Preparation
 from ssd_cli.backbones.base import Backbone
 from ssd_cli.backbones.registry import backbones
 from ssd_cli.configuration import configure, parse_label
-from ssd_cli.engine import plan
+from ssd_cli.engine.planner import plan
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.hardware import devices
 from ssd_cli.methods.base import Method, Predictor
@@ -147,7 +147,7 @@ def _train(
     recipe = fill_in(_recipe(settings), name, backbone, method)
     with _threads(settings.threads), torch.random.fork_rng(devices=range(torch.cuda.device_count() if device == "cuda" else 0)):
         network = backbone.build(training_set.n_channels, 2)
-        execution = plan(network, longest, device=device, precision=recipe.precision)
+        execution = plan(network, longest, device=device, precision=recipe.precision).label
         identity = {"label": settings.backbone}
         bench = Workbench(training_set, backbone, identity, recipe, seed, device=device, execution=execution)
         predictor = method.fit(training_set, bench)

@@ -161,13 +161,14 @@ def rates_of(backbone: Backbone, execution: str, device: str, precision: str) ->
     Counts
         Seconds of one of each.
     """
-    from ssd_cli.engine import longest
+    from ssd_cli.core.executions import Execution
+    from ssd_cli.engine.planner import longest
     from ssd_cli.running.work import step_flops
 
     def flops(batch: Batch, n_channels: int | None = None) -> float:
         return batch.n_cases * batch.n_timepoints * step_flops(backbone, n_channels or batch.n_channels)
 
-    limit = longest(backbone.build(1, 2), execution)  # where the execution is planned
+    limit = longest(backbone.build(1, 2), Execution.of(execution).convolution)  # where the execution is planned
     batches = [batch._replace(n_timepoints=int(min(batch.n_timepoints, limit))) for batch in _BATCHES]
     batches = [batch._replace(n_cases=max(2, int(batch.n_cases * min(1, _FLOPS / flops(batch))))) for batch in batches]
     (small, large, wide) = [_times(backbone, batch, execution, device, precision) for batch in batches]
@@ -190,7 +191,7 @@ def _times(backbone: Backbone, batch: Batch, execution: str, device: str, precis
     import numpy as np
     import torch
 
-    from ssd_cli.engine import kept_memory
+    from ssd_cli.engine.memory import kept_memory
     from ssd_cli.protocol.containers import TrainingSet
     from ssd_cli.training.objective import CrossEntropy
     from ssd_cli.training.predict import freeze, predict_proba

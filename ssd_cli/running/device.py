@@ -53,21 +53,25 @@ def execution_of(backbone: Backbone, recipe: Recipe, shape: Shape, device: str, 
     MisuseError
         The backbone has no such execution, the device or the execution no such precision, or the execution no passes.
     """
-    from ssd_cli.engine import BATCHES_MEMBERS, bind, plan
-    from ssd_cli.engine.precision import autocasting, check_precision
+    from ssd_cli.core.executions import Execution, executions
+    from ssd_cli.engine.planner import bind, plan
+    from ssd_cli.engine.precision import check_execution, check_precision
 
     check_precision(device, recipe.precision)
-    network, execution = backbone.build(shape.n_channels, 2), suite.engine
-    if execution != "auto":
-        autocasting(bind(network, execution), device, recipe.precision)
+    network = backbone.build(shape.n_channels, 2)
+    if suite.engine != "auto":
+        execution = Execution.of(suite.engine)
+        bind(network, execution.convolution)
+        check_execution(execution, recipe.precision)
     else:
         execution = plan(network, shape.n_timepoints, device=device, precision=recipe.precision)
     if not suite.together:
-        return {"execution": execution}
-    if execution not in BATCHES_MEMBERS:
+        return {"execution": execution.label}
+    if execution.batching == "off":
+        joint = [one.label for one in executions() if one.batching != "off"]
         raise MisuseError(
-            f"--together: the execution '{execution}' trains one network at a time.",
-            f"Expected one of: {', '.join(BATCHES_MEMBERS)}.",
-            f"Leave --together out, or use --engine {BATCHES_MEMBERS[0]} (on a CPU it is slower than apart).",
+            f"--together: the execution '{execution.label}' trains one network at a time.",
+            f"Expected one of: {', '.join(joint)}.",
+            f"Leave --together out, or use --engine {joint[0]} (on a CPU it is slower than apart).",
         )
-    return {"execution": execution, "together": {"resamples": list(suite.resamples), "seeds": list(suite.seeds)}}
+    return {"execution": execution.label, "together": {"resamples": list(suite.resamples), "seeds": list(suite.seeds)}}

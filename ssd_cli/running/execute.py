@@ -124,7 +124,7 @@ def _compute(job: Job, parts: _Parts, tell: Tell) -> str | None:
     """Fill in the parts of the record; return the reason if the method cannot be used here."""
     from ssd_cli.archives.prepare import Preparation
     from ssd_cli.costs import PeakMemory
-    from ssd_cli.engine import kept_memory
+    from ssd_cli.engine.memory import kept_memory
     from ssd_cli.protocol.split import split
 
     identity = job.planned.identity

@@ -69,7 +69,7 @@ def look_at_device(
 
 def needs_of(cells: Sequence[PlannedCell], data_dirs: tuple[Path, ...]) -> dict[str, int]:
     """Estimated peak bytes of each cell with networks on a device, by key: process, data, and the networks of its largest step."""
-    from ssd_cli.engine import BATCHES_MEMBERS
+    from ssd_cli.core.executions import Execution
     from ssd_cli.engine.footprint import CONTEXT_BYTES, members_at_once, training_bytes
     from ssd_cli.methods.recording import record_trainings
     from ssd_cli.methods.representations import second_halves_bytes
@@ -87,7 +87,7 @@ def needs_of(cells: Sequence[PlannedCell], data_dirs: tuple[Path, ...]) -> dict[
         recorded = record_trainings(configured_method(identity), backbone, recipe)
         batch_size = recipe.batch(n_cases)
         each = training_bytes(backbone, n_channels, n_timepoints, n_classes, batch_size)
-        members = recorded.joint if identity["execution"] in BATCHES_MEMBERS else 1
+        members = 1 if Execution.of(identity["execution"]).batching == "off" else recorded.joint
         data = 4 * n_cases * n_channels * n_timepoints
         data *= 1 + recorded.augmentations
         if "together" in identity:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ssd_cli.archives.rules import imputation_rules, length_rules, scaling_rules
+from ssd_cli.core.executions import labels
 from ssd_cli.core.options import DEVICES, option, option_of, require_choice
 from ssd_cli.errors import MisuseError, did_you_mean
 
@@ -25,8 +26,6 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-ENGINES = ("auto", "plain", "fast", "bilinear", "batched", "graph")
-"""The planner's choice, and the executions of `engine`, which imports torch."""
 _NUMBERS = "5 means 0 to 4; 0,3,7 these; 3, only 3."
 
 
@@ -44,7 +43,7 @@ class Suite:
     workers: int = option(0, "Processes; default as many as there are cores for.")
     threads: int = option(1, "Of each worker; default 1.")
     device: str = option("auto", "{choices}; default auto.", choices=lambda: DEVICES)
-    engine: str = option("auto", "Execution of networks: {choices}; default auto.", choices=lambda: ENGINES)
+    engine: str = option("auto", "Execution of networks: {choices}; default auto.", choices=lambda: ("auto", *labels()))
     together: bool = option(False, "Train resamples and seeds in common passes (batched, graph).", flags=("--together",))
     out: Path = option(Path("runs"), "Output folder; default runs.")
     data_dir: tuple[Path, ...] = option((), "Folder of datasets, searched before $SSD_BENCH_DATA; repeatable.")

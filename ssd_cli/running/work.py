@@ -81,12 +81,13 @@ def work_of(method: Method, backbone: Backbone, recipe: Recipe, shape: Shape, co
     common : dict
         Of the cell's identity: "backbone", "execution", "device".
     """
-    from ssd_cli.engine import BATCHES_MEMBERS
+    from ssd_cli.core.executions import Execution
     from ssd_cli.methods.recording import record_trainings
 
     recorded = record_trainings(method, backbone, recipe)
     # Members of one pass are other networks than those that are trained alone.
-    suffix = f", {recorded.joint} at once" if common["execution"] in BATCHES_MEMBERS and recorded.joint > 1 else ""
+    joint = recorded.joint if Execution.of(common["execution"]).batching != "off" else 1
+    suffix = f", {joint} at once" if joint > 1 else ""
     trainings = tuple(
         (training.shared and training.shared + suffix, counts_of(training, backbone, recipe, shape))
         for training in recorded.trainings
@@ -101,7 +102,7 @@ def rates_key(common: dict[str, Any], precision: str) -> str:
 
 def counts_of(training: RecordedTraining, backbone: Backbone, recipe: Recipe, shape: Shape) -> Counts:
     """Steps of a training and their operations."""
-    from ssd_cli.engine.recompute import LARGE
+    from ssd_cli.engine.convolution.recompute import LARGE
 
     n_cases = math.ceil(0.8 * shape.n_cases) if training.holdout else shape.n_cases
     size = recipe.batch(n_cases)

@@ -14,7 +14,6 @@ import torch
 from ssd_cli.backbones.base import Dropout, Network
 from ssd_cli.configuration import digest
 from ssd_cli.core.version import PROTOCOL_VERSION
-from ssd_cli.engine.planner import BATCHES_MEMBERS
 from ssd_cli.training.joint import Trainee, at_once, train_jointly
 from ssd_cli.training.ledger import Entry
 from ssd_cli.training.loop import refuse_diverged
@@ -75,7 +74,7 @@ class Place:
             "dropout": {"embed": self.dropout.embed, "mid": self.dropout.mid},
             "recipe": self.bench.recipe.identity(),
             "schedule": self.schedule.identity(),
-            "execution": self.bench.execution,
+            "execution": self.bench.execution.label,
             "device": self.bench.device,
             "threads": torch.get_num_threads(),
             "protocol_version": PROTOCOL_VERSION,
@@ -92,7 +91,7 @@ def obtain_base_networks(bench: Workbench, indices: Sequence[int], rule: Rule) -
     sets have the same shape. What it makes for others is stored under their keys, and found when they ask for it.
     """
     own = [_place(bench, index, rule) for index in indices]
-    if bench.execution not in BATCHES_MEMBERS:
+    if bench.execution.batching == "off":
         return [network for place in own for network in _obtain([place], bench)]
     asked = time.perf_counter()
     alike = [one for one in bench.joint_cells if _kind(one, rule) == own[0].kind]

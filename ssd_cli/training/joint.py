@@ -13,7 +13,6 @@ import torch
 from ssd_cli.engine.batched import Member, train_together
 from ssd_cli.engine.footprint import members_at_once, training_bytes
 from ssd_cli.engine.graphs import Captured
-from ssd_cli.engine.planner import CAPTURES
 from ssd_cli.engine.precision import forward_context
 from ssd_cli.training.ledger import Entry, Progress
 from ssd_cli.training.loop import explaining_single_values
@@ -70,7 +69,7 @@ def train_jointly(trainees: Sequence[Trainee]) -> list[Entry]:
             y,
             n_cases,
             on_epoch=lambda epoch, loss: bench.on_epoch(Progress(label, epoch, schedule.stop, loss)),
-            execute=(lambda step: Captured(step, x.device)) if bench.execution in CAPTURES else (lambda step: step),
+            execute=(lambda step: Captured(step, x.device)) if bench.execution.batching == "graph" else (lambda step: step),
             context=forward_context(bench.device, bench.recipe.precision),
         )
     seconds, cpu_seconds = (time.perf_counter() - wall) / len(members), (time.process_time() - processor) / len(members)

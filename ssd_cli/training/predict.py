@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ssd_cli.backbones.base import Network, Outputs
-from ssd_cli.engine import fold, kept_spectra
+from ssd_cli.engine.convolution.transform import kept_spectra
+from ssd_cli.engine.deployed import Deployed
 from ssd_cli.protocol.containers import Floats
 
 # Time steps of one prediction batch: 128 filters of 2**16 steps in float32 are 32 MB a layer.
@@ -48,5 +49,5 @@ def predict_proba(network: Network, X: Floats) -> npt.NDArray[np.float64]:
     By the network as it would be deployed, in evaluation mode; the network itself is left as it is.
     """
     parameter = next(network.parameters())
-    logits, _ = outputs(fold(network), torch.as_tensor(X, dtype=parameter.dtype, device=parameter.device))
+    logits, _ = outputs(Deployed(network), torch.as_tensor(X, dtype=parameter.dtype, device=parameter.device))
     return logits.cpu().double().softmax(-1).numpy()  # MPS has no float64

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
 from ssd_cli.backbones.masked import MaskedNetwork
-from ssd_cli.engine import bind
+from ssd_cli.core.executions import Execution
 from ssd_cli.engine.graphs import steps_of
-from ssd_cli.engine.planner import BATCHES_MEMBERS, CAPTURES
-from ssd_cli.engine.precision import autocasting, set_arithmetic
+from ssd_cli.engine.planner import bind
+from ssd_cli.engine.precision import autocasting, check_execution, set_arithmetic
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.training.averaging import State, refresh_batch_norm
@@ -91,7 +91,7 @@ class Workbench:
         self.backbone = backbone
         self.recipe = recipe
         self.device = device
-        self.execution = execution
+        self.execution = Execution.of(execution)
         self.ledger = Ledger()
         self.backbone_identity = backbone_identity
         self.seed = seed
@@ -102,6 +102,7 @@ class Workbench:
         self._others = others
         self._tensors: dict[int, tuple[Tensor, Tensor]] = {}
         set_arithmetic(device, recipe.precision)
+        check_execution(self.execution, recipe.precision)
 
     @property
     def epochs(self) -> int:
@@ -167,7 +168,7 @@ class Workbench:
 
     def bind(self, network: Network) -> Network:
         """The execution of a network that trains and teaches with it: the network itself, or a faster one on its parameters."""
-        return cast(Network, bind(network, self.execution))
+        return bind(network, self.execution.convolution)
 
     def base_network(
         self, index: int = 0, dropout: Dropout = NO_DROPOUT, stop: float = 1.0, keep: Keep | None = None, holdout: bool = False
@@ -217,7 +218,7 @@ class Workbench:
         joint : bool
             Train them in one step where the execution and their objectives allow it; otherwise one after the other.
         """
-        if joint and self.execution in BATCHES_MEMBERS and all(type(one.objective) is CrossEntropy for one in specs):
+        if joint and self.execution.batching != "off" and all(type(one.objective) is CrossEntropy for one in specs):
             self._train_jointly(specs)
         else:
             for one in specs:
@@ -292,7 +293,7 @@ class Workbench:
         self.seed_sites(network, spec.purpose, spec.index)
         checkpointer = Checkpointer(self.checkpoints, key)
         objective.prepare(x)
-        kept = self.execution not in CAPTURES and resumable(network, objective, spec.averager)
+        kept = self.execution.batching != "graph" and resumable(network, objective, spec.averager)
 
         def on_epoch(epoch: int, loss: float) -> None:
             self.on_epoch(Progress(spec.label, epoch, schedule.stop, loss, checkpointer.resumed))

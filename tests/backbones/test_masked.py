@@ -11,7 +11,8 @@ from ssd_cli.archives.prepare import Preparation
 from ssd_cli.backbones.base import Dropout
 from ssd_cli.backbones.masked import MaskedNetwork
 from ssd_cli.backbones.registry import backbones
-from ssd_cli.engine import bind
+from ssd_cli.core.executions import Execution
+from ssd_cli.engine.planner import bind
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.protocol.split import split
 from ssd_cli.training.objective import CrossEntropy
@@ -52,7 +53,7 @@ def test_a_fast_execution_computes_the_same(name):
     results = []
     for execution in ("plain", "fast", *(["bilinear"] if name != "lite" else [])):
         twin = copy.deepcopy(network).train()
-        bound = bind(twin, execution)
+        bound = bind(twin, Execution.of(execution).convolution)
         assert (execution == "plain") == (bound is twin)
         logits = bound(x).logits
         logits.square().sum().backward()

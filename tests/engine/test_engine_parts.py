@@ -4,11 +4,10 @@ import torch.nn.functional as F
 
 from ssd_cli.backbones.convolution import padding_around
 from ssd_cli.backbones.layers import SeparableConv1d
-from ssd_cli.engine import convolution
-from ssd_cli.engine.kernels import KernelSpectrum
-from ssd_cli.engine.matrix_convolution import by_matrices
-from ssd_cli.engine.pooling import Entry, max_of_three
-from ssd_cli.engine.transform import FACTORS, Transform, good_size, transform_for
+from ssd_cli.engine.convolution import spectra
+from ssd_cli.engine.convolution.matrices import by_matrices
+from ssd_cli.engine.convolution.pooling import Entry, max_of_three
+from ssd_cli.engine.convolution.transform import FACTORS, KernelSpectrum, Transform, good_size, transform_for
 
 
 def plain(maps, kernel, dilation=1, groups=1):
@@ -40,7 +39,7 @@ def test_dense_convolution_with_every_transform(taps, n_timepoints):
     wanted = torch.autograd.grad((expected * weights).sum(), [maps, bias, *kernels])
     left, right = padding_around(max(taps))
     for transform in transforms(n_timepoints, left, right):
-        found = convolution.SpectralConvolution.apply(maps, KernelSpectrum.apply(transform, 1, *kernels), bias, transform)
+        found = spectra.SpectralConvolution.apply(maps, KernelSpectrum.apply(transform, 1, *kernels), bias, transform)
         torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
         for a, b in zip(torch.autograd.grad((found * weights).sum(), [maps, bias, *kernels]), wanted, strict=True):
             torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
@@ -67,7 +66,7 @@ def test_depthwise_convolution_with_every_transform(taps, dilation, n_timepoints
     weights = torch.randn_like(expected)
     wanted = torch.autograd.grad((expected * weights).sum(), [maps, kernel])
     for transform in transforms(n_timepoints, *padding_around(taps, dilation)):
-        found = convolution.DepthwiseConvolution.apply(maps, KernelSpectrum.apply(transform, dilation, kernel), transform)
+        found = spectra.DepthwiseConvolution.apply(maps, KernelSpectrum.apply(transform, dilation, kernel), transform)
         torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
         for a, b in zip(torch.autograd.grad((found * weights).sum(), [maps, kernel]), wanted, strict=True):
             torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
@@ -78,16 +77,14 @@ def test_convolve_gives_the_filters_in_order_by_windows_and_by_spectra(inputs):
     maps = doubles(inputs, 3, 33)
     kernels = [doubles(5, inputs, 12), doubles(2, inputs, 6)]
     expected = torch.cat([plain(maps, kernel) for kernel in kernels])
-    torch.testing.assert_close(torch.cat(convolution.convolve(maps, kernels)), expected, rtol=1e-10, atol=1e-10)
-    torch.testing.assert_close(torch.cat(convolution._by_windows(maps, kernels)), expected, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(torch.cat(spectra.convolve(maps, kernels)), expected, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(torch.cat(spectra.by_windows(maps, kernels)), expected, rtol=1e-10, atol=1e-10)
 
 
 def test_separable_convolution_is_the_layer():
     layer = SeparableConv1d(6, 4, 8, dilation=4).double()
     maps = doubles(6, 3, 50)
-    torch.testing.assert_close(
-        convolution.separable(maps, layer), layer(maps.transpose(0, 1)).transpose(0, 1), rtol=1e-10, atol=1e-10
-    )
+    torch.testing.assert_close(spectra.separable(maps, layer), layer(maps.transpose(0, 1)).transpose(0, 1), rtol=1e-10, atol=1e-10)
 
 
 # Ties are frequent: maps behind a ReLU are zero in many places, and series have constant stretches.
@@ -100,7 +97,7 @@ def test_the_maximum_of_three_shares_ties_out_as_the_library_does(n_timepoints):
     assert torch.equal(max_of_three(maps), library)
     a, b = torch.randn_like(narrow), torch.randn_like(maximum)
     found = torch.autograd.grad((narrow * a).sum() + (maximum * b).sum(), [maps, squeeze, pooled])
-    narrow, maximum = convolution.pointwise(maps, squeeze), convolution.pointwise(library, pooled)
+    narrow, maximum = spectra.pointwise(maps, squeeze), spectra.pointwise(library, pooled)
     wanted = torch.autograd.grad((narrow * a).sum() + (maximum * b).sum(), [maps, squeeze, pooled])
     for u, v in zip(found, wanted, strict=True):
         torch.testing.assert_close(u, v, rtol=1e-12, atol=1e-12)

@@ -13,8 +13,9 @@ from torch import nn
 
 from ssd_cli.backbones import backbones
 from ssd_cli.backbones.base import NO_DROPOUT, Dropout, Network
-from ssd_cli.engine import EXECUTIONS, bind, inception, plan, recompute, resnet
-from ssd_cli.engine.tiles import Tiling
+from ssd_cli.engine.convolution import bilinear, recompute, resnet
+from ssd_cli.engine.convolution.tiles import Tiling
+from ssd_cli.engine.planner import bind, plan
 from ssd_cli.errors import MisuseError
 
 NAMES = ["fcn", "h-inception", "inception", "lite", "litemv", "resnet"]
@@ -33,13 +34,13 @@ def everything_tiled(monkeypatch):
         used.append(Tiling(n_timepoints, taps, 1 + n_timepoints // 16))
         return used[-1]
 
-    monkeypatch.setattr(resnet, "tiling_for", tiling_for)
+    monkeypatch.setattr(bilinear, "tiling_for", tiling_for)
     return used
 
 
 def run_by(network, name):
     """The execution that a name of `RUNS` asks for."""
-    return bind(network, "bilinear" if name.endswith("bilinear") else "fast")
+    return bind(network, "bilinear" if name.endswith("bilinear") else "fft")
 
 
 def build(name, n_channels, dropout=NO_DROPOUT, dtype=torch.float64, **parameters):
@@ -223,23 +224,23 @@ def test_one_value_a_channel_cannot_be_normalised_by_itself(name):
         fast(x)
 
 
-@pytest.mark.parametrize("execution", ["fast", "bilinear"])
-def test_frozen_parts_get_no_gradient(execution):
+@pytest.mark.parametrize("convolution", ["fft", "bilinear"])
+def test_frozen_parts_get_no_gradient(convolution):
     network = build("inception", 1)
     network.groups[0].requires_grad_(False)
-    losses(bind(network, execution), torch.randn(3, 1, 20, dtype=torch.float64), torch.tensor([0, 1, 2])).backward()
+    losses(bind(network, convolution), torch.randn(3, 1, 20, dtype=torch.float64), torch.tensor([0, 1, 2])).backward()
     assert all((p.grad is None) == key.startswith("groups.0") for key, p in network.named_parameters())
 
 
 def test_inception_on_long_series_is_by_spectra_whatever_was_asked_for(monkeypatch):
     network, x = build("inception", 1), torch.randn(2, 1, 81, dtype=torch.float64)
-    monkeypatch.setattr(inception, "by_matrices", None)
-    assert torch.equal(bind(network, "bilinear")(x).logits, bind(network, "fast")(x).logits)
+    monkeypatch.setattr(bilinear, "by_matrices", None)
+    assert torch.equal(bind(network, "bilinear")(x).logits, bind(network, "fft")(x).logits)
 
 
 def test_an_execution_follows_the_networks_weights_and_mode():
     network = build("lite", 1)
-    fast = bind(network, "fast")
+    fast = bind(network, "fft")
     x = torch.randn(3, 1, 20, dtype=torch.float64)
     fast.eval()
     assert not network.training and not network.first.norm.training
@@ -253,12 +254,11 @@ def test_an_execution_follows_the_networks_weights_and_mode():
 def test_the_plan_is_one_of_the_known_executions():
     for name in ("inception", "h-inception", "resnet", "fcn", "lite"):
         network = backbones.get(name)().build(1, 2)
-        assert plan(network, 150) == ("bilinear" if name in ("resnet", "fcn") else "fast")
-        assert plan(network, 80) == ("fast" if name == "lite" else "bilinear")
+        assert plan(network, 150).label == ("bilinear" if name in ("resnet", "fcn") else "fast")
+        assert plan(network, 80).label == ("fast" if name == "lite" else "bilinear")
         assert plan(network, 81) == plan(network, 150)
-        assert plan(network, 150, device="cuda") == "graph"
+        assert plan(network, 150, device="cuda").label == "graph"
         assert bind(network, "plain") is network
-    assert "plain" in EXECUTIONS
 
 
 class Unknown(Network):
@@ -273,13 +273,13 @@ class Unknown(Network):
 
 def test_a_network_without_a_fast_execution_runs_plainly():
     network = Unknown(1, 2)
-    assert plan(network, 10) == "plain"
+    assert plan(network, 10).label == "plain"
     with pytest.raises(MisuseError, match="Unknown has no execution 'fast'"):
-        bind(network, "fast")
+        bind(network, "fft")
     with pytest.raises(MisuseError, match=r"LITENetwork has no execution 'bilinear'") as failure:
         bind(build("lite", 1), "bilinear")
     assert "auto, fast, plain" in str(failure.value)
-    with pytest.raises(MisuseError, match="Unknown execution 'quick'"):
+    with pytest.raises(MisuseError, match="Unknown convolution 'quick'"):
         bind(network, "quick")
 
 

@@ -8,8 +8,9 @@ from ssd_cli.backbones.fcn import FCNLayer, FCNNetwork
 from ssd_cli.backbones.inception import InceptionNetwork
 from ssd_cli.backbones.masked import MaskedNetwork
 from ssd_cli.backbones.resnet import ResNetNetwork
-from ssd_cli.engine import bind, fold, kept_memory
-from ssd_cli.engine.folding import fold_norms
+from ssd_cli.engine.deployed import Deployed
+from ssd_cli.engine.memory import kept_memory
+from ssd_cli.engine.planner import bind
 from ssd_cli.training.predict import freeze, outputs
 from tests.engine.test_executions import NAMES, build, everything_tiled  # noqa: F401 (a fixture)
 
@@ -22,7 +23,7 @@ SHAPES = [(1, 1, 40), (3, 4, 21), (60, 2, 30), (200, 1, 9), (16, 2, 100)]
 def test_the_deployed_network_predicts_what_the_network_does_in_evaluation_mode(name, shape, everything_tiled):  # noqa: F811
     network = build(name, shape[1], dropout=Dropout(embed=0.5, mid=0.5))
     x = torch.randn(shape, dtype=torch.float64)
-    deployed = fold(network)(x)
+    deployed = Deployed(network)(x)
     expected = network.eval()(x)
     for a, b in zip((*deployed[:2], *deployed.maps), (*expected[:2], *expected.maps), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
@@ -35,14 +36,14 @@ def test_a_network_that_pools_over_valid_steps_is_deployed_as_well(name, shape):
     network = MaskedNetwork(build(name, shape[1])).eval()
     x = torch.randn(shape, dtype=torch.float64)
     x[0, :, -7:] = torch.nan
-    torch.testing.assert_close(fold(network)(x).logits, network(x).logits, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(Deployed(network)(x).logits, network(x).logits, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_folding_leaves_the_network_alone_and_no_norm_behind(name):
     network = build(name, 2)
     before = copy.deepcopy(network.state_dict())
-    folded = fold_norms(network)
+    folded = Deployed(network).network
     assert network.training and not folded.training
     assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
     left = [key for key, module in folded.named_modules() if isinstance(module, torch.nn.BatchNorm1d)]
@@ -89,12 +90,12 @@ def test_a_network_that_inherits_from_ours_predicts_what_it_computes_itself(kind
             torch.nn.init.normal_(norm.running_mean)
             torch.nn.init.uniform_(norm.running_var, 0.5, 2)
     x = torch.randn(shape, dtype=torch.float64)
-    torch.testing.assert_close(fold(network)(x).logits, network(x).logits, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(Deployed(network)(x).logits, network(x).logits, rtol=1e-9, atol=1e-9)
 
 
 def test_one_deployed_network_predicts_series_of_several_lengths():
     network = build("inception", 1)
-    deployed = fold(network)
+    deployed = Deployed(network)
     network.eval()
     for n_timepoints in (30, 31, 100, 30):
         x = torch.randn(60, 1, n_timepoints, dtype=torch.float64)
@@ -103,7 +104,7 @@ def test_one_deployed_network_predicts_series_of_several_lengths():
 
 def test_a_deployed_network_does_not_follow_later_training():
     network = build("inception", 1)
-    deployed = fold(network)
+    deployed = Deployed(network)
     for shape in ((1, 1, 30), (60, 1, 30)):
         x = torch.randn(shape, dtype=torch.float64)
         before = deployed(x).logits
@@ -129,7 +130,7 @@ def test_kept_memory_changes_no_result():
 def test_spectra_are_kept_between_the_batches_of_one_prediction_only(name):
     """Otherwise a network that goes on being trained would be predicted with by its old kernels."""
     network = freeze(build(name, 1))
-    fast, x = bind(network, "fast"), torch.randn(600, 1, 30, dtype=torch.float64)
+    fast, x = bind(network, "fft"), torch.randn(600, 1, 30, dtype=torch.float64)
     for _ in range(2):
         logits, _ = outputs(fast, x)
         torch.testing.assert_close(logits, outputs(network, x)[0], rtol=1e-9, atol=1e-9)

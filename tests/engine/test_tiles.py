@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from ssd_cli.backbones.convolution import padding_around
-from ssd_cli.engine.bilinear import mix_back, mix_samples, mix_taps, n_products
-from ssd_cli.engine.tiles import Tiling, by_tiles, cost, tiling_for
+from ssd_cli.engine.convolution.mixing import mix_back, mix_samples, mix_taps, n_products
+from ssd_cli.engine.convolution.tiles import Tiling, by_tiles, cost, tiling_for
 
 
 def library(maps, kernel, bias):

@@ -13,6 +13,7 @@ from sktime.transformations.series.exponent import ExponentTransformer
 
 import ssd_cli
 from ssd_cli.archives.load import load
+from ssd_cli.core.executions import Execution
 from ssd_cli.estimators import aeon, sktime
 from ssd_cli.running.execute import Job, execute
 from ssd_cli.running.plan import make_plan
@@ -89,7 +90,7 @@ def test_a_grid_of_numpy_numbers_and_of_parameters_without_effect_is_searched():
 def test_the_execution_is_that_of_the_command_where_series_are_cut(tmp_path, monkeypatch):
     executions = []
     monkeypatch.setattr(
-        "ssd_cli.estimators.core.plan", lambda network, n_timepoints, **_: executions.append(n_timepoints) or "plain"
+        "ssd_cli.estimators.core.plan", lambda network, n_timepoints, **_: executions.append(n_timepoints) or Execution()
     )
     X, y = waves(n_timepoints=100)
     series = [one[:, : 60 + 4 * case] for case, one in enumerate(X)]

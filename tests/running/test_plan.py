@@ -108,7 +108,7 @@ def test_the_same_thing_named_twice_is_one_cell(data):
         ({"method": ("ens-avg[members=3",)}, "Cannot read"),
         ({"recipe": "smoke[epochs=0]"}, "epochs must be at least 1"),
         ({"device": "mps"}, "There is no device 'mps'"),
-        ({"engine": "fast", "recipe": "smoke[precision=bf16]"}, "have no precision 'bf16'"),
+        ({"engine": "fast", "recipe": "smoke[precision=bf16]"}, "'fast' has no precision 'bf16'"),
     ],
 )
 def test_names_and_parameters_that_mean_nothing(data, options, message):

@@ -2,9 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from ssd_cli.engine import EXECUTIONS
 from ssd_cli.errors import MisuseError
-from ssd_cli.running.suite import ENGINES, parse_numbers, parse_suite
+from ssd_cli.running.suite import parse_numbers, parse_suite
 
 
 def write(tmp_path, text):
@@ -107,10 +106,6 @@ def test_a_suite_with_a_mistake(tmp_path, text, message):
     with pytest.raises(MisuseError) as caught:
         parse_suite(write(tmp_path, text), {})
     assert message in str(caught.value)
-
-
-def test_engines_are_the_executions_and_the_planners_choice():
-    assert list(ENGINES) == ["auto", *EXECUTIONS]
 
 
 def test_a_suite_that_is_not_there(tmp_path):

@@ -7,7 +7,8 @@ import torch
 
 from ssd_cli.backbones.base import Dropout
 from ssd_cli.backbones.fcn import FCNBackbone
-from ssd_cli.engine import footprint, plan
+from ssd_cli.engine import footprint
+from ssd_cli.engine.planner import plan
 from ssd_cli.engine.precision import set_arithmetic
 from ssd_cli.errors import MisuseError
 from ssd_cli.methods.branches import grow
@@ -189,12 +190,11 @@ def test_on_cuda_fp32_means_fp32():
 
 
 def test_bf16_is_never_given_to_the_fast_executions():
-    bench = workbench(recipe=replace(SHORT, precision="bf16"), backbone=FCNBackbone(width=4), execution="fast")
     with pytest.raises(MisuseError, match="bf16"):
-        bench.base_network(0)
+        workbench(recipe=replace(SHORT, precision="bf16"), backbone=FCNBackbone(width=4), execution="fast")
     network = FCNBackbone(width=4).build(1, 3)
-    assert plan(network, 32) == "bilinear"
-    assert plan(network, 32, precision="bf16") == "plain"
+    assert plan(network, 32).label == "bilinear"
+    assert plan(network, 32, precision="bf16").label == "plain"
 
 
 def test_padded_series_of_unequal_length_are_trained_in_a_pass_too():

@@ -15,7 +15,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from ssd_cli.backbones.convolution import padding_around
-from ssd_cli.engine.bilinear import mix_back, mix_samples, mix_taps, n_products
+from ssd_cli.engine.convolution.mixing import mix_back, mix_samples, mix_taps, n_products
 
 
 class MatrixConvolution:

@@ -14,8 +14,7 @@ from torch.autograd.function import once_differentiable
 from ssd_cli.backbones.convolution import padding_around
 from ssd_cli.backbones.handmade import HandMadeFilters
 from ssd_cli.backbones.layers import SameConv1d, SeparableConv1d
-from ssd_cli.engine.kernels import spectrum_of
-from ssd_cli.engine.transform import Transform, transform_for
+from ssd_cli.engine.convolution.transform import Transform, spectrum_of, transform_for
 
 _GAP = 16
 """Numbers between the bins of a product."""
@@ -92,7 +91,7 @@ def convolve(maps: Tensor, kernels: Sequence[Tensor]) -> list[Tensor]:
         Maps which, in order, are the filters of all kernels; not necessarily one tensor a kernel.
     """
     if windows_are_cheaper(kernels):
-        return _by_windows(maps, kernels)
+        return by_windows(maps, kernels)
     return [by_spectra(maps, kernels)]
 
 
@@ -151,7 +150,7 @@ def _product(kernel: Tensor, spectrum: Tensor) -> Tensor:
     return torch.bmm(kernel, spectrum, out=apart[:, :size].view(bins, filters, -1))
 
 
-def _by_windows(maps: Tensor, kernels: Sequence[Tensor]) -> list[Tensor]:
+def by_windows(maps: Tensor, kernels: Sequence[Tensor]) -> list[Tensor]:
     """One matrix product a kernel with the rows of all shifted copies of the maps (taps * inputs, n_cases * n_timepoints)."""
     inputs, n_cases, n_timepoints = maps.shape
     longest = max(kernel.shape[-1] for kernel in kernels)

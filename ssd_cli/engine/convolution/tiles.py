@@ -18,7 +18,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from ssd_cli.backbones.convolution import padding_around
-from ssd_cli.engine.bilinear import mix_back, mix_samples, mix_taps, n_products
+from ssd_cli.engine.convolution.mixing import mix_back, mix_samples, mix_taps, n_products
 
 TILES_AT_ONCE = 128
 """Or those of one case, if more. 64 at once take up to 1.15 times as long, 256 about the same (results/speed/xeon/tiles.txt)."""

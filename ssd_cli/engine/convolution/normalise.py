@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from ssd_cli.engine.recompute import repeating
+from ssd_cli.engine.convolution.recompute import repeating
+from ssd_cli.engine.folding import scale_and_shift, statistics_of
 
 
 def normalise(parts: Sequence[Tensor], norm: nn.BatchNorm1d, residual: Tensor | None = None) -> Tensor:
@@ -112,20 +113,6 @@ class _BatchNormalise(Function):
         )
         parts = of_maps.view(centred.shape).split(ctx.sizes)
         return None, gradient if ctx.needs_input_grad[1] else None, of_weight, of_shift, *parts
-
-
-def statistics_of(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor, Tensor]:
-    """Running mean, running variance and number of batches: all norms of the backbones have them."""
-    assert norm.running_mean is not None and norm.running_var is not None and norm.num_batches_tracked is not None
-    return norm.running_mean, norm.running_var, norm.num_batches_tracked
-
-
-def scale_and_shift(norm: nn.Module) -> tuple[Tensor, Tensor]:
-    """What a norm in evaluation mode multiplies every channel with, and adds to it: each (channels,)."""
-    assert isinstance(norm, nn.BatchNorm1d)
-    mean, variance, _ = statistics_of(norm)
-    scale = norm.weight * torch.rsqrt(variance + norm.eps)
-    return scale, norm.bias - mean * scale
 
 
 def running_factor(norm: nn.BatchNorm1d) -> float:

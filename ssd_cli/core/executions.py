@@ -1,0 +1,82 @@
+"""How networks are computed: the means of convolution, and whether several networks share a training step. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from ssd_cli.errors import MisuseError, did_you_mean
+from ssd_cli.registry import Registry
+
+PLAIN = "plain"
+"""The convolution of the network's own definition."""
+
+Batching = Literal["off", "joint", "graph"]
+"""One network per training step; several networks per step; several per step, and the step is captured as a CUDA graph."""
+
+convolutions: Registry[Any] = Registry("convolution", "ssd_cli.engine.convolution")
+"""All other means of convolution: classes of kind `engine.convolution.base.Convolution`."""
+
+# Labels in records and of --engine. A convolution that is not listed here has its own name as label.
+_CONVOLUTION_LABELS = {PLAIN: "plain", "fft": "fast"}
+_BATCHING_LABELS: dict[Batching, str] = {"joint": "batched", "graph": "graph"}
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How the networks of a cell are computed.
+
+    Parameters
+    ----------
+    convolution : str
+        "plain", or a name in `convolutions`.
+    batching : {"off", "joint", "graph"}
+        Anything but "off" needs plain convolutions.
+
+    Raises
+    ------
+    MisuseError
+        A value is unknown, or the two cannot be combined.
+    """
+
+    convolution: str = PLAIN
+    batching: Batching = "off"
+
+    def __post_init__(self) -> None:
+        for axis, known in (("convolution", [PLAIN, *convolutions.names()]), ("batching", list(get_args(Batching)))):
+            value = getattr(self, axis)
+            if value not in known:
+                raise MisuseError(f"Unknown {axis} '{value}'.{did_you_mean(value, known)}", f"Expected one of {', '.join(known)}.")
+        if self.convolution != PLAIN and self.batching != "off":
+            raise MisuseError(f"Batching '{self.batching}' needs plain convolutions, not '{self.convolution}'.")
+
+    @property
+    def label(self) -> str:
+        """The name in records and of ``--engine``."""
+        return _BATCHING_LABELS.get(self.batching) or _CONVOLUTION_LABELS.get(self.convolution, self.convolution)
+
+    @classmethod
+    def of(cls, label: str) -> Execution:
+        """Return the execution with this label.
+
+        Raises
+        ------
+        MisuseError
+            There is none.
+        """
+        for one in executions():
+            if one.label == label:
+                return one
+        known = labels()
+        raise MisuseError(f"Unknown execution '{label}'.{did_you_mean(label, known)}", f"Known executions: {', '.join(known)}.")
+
+
+def executions() -> list[Execution]:
+    """List all executions: plain convolutions, the others, and those that train several networks per step."""
+    others = sorted(convolutions.names(), key=lambda name: (name not in _CONVOLUTION_LABELS, name))
+    return [*(Execution(name) for name in (PLAIN, *others)), *(Execution(PLAIN, batching) for batching in _BATCHING_LABELS)]
+
+
+def labels() -> list[str]:
+    """List the labels of all executions."""
+    return [one.label for one in executions()]

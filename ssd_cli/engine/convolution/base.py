@@ -1,0 +1,55 @@
+"""What a means of convolution consists of: views of networks that compute the same function in another way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import ClassVar, TypeVar, cast
+
+from torch import Tensor, nn
+
+from ssd_cli.backbones.base import Network
+
+N = TypeVar("N", bound=Network)
+M = TypeVar("M", bound=nn.Module)
+
+
+class Convolution:
+    """A means to compute the convolutions of networks in training, registered by its name in `core.executions.convolutions`.
+
+    Attributes
+    ----------
+    views : mapping from network class to subclass
+        The networks it serves. The subclass overrides ``stem``, ``body`` or ``pool``, and adds no attributes (see `view`).
+        It serves exactly these classes: what a subclass of them computes is not known.
+    preference : int
+        On a CPU, `planner.plan` chooses the means with the highest preference among those that serve a network; 0 is never
+        chosen without ``--engine``.
+    precisions : tuple of str
+    """
+
+    views: ClassVar[Mapping[type[Network], type[Network]]]
+    preference: ClassVar[int] = 0
+    precisions: ClassVar[tuple[str, ...]] = ("fp32", "tf32", "fp64")
+
+    @classmethod
+    def longest(cls, network: type[Network]) -> float:
+        """Return up to how many steps of a series it pays for a class of networks."""
+        return math.inf
+
+
+def view(network: Network, kind: type[N]) -> N:
+    """Return an instance of another class that shares all attributes of a network: weights, buffers, mode, dropout sites."""
+    shared = kind.__new__(kind)
+    shared.__dict__ = network.__dict__
+    return shared
+
+
+def channel_major(maps: Tensor) -> Tensor:
+    """Return maps (n_cases, channels, n_timepoints) as (channels, n_cases, n_timepoints), contiguous; or the reverse."""
+    return maps.transpose(0, 1).contiguous()
+
+
+def typed(modules: nn.ModuleList, kind: type[M]) -> list[M]:
+    """Return the modules of a list that holds one kind of module only."""
+    return cast("list[M]", list(modules))
