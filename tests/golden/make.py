@@ -1,4 +1,4 @@
-"""Write the golden values: ``python tests/golden/make.py [identities] [trainings] [all-triples]``.
+"""Write the golden values: ``python tests/golden/make.py [identities] [trainings] [all-triples] [folder]``.
 
 They are to be written from the revision whose results are right, and from no later one.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from tests.golden import folder as golden_folder
 from tests.golden import identities, results, runs
 from tests.golden.data import write_datasets
 
@@ -27,6 +28,8 @@ def main(parts):
             results.save("trainings", {name: _results(name, data, folder) for name in runs.RUNS})
         if "all-triples" in parts:
             results.save("all-triples", {name: _digests(_results(name, data, folder)) for name in runs.LONG_RUNS})
+        if "folder" in parts:
+            golden_folder.make(data, Path(folder))
 
 
 def _results(name, data, folder):
@@ -39,4 +42,4 @@ def _digests(found):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["identities", "trainings", "all-triples"])
+    main(sys.argv[1:] or ["identities", "trainings", "all-triples", "folder"])
