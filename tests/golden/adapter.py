@@ -76,7 +76,7 @@ def checkpoint_every_epoch_and_kill_once():
     folder = Path(os.environ["SSD_BENCH_GOLDEN_KILL"])
     purpose = os.environ["SSD_BENCH_GOLDEN_KILL_IN"]
     checkpoint.SECONDS = 0.0
-    save, restore = checkpoint.Keeper.after_epoch, checkpoint.Standing.restore
+    save, restore = checkpoint.Checkpointer.after_epoch, checkpoint.TrainingState.restore
 
     def save_and_kill(self, standing, stop):
         save(self, standing, stop)
@@ -89,7 +89,7 @@ def checkpoint_every_epoch_and_kill_once():
         restore(self, arrays, facts)
         (folder / "resumed").write_text(str(self.epoch))
 
-    checkpoint.Keeper.after_epoch, checkpoint.Standing.restore = save_and_kill, restore_and_note
+    checkpoint.Checkpointer.after_epoch, checkpoint.TrainingState.restore = save_and_kill, restore_and_note
 
 
 def data_of_page(path):
