@@ -1,4 +1,4 @@
-"""The networks under comparison: they know no dataset and no training."""
+"""The networks under comparison; they import nothing about datasets and training."""
 
 from ssd_cli.backbones.registry import backbones
 

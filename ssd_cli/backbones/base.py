@@ -1,16 +1,16 @@
-"""What every network offers: two halves, a pooled embedding, a linear head, and named dropout sites.
+"""The interface of every network: two halves, a pooled embedding, a linear head, and named dropout sites.
 
     x ── stem ──▶ mid site ── body ──▶ pool ──▶ embed site ── classifier ──▶ logits
 
-None of the published backbones has dropout. The two sites are ours (stochastic self-distillation needs a stochastic teacher) and
-cost nothing while their rate is 0: no parameters, no random numbers, the same deployed network.
+None of the published backbones has dropout. Stochastic self-distillation needs a stochastic teacher, so this package adds the two
+sites. With rate 0 they have no cost: no parameters, no random numbers, the same deployed network.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +26,7 @@ class Dropout:
     Parameters
     ----------
     embed : float
-        Rate on the pooled embedding just before the classifier.
+        Rate on the pooled embedding, before the classifier.
     mid : float
         Rate of whole channels on the output of the first half of the network.
     """
@@ -44,7 +44,7 @@ NO_DROPOUT = Dropout()
 
 
 class Outputs(NamedTuple):
-    """What a forward pass gives."""
+    """The results of a forward pass."""
 
     logits: Tensor
     """(batch, n_classes)"""
@@ -55,10 +55,13 @@ class Outputs(NamedTuple):
 
 
 class DropoutSite(nn.Module):
-    """Inverted dropout of whole channels, with a random stream of its own.
+    """Inverted dropout of the coordinates of an embedding (batch, size), or of whole channels (batch, filters, n_timepoints).
 
-    On a pooled embedding (batch, size) it drops coordinates, on maps (batch, filters, n_timepoints) whole channels. The
-    stream is a generator that the training assigns, so that masks never shift the batch order or the initialisation.
+    The training assigns a random generator to it, so that masks do not shift the batch order or the initialisation.
+
+    Parameters
+    ----------
+    rate : float
     """
 
     def __init__(self, rate: float) -> None:
@@ -67,13 +70,13 @@ class DropoutSite(nn.Module):
         self.generator: torch.Generator | None = None
 
     def mask(self, n_cases: int, n_filters: int, like: Tensor) -> Tensor:
-        """A fresh mask (n_cases, n_filters): 0 with probability `rate`, else 1 / (1 - rate)."""
+        """Draw a mask (n_cases, n_filters): 0 with probability `rate`, else 1 / (1 - rate)."""
         keep = 1 - self.rate
         mask = torch.empty(n_cases, n_filters, dtype=like.dtype, device=like.device)
         return mask.bernoulli_(keep, generator=self.generator).div_(keep)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Drop channels in training mode; the identity otherwise."""
+        """Drop channels in training mode; return `maps` otherwise."""
         if not self.training or self.rate == 0:
             return maps
         mask = self.mask(maps.shape[0], maps.shape[1], maps)
@@ -98,8 +101,8 @@ class Network(nn.Module, ABC):
     Attributes
     ----------
     resumable : bool
-        Whether parameters, buffers and the streams of the two sites are all of its state, so that a training that was cut off may
-        go on. Holds for this class, not for its subclasses (`training.checkpoint.resumable`).
+        Whether parameters, buffers and the generators of the two sites are all of its state, so that an interrupted training can
+        resume. Holds for this class, not for its subclasses (`training.checkpoint.resumable`).
     """
 
     resumable: ClassVar[bool] = False
@@ -114,14 +117,14 @@ class Network(nn.Module, ABC):
 
     @abstractmethod
     def stem(self, x: Tensor) -> Tensor:
-        """First half: (batch, n_channels, n_timepoints) to maps (batch, filters, n_timepoints), before the mid site."""
+        """Run the first half: (batch, n_channels, n_timepoints) to maps (batch, filters, n_timepoints), before the mid site."""
 
     @abstractmethod
     def body(self, maps: Tensor) -> Tensor:
-        """Second half: maps after the mid site to the last maps (batch, embedding_size, n_timepoints)."""
+        """Run the second half: maps after the mid site to the last maps (batch, embedding_size, n_timepoints)."""
 
     def pool(self, maps: Tensor) -> Tensor:
-        """Global average over time: (batch, embedding_size). With another one a network cannot be trained on padded series."""
+        """Average over time: (batch, embedding_size). A network with another pooling cannot be trained on padded series."""
         return maps.mean(-1)
 
     def forward(self, x: Tensor) -> Outputs:
@@ -137,7 +140,7 @@ class Network(nn.Module, ABC):
         return Dropout(self.embed_site.rate, self.mid_site.rate)
 
     def sites(self) -> tuple[DropoutSite, DropoutSite]:
-        """The dropout sites in the order of data flow: mid, embed."""
+        """Return the dropout sites in the order of data flow: mid, embed."""
         return self.mid_site, self.embed_site
 
 
@@ -145,20 +148,22 @@ class Network(nn.Module, ABC):
 class Backbone(ABC):
     """A frozen configuration that builds networks of one architecture.
 
-    The published training of a backbone is no part of its identity. The defaults are those of hfawaz/InceptionTime and
-    MSD-IRIMAS/LITE.
+    Class attributes are no part of its identity.
 
     Attributes
     ----------
     published_epochs, published_batch_size : int
-        Epochs, and cases in a batch at most.
+        Epochs and largest batch of the published code. The defaults are those of hfawaz/InceptionTime and MSD-IRIMAS/LITE.
     published_batch_divisor : int
         A batch has at most n_cases // divisor cases; 0 sets no such limit.
+    narrow_share : float, optional
+        Share of ``width`` that leaves about a tenth of the parameters; None: there is no narrow version.
     """
 
     published_epochs: ClassVar[int] = 1500
     published_batch_size: ClassVar[int] = 64
     published_batch_divisor: ClassVar[int] = 0
+    narrow_share: ClassVar[float | None] = None
 
     @abstractmethod
     def build(self, n_channels: int, n_classes: int, dropout: Dropout = NO_DROPOUT) -> Network:
@@ -174,14 +179,23 @@ class Backbone(ABC):
         """
 
     def narrow(self) -> Backbone:
-        """The configuration of a network of about a tenth of the size, for a small student."""
-        raise ValueError(f"{type(self).__name__} has no narrow version")
+        """Return the configuration of a network of about a tenth of the size, for a small student.
+
+        Raises
+        ------
+        ValueError
+            The backbone has no narrow version.
+        """
+        if self.narrow_share is None:
+            raise ValueError(f"{type(self).__name__} has no narrow version")
+        width: Any = {"width": max(1, round(vars(self)["width"] * self.narrow_share))}
+        return replace(self, **width)
 
 
 @dataclass(frozen=True)
 class NoBackbone(Backbone):
-    """What a method without networks is given."""
+    """The backbone of a method without networks."""
 
     def build(self, n_channels: int, n_classes: int, dropout: Dropout = NO_DROPOUT) -> Network:
-        """Refuse: there is nothing to build."""
+        """Raise ValueError: there is nothing to build."""
         raise ValueError("this method has no backbone")

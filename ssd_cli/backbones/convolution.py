@@ -1,10 +1,10 @@
-"""Convolutions that keep the length of a series; on CUDA as one product of matrices.
+"""Convolutions that keep the length of a series; on CUDA as one matrix product.
 
-cuDNN, asked for the same bits in every run, chooses algorithms for these shapes that want gigabytes of workspace and many times the
-time, and its search for better ones is decided by a clock. So every window of the series is written down as a column, and the
-kernels are multiplied with all columns at once. On an H100, captured steps in fp32 are 1.0 to 26 times as fast as by cuDNN for
-ResNet, 2.4 to 17 times for Inception (three shapes each, of 24 to 150 steps; `benchmarks/speed_gpu.py`, results/speed/gpu). Long
-series have large columns: 64 of 18,000 steps 6 GB for 40 taps of 32 channels.
+When the same bits are required in every run, cuDNN chooses slow algorithms for these shapes that need gigabytes of workspace; its
+search for better ones depends on measured time. So every window of the series becomes a column, and one product multiplies the
+kernels with all columns. On an H100, captured steps in fp32 are 1.0 to 26 times as fast as by cuDNN for ResNet, 2.4 to 17 times for
+Inception (three shapes each, of 24 to 150 steps; results/speed/gpu). Columns of long series are large: 64 series of 18,000 steps
+take 6 GB for 40 taps of 32 channels.
 """
 
 from __future__ import annotations
@@ -35,21 +35,18 @@ def same_convolution(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, d
 
 
 def padding_around(taps: int, dilation: int = 1) -> tuple[int, int]:
-    """Zeros on the left and on the right, which is how far a kernel reaches: floor((k - 1) d / 2), and the rest.
-
-    This is Keras's ``padding="same"``.
-    """
+    """Return the zeros on the left, floor((k - 1) d / 2), and on the right, the rest: Keras's ``padding="same"``."""
     span = (taps - 1) * dilation
     return span // 2, span - span // 2
 
 
 def by_columns(x: Tensor) -> bool:
-    """Whether a convolution of x is computed as a product of matrices."""
+    """Return whether a convolution of x is computed as a matrix product."""
     return x.is_cuda
 
 
 def column_convolution(x: Tensor, weight: Tensor, bias: Tensor | None = None, dilation: int = 1) -> Tensor:
-    """Compute what `same_convolution` gives (groups = 1), as a product of matrices. Any device; autocast is heeded."""
+    """Convolve as `same_convolution` does with groups = 1, as a matrix product on any device; autocast applies."""
     kind = x.device.type
     if torch.is_autocast_enabled(kind):
         precision = torch.get_autocast_dtype(kind)
@@ -59,16 +56,16 @@ def column_convolution(x: Tensor, weight: Tensor, bias: Tensor | None = None, di
 
 
 def columns_of(x: Tensor, taps: int, dilation: int, padding: tuple[int, int]) -> Tensor:
-    """Every window of x (members, batch, channels, n_timepoints) as a column: (members, channels * taps, batch * n_timepoints)."""
+    """Return the windows of x (members, batch, channels, n_timepoints) as (members, channels * taps, batch * n_timepoints)."""
     padded = F.pad(x, padding) if any(padding) else x
     windows = padded.unfold(3, (taps - 1) * dilation + 1, 1)[..., ::dilation]
     return windows.permute(0, 2, 4, 1, 3).reshape(len(x), x.shape[2] * taps, -1)
 
 
 class _ColumnConvolution(Function):
-    """The convolution of the series of each member with the kernels of that member.
+    """The convolution of each network's series with its kernels; "members" counts the networks.
 
-    Columns are not kept for the backward pass: they are as many times larger than the series as a kernel has taps.
+    The backward pass computes the columns again: they are larger than the series by the number of taps.
     """
 
     @staticmethod
@@ -85,7 +82,7 @@ class _ColumnConvolution(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        """Convolve the gradient with the kernels the other way round; multiply it with the columns."""
+        """Convolve the gradient with the reversed kernels; multiply it with the columns."""
         x, weight = ctx.saved_tensors
         taps, dilation = weight.shape[-1], ctx.dilation
         left, right = padding_around(taps, dilation)
@@ -99,7 +96,7 @@ class _ColumnConvolution(Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], x: Tensor, weight: Tensor, dilation: int) -> tuple[Tensor, int]:
-        """Take what is mapped over as more members."""
+        """Treat the mapped dimension as more members."""
 
         def members(tensor: Tensor, dim: int | None) -> Tensor:
             moved = tensor.expand(info.batch_size, *tensor.shape) if dim is None else tensor.movedim(dim, 0)
@@ -110,7 +107,7 @@ class _ColumnConvolution(Function):
 
 
 def _convolve(x: Tensor, weight: Tensor, dilation: int, padding: tuple[int, int]) -> Tensor:
-    """The maps of every member, (members, batch, out_channels, n_timepoints): a view in which channels lie outermost."""
+    """Return the maps (members, batch, out_channels, n_timepoints): a view whose outermost stride is that of the channels."""
     n_members, n_cases, _, n_timepoints = x.shape
     kernels = weight.reshape(n_members, weight.shape[1], -1)
     product = torch.bmm(kernels, columns_of(x, weight.shape[3], dilation, padding))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
-from ssd_cli.backbones.layers import SameConv1d, batch_norm, scaled
+from ssd_cli.backbones.layers import SameConv1d, batch_norm
 from ssd_cli.backbones.registry import backbones
 from ssd_cli.configuration import require
 
@@ -38,11 +38,11 @@ class FCNNetwork(Network):
         self.layers = nn.ModuleList(FCNLayer(*shape) for shape in shapes)
 
     def stem(self, x: Tensor) -> Tensor:
-        """Layer 1."""
+        """Run layer 1."""
         return self.layers[0](x)
 
     def body(self, maps: Tensor) -> Tensor:
-        """Layers 2 and 3."""
+        """Run layers 2 and 3."""
         for layer in self.layers[1:]:
             maps = layer(maps)
         return maps
@@ -66,6 +66,7 @@ class FCNBackbone(Backbone):
     published_epochs = 2000  # hfawaz/dl-4-tsc, classifiers/fcn.py: 2000 epochs in batches of min(n // 10, 16)
     published_batch_size = 16
     published_batch_divisor = 10
+    narrow_share = 40 / 128  # a tenth of the parameters: 26,400 for one channel, without the head
 
     width: int = 128
 
@@ -75,7 +76,3 @@ class FCNBackbone(Backbone):
     def build(self, n_channels: int, n_classes: int, dropout: Dropout = NO_DROPOUT) -> Network:
         """Build an untrained network."""
         return FCNNetwork(n_channels, n_classes, dropout, self.width)
-
-    def narrow(self) -> Backbone:
-        """Return the same with 40 filters for 128: a tenth of the parameters (by default 26,400 for one channel, without head)."""
-        return replace(self, width=scaled(self.width, 40 / 128))

@@ -14,14 +14,14 @@ N_FILTERS = 17
 
 
 def trend_filters(length: int) -> Tensor:
-    """Filters for a rising and a falling trend, shape (2, length): -1, +1, -1, ... and its negative."""
+    """Return filters for a rising and a falling trend, shape (2, length): -1, +1, -1, ... and its negative."""
     rising = torch.ones(length)
     rising[::2] = -1
     return torch.stack([rising, -rising])
 
 
 def peak_filter(length: int) -> Tensor:
-    """Filter for a peak, shape (1, 3 length / 2): a parabola down, one of twice its height up, one down."""
+    """Return the filter for a peak, shape (1, 3 length / 2): a parabola down, one of twice its height up, one down."""
     quarter = length // 4
     rise = (torch.arange(1, quarter + 1) / quarter) ** 2
     hump = torch.cat([rise, rise.flip(0)])
@@ -29,22 +29,21 @@ def peak_filter(length: int) -> Tensor:
 
 
 def all_filters() -> list[Tensor]:
-    """The 17 filters, grouped by equal length: each (n_filters, length)."""
+    """Return the 17 filters, grouped by length: each (n_filters, length)."""
     return [trend_filters(length) for length in LENGTHS] + [peak_filter(length) for length in LENGTHS[1:]]
 
 
 class HandMadeFilters(nn.Module):
     """Convolution of the raw series with the 17 filters, then ReLU.
 
-    The filters are buffers outside the state dictionary: they follow from the architecture alone and are never trained, averaged
-    or stored.
+    The filters are buffers outside the state dictionary: they are fixed, so they are never trained, averaged or stored.
 
     Parameters
     ----------
     n_channels : int
         Channels of the input.
     depthwise : bool, default False
-        Filter every channel by itself (17 n_channels outputs, as LITEMV does) rather than sum over the channels (17 outputs).
+        Filter each channel separately (17 n_channels outputs, as LITEMV does); otherwise sum over the channels (17 outputs).
     """
 
     def __init__(self, n_channels: int, *, depthwise: bool = False) -> None:
@@ -58,7 +57,7 @@ class HandMadeFilters(nn.Module):
             self.register_buffer(self.names[-1], weight, persistent=False)
 
     def weights(self) -> list[Tensor]:
-        """The filters, grouped by length: each (n_filters, channels of a group, length)."""
+        """Return the filters, grouped by length: each (n_filters, channels of a group, length)."""
         return [self.get_buffer(name) for name in self.names]
 
     def forward(self, x: Tensor) -> Tensor:

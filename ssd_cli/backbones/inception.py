@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
 from ssd_cli.backbones.handmade import HandMadeFilters
-from ssd_cli.backbones.layers import PointwiseConv1d, SameConv1d, batch_norm, scaled
+from ssd_cli.backbones.layers import PointwiseConv1d, SameConv1d, batch_norm
 from ssd_cli.backbones.registry import backbones
 from ssd_cli.configuration import require
 
@@ -88,11 +88,11 @@ class InceptionNetwork(Network):
         self.groups.extend(InceptionGroup(4 * width, width, kernel) for _ in range(depth // GROUP - 1))
 
     def stem(self, x: Tensor) -> Tensor:
-        """Modules 1 to 3 and the first residual addition."""
+        """Run modules 1 to 3 and the first residual addition."""
         return self.groups[0](x)
 
     def body(self, maps: Tensor) -> Tensor:
-        """All further modules."""
+        """Run all further modules."""
         for group in self.groups[1:]:
             maps = group(maps)
         return maps
@@ -115,8 +115,10 @@ class InceptionBackbone(Backbone):
     Notes
     -----
     Trainable parameters: 420,192 + 129 K for one channel, 489,472 + 192 C + 129 K for C > 1 channels and K classes. The
-    reference's argument 41 is lessened by one before use, so that kernels are 40, 20 and 10 taps.
+    reference subtracts one from its argument 41, so that kernels have 40, 20 and 10 taps.
     """
+
+    narrow_share = 10 / 32  # a tenth of the parameters: 41,990 for one channel, without the head
 
     width: int = 32
     depth: int = 6
@@ -132,7 +134,3 @@ class InceptionBackbone(Backbone):
         return InceptionNetwork(
             n_channels, n_classes, dropout, width=self.width, depth=self.depth, kernel=self.kernel, hybrid=False
         )
-
-    def narrow(self) -> Backbone:
-        """Return the same with ten filters a branch for 32: by default 41,990 parameters for one channel, without the head."""
-        return replace(self, width=scaled(self.width, 10 / 32))

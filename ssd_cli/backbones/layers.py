@@ -1,4 +1,4 @@
-"""The layers that the backbones share: a convolution that keeps the length, and batch normalisation as Keras has it."""
+"""Layers of several backbones: convolutions that keep the length, and batch normalisation with Keras's constants."""
 
 from __future__ import annotations
 
@@ -66,10 +66,5 @@ class SeparableConv1d(nn.Sequential):
 
 
 def batch_norm(channels: int) -> nn.BatchNorm1d:
-    """Batch normalisation with Keras's epsilon and momentum."""
+    """Return batch normalisation with Keras's epsilon and momentum."""
     return nn.BatchNorm1d(channels, eps=BN_EPS, momentum=BN_MOMENTUM)
-
-
-def scaled(width: int, share: float) -> int:
-    """A share of the filters, at least one."""
-    return max(1, round(width * share))

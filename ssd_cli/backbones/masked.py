@@ -6,8 +6,6 @@ maps by n_timepoints / n_valid where a step is valid, and by 0 where it is not, 
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, nn
 
 from ssd_cli.backbones.base import Dropout, DropoutSite, Network
@@ -15,19 +13,19 @@ from ssd_cli.errors import SsdBenchError
 
 
 class ValidSteps:
-    """Which steps of the batch that went through the stem last belong to the series."""
+    """The valid steps of the last batch that went through the stem."""
 
     def __init__(self) -> None:
         self._weights: Tensor | None = None
 
     def take(self, x: Tensor) -> Tensor:
-        """Remember the valid steps of x (n_cases, n_channels, n_timepoints), and return it with zeros for NaN."""
+        """Store which steps of x (n_cases, n_channels, n_timepoints) are valid, and return x with zeros for NaN."""
         valid = ~x[:, :1].isnan()
         self._weights = valid * (x.shape[-1] / valid.sum(-1, keepdim=True).clamp(min=1)).to(x.dtype)
         return x.nan_to_num(nan=0.0)
 
     def weigh(self, maps: Tensor) -> Tensor:
-        """Weigh the steps of the last maps; a second half may run on several copies of the batch, one after the other in `maps`."""
+        """Weight the steps of the last maps; `maps` may hold several copies of the batch, one after the other."""
         if self._weights is None:
             raise RuntimeError("The second half of a masked network cannot run before its first half.")
         copies = len(maps) // len(self._weights)
@@ -35,9 +33,7 @@ class ValidSteps:
 
 
 class MaskedNetwork(Network):
-    """A network that pools over valid steps.
-
-    It has the parameters of the network inside and no others.
+    """A network that pools over valid steps; its parameters are those of the inner network.
 
     Parameters
     ----------
@@ -46,16 +42,16 @@ class MaskedNetwork(Network):
     Raises
     ------
     SsdBenchError
-        It pools, or runs, in a way of its own.
+        The inner network overrides `pool` or `forward`.
     """
 
     def __init__(self, inner: Network) -> None:
         for name in ("pool", "forward"):
             if getattr(type(inner), name) is not getattr(Network, name):
                 raise SsdBenchError(
-                    f"{type(inner).__name__} has a {name} of its own, which does not know where padded series end.",
-                    "Expected a network that takes the mean of its last maps over time.",
-                    "Prepare the series otherwise: --length resize, truncate, zeros, edge or noise.",
+                    f"{type(inner).__name__} overrides {name}, and does not know where padded series end.",
+                    "Expected a network that averages its last maps over time.",
+                    "Use another preparation: --length resize, truncate, zeros, edge or noise.",
                 )
         nn.Module.__init__(self)
         self.inner = inner
@@ -83,11 +79,11 @@ class MaskedNetwork(Network):
         return self.inner.dropout
 
     def stem(self, x: Tensor) -> Tensor:
-        """First half; NaN are steps after the end of a series."""
+        """Run the first half; NaN marks steps after the end of a series."""
         return self.inner.stem(self._steps.take(x))
 
     def body(self, maps: Tensor) -> Tensor:
-        """Second half: the last maps, weighted so that their mean is that of the valid steps."""
+        """Run the second half: last maps, weighted so that their mean over time is that over the valid steps."""
         return self._steps.weigh(self.inner.body(maps))
 
     def around(self, inner: Network) -> MaskedNetwork:
@@ -95,9 +91,3 @@ class MaskedNetwork(Network):
         other = MaskedNetwork.__new__(MaskedNetwork)
         other.__dict__ = {**self.__dict__, "_modules": {"inner": inner}, "_steps": ValidSteps()}
         return other
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> MaskedNetwork:
-        import copy
-
-        twin = MaskedNetwork(copy.deepcopy(self.inner, memo))
-        return twin.train(self.inner.training)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
-from ssd_cli.backbones.layers import PointwiseConv1d, SameConv1d, batch_norm, scaled
+from ssd_cli.backbones.layers import PointwiseConv1d, SameConv1d, batch_norm
 from ssd_cli.backbones.registry import backbones
 from ssd_cli.configuration import require
 
@@ -60,11 +60,11 @@ class ResNetNetwork(Network):
         )
 
     def stem(self, x: Tensor) -> Tensor:
-        """Block 1."""
+        """Run block 1."""
         return self.blocks[0](x)
 
     def body(self, maps: Tensor) -> Tensor:
-        """Blocks 2 and 3."""
+        """Run blocks 2 and 3."""
         for block in self.blocks[1:]:
             maps = block(maps)
         return maps
@@ -86,6 +86,7 @@ class ResNetBackbone(Backbone):
     dl-4-tsc; other libraries put one there.
     """
 
+    narrow_share = 20 / 64  # a tenth of the parameters: 50,140 for one channel, without the head
     published_batch_divisor = 10  # hfawaz/dl-4-tsc, classifiers/resnet.py: batches of min(n // 10, 64)
 
     width: int = 64
@@ -96,7 +97,3 @@ class ResNetBackbone(Backbone):
     def build(self, n_channels: int, n_classes: int, dropout: Dropout = NO_DROPOUT) -> Network:
         """Build an untrained network."""
         return ResNetNetwork(n_channels, n_classes, dropout, self.width)
-
-    def narrow(self) -> Backbone:
-        """Return the same with 20 filters for 64: a tenth of the parameters (by default 50,140 for one channel, without head)."""
-        return replace(self, width=scaled(self.width, 20 / 64))

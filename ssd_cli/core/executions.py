@@ -14,7 +14,7 @@ PLAIN = "plain"
 Batching = Literal["off", "joint", "graph"]
 """One network per training step; several networks per step; several per step, and the step is captured as a CUDA graph."""
 
-convolutions: Registry[Any] = Registry("convolution", "ssd_cli.engine.convolution")
+convolutions: Registry[Any] = Registry("convolution", "ssd_cli.engine.convolution", pluggable=False)
 """All other means of convolution: classes of kind `engine.convolution.base.Convolution`."""
 
 # Labels in records and of --engine. A convolution that is not listed here has its own name as label.

@@ -14,8 +14,8 @@ import math
 
 from ssd_cli.backbones.base import Network
 from ssd_cli.backbones.masked import MaskedNetwork
-from ssd_cli.core.executions import PLAIN, Execution, convolutions
-from ssd_cli.engine.convolution.base import Convolution, view
+from ssd_cli.core.executions import PLAIN, Execution, convolutions, executions
+from ssd_cli.engine.convolution.base import view
 from ssd_cli.errors import MisuseError
 
 
@@ -41,11 +41,11 @@ def plan(network: Network, n_timepoints: int, *, device: str = "cpu", precision:
     """
     if device == "cuda":
         return Execution(batching="graph")
-    serving = [(name, kind) for name, kind in _serving(network) if kind.preference and precision in kind.precisions]
     if device == "cpu":
-        for name, kind in sorted(serving, key=lambda one: one[1].preference, reverse=True):
-            if n_timepoints <= kind.longest(type(network)):
-                return Execution(name)
+        for one in sorted(_serving(network), key=lambda one: convolutions.get(one.convolution).preference, reverse=True):
+            kind = convolutions.get(one.convolution)
+            if kind.preference and precision in kind.precisions and n_timepoints <= kind.longest(type(network)):
+                return one
     return Execution()
 
 
@@ -62,18 +62,18 @@ def bind(network: Network, convolution: str) -> Network:
     MisuseError
         The convolution is unknown, or does not serve this architecture.
     """
-    label = Execution(convolution).label
+    wanted = Execution(convolution)
     if convolution == PLAIN:
         return network
     if isinstance(network, MaskedNetwork):
         return network.around(bind(network.inner, convolution))
-    kind = convolutions.get(convolution).views.get(type(network))
-    if kind is None:
-        known = ", ".join(["auto", *sorted(Execution(name).label for name, _ in _serving(network)), "plain"])
-        raise MisuseError(f"{type(network).__name__} has no execution '{label}'.", f"Expected --engine with one of {known}.")
-    return view(network, kind)
+    serving = _serving(network)
+    if wanted not in serving:
+        known = ", ".join(["auto", "plain", *(one.label for one in serving)])
+        raise MisuseError(f"{type(network).__name__} has no execution '{wanted.label}'.", f"Expected --engine with one of {known}.")
+    return view(network, convolutions.get(convolution).views[type(network)])
 
 
-def _serving(network: Network) -> list[tuple[str, type[Convolution]]]:
-    kinds = {name: convolutions.get(name) for name in convolutions.names()}
-    return [(name, kind) for name, kind in kinds.items() if type(network) in kind.views]
+def _serving(network: Network) -> list[Execution]:
+    """The executions by other convolutions than plain ones."""
+    return [one for one in executions() if one.convolution != PLAIN and type(network) in convolutions.get(one.convolution).views]

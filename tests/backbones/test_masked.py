@@ -116,5 +116,5 @@ def test_a_network_that_pools_in_a_way_of_its_own_is_refused(name):
     network = SmallBackbone().build(1, 2)
     own = type("Own", (type(network),), {name: lambda self, x: x.amax(-1)})
     network.__class__ = own
-    with pytest.raises(SsdBenchError, match=rf"Own has a {name} of its own"):
+    with pytest.raises(SsdBenchError, match=rf"Own overrides {name}"):
         MaskedNetwork(network)

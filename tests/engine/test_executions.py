@@ -278,7 +278,7 @@ def test_a_network_without_a_fast_execution_runs_plainly():
         bind(network, "fft")
     with pytest.raises(MisuseError, match=r"LITENetwork has no execution 'bilinear'") as failure:
         bind(build("lite", 1), "bilinear")
-    assert "auto, fast, plain" in str(failure.value)
+    assert "auto, plain, fast." in str(failure.value)
     with pytest.raises(MisuseError, match="Unknown convolution 'quick'"):
         bind(network, "quick")
 
