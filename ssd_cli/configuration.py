@@ -1,7 +1,7 @@
-"""Labels such as ``ssd[representations=10,dropout_sites=embed+mid]`` and the frozen dataclasses behind them.
+"""Labels such as ``ssd[representations=10,dropout_sites=embed+mid]`` and the frozen dataclasses that they configure.
 
-A configuration is a frozen dataclass of plain values. Its label is what a user types and reads; only parameters that differ from
-the defaults stand in it. A value contains no comma; a list is joined with ``+``.
+A configuration is a frozen dataclass of plain values. Its label contains only the parameters that differ from the defaults. A
+value contains no comma; a list is joined with ``+``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def parse_label(label: str) -> tuple[str, dict[str, str]]:
         raise MisuseError(
             f"Cannot read '{label}'.",
             "Expected a name, or name[parameter=value,parameter=value].",
-            "Name each on its own: the option may be repeated." if several else "",
+            "Repeat the option for each name." if several else "",
         )
     parameters: dict[str, str] = {}
     for part in filter(None, (piece.strip() for piece in (match["parameters"] or "").split(","))):
@@ -37,13 +37,13 @@ def parse_label(label: str) -> tuple[str, dict[str, str]]:
         if not equals or not key or not value:
             raise MisuseError(f"Cannot read the parameter '{part}' of '{label}'.", "Expected parameter=value.")
         if key in parameters:
-            raise MisuseError(f"The parameter '{key}' stands twice in '{label}'.")
+            raise MisuseError(f"The parameter '{key}' is given twice in '{label}'.")
         parameters[key] = value
     return match["name"], parameters
 
 
 def require(condition: bool, message: str) -> None:
-    """Raise ValueError with `message` unless the condition holds: what a configuration says in its ``__post_init__``."""
+    """Raise ValueError with `message` unless the condition holds; for the ``__post_init__`` of configurations."""
     if not condition:
         raise ValueError(message)
 
@@ -54,7 +54,7 @@ def configure(cls: type[C], name: str, parameters: dict[str, str]) -> C:
     Parameters
     ----------
     cls : type
-        A frozen dataclass whose fields are bool, int, float, str, a Literal, or one of these or None.
+        A frozen dataclass whose fields are bool, int, float, str, a Literal, or a union of these and None.
     name : str
         The registered name, for messages.
     parameters : dict of str to str
@@ -63,7 +63,7 @@ def configure(cls: type[C], name: str, parameters: dict[str, str]) -> C:
     Raises
     ------
     MisuseError
-        Unknown parameter, ill-typed value, or a value that the dataclass refuses (ValueError in ``__post_init__``).
+        A parameter is unknown, a value has the wrong type, or the dataclass refuses it (ValueError in ``__post_init__``).
     """
     hints = typing.get_type_hints(cls)
     fields = {field.name: field for field in dataclasses.fields(cls) if field.init}  # type: ignore[arg-type]
@@ -79,7 +79,7 @@ def configure(cls: type[C], name: str, parameters: dict[str, str]) -> C:
         except ValueError:
             raise MisuseError(f"'{name}': the parameter {key} cannot be '{text}'.", f"Expected {_describe(hints[key])}.") from None
         same = value == default and isinstance(value, bool) == isinstance(default, bool)
-        values[key] = default if same else value  # 1 for 1.0, or -0: one label must have one identity
+        values[key] = default if same else value  # 1 for 1.0, or -0: one label has one identity
     try:
         return cls(**values)
     except ValueError as error:
@@ -87,7 +87,7 @@ def configure(cls: type[C], name: str, parameters: dict[str, str]) -> C:
 
 
 def changed(configuration: Any) -> dict[str, Any]:
-    """The parameters whose values differ from the defaults, in the order of declaration."""
+    """Return the parameters whose values differ from the defaults, in the order of declaration."""
     return {
         field.name: getattr(configuration, field.name)
         for field in dataclasses.fields(configuration)
@@ -96,15 +96,15 @@ def changed(configuration: Any) -> dict[str, Any]:
 
 
 def label(name: str, configuration: Any) -> str:
-    """The label that, when parsed, gives this configuration back."""
+    """Return the label of a configuration; parsing it gives the configuration again."""
     inside = ",".join(f"{key}={_text(value)}" for key, value in changed(configuration).items())
     return f"{name}[{inside}]" if inside else name
 
 
 def slug(name: str, configuration: Any) -> str:
-    """A folder name: the bare name, or the readable changes and eight hex digits of the label's SHA-256.
+    """Return a folder name: the bare name, or the changed parameters and eight hex digits of the label's SHA-256.
 
-    No name is ever parsed back out of a folder; the full label stands in the record.
+    Folder names are never parsed; the record holds the full label.
     """
     full = label(name, configuration)
     safe = re.sub(r"[^A-Za-z0-9.-]+", "-", full).strip("-.")
@@ -114,12 +114,12 @@ def slug(name: str, configuration: Any) -> str:
 
 
 def as_dict(configuration: Any) -> dict[str, Any]:
-    """All parameters by name, as they go into an identity."""
+    """Return all parameters by name, as identities hold them."""
     return dataclasses.asdict(configuration)
 
 
 def digest(value: Any) -> str:
-    """SHA-256 (hex) of the canonical JSON of a value made of dicts, lists, text, numbers, booleans and None."""
+    """Return the SHA-256 (hex) of the canonical JSON of a value made of dicts, lists, text, numbers, booleans and None."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""The errors a user meets: one sentence each for what happened, what was expected and what to do."""
+"""Errors for users: one sentence each for what happened, what was expected and what to do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 class SsdBenchError(Exception):
-    """Something went wrong that the user can understand and mend.
+    """An error that the user can understand and correct.
 
     Parameters
     ----------
@@ -15,7 +15,7 @@ class SsdBenchError(Exception):
     expected : str, optional
         What was expected instead.
     remedy : str, optional
-        The command or action that mends it.
+        The command or action that corrects it.
     """
 
     exit_code = 1
@@ -31,13 +31,13 @@ class SsdBenchError(Exception):
 
 
 class MisuseError(SsdBenchError):
-    """The command line, a suite or a parameter is wrong: exit code 2, nothing was computed."""
+    """The command line, a suite or a parameter is wrong: exit code 2; nothing was computed."""
 
     exit_code = 2
 
 
 def did_you_mean(name: str, known: list[str]) -> str:
-    """Return " Did you mean 'x'?" for the nearest known name, else the first that begins so, or an empty string."""
+    """Return " Did you mean 'x'?" for the nearest known name, else for one with this beginning, else an empty string."""
     from difflib import get_close_matches
 
     lowered = {candidate.lower(): candidate for candidate in known}
@@ -47,5 +47,5 @@ def did_you_mean(name: str, known: list[str]) -> str:
 
 
 def shortened(names: Sequence[str], most: int = 8) -> str:
-    """The first few of many names, and how many more there are."""
+    """Join the first few of many names, and count the rest."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,4 +1,4 @@
-"""What this machine is: stands beside every time that is measured on it."""
+"""Describe this machine's hardware, for the records of measured times."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def cpu_features() -> str:
-    """A digest of the first core's family, model, stepping and instruction sets, of which virtual processors' names tell little."""
+    """Return a digest of the first core's family, model, stepping and instruction sets: names of virtual processors say little."""
     if sys.platform != "linux":
         return ""
     first = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n\n", 1)[0]
@@ -19,7 +19,7 @@ def cpu_features() -> str:
 
 
 def cpu_model() -> str:
-    """The processor's name, as its maker gives it."""
+    """Return the processor's name."""
     if sys.platform == "linux":
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("model name"):
@@ -28,7 +28,7 @@ def cpu_model() -> str:
 
 
 def devices() -> list[str]:
-    """Kinds of devices that torch can use here, the fastest first."""
+    """Return the kinds of devices that torch can use here, the fastest first."""
     import torch
 
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}

@@ -1,8 +1,7 @@
-"""Names to objects, without importing them until they are asked for.
+"""Registries map names to classes that are imported on first use.
 
-A room of the package (methods, backbones, recipes) is a folder or file of classes decorated with ``@register("name")``. The
-names are read from the source text, so that listing and completing names costs milliseconds and never imports torch, and so
-that a new entry is one new file that touches no other.
+A registry reads a folder or file of classes decorated with ``@register("name")``. It takes the names from the source text, so that
+listing names takes milliseconds without importing torch, and so that a new entry is one new file.
 """
 
 from __future__ import annotations
@@ -24,13 +23,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Entry:
-    """A name that was found in a source file."""
+    """A registered name, as its source file states it."""
 
     name: str
     summary: str
     module: str
     plugin_sha256: str = ""
-    """Digest of the file that defines the entry, where it lies outside the package."""
+    """Digest of the defining file, if it lies outside the package."""
 
 
 class Registry(Generic[T]):
@@ -39,13 +38,13 @@ class Registry(Generic[T]):
     Parameters
     ----------
     kind : str
-        What the entries are, in the singular ("method"); used in messages.
+        Kind of the entries in the singular ("method"), for messages.
     source : str
         Dotted name of the package or module whose files are read for ``@register("name")`` decorators.
     pluggable : bool
-        Whether users may add their own, which an unknown name's message then says.
+        Whether users may add entries with ``--plugin``.
     sort : bool
-        List the entries in the order of their names, else in that of the files and of the classes in them.
+        List the entries by name, else in the order of the source.
     """
 
     def __init__(self, kind: str, source: str, *, pluggable: bool = True, sort: bool = True) -> None:
@@ -56,7 +55,7 @@ class Registry(Generic[T]):
         self._classes: dict[str, type[T]] = {}
 
     def register(self, name: str) -> Callable[[type[T]], type[T]]:
-        """Class decorator: make the class known as `name`."""
+        """Class decorator: register the class as `name`."""
 
         def decorate(cls: type[T]) -> type[T]:
             known = self._classes.get(name)
@@ -68,7 +67,7 @@ class Registry(Generic[T]):
         return decorate
 
     def entries(self) -> list[Entry]:
-        """All known entries; nothing is imported."""
+        """Return all entries without importing their modules."""
         if self._entries is None:
             self._entries = {}
             for module, path in _source_files(self._source):
@@ -77,15 +76,15 @@ class Registry(Generic[T]):
         return sorted(entries, key=lambda entry: entry.name) if self._sort else entries
 
     def names(self) -> list[str]:
-        """All known names, in the order of `entries`."""
+        """Return all names in the order of `entries`."""
         return [entry.name for entry in self.entries()]
 
     def listed(self) -> list[str]:
-        """The names that a user may be told of; here all of them."""
+        """Return the names for messages; here all of them."""
         return self.names()
 
     def entry(self, name: str) -> Entry:
-        """The entry called `name`; an unknown name is an error that names the nearest one."""
+        """Return the entry called `name`; the error for an unknown name suggests the nearest one."""
         for entry in self.entries():
             if entry.name == name:
                 return entry
@@ -93,7 +92,7 @@ class Registry(Generic[T]):
         raise MisuseError(
             f"Unknown {self.kind} '{name}'.{did_you_mean(name, known)}",
             f"Known {self.kind}s: {', '.join(known)}.",
-            f"See: ssd-bench ls {self.kind}s.{' One of your own is named by --plugin FILE.py.' if self._pluggable else ''}",
+            f"See: ssd-bench ls {self.kind}s.{' Add your own with --plugin FILE.py.' if self._pluggable else ''}",
         )
 
     def get(self, name: str) -> type[T]:
@@ -104,12 +103,9 @@ class Registry(Generic[T]):
         return self._classes[name]
 
     def add_plugin(self, path: Path) -> list[str]:
-        """Read the entries of a file outside the package, import it, and return the names it defines for this registry.
+        """Read the entries of a Python file, import it, and return the names it defines for this registry.
 
-        Parameters
-        ----------
-        path : Path
-            A Python file. Its SHA-256 becomes part of the identity of everything it defines.
+        The file's SHA-256 becomes part of the identity of everything it defines.
         """
         self.entries()
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -128,7 +124,7 @@ class Registry(Generic[T]):
         """Remove an entry that a plug-in added."""
         entry = self.entry(name)
         assert self._entries is not None and entry.plugin_sha256
-        sys.modules.pop(entry.module, None)  # else the file registers nothing when it is added again
+        sys.modules.pop(entry.module, None)  # otherwise adding the file again would register nothing
         del self._entries[name]
         self._classes.pop(name, None)
 

@@ -67,7 +67,7 @@ def test_rates_keep_their_exact_value():
         ("example[rate=-inf]", "rate cannot be '-inf'"),
         ("example[count=0]", "count must be at least 1, not 0"),
         ("example[on=maybe]", "true or false"),
-        ("example[count=3,rate=0.1],example", "the option may be repeated"),
+        ("example[count=3,rate=0.1],example", "Repeat the option"),
     ],
 )
 def test_a_wrong_parameter_says_what_is_allowed(text, message):

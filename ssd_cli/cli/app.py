@@ -1,4 +1,4 @@
-"""The command ``ssd-bench``: its subcommands, and errors as sentences."""
+"""The command ``ssd-bench``: its subcommands, and the messages and exit codes of errors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ssd_cli.core.version import __version__
 from ssd_cli.errors import SsdBenchError
 
 _READER_LEFT = 141
-"""Exit code where the reader of standard output left, as `head` does: 128 and the number of SIGPIPE."""
+"""Exit code if the reader of standard output closed it, as `head` does: 128 plus the number of SIGPIPE."""
 
 app = typer.Typer(
     name="ssd-bench",
@@ -65,17 +65,17 @@ def _global_options(
 
 
 def main() -> None:
-    """Entry point: every foreseen error is a few sentences and an exit code."""
+    """Run the command; print expected errors as sentences and set the exit code."""
     output = sys.stdout
     try:
         try:
             _main()
         finally:
-            output.flush()  # here, since at the interpreter's exit it is too late to choose the exit code
+            output.flush()  # at the interpreter's exit it is too late to choose the exit code
     except BrokenPipeError:
         pass
     except SystemExit:
-        if sys.stdout is output:  # typer replaces it, and exits with 1, where the reader left
+        if sys.stdout is output:  # typer replaces it and exits with 1 if the reader closed it
             raise
     os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
     sys.exit(_READER_LEFT)
@@ -104,7 +104,7 @@ def _main() -> None:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        warn(f"Error: nobody foresaw this: {type(error).__name__}: {error}")
+        warn(f"Unexpected error: {type(error).__name__}: {error}")
         warn("Run the same command with --debug, and report what it prints.")
         sys.exit(1)
 

@@ -1,4 +1,4 @@
-"""Names for the shell's completion; nothing heavy is imported."""
+"""Complete names in the shell, without heavy imports."""
 
 from __future__ import annotations
 
@@ -6,35 +6,35 @@ from collections.abc import Iterable
 
 
 def complete_archive(incomplete: str) -> list[str]:
-    """Names of archives."""
+    """Complete the name of an archive."""
     from ssd_cli.archives import catalog
 
     return _matching(catalog.archives(), incomplete)
 
 
 def complete_dataset(incomplete: str) -> list[str]:
-    """Names of datasets: the catalogue's and those in ``$SSD_BENCH_DATA``."""
+    """Complete the name of a dataset in the catalogue or in ``$SSD_BENCH_DATA``."""
     from ssd_cli.archives import catalog, sources
 
     return _matching({*catalog.names(), *sources.folders()}, incomplete)
 
 
 def complete_method(incomplete: str) -> list[str]:
-    """Names of methods."""
+    """Complete the name of a method."""
     from ssd_cli.methods.registry import methods
 
     return _matching([*methods.names(), *(entry.name for entry in methods.contestants())], incomplete)
 
 
 def complete_backbone(incomplete: str) -> list[str]:
-    """Names of backbones."""
+    """Complete the name of a backbone."""
     from ssd_cli.backbones.registry import backbones
 
     return _matching(backbones.names(), incomplete)
 
 
 def complete_recipe(incomplete: str) -> list[str]:
-    """Names of recipes."""
+    """Complete the name of a recipe."""
     from ssd_cli.training.registry import recipes
 
     return _matching(recipes.names(), incomplete)

@@ -1,4 +1,4 @@
-"""What people see: plain tables on standard output, a live board or plain lines on standard error."""
+"""Output of the commands: plain tables on standard output; a live display or plain lines on standard error."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ _MANY_RECORDS = 2000  # about two seconds
 
 
 def say(text: str = "") -> None:
-    """A line on standard output."""
+    """Print a line on standard output."""
     print(text)
 
 
 def warn(text: str) -> None:
-    """A line on standard error."""
+    """Print a line on standard error."""
     print(text, file=sys.stderr, flush=True)
 
 
 def announce_reading(n_records: int) -> None:
-    """Say that records are read, where there are so many that it takes a while."""
+    """Announce the reading of records if there are so many that it takes seconds."""
     if n_records >= _MANY_RECORDS:
         warn(f"Reading {n_records} new or changed records; the next time it is quick.")
 
 
 def debugging() -> bool:
-    """Whether tracebacks are to be shown: ``--debug`` may stand anywhere on the command line."""
+    """Return whether ``--debug`` stands anywhere on the command line."""
     return "--debug" in sys.argv
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Aligned columns on standard output; numbers to the right. The last column is never padded."""
+    """Print aligned columns on standard output, numbers to the right; the last column is never padded."""
     cells = [["" if value is None else str(value) for value in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
     right = [
@@ -56,7 +56,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in the largest fitting unit."""
+    """Format seconds in the largest fitting unit."""
     for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.1f} {unit}"
@@ -64,12 +64,12 @@ def duration(seconds: float) -> str:
 
 
 def plural(number: int, noun: str) -> str:
-    """``1 cell``, ``2 cells``."""
+    """Format a number with its noun: ``1 cell``, ``2 cells``."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def describe(progress: Any) -> str:
-    """What a worker says it does."""
+    """Format the progress that a worker reports."""
     if isinstance(progress, str):
         return progress
     resumed = f" (cut off after {progress.resumed})" if progress.resumed else ""
@@ -77,7 +77,7 @@ def describe(progress: Any) -> str:
 
 
 def reporter() -> LineReporter | LiveReporter:
-    """A live board where somebody watches a terminal, plain lines elsewhere."""
+    """Return a live display if standard error is a terminal, else plain lines."""
     return LiveReporter() if sys.stderr.isatty() else LineReporter()
 
 
@@ -91,7 +91,7 @@ def _line(planned: PlannedCell, outcome: Outcome, progress: RunProgress) -> str:
 
 
 class LineReporter:
-    """One line for every finished cell, and a sign of life every half minute."""
+    """Prints one line for every finished cell, and one at least every half minute."""
 
     def __init__(self) -> None:
         self._last = time.monotonic()
@@ -103,7 +103,7 @@ class LineReporter:
         pass
 
     def update(self, progress: RunProgress) -> None:
-        """A line where nothing was printed for half a minute."""
+        """Print a line if nothing was printed for half a minute."""
         if time.monotonic() - self._last < _HEARTBEAT_SECONDS:
             return
         now = "; ".join(f"{current.planned.cell}: {describe(current.progress)}" for current in progress.current.values())
@@ -111,17 +111,17 @@ class LineReporter:
         self.note(f"{plural(progress.left, 'cell')} left{time_left}; now: {now or 'waiting for other runs'}")
 
     def finished(self, planned: PlannedCell, outcome: Outcome, progress: RunProgress) -> None:
-        """The line of the cell."""
+        """Print the line of a cell."""
         self.note(_line(planned, outcome, progress))
 
     def note(self, text: str) -> None:
-        """A line."""
+        """Print a line."""
         self._last = time.monotonic()
         warn(text)
 
 
 class LiveReporter:
-    """A board that is drawn again and again: cells done, failed, left; what every worker does; time left."""
+    """A display that is redrawn: cells done, failed, left; the work of every worker; time left."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -142,13 +142,13 @@ class LiveReporter:
         self._live.update(self._draw(progress))
 
     def finished(self, planned: PlannedCell, outcome: Outcome, progress: RunProgress) -> None:
-        """A line above the progress, for what went wrong; the rest is in the numbers."""
+        """Print a line above the display for a failed cell, and redraw."""
         if outcome.status == "failed":
             self.note(_line(planned, outcome, progress))
         self.update(progress)
 
     def note(self, text: str) -> None:
-        """A line above the progress."""
+        """Print a line above the display."""
         self._console.print(text)
 
     def _draw(self, progress: RunProgress) -> RenderableType:

@@ -1,4 +1,4 @@
-"""What a dataset is like, for a terminal: numbers, class balance, a small plot of one series of each class."""
+"""Describe a dataset on the terminal: numbers, class balance, a small plot of one series of each class."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST_CLASSES = 30
 
 
 def describe_table(name: str, folder: Path | None) -> None:
-    """The row of the shipped table, without what is not known or not confirmed."""
+    """Print what the catalogue knows of a dataset."""
     from ssd_cli.archives import catalog
     from ssd_cli.archives.har import WITH_SUBJECTS, is_har, knows_subjects, protocol
 
@@ -47,7 +47,7 @@ def describe_table(name: str, folder: Path | None) -> None:
 
 
 def describe_dataset(dataset: Dataset) -> None:
-    """Shape, digest, class balance, and the first training series of every class."""
+    """Print shape, digest, class balance, and the first training series of every class."""
     train, test = dataset.train, dataset.test
     lengths = np.concatenate([train.lengths, test.lengths])
     steps = str(lengths.min()) if lengths.min() == lengths.max() else f"{lengths.min()} to {lengths.max()}"
@@ -75,13 +75,13 @@ def describe_dataset(dataset: Dataset) -> None:
 
 
 def _room_for_plots(dataset: Dataset) -> int:
-    """Columns of the terminal that class, numbers of cases and the gaps between them leave; 80 columns where there is none."""
+    """Return the columns of the terminal that the other columns of the table leave."""
     taken = max(len("class"), *map(len, dataset.classes)) + len("  train  test  ")
     return max(20, min(_WIDTH, shutil.get_terminal_size().columns - taken))
 
 
 def sparkline(values: np.ndarray, width: int = _WIDTH) -> str:
-    """A line of blocks: the mean of each of `width` parts of the series, from its least (▁) to its largest value (█)."""
+    """Draw a series as a line of blocks: the mean of each of `width` parts, from the lowest (▁) to the highest (█)."""
     parts = [part[~np.isnan(part)] for part in np.array_split(values, min(width, len(values)))]
     means = np.array([part.mean() if len(part) else np.nan for part in parts])
     low, high = np.nanmin(means), np.nanmax(means)
@@ -90,7 +90,7 @@ def sparkline(values: np.ndarray, width: int = _WIDTH) -> str:
 
 
 def _is_normalised(series: Series) -> bool:
-    """Mean 0 and standard deviation 1 of every channel, to the digits that archives keep."""
+    """Return whether every channel has mean 0 and standard deviation 1, up to the rounding of the archives."""
     mean, spread = np.nanmean(series, axis=1), np.nanstd(series, axis=1)
     n_timepoints = series.shape[1]
     sample = spread * np.sqrt(n_timepoints / max(1, n_timepoints - 1))

@@ -1,4 +1,4 @@
-"""``ssd-bench export`` and ``ssd-bench predict``: a trained predictor as a file, and what it says about new series."""
+"""``ssd-bench export`` and ``ssd-bench predict``: write a trained predictor as a file, and classify series with it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Format(StrEnum):
-    """What kind of file."""
+    """Format of the exported file."""
 
     onnx = "onnx"
     torch = "torch"
@@ -121,7 +121,7 @@ def predict(
 
 
 def _stream(model: Model, lines: Iterable[str]) -> None:
-    """Answer window after window; one that cannot be answered gets a line of empty cells, so that no later answer is shifted."""
+    """Classify each window; a window that fails gets a line of empty cells, so that line numbers stay aligned."""
     print(_header(model), flush=True)
     n_failed = 0
     for number, line in enumerate(filter(str.strip, lines)):

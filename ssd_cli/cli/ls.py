@@ -1,4 +1,4 @@
-"""``ssd-bench ls``: what there is to choose from."""
+"""``ssd-bench ls``: list archives, datasets, methods, backbones and recipes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ssd_cli.cli.console import table
 
 
 class What(StrEnum):
-    """What can be listed."""
+    """Kinds of names that can be listed."""
 
     archives = "archives"
     datasets = "datasets"

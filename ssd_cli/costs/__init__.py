@@ -1,4 +1,4 @@
-"""What a predictor costs: parameters, multiply-accumulates, bytes, latency; and the memory that a cell took."""
+"""Measure the costs of a predictor (parameters, multiply-accumulates, bytes, latency) and the peak memory of a cell."""
 
 from ssd_cli.costs.measure import measure
 from ssd_cli.costs.memory import PeakMemory

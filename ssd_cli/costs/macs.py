@@ -1,4 +1,4 @@
-"""Multiply-accumulates of a network, counted by torch's own formulas while it predicts."""
+"""Count the multiply-accumulates of a network with torch's own formulas."""
 
 from __future__ import annotations
 
@@ -10,14 +10,10 @@ from torch.utils.flop_counter import flop_registry
 
 
 class MacCounter(TorchDispatchMode):
-    """While it is entered, adds up what convolutions and products of matrices cost.
+    """Context manager that sums the multiply-accumulates of convolutions and matrix products.
 
-    It is torch's ``FlopCounterMode`` without its table by module and without torch's compiler, which that one loads: see
-    `training.adam`.
-
-    Attributes
-    ----------
-    macs : int
+    It equals torch's ``FlopCounterMode`` without the table by module. That class also loads torch's compiler, which costs start-up
+    time (see `training.adam`). The attribute `macs` holds the sum.
     """
 
     def __init__(self) -> None:
@@ -25,10 +21,10 @@ class MacCounter(TorchDispatchMode):
         self.macs = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Compute an operation, and add half of its FLOPs; one without a formula by what it is made of, if of others."""
+        """Compute an operation and add half of its FLOPs; decompose an operation without a formula."""
         kwargs, formula = kwargs or {}, flop_registry.get(func._overloadpacket)
         if formula is None:
-            with self:  # inference mode passes operations on whole
+            with self:  # under inference mode, operations arrive undecomposed
                 out = func.decompose(*args, **kwargs)
             return func(*args, **kwargs) if out is NotImplemented else out
         out = func(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""What a predictor costs whoever deploys it: parameters, multiply-accumulates, bytes, latency."""
+"""Measure what a deployed predictor costs: parameters, multiply-accumulates, bytes, latency."""
 
 from __future__ import annotations
 
@@ -30,18 +30,17 @@ def measure(predictor: Predictor, training_set: TrainingSet) -> dict[str, Any]:
     Parameters
     ----------
     predictor : Predictor
-        The costs of its networks add up: all of them must be stored, and all of them run.
+        The costs of its networks are added: all of them are stored and run.
     training_set : TrainingSet
-        Gives the shape of a series, and the series that is timed.
+        Its first series is the one that is timed.
 
     Returns
     -------
     dict
         ``networks_stored``; ``parameters`` (trainable, heads included); ``macs`` of one series in the convention named by
         ``macs_convention`` (normalisation, activations and pooling count nothing); ``size_bytes`` of the weights and buffers in
-        float32; ``latency_ms_p50``: the median of 20 predictions of one series on one thread, after 3 that are not counted, by
-        the networks as they would be deployed (batch norms folded).
-        A predictor without networks has None for the first measures that only networks have, never 0.
+        float32; ``latency_ms_p50``: the median of 20 predictions of one series on one thread, after 3 warm-ups, by the deployed
+        networks (batch norms folded). A predictor without networks has None, never 0, for the measures of networks.
     """
     networks = predictor.networks
     series = training_set.X[:1]
@@ -57,25 +56,25 @@ def measure(predictor: Predictor, training_set: TrainingSet) -> dict[str, Any]:
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Trainable parameters: all of them, also where a frozen network no longer asks for gradients; buffers do not count."""
+    """Count the trainable parameters, those of a frozen network included; buffers do not count."""
     return sum(parameter.numel() for parameter in network.parameters())
 
 
 def count_macs(network: nn.Module, example: Tensor) -> int:
-    """Multiply-accumulates of one forward pass of one series (1, n_channels, n_timepoints)."""
+    """Count the multiply-accumulates of one forward pass of one series (1, n_channels, n_timepoints)."""
     with evaluating(network), MacCounter() as counter:
         network(_like(network, example))
     return counter.macs
 
 
 def size_bytes(network: nn.Module) -> int:
-    """Bytes of the weights and the floating-point buffers (running statistics, frozen filters) in float32."""
+    """Return the bytes of weights and floating-point buffers (running statistics, frozen filters) in float32."""
     tensors = [*network.parameters(), *network.buffers()]
     return sum(4 * tensor.numel() for tensor in tensors if tensor.is_floating_point())
 
 
 def latency_ms_p50(predictor: Predictor, training_set: TrainingSet) -> float:
-    """Median time in milliseconds of the prediction of one series, batch of one, on one thread, by the networks as deployed."""
+    """Return the median time in milliseconds of predicting one series (batch of one, one thread) with the deployed networks."""
     series = training_set.X[:1]
     if predictor.networks:
         deployed = [Deployed(network) for network in predictor.networks]
@@ -94,7 +93,7 @@ def latency_ms_p50(predictor: Predictor, training_set: TrainingSet) -> float:
 
 
 def _like(network: nn.Module, example: Tensor) -> Tensor:
-    """The example on the network's device, in its precision."""
+    """Move the example to the network's device and precision."""
     parameter = next(network.parameters())
     return example.to(parameter.device, parameter.dtype)
 
@@ -110,7 +109,7 @@ def _times_ms(call: Any) -> list[float]:
 
 @contextmanager
 def evaluating(*networks: nn.Module) -> Iterator[None]:
-    """Run without gradients and in evaluation mode; the networks' modes are restored afterwards."""
+    """Run without gradients and in evaluation mode; restore the networks' modes afterwards."""
     modes = [(module, module.training) for network in networks for module in network.modules()]
     try:
         for network in networks:

@@ -1,4 +1,4 @@
-"""The peak of this process's resident memory, sampled while a block runs."""
+"""Sample the peak of this process's resident memory while a block runs."""
 
 from __future__ import annotations
 
@@ -13,18 +13,9 @@ INTERVAL_SECONDS = 0.02
 class PeakMemory:
     """Context manager that samples the resident memory of this process in a thread.
 
-    A peak shorter than the interval may be missed; the operating system's own maximum cannot be used instead, because it never
-    falls and a worker process runs many cells.
-
-    Parameters
-    ----------
-    interval : float
-        Seconds between two samples.
-
-    Attributes
-    ----------
-    start_bytes, peak_bytes : int
-        Resident bytes on entering, and the largest that were seen up to now or up to the exit.
+    It may miss a peak shorter than the interval (in seconds). The operating system's own maximum cannot be used instead, because it
+    never falls and a worker process runs many cells. `start_bytes` and `peak_bytes` hold the resident bytes at the start and the
+    largest so far.
     """
 
     def __init__(self, interval: float = INTERVAL_SECONDS) -> None:

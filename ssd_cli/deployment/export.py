@@ -1,4 +1,4 @@
-"""Write a trained predictor as one file, run it, and say how far it is from the original."""
+"""Export a trained predictor as one file and compare its output with the original's."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
     import onnx
 
 TOLERANCE = 1e-4
-"""Largest difference of a probability that a float graph may have; usual ones are below 1e-5."""
+"""Largest permitted difference of a probability for a float graph; observed differences are below 1e-5."""
 
 
 def export_onnx(trained: Trained, path: Path, int8: bool = False) -> dict[str, Any]:
-    """Write ``path`` and, beside it, ``path`` with ``.json`` added: parity, accuracy, size, multiply-accumulates, latency.
+    """Write the ONNX file `path` and a report to ``path.json``: parity, accuracy, size, multiply-accumulates, latency.
 
     Parameters
     ----------
     trained : Trained
     path : Path
-        Ends in ``.onnx``.
+        File name that ends in ``.onnx``.
     int8 : bool
-        Quantise convolutions and the linear layer, calibrated on training series; the report has the float figures too.
+        Quantise convolutions and the linear layer, calibrated on training series; the report also has the float figures.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def export_onnx(trained: Trained, path: Path, int8: bool = False) -> dict[str, A
     Raises
     ------
     SsdBenchError
-        The extra ``onnx`` is not installed, or the graph does not compute what the predictor computes.
+        The extra ``onnx`` is not installed, or the graph's probabilities differ from the predictor's.
     """
     try:
         import onnx
@@ -89,7 +89,7 @@ def export_onnx(trained: Trained, path: Path, int8: bool = False) -> dict[str, A
 
 
 def quantise_onnx(trained: Trained, path: Path, out: Path) -> dict[str, Any]:
-    """Write ``out``, the 8-bit form of ``path``, a float file that `export_onnx` wrote; the report as of ``int8=True``."""
+    """Write the 8-bit form of the float file `path` (of `export_onnx`) to `out`; the report is that of ``int8=True``."""
     report = read_report(path)
     quantise(trained, path, out)
     report["int8"] = _figures(trained, reference(trained), out)
@@ -98,13 +98,13 @@ def quantise_onnx(trained: Trained, path: Path, out: Path) -> dict[str, Any]:
 
 
 def read_report(path: Path) -> dict[str, Any]:
-    """What stands beside an exported file."""
+    """Read the report of an exported file."""
     report: dict[str, Any] = json.loads(_beside(path).read_text(encoding="utf-8"))
     return report
 
 
 def write_report(path: Path, report: dict[str, Any]) -> None:
-    """Put the report beside an exported file."""
+    """Write the report of an exported file."""
     _beside(path).write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
@@ -113,12 +113,12 @@ def _beside(path: Path) -> Path:
 
 
 def export_torch(trained: Trained, path: Path) -> dict[str, Any]:
-    """Write the same module by ``torch.export``, for ``torch.export.load``; the report as of `export_onnx`, without latency.
+    """Write the same module with ``torch.export``; return the report of `export_onnx` without latency.
 
     Raises
     ------
     SsdBenchError
-        The module does not compute what the predictor computes; nothing is written.
+        The module's probabilities differ from the predictor's; nothing is written.
     """
     expected = reference(trained)
     program = torch.export.export(_module(trained), (_raw_example(trained),), dynamic_shapes=_dynamic(trained), strict=False)
@@ -137,12 +137,12 @@ def export_torch(trained: Trained, path: Path) -> dict[str, Any]:
 
 
 def reference(trained: Trained) -> npt.NDArray[np.float64]:
-    """What the predictor says about the test set, as ``ssd-bench run`` computed it.
+    """Return the predictor's probabilities for the test set (n_cases, n_classes), as ``ssd-bench run`` computed them.
 
     Raises
     ------
     SsdBenchError
-        Not everything of it is a number.
+        A probability is not finite.
     """
     predictor = (VotePredictor if _votes(trained) else Predictor)(trained.networks)
     probabilities = predictor.predict_proba(trained.preparation.transform(trained.test))
@@ -187,7 +187,7 @@ def _dynamic(trained: Trained) -> Any:
 
 
 def _raw_example(trained: Trained) -> torch.Tensor:
-    """Three series of the common length: a batch of one would be taken for a constant."""
+    """Return three series of the common length: the exporter would treat a batch of one as a constant."""
     shape = (3, trained.train[0].shape[0], trained.preparation.n_timepoints)
     return torch.from_numpy(np.random.default_rng(0).standard_normal(shape))
 
@@ -231,7 +231,7 @@ def _figures(trained: Trained, expected: npt.NDArray, path: Path) -> dict[str, A
 
 
 def latency(model: Model, series: Series) -> dict[str, Any]:
-    """Median and 95th percentile for one series, and what they were measured with and on."""
+    """Return median and 95th percentile for one series, with the convention and the processor of the measurement."""
     return {**model.latency_ms(series), "latency_convention": "onnxruntime, CPU, batch 1, one thread", "processor": cpu_model()}
 
 

@@ -1,4 +1,4 @@
-"""The whole predictor as one torch module: raw series in, class probabilities out."""
+"""The whole predictor as one torch module, from raw series to class probabilities."""
 
 from __future__ import annotations
 
@@ -15,15 +15,13 @@ from ssd_cli.methods.ens_vote import TIE_BREAK
 
 
 class DeployedPredictor(nn.Module):
-    """Preparation, every network, and the rule that joins their probabilities.
-
-    Missing values are not filled: whoever runs the graph fills them.
+    """Preparation, networks, and the rule that combines their probabilities; the caller fills missing values.
 
     Parameters
     ----------
     preparation : FittedPreparation
     networks : list of Network
-        Frozen.
+        Frozen networks.
     vote : bool
         Join by votes rather than by the mean.
     any_length : bool
@@ -46,9 +44,9 @@ class DeployedPredictor(nn.Module):
         self.masked = any(isinstance(network, MaskedNetwork) for network in networks)
 
     def forward(self, series: Tensor) -> Tensor:
-        """Probabilities (batch, n_classes) of raw series (batch, n_channels, n_timepoints), in 64 bits.
+        """Return probabilities (batch, n_classes) of raw series (batch, n_channels, n_timepoints) in 64 bits.
 
-        In 32 bits a pressure of 101325 Pa has steps of 0.008 Pa: what varies by little more than that would lose its digits.
+        In 32 bits a pressure of 101325 Pa has steps of 0.008 Pa: small variations around a large mean would be lost.
         """
         x, valid = self.prepare(series)
         members = torch.stack([self._logits(branch, x, valid).softmax(-1) for branch in self.branches])
@@ -59,7 +57,7 @@ class DeployedPredictor(nn.Module):
         return (votes + TIE_BREAK * mean) / (len(members) + TIE_BREAK)
 
     def prepare(self, series: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Series of the common length, scaled, and which of their steps are valid, as `FittedPreparation.transform` makes them."""
+        """Return the scaled series of the common length and a mask of valid steps, as `FittedPreparation.transform` does."""
         x = series.double()  # means and standard deviations of long series lose digits in 32 bits
         if not self.any_length:
             return self.scaling.graph(torch, x, torch.ones_like(x[:1, :1])).float(), None
@@ -79,5 +77,5 @@ class DeployedPredictor(nn.Module):
 
 
 def _without_marks(network: Network) -> Network:
-    """The network that takes zeros where a masked one takes marks; the graph averages over the valid steps itself."""
+    """Return the network inside a masked one: the graph averages over the valid steps itself."""
     return network.inner if isinstance(network, MaskedNetwork) else network

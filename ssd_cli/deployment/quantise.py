@@ -1,4 +1,4 @@
-"""Static quantisation of an exported graph to 8 bits."""
+"""Quantise an exported graph statically to 8 bits."""
 
 from __future__ import annotations
 
@@ -17,15 +17,7 @@ CALIBRATION_CASES = 256
 
 
 def quantise(trained: Trained, path: Path, out: Path) -> None:
-    """Write ``out``, the 8-bit form of a float file: weights per channel, calibrated on training series from the whole set.
-
-    Parameters
-    ----------
-    trained : Trained
-        Gives the training series.
-    path, out : Path
-        May be the same.
-    """
+    """Write the 8-bit form of the float file `path` to `out`: weights per channel, calibrated on training series of all classes."""
     from onnxruntime import quantization
 
     model = load_model(path)
@@ -33,7 +25,7 @@ def quantise(trained: Trained, path: Path, out: Path) -> None:
     output = out.with_name(f".{out.stem}.{os.getpid()}.int8.onnx")
     root = logging.getLogger()
     level = root.level
-    root.setLevel(logging.ERROR)  # the quantiser's advice to preprocess: the graph is folded already
+    root.setLevel(logging.ERROR)  # hides the advice to preprocess: the graph is folded already
     try:
         quantization.quantize_static(
             path,
@@ -52,16 +44,16 @@ def quantise(trained: Trained, path: Path, out: Path) -> None:
 
 
 def calibration_cases(n_cases: int) -> list[int]:
-    """Up to 256 cases from the first to the last: resamples are ordered by class, and every class is to be among them."""
+    """Return up to 256 evenly spaced cases: resamples are ordered by class, so every class is among them."""
     return np.linspace(0, n_cases - 1, min(n_cases, CALIBRATION_CASES)).astype(int).tolist()
 
 
 class _Calibration:
-    """Training series, one after the other, as onnxruntime's calibration asks for them."""
+    """Reader of training series in the form that onnxruntime's calibration takes."""
 
     def __init__(self, model: Model, series: list[Series]) -> None:
         self._inputs = iter([{INPUT: model.prepare(one)} for one in series])
 
     def get_next(self) -> dict[str, npt.NDArray] | None:
-        """The next input, or None after the last."""
+        """Return the next input, or None after the last."""
         return next(self._inputs, None)

@@ -22,14 +22,7 @@ INPUT, OUTPUT = "series", "probabilities"
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """An exported model.
-
-    Parameters
-    ----------
-    session : onnxruntime.InferenceSession
-    about : dict
-        Classes, shapes, rules and provenance, as the file's metadata has them.
-    """
+    """An exported model: an onnxruntime session, and the file's metadata (classes, shapes, rules, provenance)."""
 
     session: Any
     about: dict[str, Any]
@@ -41,25 +34,24 @@ class Model:
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """Names of the channels as the input has them; empty where the training data, or an earlier version's file, had none."""
+        """Names of the channels in the order of the input; empty if the training data or an old file have no names."""
         return tuple(self.about.get("channels", ()))
 
     def prepare(self, series: npt.NDArray, name: str = "The series") -> npt.NDArray[np.floating]:
-        """One series as the graph takes it, (1, n_channels, n_timepoints): missing values filled by the rule of the training.
+        """Return the input of the graph for one series, (1, n_channels, n_timepoints), with missing values (NaN) filled.
 
-        Graphs take numbers of 64 bits; those of files that were exported before they did, of 32 bits.
+        The input has 64 bits; graphs of early versions take 32 bits.
 
         Parameters
         ----------
         series : ndarray, shape (n_channels, n_timepoints)
         name : str
-            What an error calls it.
+            Name of the series in errors.
 
         Raises
         ------
         SsdBenchError
-            It has another length, other channels or another type than the model was trained on, or a value that is infinite or
-            too large for the graph; missing values (NaN) are filled.
+            Its length, channels or type differ from the training data, or a value is infinite or too large for the graph.
         """
         if series.dtype.kind not in "fiu":
             raise SsdBenchError(f"{name} holds {series.dtype}.", "The model expects numbers.")
@@ -82,14 +74,14 @@ class Model:
         return prepared
 
     def predict_proba(self, X: Sequence[Series], name: str = "Case", first: int = 0) -> npt.NDArray[np.float64]:
-        """Class probabilities (n_cases, n_classes) of raw series (n_channels, n_timepoints_i); equal lengths in batches.
+        """Return class probabilities (n_cases, n_classes) of raw series (n_channels, n_timepoints_i).
 
-        An error calls the series `name` and its number, counted from `first`.
+        Errors name a series by `name` and its number, counted from `first`.
 
         Raises
         ------
         SsdBenchError
-            A series is not as `prepare` expects it, or the model gives no probabilities for it.
+            `prepare` refuses a series, or the model's output for it is not finite.
         """
         prepared = [self.prepare(series, f"{name} {number}") for number, series in enumerate(X, first)]
         probabilities = np.empty((len(X), len(self.classes)))
@@ -109,7 +101,7 @@ class Model:
         return probabilities
 
     def latency_ms(self, series: Series, repeats: int = 200) -> dict[str, float]:
-        """Median and 95th percentile of the time in milliseconds of one series, after 20 runs that are not counted."""
+        """Return median and 95th percentile of the time in milliseconds for one series, after 20 warm-ups."""
         x = self.prepare(series)
         times = []
         for _ in range(20 + repeats):
@@ -126,9 +118,9 @@ def load_model(path: str | Path) -> Model:
     Raises
     ------
     MisuseError
-        A remote or pickled model, or a file that is not there.
+        The model is remote, pickled or absent.
     SsdBenchError
-        onnxruntime is not installed, the file is damaged, needs an operator that the runtime lacks, or is not from ssd-bench.
+        onnxruntime is not installed or lacks an operator, or the file is damaged or was not written by ssd-bench.
     """
     if "://" in str(path):
         raise MisuseError(
@@ -149,10 +141,10 @@ def load_model(path: str | Path) -> Model:
         raise SsdBenchError("onnxruntime is not installed.", "", "pip install 'ssd-bench[onnx]'") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # errors are raised, and said in sentences
+    options.log_severity_level = 4  # errors are raised below with a message of ours
     try:
         session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the runtime has errors of its own for each of these, without a common public base
+    except Exception as error:  # the runtime's errors have no common public base class
         raise _cannot_load(path, error) from error
     text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     if text is None:

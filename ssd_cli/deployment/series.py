@@ -1,4 +1,4 @@
-"""Series to classify, with their labels where the file has them."""
+"""Read the series to classify, with their labels if the file has them."""
 
 from __future__ import annotations
 
@@ -16,15 +16,8 @@ _UNLABELLED = "?"
 def read_series(path: Path, model: Model) -> tuple[list[Series], list[str] | None]:
     """Read raw series of shapes (n_channels, n_timepoints_i) and their labels, or None, for a model.
 
-    Where file and model have names of channels, the channels are put into the model's order; labels that differ from a class of the
-    model in a decimal point only are written as the model has them.
-
-    Parameters
-    ----------
-    path : Path
-        A file as the archives have them: ``.npz``, ``.ts``, ``.csv``, ``.parquet``, …; the first, the third and the fourth may come
-        without labels.
-    model : Model
+    Named channels are put into the model's order. Labels that differ from a class of the model only in a decimal point are
+    written as the model writes them. The file has any format of the archives; ``.npz``, ``.csv`` and ``.parquet`` may lack labels.
 
     Raises
     ------

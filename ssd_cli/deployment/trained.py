@@ -1,4 +1,4 @@
-"""A finished cell of a results folder, with its networks rebuilt and its data prepared anew."""
+"""Restore a finished cell of a results folder: its networks and its data."""
 
 from __future__ import annotations
 
@@ -30,20 +30,18 @@ from ssd_cli.training.predict import freeze
 
 @dataclass(eq=False)
 class Trained:
-    """All that an export needs.
+    """What an export needs: the record, frozen networks on the CPU, and the raw data of the cell's resample.
 
     Parameters
     ----------
     record : CellRecord
     networks : list of Network
-        Frozen, on the CPU.
     preparation : FittedPreparation
     classes : tuple of str
     train, test : list of ndarray of float64, each of shape (n_channels, n_timepoints_i)
-        Raw series of the cell's resample.
     y_test : ndarray of int64, shape (n_cases,)
     channels : tuple of str
-        Names of the channels, where the dataset has them.
+        Names of the channels, if the dataset has them.
     """
 
     record: CellRecord
@@ -57,26 +55,26 @@ class Trained:
 
     @property
     def any_length(self) -> bool:
-        """Whether series of another than the common length are to be classified: some of the data are such."""
+        """Whether some series of the data differ from the common length, so that the export must accept any length."""
         return self.preparation.unequal or any(series.shape[1] != self.preparation.n_timepoints for series in self.test)
 
 
 def find(folder: Path, dataset: str, method: str, backbone: str | None, resample: int | None, seed: int | None) -> CellRecord:
-    """The record of the one finished cell that is meant.
+    """Find the record of one finished cell.
 
     Parameters
     ----------
     folder : Path
         Output folder of ``ssd-bench run``.
     dataset, method : str
-        The method by its label, spelled in any of the ways in which a run takes it.
+        The method's label in any spelling that ``run`` accepts.
     backbone, resample, seed : optional
-        Needed only where there are several; resample and seed are the lowest by default.
+        The backbone is needed if there are several; resample and seed are the lowest by default.
 
     Raises
     ------
     MisuseError
-        There is no such cell, or there are several.
+        No cell matches, or cells of several backbones match.
     """
     if not folder.is_dir():
         raise MisuseError(f"There is no folder {folder}.", "Expected the output folder of 'ssd-bench run'.")
@@ -105,7 +103,7 @@ def find(folder: Path, dataset: str, method: str, backbone: str | None, resample
 
 
 def _as_recorded(registry: Registry[Any], text: str, recorded: set[str]) -> str:
-    """The label as records have it, of one that is written otherwise; the text itself where that cannot be told, as of plug-ins."""
+    """Return the label as records spell it; return the text unchanged if it is unknown here, like a plug-in's."""
     if text in recorded:
         return text
     try:
@@ -116,7 +114,7 @@ def _as_recorded(registry: Registry[Any], text: str, recorded: set[str]) -> str:
 
 
 def _no_such_method(folder: Path, dataset: str, method: str, finished: list[CellRecord]) -> MisuseError:
-    """The error that lists what there is, first of this dataset, and names the nearest of what may have been meant."""
+    """Return the error that lists the finished cells, this dataset's first, and suggests the nearest name."""
     pairs = sorted({(record.cell.dataset, record.cell.method) for record in finished})
     here = [pair for pair in pairs if pair[0] == dataset]
     names = [f"{of} with {by}" for of, by in [*here, *(pair for pair in pairs if pair not in here)]]
@@ -135,7 +133,7 @@ def restore(folder: Path, record: CellRecord, data_dirs: Sequence[Path] = ()) ->
     Raises
     ------
     SsdBenchError
-        The networks were not kept, a file is damaged, or the dataset is not the one that the cell was trained on.
+        The networks were not kept, a file is damaged, or the dataset differs from the one of the training.
     """
     if not record.networks:
         raise MisuseError(

@@ -1,4 +1,4 @@
-"""The recipe that the estimators of both libraries share: series and class indices in, a fitted predictor out."""
+"""What the estimators of both libraries share: training from series and class indices to a fitted predictor."""
 
 from __future__ import annotations
 
@@ -35,19 +35,7 @@ from ssd_cli.training.workbench import Workbench
 
 @dataclass(frozen=True)
 class Settings:
-    """What every estimator has beside its method; the parameters of the same names explain it.
-
-    Parameters
-    ----------
-    backbone, recipe : str
-        Labels, such as ``lite[width=16]``.
-    epochs : int, optional
-    length, impute, scale : str
-    dataset : str
-    resample : int
-    device : str
-    threads : int
-    """
+    """What every estimator has besides its method; see `estimators.parameters.Parameters`."""
 
     backbone: str
     recipe: str
@@ -63,9 +51,7 @@ class Settings:
 
 @dataclass(eq=False)
 class Fitted:
-    """A predictor and the preparation that belongs before it.
-
-    It is pickled with its networks on the CPU, whatever they were trained on.
+    """A predictor with its preparation; pickles hold its networks on the CPU, whatever the device of the training.
 
     Parameters
     ----------
@@ -80,12 +66,12 @@ class Fitted:
     n_channels: int
 
     def predict_proba(self, X: Sequence[Series], threads: int) -> npt.NDArray[np.float64]:
-        """Class probabilities (n_cases, n_classes) of series of shapes (n_channels, n_timepoints_i).
+        """Return class probabilities (n_cases, n_classes) of series of shapes (n_channels, n_timepoints_i).
 
         Raises
         ------
         ValueError
-            The series have other channels than those of the training, or hold values that no 32-bit number can.
+            The series have other channels than the training series, or values too large for 32-bit numbers.
         """
         expected, found = self.n_channels, {series.shape[0] for series in X}
         if found != {expected}:
@@ -95,7 +81,7 @@ class Fitted:
             return self.predictor.predict_proba(_prepared(self.preparation, X))
 
     def __getstate__(self) -> dict[str, Any]:
-        """The state for a pickle; networks on the CPU go in themselves: aeon compares states with the identity of their parts."""
+        """Return the state for a pickle; networks on the CPU are not copied, because aeon compares states by identity."""
         networks = self.predictor.networks
         if all(parameter.device.type == "cpu" for network in networks for parameter in network.parameters()):
             return self.__dict__
