@@ -23,7 +23,7 @@ def complete_method(incomplete: str) -> list[str]:
     """Complete the name of a method."""
     from ssd_cli.methods.registry import methods
 
-    return _matching([*methods.names(), *(entry.name for entry in methods.contestants())], incomplete)
+    return _matching([*methods.names(), *(entry.name for entry in methods.external_classifiers())], incomplete)
 
 
 def complete_backbone(incomplete: str) -> list[str]:

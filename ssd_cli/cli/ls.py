@@ -65,5 +65,5 @@ def _entries(what: What) -> None:
     from ssd_cli.training.registry import recipes
 
     entries = {What.methods: methods.entries, What.backbones: backbones.entries, What.recipes: recipes.entries}[what]
-    found = [*entries(), *(methods.contestants() if what is What.methods else [])]
+    found = [*entries(), *(methods.external_classifiers() if what is What.methods else [])]
     table([what.value[:-1], ""], [(entry.name, entry.summary) for entry in found])

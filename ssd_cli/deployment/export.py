@@ -23,8 +23,8 @@ from ssd_cli.deployment.runtime import INPUT, METADATA_KEY, OUTPUT, Model, load_
 from ssd_cli.deployment.trained import Trained
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.hardware import cpu_model
-from ssd_cli.methods.base import Predictor
-from ssd_cli.methods.ens_vote import VotePredictor
+from ssd_cli.methods.base import Combination, Predictor
+from ssd_cli.methods.registry import methods
 
 if TYPE_CHECKING:
     import onnx
@@ -144,7 +144,7 @@ def reference(trained: Trained) -> npt.NDArray[np.float64]:
     SsdBenchError
         A probability is not finite.
     """
-    predictor = (VotePredictor if _votes(trained) else Predictor)(trained.networks)
+    predictor = Predictor(trained.networks, combination=_combination(trained))
     probabilities = predictor.predict_proba(trained.preparation.transform(trained.test))
     if not np.isfinite(probabilities).all():
         raise SsdBenchError(
@@ -155,12 +155,14 @@ def reference(trained: Trained) -> npt.NDArray[np.float64]:
     return probabilities
 
 
-def _votes(trained: Trained) -> bool:
-    return bool(trained.record.identity["method"]["name"] == "ens-vote")
+def _combination(trained: Trained) -> Combination:
+    """Return the rule of the method's predictors; only those of plug-ins that predict the mean can be rebuilt."""
+    method = trained.record.identity["method"]
+    return "mean" if "plugin_sha256" in method else methods.get(method["name"]).combination
 
 
 def _module(trained: Trained) -> DeployedPredictor:
-    return DeployedPredictor(trained.preparation, trained.networks, _votes(trained), trained.any_length).eval()
+    return DeployedPredictor(trained.preparation, trained.networks, _combination(trained) == "vote", trained.any_length).eval()
 
 
 def _graph(trained: Trained) -> onnx.ModelProto:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ssd_cli.archives.prepare import FittedPreparation
 from ssd_cli.backbones.base import Network
 from ssd_cli.backbones.masked import MaskedNetwork
-from ssd_cli.methods.ens_vote import TIE_BREAK
+from ssd_cli.methods.base import TIE_BREAK
 
 
 class DeployedPredictor(nn.Module):

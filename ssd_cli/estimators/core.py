@@ -126,7 +126,7 @@ def _train(
     method: Method, name: str, backbone: Backbone, training_set: TrainingSet, longest: int, settings: Settings, seed: int
 ) -> Predictor:
     """Fit a method, in the execution that ``ssd-bench run`` chooses, by the longest series as it came; global streams stay."""
-    reason = method.skip(training_set)
+    reason = method.skip(training_set, backbone)
     if reason:
         raise ValueError(reason)
     device = _device(settings.device)

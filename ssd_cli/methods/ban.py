@@ -1,4 +1,4 @@
-"""Born-again networks: generations of students, each the teacher of the next."""
+"""Born-again networks: generations of students, each taught by the generation before."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ssd_cli.methods.base import Method, Predictor, require
-from ssd_cli.methods.kd import KD, SoftLabels
+from ssd_cli.methods.kd import SoftLabels
 from ssd_cli.methods.registry import methods
 from ssd_cli.training.predict import freeze
 
@@ -15,17 +15,15 @@ if TYPE_CHECKING:
     from ssd_cli.protocol.containers import TrainingSet
     from ssd_cli.training.workbench import Workbench
 
-LOSS = KD(temperature=1, ce_weight=1, kd_weight=1)
-"""CE + KL(previous generation || this one): with temperature 1, as published; equal weights are ours."""
-
 
 @methods.register("ban-k")
 @dataclass(frozen=True)
 class BAN(Method):
     """Born-again networks: each generation is a fresh network that learns from labels and from the one before; the last counts.
 
-    Furlanello et al. 2018, "Born Again Neural Networks"; loss CE + KL(teacher || student). Generation 0 is member 0, and generation
-    g has the initialisation and the batch order of member g. Which generation is best on the test set decides nothing.
+    Furlanello et al. 2018, "Born Again Neural Networks"; loss CE + KL(teacher || student). Generation 0 is base network 0, and
+    generation g has the initialisation and the batch order of base network g. The last generation is deployed, also where an
+    earlier one is better.
 
     Parameters
     ----------
@@ -40,7 +38,7 @@ class BAN(Method):
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Deploy the last generation."""
-        *earlier, last = bear(workbench, self.generations)
+        *earlier, last = train_generations(workbench, self.generations)
         return Predictor([last], teacher=earlier[-1] if earlier else None)
 
 
@@ -54,7 +52,7 @@ class BANEns(BAN):
     Parameters
     ----------
     generations : int
-        Of which each is a member, trained as in `ban-k`; at least 1.
+        Networks of the ensemble, trained as in `ban-k`; at least 1.
     """
 
     def __post_init__(self) -> None:
@@ -62,15 +60,17 @@ class BANEns(BAN):
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Deploy all later generations."""
-        return Predictor(bear(workbench, self.generations)[1:])
+        return Predictor(train_generations(workbench, self.generations)[1:])
 
 
-def bear(workbench: Workbench, generations: int) -> list[Network]:
-    """Member 0 and its descendants, each taught by the one before."""
-    born = [freeze(workbench.base_network())]
+def train_generations(workbench: Workbench, generations: int) -> list[Network]:
+    """Return base network 0 and the generations after it, each taught by the one before.
+
+    The loss has temperature 1, as published, and equal weights, which are ours.
+    """
+    networks = [freeze(workbench.base_network())]
     for generation in range(1, generations + 1):
-        student = workbench.fresh(generation)
-        objective = SoftLabels(workbench.bind(born[-1]), LOSS)
+        student, objective = workbench.fresh(generation), SoftLabels([workbench.bind(networks[-1])])
         workbench.train(student, objective, purpose="member", index=generation, label=f"generation {generation}")
-        born.append(freeze(student))
-    return born
+        networks.append(freeze(student))
+    return networks

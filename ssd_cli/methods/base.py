@@ -1,4 +1,4 @@
-"""What a method is, and what it leaves behind."""
+"""The interface of methods, and the predictor that a method returns."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,78 +16,103 @@ from ssd_cli.protocol.containers import Floats, TrainingSet
 from ssd_cli.training.predict import predict_proba
 
 if TYPE_CHECKING:
-    from ssd_cli.backbones.base import Network
+    from ssd_cli.backbones.base import Backbone, Network
     from ssd_cli.training.workbench import Workbench
 
 Probabilities = npt.NDArray[np.float64]
+Combination = Literal["mean", "vote"]
+
+TIE_BREAK = 1e-3
+"""Weight of the mean probability against one vote: it breaks ties and cannot overrule a vote."""
 
 
 @dataclass
 class Predictor:
-    """Frozen networks and the rule that joins them: all that is evaluated, stored and deployed.
+    """Frozen networks and the rule that combines their probabilities: what is evaluated, stored and deployed.
+
+    A subclass with another rule can be evaluated, but not exported.
 
     Parameters
     ----------
     networks : list of Network
-        What must be stored and deployed; the mean of their softmax probabilities is the prediction.
+        What is stored and deployed.
     teacher : Network, optional
-        The network that taught the deployed one; only its accuracy and agreement are reported.
+        Teacher of the deployed network; its accuracy and agreement are reported.
     diagnostics : dict
-        Plain values the method wants on the record.
+        Plain values for the record.
     costs : dict
-        Figures that replace those that are measured, for a predictor without networks: None where nothing can be counted.
+        Values that replace the measured costs of a predictor without networks; None where nothing can be counted.
+    combination : {"mean", "vote"}
+        Mean of the softmax probabilities, or a vote of the networks, in which ties go to the larger mean probability.
     """
 
     networks: list[Network]
     teacher: Network | None = None
     diagnostics: dict[str, Any] = field(default_factory=dict)
     costs: dict[str, Any] = field(default_factory=dict)
+    combination: Combination = "mean"
 
     def combine(self, members: Probabilities) -> Probabilities:
-        """Join the members' probabilities (n_networks, n_cases, n_classes) into (n_cases, n_classes): their mean."""
-        return members.mean(axis=0)
+        """Combine the networks' probabilities (n_networks, n_cases, n_classes) into (n_cases, n_classes); rows sum to 1.
+
+        A vote returns (votes + 0.001 mean probability) / (n_networks + 0.001).
+        """
+        mean: Probabilities = members.mean(axis=0)
+        if self.combination == "mean":
+            return mean
+        votes = np.eye(members.shape[2])[members.argmax(axis=2)].sum(axis=0)
+        return (votes + TIE_BREAK * mean) / (len(members) + TIE_BREAK)
 
     def member_probabilities(self, X: Floats) -> Probabilities:
-        """Softmax probabilities of every network, shape (n_networks, n_cases, n_classes)."""
+        """Return the softmax probabilities of each network, shape (n_networks, n_cases, n_classes)."""
         return np.stack([predict_proba(network, X) for network in self.networks])
 
     def predict_proba(self, X: Floats) -> Probabilities:
-        """Class probabilities, shape (n_cases, n_classes), for X (n_cases, n_channels, n_timepoints)."""
+        """Return class probabilities (n_cases, n_classes) of X (n_cases, n_channels, n_timepoints)."""
         return self.combine(self.member_probabilities(X))
 
 
 @dataclass(frozen=True)
 class Method(ABC):
-    """A frozen set of hyper-parameters that turns a training set into a predictor."""
+    """A frozen set of hyper-parameters that turns a training set into a predictor.
+
+    Attributes
+    ----------
+    uses_backbone : bool
+        False for a classifier of another library: its result is the same for every backbone.
+    combination : {"mean", "vote"}
+        The rule of its predictors, see `Predictor`.
+    """
+
+    uses_backbone: ClassVar[bool] = True
+    combination: ClassVar[Combination] = "mean"
 
     @abstractmethod
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Train.
+        """Train networks and return the predictor.
+
+        `fit` also runs on a small stand-in training set and a workbench that records trainings instead of running them, to count
+        what the method trains (`ssd_cli.methods.recording`).
 
         Parameters
         ----------
         training_set : TrainingSet
-            All that a method may know of the dataset.
+            Everything that a method may know of the dataset.
         workbench : Workbench
-            Makes, copies and trains networks, shares them between methods, and books what each cost.
+            Makes, copies, trains and shares networks, and records their costs.
         """
 
-    @property
-    def uses_backbone(self) -> bool:
-        """Whether the backbone decides anything: a classifier of another library has none."""
-        return True
-
     def versions(self) -> dict[str, str]:
-        """Versions of other libraries that decide the numbers; part of the identity where there are any."""
+        """Return the versions of other libraries that determine the numbers; they enter the identity."""
         return {}
 
-    def skip(self, training_set: TrainingSet) -> str | None:
-        """The reason why the method cannot be used on this training set, or None."""
+    def skip(self, training_set: TrainingSet, backbone: Backbone) -> str | None:
+        """Return the reason why the method cannot be used with this training set and backbone, or None."""
         return None
 
 
 class IdleParameterError(ValueError):
-    """A parameter was changed that has no effect under the others."""
+    """A parameter was changed that has no effect with the other parameters."""
 
     def __init__(self, parameter: str) -> None:
         super().__init__(f"{parameter} has no effect under the other parameters: leave it out")
@@ -95,9 +120,7 @@ class IdleParameterError(ValueError):
 
 
 def refuse_idle(method: Method, in_use: Mapping[str, bool]) -> None:
-    """Refuse parameters that were changed although the others leave them without effect.
-
-    Otherwise an ablation could compare a method with itself under two labels.
+    """Refuse changed parameters that have no effect: an ablation would compare a method with itself under two labels.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Reverse guidance: a small head on the maps in the middle of a network teaches its output."""
+"""Reverse guidance: the network learns from a small head on its own maps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from ssd_cli.backbones.base import BN_EPS
 from ssd_cli.methods.base import Method, Predictor, refuse_idle, require
-from ssd_cli.methods.dsr import DSR, RankedOutputs, compared_batches
+from ssd_cli.methods.dsr import RankedOutputs, compared_batches
 from ssd_cli.methods.registry import methods
 from ssd_cli.training.initialise import initialise
 from ssd_cli.training.losses import softened_kl
@@ -30,9 +30,9 @@ class DRG(Method):
 
     Wang et al. 2023, "Lightweight Self-Knowledge Distillation with Multi-source Information Fusion", DRG: loss CE(z) + head_weight
     CE(z_m) + weight T**2 KL(softmax(z_m / T) || softmax(z / T)), z the logits of the network and z_m those of the head. The
-    divergence does not move the head; the head's cross-entropy moves the first half of the network too. The middle is where all
-    backbones have their site of dropout, and the head is ours, after theirs for images (`GuidingHead`). Initialisation and batch
-    order are those of `single`.
+    divergence has no gradient in the head; the head's cross-entropy also trains the first half of the network. The maps are those
+    of the dropout site `mid`. The head (`GuidingHead`) is ours, after theirs for images. Initialisation and batch order are those
+    of `single`.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class DRG(Method):
         refuse_idle(self, {"temperature": self.weight > 0 or self.shape_weight > 0})
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Train one network, and its head beside it."""
+        """Train one network together with its head."""
         network = workbench.fresh(0)
         workbench.train(network, ReverseGuidance(self, head_of(network, workbench)), purpose="member", label="network")
         diagnostics = {"compared_batches": compared_batches(training_set, workbench)} if self.shape_weight else {}
@@ -75,7 +75,7 @@ class DRGDSR(DRG):
 
 
 def head_of(network: Network, workbench: Workbench) -> GuidingHead:
-    """An untrained head for the maps of a network."""
+    """Return an untrained head for the maps of a network."""
     x, _ = workbench.tensors(workbench.training_set)
     with torch.no_grad():
         n_filters = network.eval().stem(x[:1]).shape[1]
@@ -85,7 +85,7 @@ def head_of(network: Network, workbench: Workbench) -> GuidingHead:
 
 
 def separable(n_inputs: int, n_outputs: int, stride: int) -> nn.Sequential:
-    """Three taps on every channel, then a sum over the channels, batch norm."""
+    """Return a depthwise convolution of three taps, a pointwise one and batch norm."""
     return nn.Sequential(
         nn.Conv1d(n_inputs, n_inputs, 3, stride, padding=1, groups=n_inputs, bias=False),
         nn.Conv1d(n_inputs, n_outputs, 1, bias=False),
@@ -94,11 +94,11 @@ def separable(n_inputs: int, n_outputs: int, stride: int) -> nn.Sequential:
 
 
 class GuidingHead(nn.Module):
-    """A classifier on the maps in the middle: they are weighted by a gate, then halved twice in time.
+    """A classifier on the maps of the first half of a network.
 
-    Gate sigmoid(BN(separable convolution)) times the maps; two separable convolutions of stride 2, each with batch norm and ReLU;
-    the mean over time; linear. The gate works on all steps: with LITE a training takes 2.2 times as long as without the head
-    (results/study/costs_lite15_teacher_free.md).
+    A gate, sigmoid(BN(separable convolution)), multiplies the maps; then two separable convolutions of stride 2, each with batch
+    norm and ReLU; the mean over time; a linear layer. The gate works on all time steps: with LITE a training takes 2.2 times as
+    long as without the head (results/study/costs_lite15_teacher_free.md).
 
     Parameters
     ----------
@@ -116,13 +116,13 @@ class GuidingHead(nn.Module):
         self.classifier = nn.Linear(embedding_size, n_classes)
 
     def forward(self, maps: Tensor, valid: Tensor) -> Tensor:
-        """Logits of maps (batch, n_filters, n_timepoints).
+        """Return the logits of maps (batch, n_filters, n_timepoints).
 
         Parameters
         ----------
         maps : Tensor
         valid : Tensor, shape (batch, 1, n_timepoints)
-            1 where a step belongs to the series, 0 where it was padded: such steps do not count.
+            1 for time steps of the series, 0 for padded ones, which do not count.
         """
         maps = maps * valid
         maps = self.gate(maps).sigmoid() * maps
@@ -134,7 +134,7 @@ class GuidingHead(nn.Module):
 
 
 class ReverseGuidance(Objective):
-    """Cross-entropy of network and head, divergence of the network from the head, and where it is asked for that of `dsr`."""
+    """Cross-entropy of network and head, divergence of the network from the head, and optionally the divergence of `dsr`."""
 
     resumable = True
 
@@ -143,7 +143,7 @@ class ReverseGuidance(Objective):
         self.settings = settings
         self.trainable = self.head = head
         shape = settings.shape_weight
-        self.ranked = RankedOutputs(DSR(weight=shape, temperature=settings.temperature)) if shape else None
+        self.ranked = RankedOutputs(shape, settings.temperature) if shape else None
 
     def begin_epoch(self, epoch: int, modules: nn.Module) -> None:
         """See `RankedOutputs`."""
@@ -151,7 +151,7 @@ class ReverseGuidance(Objective):
             self.ranked.begin_epoch(epoch, modules)
 
     def losses(self, network: Network, batch: Batch) -> dict[str, Tensor]:
-        """Cross-entropies "ce" and "head", divergences "guidance" and "shape"; a term without weight is left out."""
+        """Return cross-entropies "ce" and "head", divergences "guidance" and "shape"; a term with weight 0 is left out."""
         settings = self.settings
         logits, _, (maps, _) = network(batch.x)
         guiding = self.head(maps.to(logits.dtype), (~batch.x[:, :1].isnan()).to(logits.dtype))

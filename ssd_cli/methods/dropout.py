@@ -1,4 +1,4 @@
-"""What the methods with dropout sites share: rates, the budget of a student, and the network as it is deployed."""
+"""Base classes of methods with dropout sites, and of methods whose student starts from a teacher with dropout."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ssd_cli.backbones.base import Dropout
-from ssd_cli.methods.base import Method, refuse_idle, require
+from ssd_cli.methods.base import Method, Predictor, refuse_idle, require
 
 if TYPE_CHECKING:
     from ssd_cli.backbones.base import Network
+    from ssd_cli.training.objective import Objective
     from ssd_cli.training.recipe import Recipe
     from ssd_cli.training.workbench import Workbench
 
@@ -20,8 +21,8 @@ DropoutSites = Literal["embed", "mid", "embed+mid"]
 class DropoutMethod(Method):
     """A method whose networks are trained with dropout.
 
-    None of the published backbones has dropout; sites and rates are ours. `embed` lies behind every batch norm, so it shifts no
-    statistics; it perturbs the embedding by rate / (1 - rate) of its squared norm, 0.25 at the default.
+    None of the published backbones has dropout; sites and rates are ours. `embed` lies behind all batch norms and does not change
+    their statistics. At the default rate it perturbs the embedding by rate / (1 - rate) = 0.25 of its squared norm.
 
     Parameters
     ----------
@@ -44,25 +45,24 @@ class DropoutMethod(Method):
 
     @property
     def rates(self) -> Dropout:
-        """The rate of each site; 0 where none was asked for."""
+        """The rate of each site; 0 for a site that is not used."""
         embed = self.dropout if "embed" in self.dropout_sites else 0.0
         return Dropout(embed, self.mid_dropout if "mid" in self.dropout_sites else 0.0)
 
     def deploy(self, network: Network, workbench: Workbench) -> Network:
-        """The trained network as it predicts, without dropout; the network itself is left as it is.
+        """Return the network to deploy: a copy with new batch-norm statistics where the site `mid` is used, or the network itself.
 
-        Batch-norm statistics behind the site `mid` were collected with channels missing, whose variance is larger than that of the
-        deterministic pass: in the deployed copy they are estimated anew with dropout off.
+        Behind that site the statistics were collected with dropped channels, where the variance is larger than without dropout.
         """
         return workbench.refresh_batch_norm(workbench.copy(network)) if self.rates.mid else network
 
 
 @dataclass(frozen=True)
 class StudentMethod(DropoutMethod):
-    """A method whose student starts from a teacher and is trained further for a smaller budget.
+    """A method whose student starts from a teacher and is trained further for fewer epochs.
 
-    All of them train their student with the purpose "student" and the index 0, so that batch order and the student's dropout masks
-    are the same, and what differs between two of them is the objective alone.
+    All of these students are trained with the purpose "student" and the index 0. Their batch order and dropout masks are the same,
+    so that two methods differ in the objective only.
 
     Parameters
     ----------
@@ -82,7 +82,12 @@ class StudentMethod(DropoutMethod):
         )
 
     def budget(self, recipe: Recipe) -> int:
-        """Epochs of the student."""
+        """Return the epochs of the student."""
         epochs = self.student_epochs or recipe.student_epochs
         assert epochs is not None
         return epochs
+
+    def train_student(self, student: Network, teacher: Network, objective: Objective, workbench: Workbench) -> Predictor:
+        """Train the student and return the predictor that deploys it."""
+        workbench.train(student, objective, epochs=self.budget(workbench.recipe), purpose="student")
+        return Predictor([self.deploy(student, workbench)], teacher=self.deploy(teacher, workbench))

@@ -1,4 +1,4 @@
-"""An exponential moving average of the weights along one training."""
+"""Exponential moving average of the weights during one training."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class EMA(Method):
     """An exponential moving average of the weights after every step of one training.
 
     Polyak averaging as in Tarvainen and Valpola 2017, "Mean teachers are better role models", with the warm-up
-    min(decay, (1 + t) / (10 + t)), without which a training of few steps would never leave its start. The trajectory is that of
-    member 0.
+    min(decay, (1 + t) / (10 + t)), without which a short training would stay near its initial weights. The training is that of base
+    network 0.
 
     Parameters
     ----------
     decay : float
-        Weight of the past at every step. Default of the mean teacher's later steps.
+        Weight of the average at each step. Default of the mean teacher's later steps.
     batch_norm : {"refresh", "live"}
-        Statistics of the averaged weights: estimated anew from the training set, or copied from the trained network.
+        Statistics of the averaged weights: estimated from the training set, or copied from the trained network.
     """
 
     decay: float = 0.999
@@ -39,7 +39,7 @@ class EMA(Method):
         require(0 <= self.decay < 1, f"decay must be at least 0 and below 1, not {self.decay}")
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Train as member 0 is trained and average on the way."""
+        """Train as base network 0 and average the weights after each step."""
         network = workbench.fresh(0)
         mean = ExponentialMean(self.decay, network.state_dict())
         workbench.train(network, CrossEntropy(), keep="last", purpose="member", index=0, averager=mean, label="member 0, averaged")

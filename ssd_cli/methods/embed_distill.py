@@ -1,4 +1,4 @@
-"""Geometric distillation: a small student learns where its teacher puts every series, and inherits the teacher's classifier."""
+"""Geometric distillation: a small student learns its teacher's embeddings and inherits the teacher's classifier."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ssd_cli.backbones.masked import MaskedNetwork
+from ssd_cli.methods.augmentations import augment
 from ssd_cli.methods.base import Method, Predictor, refuse_idle, require
 from ssd_cli.methods.registry import methods
-from ssd_cli.methods.single_small import untrained
-from ssd_cli.methods.views import views_of
+from ssd_cli.methods.single_small import untrained, why_not_narrow
 from ssd_cli.training.initialise import initialise
 from ssd_cli.training.losses import softened_kl
 from ssd_cli.training.objective import Batch, ExtraMemory, Objective
 from ssd_cli.training.predict import freeze, outputs
 
 if TYPE_CHECKING:
-    from ssd_cli.backbones.base import Network
+    from ssd_cli.backbones.base import Backbone, Network
     from ssd_cli.protocol.containers import TrainingSet
     from ssd_cli.training.recipe import Recipe
     from ssd_cli.training.workbench import Workbench
 
 JITTER = 0.03
-"""Standard deviation of the noise on views, in units of the prepared series; meant for unit variance."""
+"""Standard deviation of the noise on augmentations, in units of the prepared series; meant for unit variance."""
 
 
 @methods.register("embed-distill")
@@ -36,14 +36,13 @@ JITTER = 0.03
 class EmbedDistill(Method):
     """Geometric distillation into a small student, which learns its teacher's embeddings and inherits its classifier.
 
-    Kim et al. 2023, "EmbedDistill: A Geometric Knowledge Distillation for Information Retrieval" (arXiv 2301.12005), carried over
-    to series. A linear map A takes the embedding s of the backbone's narrow version to the size of the teacher's, t; the
-    teacher's classifier, frozen, reads A s. In the first stage the loss is embed_weight mean ||A s - t||, with t of unit length in
-    the mean; in the second CE and kl_weight T**2 KL(teacher || student) join it. Each stage has the recipe's schedule anew. Where
-    the paper generates queries, the student also learns where the teacher puts further views of the series (`views_of`, noise of
-    `JITTER`): a batch carries one of each case, by chance, and its batch-norm statistics are those of cases and views together. Map
-    and classifier are both linear: what is deployed is the narrow network with their product as its head. The teacher is `single`,
-    the student starts as `single-small`; its size is the backbone's (`Backbone.narrow`).
+    Kim et al. 2023, "EmbedDistill: A Geometric Knowledge Distillation for Information Retrieval" (arXiv 2301.12005), applied to
+    series. A linear map A takes the embedding s of the backbone's narrow version to the size of the teacher's embedding t; the
+    teacher's frozen classifier reads A s. The loss of the first stage is embed_weight mean ||A s - t||, with t scaled to a mean
+    length of 1; the second stage adds CE and kl_weight T**2 KL(teacher || student). Each stage has the recipe's schedule. Where the
+    paper generates queries, the student also learns the teacher's embeddings of augmented series (`augment`, noise of `JITTER`):
+    each case of a batch brings a random one, and batch-norm statistics are those of both together. Map and classifier are linear,
+    and the deployed narrow network has their product as its head. The teacher is `single`; the student starts as `single-small`.
 
     Parameters
     ----------
@@ -57,11 +56,11 @@ class EmbedDistill(Method):
     temperature : float
         T of the divergence. Ours.
     first_stage : float
-        Share of the epochs that learn embeddings alone. Ours.
+        Share of the epochs of the first stage. Ours.
     head : {"inherited", "trained"}
-        The teacher's classifier as it is (paper), or trained further.
+        The teacher's classifier unchanged (paper), or trained further.
     views : int
-        Further views of each case, made once; 0 for none. Ours.
+        Augmentations of each case, made once; 0 for none. Ours.
     """
 
     embed_weight: float = 1.0
@@ -80,27 +79,31 @@ class EmbedDistill(Method):
         require(self.views >= 0, f"views must be at least 0, not {self.views}")
         refuse_idle(self, {"temperature": self.kl_weight > 0})
 
+    def skip(self, training_set: TrainingSet, backbone: Backbone) -> str | None:
+        """See `why_not_narrow`."""
+        return why_not_narrow(backbone)
+
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Train a narrow student in two stages."""
-        student = untrained(workbench)  # first: not every backbone has a narrow version
+        student = untrained(workbench)
         teacher = freeze(workbench.base_network())
         inherit(student, teacher, self.head, workbench)
-        lessons = Lessons(workbench.bind(teacher), self, workbench)
+        targets = TeacherTargets(workbench.bind(teacher), self, workbench)
         for stage, epochs in enumerate(self._stages(workbench.recipe)):
-            objective = Geometric(lessons, self, workbench, labelled=stage == 1)
+            objective = Geometric(targets, self, workbench, labelled=stage == 1)
             if epochs:
                 label = f"student, stage {stage + 1}"
                 workbench.train(student, objective, epochs=epochs, purpose="student", index=stage, label=label)
         return Predictor([merge_head(student)], teacher=teacher)
 
     def _stages(self, recipe: Recipe) -> tuple[int, int]:
-        """Epochs of both stages; the last epoch belongs to the second."""
+        """Return the epochs of both stages; the last epoch belongs to the second."""
         share = recipe.share_before_last(self.first_stage)
         return recipe.epochs_of(share), recipe.epochs_after(share)
 
 
 def inherit(student: Network, teacher: Network, head: str, workbench: Workbench) -> None:
-    """Give a student a map to the size of the teacher's embedding, and the teacher's classifier behind it."""
+    """Replace a student's head by a map to the size of the teacher's embedding and the teacher's classifier."""
     into = nn.Linear(student.embedding_size, teacher.embedding_size)
     initialise(into, workbench.rng("linear map", 0, "cpu"), workbench.recipe.initialisation)
     classifier = copy.deepcopy(teacher.classifier).requires_grad_(head == "trained")
@@ -120,12 +123,12 @@ def merge_head(student: Network) -> Network:
 
 
 def _plain(network: Network) -> Any:
-    """The network that owns the head."""
+    """Return the network that owns the head."""
     return network.inner if isinstance(network, MaskedNetwork) else network
 
 
-class Lessons:
-    """What a frozen teacher says of all training cases and their views; it is asked once.
+class TeacherTargets:
+    """Outputs of a frozen teacher for all training cases and their augmentations, computed once for both stages.
 
     Parameters
     ----------
@@ -136,11 +139,11 @@ class Lessons:
 
     def __init__(self, teacher: Network, settings: EmbedDistill, workbench: Workbench) -> None:
         self._teacher, self._settings, self._workbench = teacher, settings, workbench
-        self._known = False
+        self._prepared = False
 
     def prepare(self, x: Tensor) -> None:
-        """Make the views, and ask about all series."""
-        if self._known:
+        """Compute the augmentations and the teacher's outputs."""
+        if self._prepared:
             return
         settings, bench = self._settings, self._workbench
         logits, self.embeddings = outputs(self._teacher, x)
@@ -148,20 +151,20 @@ class Lessons:
         self.unit = 1 / self.embeddings.norm(dim=-1).mean().clamp_min(torch.finfo(x.dtype).tiny)
         y = bench.tensors(bench.training_set)[1]
         if settings.views:
-            self.views = views_of(x, y, settings.views, JITTER, bench.rng("views", 0, "cpu"))
-            _, seen = outputs(self._teacher, self.views.flatten(0, 1))
-            self.views_embeddings = seen.unflatten(0, (len(x), settings.views))
-        self._known = True
+            self.augmentations = augment(x, y, settings.views, JITTER, bench.rng("views", 0, "cpu"))
+            _, embeddings = outputs(self._teacher, self.augmentations.flatten(0, 1))
+            self.augmentation_embeddings = embeddings.unflatten(0, (len(x), settings.views))
+        self._prepared = True
 
 
 class Geometric(Objective):
-    """The distance of a student's mapped embeddings from its teacher's; in the second stage also cross-entropy and divergence."""
+    """Distance of a student's mapped embeddings from its teacher's; in the second stage also cross-entropy and divergence."""
 
     resumable = True
 
-    def __init__(self, lessons: Lessons, settings: EmbedDistill, workbench: Workbench, labelled: bool) -> None:
+    def __init__(self, targets: TeacherTargets, settings: EmbedDistill, workbench: Workbench, labelled: bool) -> None:
         super().__init__()
-        self.lessons, self.settings, self.labelled = lessons, settings, labelled
+        self.targets, self.settings, self.labelled = targets, settings, labelled
         self.choice = workbench.rng("view", int(labelled))
         if settings.views:
             self.streams = (self.choice,)
@@ -169,36 +172,35 @@ class Geometric(Objective):
             self.extra_memory = ExtraMemory(series_per_case=settings.views)
 
     def prepare(self, x: Tensor) -> None:
-        """Ask the teacher, if nobody has."""
-        self.lessons.prepare(x)
+        """Compute the teacher's outputs, unless the first stage did."""
+        self.targets.prepare(x)
 
     def fingerprint_inputs(self) -> Sequence[Tensor]:
-        """The teacher's embeddings, and those of the views."""
-        lessons = self.lessons
-        return (lessons.embeddings, *([lessons.views_embeddings] if self.settings.views else []))
+        """Return the teacher's embeddings of the cases and of the augmentations."""
+        return (self.targets.embeddings, *([self.targets.augmentation_embeddings] if self.settings.views else []))
 
     def losses(self, network: Network, batch: Batch) -> dict[str, Tensor]:
-        """Weighted losses "feature", "ce" and "kd"; a term without weight is left out."""
-        settings, lessons = self.settings, self.lessons
-        x, targets = batch.x, lessons.embeddings[batch.index]
+        """Return weighted losses "feature", "ce" and "kd"; a term with weight 0 is left out."""
+        settings, teacher = self.settings, self.targets
+        x, targets = batch.x, teacher.embeddings[batch.index]
         if settings.views:
             chosen = torch.randint(settings.views, batch.y.shape, generator=self.choice, device=batch.y.device)
-            x = torch.cat([x, lessons.views[batch.index, chosen]])
-            targets = torch.cat([targets, lessons.views_embeddings[batch.index, chosen]])
+            x = torch.cat([x, teacher.augmentations[batch.index, chosen]])
+            targets = torch.cat([targets, teacher.augmentation_embeddings[batch.index, chosen]])
         logits, embedding, _ = network(x)
         mapped = network.classifier[0](embedding)  # type: ignore[index]  # see `inherit`
-        losses = {"feature": settings.embed_weight * self.apart(mapped, targets)}
+        losses = {"feature": settings.embed_weight * self.distance(mapped, targets)}
         if self.labelled:
             logits = logits[: len(batch.y)]
             losses["ce"] = functional.cross_entropy(logits, batch.y)
             if settings.kl_weight:
-                divergence = softened_kl(lessons.probabilities[batch.index], logits, settings.temperature)
+                divergence = softened_kl(teacher.probabilities[batch.index], logits, settings.temperature)
                 losses["kd"] = settings.kl_weight * divergence
         return losses
 
-    def apart(self, mapped: Tensor, targets: Tensor) -> Tensor:
-        """Mean distance of embeddings (n_cases, size), in the mean length of the teacher's."""
+    def distance(self, mapped: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean distance of embeddings (n_cases, size), in units of the mean length of the teacher's."""
         if self.settings.distance == "cosine":
             return 1 - functional.cosine_similarity(mapped, targets, dim=-1).mean()
-        difference = self.lessons.unit * (mapped - targets)
+        difference = self.targets.unit * (mapped - targets)
         return difference.square().mean() if self.settings.distance == "mse" else difference.norm(dim=-1).mean()

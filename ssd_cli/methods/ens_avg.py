@@ -1,4 +1,4 @@
-"""A deep ensemble: the mean of several networks' probabilities."""
+"""A deep ensemble: the mean of the probabilities of several networks."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class EnsAvg(Method):
     """An ensemble: the mean of the softmax probabilities of several networks.
 
     Lakshminarayanan et al. 2017, "Simple and Scalable Predictive Uncertainty Estimation using Deep Ensembles", without the
-    adversarial training; InceptionTime and LITETime are this with five members. Members differ in initialisation and batch order.
-    The mean is of probabilities: averaging logits is another method.
+    adversarial training. InceptionTime and LITETime are this with five networks. The networks differ in initialisation and batch
+    order.
 
     Parameters
     ----------
@@ -34,5 +34,5 @@ class EnsAvg(Method):
         require(self.members >= 1, f"members must be at least 1, not {self.members}")
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Take the first members."""
-        return Predictor(workbench.base_networks(range(self.members)))
+        """Return the first base networks."""
+        return Predictor(workbench.base_networks(range(self.members)), combination=self.combination)

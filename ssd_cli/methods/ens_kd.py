@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from ssd_cli.methods.base import Predictor, refuse_idle, require
-from ssd_cli.methods.kd import KD, SoftLabels
+from ssd_cli.methods.kd import KD, Average
 from ssd_cli.methods.registry import methods
-from ssd_cli.training.predict import freeze, outputs
+from ssd_cli.training.predict import freeze
 
 if TYPE_CHECKING:
-    from ssd_cli.backbones.base import Network
     from ssd_cli.protocol.containers import TrainingSet
     from ssd_cli.training.workbench import Workbench
 
@@ -25,8 +20,8 @@ if TYPE_CHECKING:
 class EnsKD(KD):
     """Ensemble distillation: a fresh student learns from labels and from the softened outputs of several networks.
 
-    Hinton et al. 2015, "Distilling the Knowledge in a Neural Network"; the loss is that of `kd`. The teachers are the members of
-    `ens-avg`; the student has the initialisation and the batch order of the member after them.
+    Hinton et al. 2015, "Distilling the Knowledge in a Neural Network"; the loss is that of `kd`. The teachers are the networks of
+    `ens-avg`; the student has the initialisation and the batch order of the next base network.
 
     Parameters
     ----------
@@ -39,7 +34,7 @@ class EnsKD(KD):
     """
 
     members: int = 5
-    target: Literal["logits", "probabilities"] = "logits"
+    target: Average = "logits"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -47,24 +42,8 @@ class EnsKD(KD):
         refuse_idle(self, {"target": self.members > 1 and self.kd_weight > 0})
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Teach a fresh student."""
-        teachers = [workbench.bind(freeze(teacher)) for teacher in workbench.base_networks(range(self.members))]
-        student = workbench.fresh(self.members)
-        workbench.train(student, EnsembleLabels(teachers, self), purpose="member", index=self.members, label="student")
+        """Train a fresh student."""
+        teachers = [freeze(teacher) for teacher in workbench.base_networks(range(self.members))]
+        student, objective = workbench.fresh(self.members), self.objective(teachers, workbench, self.target)
+        workbench.train(student, objective, purpose="member", index=self.members, label="student")
         return Predictor([student])
-
-
-class EnsembleLabels(SoftLabels):
-    """The objective of `kd` with several frozen teachers, each asked once about all training cases."""
-
-    resumable = True
-
-    def __init__(self, teachers: Sequence[Network], settings: EnsKD) -> None:
-        super().__init__(teachers[0], settings)
-        self.teachers = teachers
-        self.average = settings.target
-
-    def prepare(self, x: Tensor) -> None:
-        """Ask the teachers; soften what they say before or after it is averaged."""
-        logits = torch.stack([outputs(teacher, x)[0] for teacher in self.teachers]) / self.settings.temperature
-        self.targets = logits.softmax(-1).mean(0) if self.average == "probabilities" else logits.mean(0).softmax(-1)

@@ -1,4 +1,4 @@
-"""Feature distillation from the deterministic teacher: `ssd` without anything stochastic in its representations."""
+"""Feature distillation from the deterministic teacher: `ssd` without stochastic representations."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class FeatKD(StudentMethod):
     """Feature distillation: the student of ssd learns the teacher's embedding without dropout instead of selected stochastic ones.
 
-    Teacher, student dropout and budget are those of `ssd`; so are the batch norms of the teacher, which with the site `mid` hold
-    statistics collected under dropout.
+    Teacher, student dropout and student epochs are those of `ssd`. So are the teacher's batch norms: with the site `mid` they hold
+    statistics collected with dropout.
 
     Parameters
     ----------
@@ -49,10 +49,8 @@ class FeatKD(StudentMethod):
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Train a copy of the teacher towards the teacher's embeddings."""
         teacher = freeze(workbench.base_network(dropout=self.rates))
-        student = workbench.copy(teacher)
         objective = EmbeddingTarget(workbench.bind(teacher), self.distillation_weight)
-        workbench.train(student, objective, epochs=self.budget(workbench.recipe), purpose="student")
-        return Predictor([self.deploy(student, workbench)], teacher=self.deploy(teacher, workbench))
+        return self.train_student(workbench.copy(teacher), teacher, objective, workbench)
 
 
 class EmbeddingTarget(Objective):
@@ -66,15 +64,15 @@ class EmbeddingTarget(Objective):
         self.weight = weight
 
     def prepare(self, x: Tensor) -> None:
-        """Ask the teacher once about all training cases."""
+        """Compute the teacher's embeddings of all training cases."""
         _, self.targets = outputs(self.teacher, x)
 
     def fingerprint_inputs(self) -> Sequence[Tensor]:
-        """The teacher's embeddings."""
+        """Return the teacher's embeddings."""
         return (self.targets,)
 
     def losses(self, network: Network, batch: Batch) -> dict[str, Tensor]:
-        """Weighted cross-entropy "ce" and squared error "feature"."""
+        """Return weighted cross-entropy "ce" and squared error "feature"."""
         logits, embedding, _ = network(batch.x)
         return {
             "ce": (1 - self.weight) * functional.cross_entropy(logits, batch.y),

@@ -1,4 +1,4 @@
-"""Fast geometric ensembling: networks along a path of low loss, collected where a cyclic learning rate is lowest."""
+"""Fast geometric ensembling: networks collected where a cyclic learning rate is lowest."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from ssd_cli.methods.base import Method, Predictor, require
 from ssd_cli.methods.registry import methods
+from ssd_cli.methods.swa import first_part
 from ssd_cli.training.averaging import Collector
 from ssd_cli.training.objective import CrossEntropy
 
 if TYPE_CHECKING:
     from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.recipe import Recipe
     from ssd_cli.training.workbench import Workbench
 
 LONG_CYCLE, LONG_CYCLE_FROM = 4, 40
-"""Epochs of a cycle as released, and the epochs from which on there are enough of them to collect; with fewer, a cycle has two."""
+"""Epochs of a cycle as released, and the smallest number of remaining epochs that uses it; with fewer, a cycle has two."""
 
 
 @methods.register("fge")
@@ -25,10 +25,10 @@ class FGE(Method):
     """Fast geometric ensembling: the mean of the probabilities of networks collected along the end of one training.
 
     Garipov et al. 2018, "Loss Surfaces, Mode Connectivity, and Fast Ensembling of DNNs", with Adam. The first part is
-    member 0, stopped early, with its last weights, as for `swa`; then the learning rate falls and rises again in short cycles, step
-    by step, and a network is collected in the middle of each, with batch-norm statistics of its own. The release continues with
-    the optimiser's state; here the second part starts with fresh Adam moments. Together both have the epochs of one training (of
-    one epoch: two).
+    base network 0, stopped early, with its last weights, as for `swa`. Then the learning rate falls and rises in short cycles, step
+    by step, and a network is collected in the middle of each cycle, with its own batch-norm statistics. The release continues with
+    the optimiser's state; here the second part starts with new Adam moments. Both parts together have the epochs of one training
+    (two if it has one).
 
     Parameters
     ----------
@@ -54,11 +54,9 @@ class FGE(Method):
         require(0 < self.low_rate <= self.high_rate, f"low_rate must lie above 0 and at most at high_rate, not {self.low_rate}")
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Train member 0 up to `start`, then on in cycles."""
-        stop = self._stop(workbench.recipe)
-        network = workbench.copy(workbench.base_network(stop=stop, keep="last"))
-        epochs = workbench.recipe.epochs_after(stop)
-        cycle = self._cycle(epochs)
+        """Train base network 0 up to `start`, then train it further in cycles."""
+        network, epochs = first_part(self.start, workbench)
+        cycle = self.cycle_of(epochs)
         collector = Collector(range(cycle // 2, epochs + 1, cycle))
         workbench.train(
             network,
@@ -72,16 +70,12 @@ class FGE(Method):
         )
         return Predictor(workbench.copies(network, collector.collected()))
 
-    def _stop(self, recipe: Recipe) -> float:
-        """The fraction of the epochs after which the cycles really start: one epoch is left for them."""
-        return recipe.share_before_last(self.start) or 1.0
-
-    def _cycle(self, epochs: int) -> int:
-        """Epochs of a cycle; where half of one is longer than what is left, the network at the end is collected."""
+    def cycle_of(self, epochs: int) -> int:
+        """Return the epochs of a cycle; at most twice the remaining `epochs`, so that the last network is collected."""
         cycle = self.cycle or (LONG_CYCLE if epochs >= LONG_CYCLE_FROM else 2)
         return min(cycle, 2 * epochs)
 
 
 def triangle(cycles: float, lowest: float) -> float:
-    """From 1 to `lowest` in the first half of each cycle, and back in the second."""
+    """Return the multiplier of the learning rate: linear from 1 to `lowest` in the first half of each cycle, and back."""
     return lowest + (1 - lowest) * abs(1 - 2 * (cycles % 1))

@@ -1,4 +1,4 @@
-"""More epochs for the teacher of `ssd`, and nothing else: the control for what the extra epochs alone are worth."""
+"""Further training of the teacher of `ssd` on labels alone: the control for the student's extra epochs."""
 
 from __future__ import annotations
 
@@ -32,6 +32,4 @@ class Finetune(StudentMethod):
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Train a copy of the teacher for the student's epochs."""
         teacher = freeze(workbench.base_network(dropout=self.rates))
-        student = workbench.copy(teacher)
-        workbench.train(student, CrossEntropy(), epochs=self.budget(workbench.recipe), purpose="student")
-        return Predictor([self.deploy(student, workbench)], teacher=self.deploy(teacher, workbench))
+        return self.train_student(workbench.copy(teacher), teacher, CrossEntropy(), workbench)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from ssd_cli.protocol.containers import TrainingSet
     from ssd_cli.training.workbench import Workbench
 
+Average = Literal["logits", "probabilities"]
+
 
 @methods.register("kd")
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class KD(Method):
     """Knowledge distillation: a fresh student learns from labels and from the teacher's softened probabilities.
 
     Hinton et al. 2015, "Distilling the Knowledge in a Neural Network"; loss ce_weight CE + kd_weight T**2 KL(teacher || student).
-    The teacher is member 0. The student has the initialisation and the batch order of member 1, another network than its teacher.
+    The teacher is base network 0. The student has the initialisation and the batch order of base network 1.
 
     Parameters
     ----------
@@ -51,42 +54,61 @@ class KD(Method):
         refuse_idle(self, {"temperature": self.kd_weight > 0})
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Teach a fresh student."""
+        """Train a fresh student."""
         teacher = freeze(workbench.base_network())
         student = workbench.fresh(1)
-        workbench.train(student, SoftLabels(workbench.bind(teacher), self), purpose="member", index=1, label="student")
+        workbench.train(student, self.objective([teacher], workbench), purpose="member", index=1, label="student")
         return Predictor([student], teacher=teacher)
+
+    def objective(self, teachers: Sequence[Network], workbench: Workbench, average: Average = "logits") -> SoftLabels:
+        """Return the student's objective for frozen teachers."""
+        bound = [workbench.bind(teacher) for teacher in teachers]
+        return SoftLabels(bound, self.temperature, self.ce_weight, self.kd_weight, average)
 
 
 class SoftLabels(Objective):
-    """Cross-entropy with the labels and divergence from a frozen teacher's softened probabilities.
+    """Cross-entropy with the labels, and divergence from the softened probabilities of frozen teachers.
 
-    The teacher is deterministic and the series are not augmented, so its logits are computed once.
+    The teachers are deterministic and the series are not augmented, so their logits are computed once.
+
+    Parameters
+    ----------
+    teachers : sequence of Network
+    temperature, ce_weight, kd_weight : float
+        See `KD`.
+    average : {"logits", "probabilities"}
+        What is averaged over several teachers: logits, which are softened afterwards, or softened probabilities.
     """
 
     resumable = True
 
-    def __init__(self, teacher: Network, settings: KD) -> None:
+    def __init__(
+        self,
+        teachers: Sequence[Network],
+        temperature: float = 1.0,
+        ce_weight: float = 1.0,
+        kd_weight: float = 1.0,
+        average: Average = "logits",
+    ) -> None:
         super().__init__()
-        self.teacher = teacher
-        self.settings = settings
+        self.teachers, self.average = teachers, average
+        self.temperature, self.ce_weight, self.kd_weight = temperature, ce_weight, kd_weight
 
     def prepare(self, x: Tensor) -> None:
-        """Ask the teacher once about all training cases."""
-        logits, _ = outputs(self.teacher, x)
-        self.targets = (logits / self.settings.temperature).softmax(-1)
+        """Compute the teachers' softened probabilities of all training cases."""
+        logits = torch.stack([outputs(teacher, x)[0] for teacher in self.teachers]) / self.temperature
+        self.targets = logits.softmax(-1).mean(0) if self.average == "probabilities" else logits.mean(0).softmax(-1)
 
     def fingerprint_inputs(self) -> Sequence[Tensor]:
-        """The teacher's softened probabilities."""
+        """Return the teachers' softened probabilities."""
         return (self.targets,)
 
     def losses(self, network: Network, batch: Batch) -> dict[str, Tensor]:
-        """Weighted cross-entropy "ce" and divergence "kd"; a term without weight is left out."""
-        settings = self.settings
+        """Return weighted cross-entropy "ce" and divergence "kd"; a term with weight 0 is left out."""
         logits = network(batch.x).logits
         losses = {}
-        if settings.ce_weight:
-            losses["ce"] = settings.ce_weight * functional.cross_entropy(logits, batch.y)
-        if settings.kd_weight:
-            losses["kd"] = settings.kd_weight * softened_kl(self.targets[batch.index], logits, settings.temperature)
+        if self.ce_weight:
+            losses["ce"] = self.ce_weight * functional.cross_entropy(logits, batch.y)
+        if self.kd_weight:
+            losses["kd"] = self.kd_weight * softened_kl(self.targets[batch.index], logits, self.temperature)
         return losses

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ssd_cli.methods.base import Predictor
-from ssd_cli.methods.kd import KD, SoftLabels
+from ssd_cli.methods.kd import KD
 from ssd_cli.methods.registry import methods
-from ssd_cli.methods.single_small import train_small, untrained
+from ssd_cli.methods.single_small import train_small, untrained, why_not_narrow
 from ssd_cli.training.predict import freeze
 
 if TYPE_CHECKING:
+    from ssd_cli.backbones.base import Backbone
     from ssd_cli.protocol.containers import TrainingSet
     from ssd_cli.training.workbench import Workbench
 
@@ -25,9 +26,12 @@ class KDSmall(KD):
     `single-small`.
     """
 
+    def skip(self, training_set: TrainingSet, backbone: Backbone) -> str | None:
+        """See `why_not_narrow`."""
+        return why_not_narrow(backbone)
+
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Teach a narrow student."""
-        student = untrained(workbench)  # first: not every backbone has a narrow version
+        """Train a narrow student on the labels and on the teacher's outputs."""
         teacher = freeze(workbench.base_network())
-        train_small(student, SoftLabels(workbench.bind(teacher), self), workbench)
+        student = train_small(untrained(workbench), self.objective([teacher], workbench), workbench)
         return Predictor([student], teacher=teacher)

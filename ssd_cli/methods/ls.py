@@ -1,4 +1,4 @@
-"""Label smoothing: the least that a teacher could say, without one."""
+"""Label smoothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class LabelSmoothing(Method):
     Parameters
     ----------
     smoothing : float
-        e: the label has 1 - e. Default of both papers.
+        e: the label has probability 1 - e. Default of both papers.
     spread : {"others", "all"}
         e in equal parts over the other classes (yuanli2333/Teacher-free-Knowledge-Distillation), or over all, the label's among
         them (Szegedy et al., and torch).
@@ -36,14 +36,14 @@ class LabelSmoothing(Method):
     spread: Literal["others", "all"] = "others"
 
     def __post_init__(self) -> None:
-        # at 0.5 on the other class of two, both have the same part and nothing is left to learn
+        # At 0.5 and two classes, both classes have the same target.
         require(0 <= self.smoothing < 0.5, f"smoothing must be at least 0 and below 0.5, not {self.smoothing}")
         refuse_idle(self, {"spread": self.smoothing > 0})
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Train one network."""
         n_classes = training_set.n_classes
-        # e / (K - 1) on every other class is e K / (K - 1) spread over all
+        # e / (K - 1) on each other class is e K / (K - 1) spread over all classes.
         over_all = self.smoothing * (n_classes / max(1, n_classes - 1) if self.spread == "others" else 1)
         network = workbench.fresh(0)
         workbench.train(network, CrossEntropy(over_all), purpose="member", label="network")

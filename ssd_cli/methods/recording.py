@@ -118,7 +118,8 @@ def record_trainings(method: Method, backbone: Backbone, recipe: Recipe) -> Reco
     with _undisturbed():
         bench = RecordingWorkbench(backbone, recipe)
         try:
-            method.fit(bench.training_set, bench)
+            if not method.skip(bench.training_set, backbone):
+                method.fit(bench.training_set, bench)
         except Exception as raised:  # a plug-in may raise anything, and a plan must not end with it
             error = f"{type(raised).__name__}: {raised}"
             bench.trainings = bench.trainings or [RecordedTraining(recipe.epochs)]

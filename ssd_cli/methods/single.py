@@ -19,5 +19,5 @@ class Single(Method):
     """One network, trained by the recipe."""
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Take member 0."""
+        """Return base network 0."""
         return Predictor([workbench.base_network()])

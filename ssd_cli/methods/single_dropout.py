@@ -1,4 +1,4 @@
-"""One network with dropout: the teacher of `ssd`, and what its dropout alone is worth."""
+"""One network with dropout: the teacher of `ssd`, deployed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class SingleDropout(DropoutMethod):
     """One network, trained by the recipe with dropout: the teacher of ssd by itself.
 
-    Without it the regularising effect of dropout would be credited to self-distillation.
+    It separates the regularising effect of dropout from that of self-distillation.
 
     Parameters
     ----------
@@ -32,5 +32,5 @@ class SingleDropout(DropoutMethod):
     """
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Take member 0, trained with dropout."""
+        """Return base network 0, trained with dropout."""
         return Predictor([self.deploy(workbench.base_network(dropout=self.rates), workbench)])

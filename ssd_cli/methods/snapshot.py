@@ -1,4 +1,4 @@
-"""A snapshot ensemble: the weights at the ends of the cycles of one training."""
+"""A snapshot ensemble: networks collected at the ends of the cycles of one training."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class Snapshot(Method):
     """A snapshot ensemble: the mean of the probabilities of the weights at the ends of cosine cycles of one training.
 
     Huang et al. 2017, "Snapshot Ensembles: Train 1, get M for free", equation 2: within each cycle the learning rate falls from the
-    recipe's to almost 0, step by step, then starts anew. The epochs of one training are divided into cycles of whole epochs, equal
-    but for rounding; Adam's moments are carried over, as the momentum is in gaohuang/SnapshotEnsemble. Initialisation and batch
-    order are those of member 0.
+    recipe's to almost 0, step by step. The epochs of one training are divided into cycles of whole epochs, equal except for
+    rounding. Adam's moments are kept between cycles, as is the momentum in gaohuang/SnapshotEnsemble. Initialisation and batch
+    order are those of base network 0.
 
     Parameters
     ----------
     cycles : int
-        Into which the epochs are divided, and as many networks; fewer epochs are a cycle each. Default of Huang et al. 2017.
+        Cycles, each with one network; at most one cycle per epoch. Default of Huang et al. 2017.
     averaged : int, optional
-        Only so many of the last cycles' networks are used; 1: the last one alone. None: all.
+        Number of the last cycles whose networks are used; None: all.
     """
 
     cycles: int = 5
@@ -45,8 +45,8 @@ class Snapshot(Method):
         )
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Train once, keeping the networks at the ends of the last cycles."""
-        ends = self._ends(workbench.epochs)
+        """Train once and collect the networks at the ends of the last cycles."""
+        ends = self.cycle_ends(workbench.epochs)
         collector = Collector(ends[-(self.averaged or self.cycles) :])
         network = workbench.fresh(0)
         workbench.train(
@@ -60,14 +60,14 @@ class Snapshot(Method):
         )
         return Predictor(workbench.copies(network, collector.collected()))
 
-    def _ends(self, epochs: int) -> list[int]:
-        """The last epoch of every cycle."""
+    def cycle_ends(self, epochs: int) -> list[int]:
+        """Return the last epoch of each cycle."""
         cycles = min(self.cycles, epochs)
         return [epochs * cycle // cycles for cycle in range(1, cycles + 1)]
 
 
 def annealed(epochs: float, ends: list[int]) -> float:
-    """(1 + cos(pi t)) / 2 where t of the current cycle has passed after so many epochs; 0 after the last cycle."""
+    """Return (1 + cos(pi t)) / 2, with t the share of the current cycle that has passed; 0 after the last cycle."""
     start = 0
     for end in ends:
         if epochs < end:

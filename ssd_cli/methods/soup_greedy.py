@@ -1,4 +1,4 @@
-"""A greedy soup: branches join the mean of the weights as long as validation accuracy rises."""
+"""A greedy soup: a branch joins the mean of the weights if it raises the validation accuracy."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ssd_cli.methods.base import Method, Predictor
-from ssd_cli.methods.branches import grow
 from ssd_cli.methods.registry import methods
+from ssd_cli.methods.soup_uniform import grow
 from ssd_cli.training.averaging import mean_of
 from ssd_cli.training.predict import predict_proba
 
 if TYPE_CHECKING:
-    from ssd_cli.backbones.base import Network
+    from ssd_cli.backbones.base import Backbone, Network
     from ssd_cli.protocol.containers import TrainingSet
     from ssd_cli.training.workbench import Workbench
 
 
 class Validation(NamedTuple):
-    """How good a network is on the validation part."""
+    """Scores of a network on the validation part."""
 
     accuracy: float
     nll: float
 
 
 def validate(network: Network, part: TrainingSet) -> Validation:
-    """Accuracy and mean negative log-likelihood (probabilities clipped at 1e-7)."""
+    """Return accuracy and mean negative log-likelihood, with probabilities clipped at 1e-7."""
     probabilities = predict_proba(network, part.X)
     likelihood = probabilities[np.arange(part.n_cases), part.y]
     return Validation(float((probabilities.argmax(1) == part.y).mean()), float(-np.log(likelihood.clip(1e-7)).mean()))
@@ -39,20 +39,20 @@ class SoupGreedy(Method):
     """A model soup: branches join in the order of validation accuracy, each only if it raises that of the soup.
 
     Wortsman et al. 2022, "Model soups", recipe 1, with a strict increase as in mlfoundations/model-soups. Trunk and branches are
-    trained without the validation cases. Batch-norm statistics are estimated anew for every candidate mean; a soup of one
-    ingredient is that network as it was trained.
+    trained without the validation cases. Batch-norm statistics are estimated again for each candidate mean. A soup of one branch
+    is that branch, unchanged.
     """
 
-    def skip(self, training_set: TrainingSet) -> str | None:
-        """A class with a single training case leaves nothing to validate with."""
+    def skip(self, training_set: TrainingSet, backbone: Backbone) -> str | None:
+        """Skip training sets in which a class has a single case: there is no validation part."""
         if min(count for count in training_set.class_counts if count) < 2:
             return "a class has a single training case, so no validation part can be taken from the training set"
         return None
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Add branches to the soup while its validation accuracy rises."""
+        """Add each branch to the soup that raises its validation accuracy."""
         parts = workbench.validation_split()
-        assert parts is not None, "skip() comes first"
+        assert parts is not None, "skip() refuses such training sets"
         branches = grow(workbench, holdout=True)
         scores = [validate(branch, parts[1]) for branch in branches]
         first, *others = sorted(range(len(branches)), key=lambda index: (-scores[index].accuracy, scores[index].nll))

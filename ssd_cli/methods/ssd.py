@@ -40,11 +40,12 @@ from ssd_cli.methods.attention import survivors
 from ssd_cli.methods.base import Predictor, refuse_idle, require
 from ssd_cli.methods.dropout import StudentMethod
 from ssd_cli.methods.registry import methods
+from ssd_cli.methods.single_small import why_not_narrow
 from ssd_cli.methods.student_guided import StudentGuided
 from ssd_cli.training.predict import freeze
 
 if TYPE_CHECKING:
-    from ssd_cli.backbones.base import Network
+    from ssd_cli.backbones.base import Backbone, Network
     from ssd_cli.protocol.containers import TrainingSet
     from ssd_cli.training.workbench import Workbench
 
@@ -206,6 +207,10 @@ class SSD(StudentMethod):
     def tau(self) -> float:
         """The temperature as a number."""
         return float(self.temperature)
+
+    def skip(self, training_set: TrainingSet, backbone: Backbone) -> str | None:
+        """See `why_not_narrow`."""
+        return why_not_narrow(backbone) if self.student == "narrow" else None
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Train the teacher, then the student that it starts and teaches."""

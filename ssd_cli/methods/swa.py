@@ -1,4 +1,4 @@
-"""Stochastic weight averaging: the mean of the weights along the end of one training."""
+"""Stochastic weight averaging: the mean of the weights over the last epochs of one training."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ssd_cli.training.averaging import RunningMean
 from ssd_cli.training.objective import CrossEntropy
 
 if TYPE_CHECKING:
+    from ssd_cli.backbones.base import Network
     from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.recipe import Recipe
     from ssd_cli.training.workbench import Workbench
 
 
@@ -22,8 +22,9 @@ class SWA(Method):
     """Stochastic weight averaging: the mean of the weights at the ends of the last epochs, at a constant learning rate.
 
     Izmailov et al. 2018, "Averaging Weights Leads to Wider Optima and Better Generalization", algorithm 1, with Adam. The first
-    part is member 0, stopped early, with its last weights; the second part starts with fresh Adam moments. Batch-norm statistics of
-    the averaged weights are estimated anew, dropout off. Together both parts have the epochs of one training (of one epoch: two).
+    part is base network 0, stopped early, with its last weights; the second part starts with new Adam moments. Batch-norm
+    statistics of the averaged weights are estimated again, with dropout off. Both parts together have the epochs of one training
+    (two if it has one).
 
     Parameters
     ----------
@@ -41,14 +42,13 @@ class SWA(Method):
         require(self.learning_rate > 0, f"learning_rate must be above 0, not {self.learning_rate}")
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Train member 0 up to `start`, then on, averaging."""
-        stop = self._stop(workbench.recipe)
-        network = workbench.copy(workbench.base_network(stop=stop, keep="last"))
+        """Train base network 0 up to `start`, then train it further and average its weights."""
+        network, epochs = first_part(self.start, workbench)
         mean = RunningMean()
         workbench.train(
             network,
             CrossEntropy(),
-            epochs=workbench.recipe.epochs_after(stop),
+            epochs=epochs,
             learning_rate=self.learning_rate,
             shape="constant",
             keep="last",
@@ -58,6 +58,8 @@ class SWA(Method):
         network.load_state_dict(mean.state)
         return Predictor([workbench.refresh_batch_norm(network)], diagnostics={"averaged_epochs": mean.n_averaged})
 
-    def _stop(self, recipe: Recipe) -> float:
-        """The fraction of the epochs after which averaging really starts: one epoch is left for it."""
-        return recipe.share_before_last(self.start) or 1.0
+
+def first_part(start: float, workbench: Workbench) -> tuple[Network, int]:
+    """Return a copy of base network 0 after a share `start` of the epochs, and the number of epochs left, at least one."""
+    stop = workbench.recipe.share_before_last(start) or 1.0
+    return workbench.copy(workbench.base_network(stop=stop, keep="last")), workbench.recipe.epochs_after(stop)

@@ -1,4 +1,4 @@
-"""Distillation from a virtual teacher: one that is made by hand, knows every label and is a little unsure."""
+"""Distillation from a virtual teacher, whose probabilities are computed from the label."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ class TfKDReg(Method):
     """Teacher-free distillation: one network learns from labels and from a virtual teacher that is always right.
 
     Yuan et al. 2020, "Revisiting Knowledge Distillation via Label Smoothing Regularization", Tf-KD_reg: the teacher u has
-    `correct` on the label and the rest evenly on the other classes; loss (1 - weight) CE + weight multiplier KL(softmax(u / T) ||
-    student). The softmax is of probabilities, as the authors release it: with T = 40 their target is all but uniform.
+    `correct` on the label and the rest in equal parts on the other classes; loss
+    (1 - weight) CE + weight multiplier KL(softmax(u / T) || student). The softmax is of probabilities, as released: with T = 40 the
+    target is almost uniform.
     Initialisation and batch order are those of `single`.
 
     Parameters
@@ -40,8 +41,8 @@ class TfKDReg(Method):
     weight : float
         Of the divergence. Default of the release.
     multiplier : float
-        Of the divergence too. The release has 1 to 100, by dataset, times a divergence that is divided by the number of classes;
-        this one is not divided, and what they stand for here is ours to choose.
+        Second factor of the divergence. The release has 1 to 100, depending on the dataset, and divides the divergence by the
+        number of classes; here it is not divided. Default ours.
     """
 
     correct: float = 0.99
@@ -73,16 +74,16 @@ class VirtualTeacher(Objective):
         self.settings = settings
 
     def targets(self, y: Tensor, n_classes: int, dtype: torch.dtype) -> Tensor:
-        """What the teacher says of labels y (n_cases,): probabilities (n_cases, n_classes)."""
+        """Return the teacher's softened probabilities (n_cases, n_classes) for labels y (n_cases,)."""
         settings, n_others = self.settings, n_classes - 1
-        # softmax of two values, the larger one taken out so that a low temperature does not overflow
+        # Softmax of two values, with the larger one subtracted so that a low temperature does not overflow.
         other = math.exp(((1 - settings.correct) / max(1, n_others) - settings.correct) / settings.temperature)
         label = 1 / (1 + n_others * other)
         found = torch.full((len(y), n_classes), other * label, dtype=dtype, device=y.device)
         return found.scatter(1, y[:, None], label)
 
     def losses(self, network: Network, batch: Batch) -> dict[str, Tensor]:
-        """Weighted cross-entropy "ce" and divergence "virtual"; without weight the divergence is left out."""
+        """Return weighted cross-entropy "ce" and divergence "virtual"; with weight 0 the divergence is left out."""
         settings = self.settings
         logits = network(batch.x).logits
         losses = {"ce": (1 - settings.weight) * functional.cross_entropy(logits, batch.y)}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ssd_cli.errors import SsdBenchError
-from ssd_cli.running.configured import PlanOutdated, configured_method
+from ssd_cli.running.configured import PlanOutdated, configured_backbone, configured_method
 from ssd_cli.running.job import Job, Outcome
 from ssd_cli.running.packing import out_of_memory, releasing
 from ssd_cli.running.plan import PlannedCell
@@ -131,7 +131,7 @@ def _compute(job: Job, parts: _Parts, tell: Tell) -> str | None:
     dataset = _dataset(identity["dataset"], job.data_dirs, identity["dataset_digest"])
     training_set, sealed = split(dataset, identity["resample"], Preparation(**identity["preparation"]))
     method = configured_method(identity)
-    reason = method.skip(training_set)
+    reason = method.skip(training_set, configured_backbone(identity))
     if reason:
         return reason
     with PeakMemory() as memory, kept_memory(min(64, training_set.n_cases) * training_set.n_timepoints):
@@ -205,15 +205,15 @@ def _keep(job: Job, predictor: Predictor, training_set: TrainingSet) -> list[dic
     A predictor with a rule of its own is more than its networks: only its plug-in can rebuild it.
     """
     from ssd_cli.methods.base import Predictor
-    from ssd_cli.methods.ens_vote import VotePredictor
     from ssd_cli.running.architecture import architecture
 
+    identity = job.planned.identity
     if not job.keep_networks:
         return [{"kept": False} for _ in predictor.networks]
-    known = type(predictor) is (VotePredictor if job.planned.identity["method"]["name"] == "ens-vote" else Predictor)
+    # An export knows the rule of the package's own methods by their names, and takes plug-ins to predict the mean.
+    known = type(predictor) is Predictor and (predictor.combination == "mean" or "plugin_sha256" not in identity["method"])
     return [
-        {"kept": True, "sha256": name, "file_bytes": size}
-        | (architecture(network, job.planned.identity, training_set) if known else {})
+        {"kept": True, "sha256": name, "file_bytes": size} | (architecture(network, identity, training_set) if known else {})
         for network, (name, size) in zip(predictor.networks, _save(job, predictor), strict=True)
     ]
 

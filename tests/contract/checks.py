@@ -39,7 +39,7 @@ def check_learns(name: str) -> None:
     backbone = SmallBackbone(12)  # a narrower one has a narrow version that is too small to learn
     bench = workbench(training_set, LEARNING, backbone=backbone, networks=shared_networks())
     method = methods.get(name)()
-    assert method.skip(training_set) is None
+    assert method.skip(training_set, backbone) is None
     predictor = method.fit(training_set, bench)
     for network in predictor.networks:
         freeze(network)

@@ -95,9 +95,9 @@ def test_fge_collects_in_the_middle_of_every_cycle(monkeypatch, epochs, cycle, c
 
 def test_the_default_cycle_of_fge_is_the_released_one_where_there_are_epochs_for_it():
     method = FGE()
-    assert [method._cycle(epochs) for epochs in (1, 25, 39, 40, 375)] == [2, 2, 2, 4, 4]
+    assert [method.cycle_of(epochs) for epochs in (1, 25, 39, 40, 375)] == [2, 2, 2, 4, 4]
     for remaining in (3, 8, 41):
-        cycle = method._cycle(remaining)
+        cycle = method.cycle_of(remaining)
         bench = workbench(waves_training_set(9), dataclasses.replace(TEN, epochs=remaining + 1))
         networks = FGE(start=1e-9, cycle=cycle).fit(bench.training_set, bench).networks
         assert len(networks) == math.floor((remaining + cycle / 2) / cycle)

@@ -3,7 +3,7 @@ import pytest
 
 from ssd_cli.methods.base import Predictor
 from ssd_cli.methods.ens_avg import EnsAvg
-from ssd_cli.methods.ens_vote import EnsVote, VotePredictor
+from ssd_cli.methods.ens_vote import EnsVote
 from tests.small import fingerprint, waves, workbench
 
 
@@ -11,7 +11,7 @@ def random_members(n_networks, n_cases=200, n_classes=4, seed=0):
     return np.random.default_rng(seed).dirichlet(np.ones(n_classes), size=(n_networks, n_cases))
 
 
-@pytest.mark.parametrize("predictor", [Predictor([]), VotePredictor([])])
+@pytest.mark.parametrize("predictor", [Predictor([]), Predictor([], combination="vote")])
 def test_joined_probabilities_sum_to_one_and_do_not_depend_on_the_order(predictor):
     members = random_members(5)
     joined = predictor.combine(members)
@@ -45,7 +45,7 @@ def test_a_plurality_wins_and_ties_go_to_the_larger_mean_probability():
             [[0.4, 0.6, 0.0], [0.1, 0.0, 0.9], [0.0, 0.1, 0.9]],
         ]
     )
-    vote = VotePredictor([]).combine(members)
+    vote = Predictor([], combination="vote").combine(members)
     # two votes of three though its mean is smaller; one vote each, the largest mean; an even case votes for the lower index
     assert vote.argmax(1).tolist() == [1, 0, 0]
     np.testing.assert_allclose(vote[0], np.array([1 + 0.001 * 1.7 / 3, 2 + 0.001 * 1.3 / 3, 0]) / 3.001)

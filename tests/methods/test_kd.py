@@ -3,9 +3,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from ssd_cli.methods.ban import BAN, LOSS, bear
+from ssd_cli.methods.ban import BAN, train_generations
 from ssd_cli.methods.ens_avg import EnsAvg
-from ssd_cli.methods.ens_kd import EnsembleLabels, EnsKD
+from ssd_cli.methods.ens_kd import EnsKD
 from ssd_cli.methods.feat_kd import FeatKD
 from ssd_cli.methods.finetune import Finetune
 from ssd_cli.methods.kd import KD, SoftLabels
@@ -50,7 +50,7 @@ def test_the_loss_weighs_labels_and_teacher():
     bench = workbench(recipe=EXACT)
     teacher, student = freeze(bench.base_network()), bench.fresh(1).eval()
     x, y = bench.tensors(bench.training_set)
-    objective = SoftLabels(teacher, KD(temperature=3, ce_weight=0.2, kd_weight=0.7))
+    objective = KD(temperature=3, ce_weight=0.2, kd_weight=0.7).objective([teacher], bench)
     objective.prepare(x)
     index = torch.tensor([4, 2, 9])
     losses = objective.losses(student, Batch(x[index], y[index], index))
@@ -66,7 +66,7 @@ def test_several_teachers_are_averaged_as_logits_or_as_softened_probabilities():
     x, _ = bench.tensors(bench.training_set)
     z = torch.stack([teacher(x).logits for teacher in teachers]).detach()
     for target, expected in {"logits": (z.mean(0) / 4).softmax(-1), "probabilities": (z / 4).softmax(-1).mean(0)}.items():
-        objective = EnsembleLabels(teachers, EnsKD(members=3, target=target))
+        objective = SoftLabels(teachers, temperature=4, average=target)
         objective.prepare(x)
         torch.testing.assert_close(objective.targets, expected)
 
@@ -75,7 +75,7 @@ def test_several_copies_of_one_teacher_teach_as_one():
     bench = workbench(recipe=EXACT)
     teacher = freeze(bench.base_network(0))
     found = []
-    for objective in (SoftLabels(teacher, KD()), EnsembleLabels([teacher] * 5, EnsKD())):
+    for objective in (KD().objective([teacher], bench), EnsKD().objective([teacher] * 5, bench)):
         student = bench.fresh(1)
         bench.train(student, objective, purpose="member", index=1)
         found.append(weights(student))
@@ -94,10 +94,10 @@ def test_the_teachers_of_an_ensemble_are_its_members_and_the_student_is_none_of_
 
 def test_each_generation_learns_from_the_one_before_and_starts_by_itself():
     bench = workbench(recipe=EXACT)
-    _, *born = bear(bench, 3)
+    _, *born = train_generations(bench, 3)
     for generation, teacher in enumerate([bench.base_network(0), *born[:-1]], start=1):
         student = bench.fresh(generation)
-        bench.train(student, SoftLabels(freeze(teacher), LOSS), purpose="member", index=generation)
+        bench.train(student, SoftLabels([freeze(teacher)]), purpose="member", index=generation)
         assert fingerprint(student) == fingerprint(born[generation - 1])
     predictor = BAN().fit(bench.training_set, bench)
     assert fingerprint(predictor.teacher) == fingerprint(born[1])
@@ -108,7 +108,7 @@ def test_a_generation_weighs_labels_and_teacher_equally_at_temperature_1():
     bench = workbench(recipe=EXACT)
     teacher, student = freeze(bench.base_network()), bench.fresh(1).eval()
     x, y = bench.tensors(bench.training_set)
-    objective = SoftLabels(teacher, LOSS)
+    objective = SoftLabels([teacher])
     objective.prepare(x)
     losses = objective.losses(student, Batch(x, y, torch.arange(len(x))))
     z_student, z_teacher = student(x).logits, teacher(x).logits

@@ -9,10 +9,10 @@ import torch
 from ssd_cli.backbones.base import Backbone
 from ssd_cli.backbones.lite import LITEBackbone
 from ssd_cli.backbones.registry import backbones
+from ssd_cli.methods.augmentations import augment, mix, warp
 from ssd_cli.methods.budget import fill_in
-from ssd_cli.methods.embed_distill import Geometric, Lessons, inherit, merge_head
+from ssd_cli.methods.embed_distill import Geometric, TeacherTargets, inherit, merge_head
 from ssd_cli.methods.single_small import untrained
-from ssd_cli.methods.views import mix, views_of, warp
 from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.training.objective import Batch
 from ssd_cli.training.predict import freeze, predict_proba
@@ -27,7 +27,7 @@ def prepared(label="embed-distill", labelled=True, **options):
     bench, settings = workbench(recipe=EXACT, backbone=WIDE, **options), build(label)
     teacher, student = freeze(bench.base_network()), untrained(bench)
     inherit(student, teacher, settings.head, bench)
-    objective = Geometric(Lessons(teacher, settings, bench), settings, bench, labelled)
+    objective = Geometric(TeacherTargets(teacher, settings, bench), settings, bench, labelled)
     objective.prepare(bench.tensors(bench.training_set)[0])
     return bench, student, teacher, objective
 
@@ -113,7 +113,7 @@ def test_the_first_stage_knows_no_labels_and_the_second_all_three_losses():
 def test_an_embedding_that_is_met_exactly_has_a_finite_gradient():
     *_, objective = prepared()
     mapped = torch.ones(3, 10, dtype=torch.float64, requires_grad=True)
-    objective.apart(mapped, mapped.detach().clone()).backward()
+    objective.distance(mapped, mapped.detach().clone()).backward()
     assert torch.isfinite(mapped.grad).all()
 
 
@@ -122,15 +122,15 @@ def test_the_teacher_is_asked_once_about_cases_and_views():
     asked = []
     teacher = freeze(bench.base_network())
     teacher.register_forward_hook(lambda module, inputs, _: asked.append(len(inputs[0])))
-    lessons = Lessons(teacher, settings, bench)
+    targets = TeacherTargets(teacher, settings, bench)
     for _ in range(2):
-        lessons.prepare(bench.tensors(bench.training_set)[0])
+        targets.prepare(bench.tensors(bench.training_set)[0])
     assert asked == [21, 42]
 
 
 def test_a_view_is_learned_beside_each_case_where_the_teacher_puts_it():
     bench, student, teacher, objective = prepared("embed-distill[views=1,embed_weight=3]")
-    batch, views = first_cases(bench), objective.lessons.views[:9, 0]
+    batch, views = first_cases(bench), objective.targets.augmentations[:9, 0]
     losses = objective.losses(student, batch)
     together = student(torch.cat([batch.x, views]))
     mapped, target = student.classifier[0](together.embedding), torch.cat([teacher(one).embedding for one in (batch.x, views)])
@@ -141,27 +141,27 @@ def test_a_view_is_learned_beside_each_case_where_the_teacher_puts_it():
 
 def test_another_view_is_chosen_each_time():
     bench, student, teacher, objective = prepared("embed-distill[views=2]")
-    lessons, seen = objective.lessons, []
+    targets, seen = objective.targets, []
     for view in range(2):
-        torch.testing.assert_close(lessons.views_embeddings[:, view], teacher(lessons.views[:, view]).embedding)
+        torch.testing.assert_close(targets.augmentation_embeddings[:, view], teacher(targets.augmentations[:, view]).embedding)
     student.register_forward_hook(lambda module, inputs, _: seen.append(inputs[0]))
     batch = first_cases(bench)
     for _ in range(8):
         objective.losses(student, batch)
     for x in seen:
         torch.testing.assert_close(x[:9], batch.x)
-        assert all(any(x[9 + case].equal(lessons.views[case, view]) for view in range(2)) for case in range(9))
+        assert all(any(x[9 + case].equal(targets.augmentations[case, view]) for view in range(2)) for case in range(9))
     assert len({fingerprint_of(x) for x in seen}) > 1
 
 
 @pytest.mark.parametrize(("distance", "expected"), [("mse", 4 * (9 + 1) / 2), ("cosine", 1 - 0.6)])
 def test_other_distances(distance, expected):
     *_, objective = prepared(f"embed-distill[distance={distance}]")
-    objective.lessons.unit = torch.tensor(2.0)
+    objective.targets.unit = torch.tensor(2.0)
     mapped, target = torch.tensor([[3.0, 4.0]]), torch.tensor([[0.0, 5.0]])
     if distance == "cosine":
         target = torch.tensor([[1.0, 0.0]])
-    assert objective.apart(mapped, target).item() == pytest.approx(expected)
+    assert objective.distance(mapped, target).item() == pytest.approx(expected)
 
 
 def trainings_of(label, monkeypatch, **options):
@@ -206,16 +206,16 @@ def test_a_network_that_cannot_be_narrower_is_single():
         assert fingerprint(small) == fingerprint(single)
 
 
-@pytest.mark.parametrize("label", ["kd-small", "embed-distill"])
-def test_a_backbone_without_a_narrow_version_is_refused_before_its_teacher_is_trained(label):
+@pytest.mark.parametrize("label", ["single-small", "kd-small", "embed-distill", "ssd-small"])
+def test_cells_of_a_backbone_without_a_narrow_version_are_skipped(label):
     class Wide(SmallBackbone):
         def narrow(self):
             return Backbone.narrow(self)
 
-    bench = workbench(backbone=Wide())
-    with pytest.raises(ValueError, match="no narrow version"):
-        build(label).fit(bench.training_set, bench)
-    assert not bench.ledger.entries
+    training_set = waves_training_set()
+    assert build(label).skip(training_set, Wide()) == "Wide has no narrow version"
+    assert build(label).skip(training_set, SmallBackbone()) is None
+    assert recorded(label, EXACT.for_backbone("small"), Wide()).trainings == ()
 
 
 @pytest.mark.parametrize(
@@ -275,11 +275,11 @@ def test_a_warp_keeps_both_ends_the_order_and_what_is_constant():
 @pytest.mark.parametrize("n_timepoints", [1, 2, 3])
 def test_very_short_series_have_views(n_timepoints):
     x = torch.randn(4, 1, n_timepoints, generator=random())
-    assert torch.isfinite(views_of(x, torch.tensor([0, 0, 1, 1]), 3, 0.03, random())).all()
+    assert torch.isfinite(augment(x, torch.tensor([0, 0, 1, 1]), 3, 0.03, random())).all()
 
 
 def test_the_noise_of_views_has_the_deviation_that_was_asked_for():
-    views = views_of(torch.zeros(20, 2, 100), torch.zeros(20, dtype=torch.long), 3, 0.03, random())
+    views = augment(torch.zeros(20, 2, 100), torch.zeros(20, dtype=torch.long), 3, 0.03, random())
     assert views.std().item() == pytest.approx(0.03, rel=0.05)
 
 
@@ -292,7 +292,7 @@ def padded():
 def test_views_end_where_their_series_end():
     training_set = padded()
     x, y = torch.as_tensor(training_set.X), torch.as_tensor(training_set.y)
-    views = views_of(x, y, 3, 0.03, random())
+    views = augment(x, y, 3, 0.03, random())
     assert views.isnan().equal(x.isnan()[:, None].expand(views.shape))
     ramp = torch.arange(32.0).expand(5, 1, 32).clone()
     ramp[:, :, 20:] = torch.nan

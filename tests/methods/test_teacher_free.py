@@ -69,14 +69,19 @@ def test_the_loss_of_the_virtual_teacher():
     assert losses["ce"].item() == pytest.approx(0.75 * functional.nll_loss(log_p, batch.y).item(), rel=1e-12)
 
 
+def ranked_outputs(label="dsr"):
+    method = build(label)
+    return RankedOutputs(method.weight, method.temperature, method.target)
+
+
 def shapes(objective, *batches):
     objective.begin_epoch(1, None)
     return [objective.shape(torch.tensor(batch, dtype=torch.float64, requires_grad=True)).item() for batch in batches]
 
 
 def test_ranked_outputs_are_compared_whichever_class_comes_first():
-    assert shapes(RankedOutputs(build("dsr")), [[3.0, 1.0, 2.0]], [[1.0, 2.0, 3.0]]) == [0, pytest.approx(0, abs=1e-15)]
-    ranked = RankedOutputs(build("dsr"))
+    assert shapes(ranked_outputs(), [[3.0, 1.0, 2.0]], [[1.0, 2.0, 3.0]]) == [0, pytest.approx(0, abs=1e-15)]
+    ranked = ranked_outputs()
     first, second = shapes(ranked, [[3.0, 1.0, 2.0], [0.0, 5.0, 1.0]], [[1.0, 2.0, 9.0], [4.0, 4.0, 0.0]])
     assert first == 0 < second
     relabelled = shapes(ranked, [[1.0, 2.0, 3.0], [1.0, 0.0, 5.0]], [[2.0, 9.0, 1.0], [4.0, 0.0, 4.0]])
@@ -92,11 +97,11 @@ def test_the_divergence_of_ranked_outputs_by_hand():
 
     for label, target in (("dsr", softened(before)[:1]), ("dsr[target=mean]", softened(before).mean(0, keepdims=True))):
         expected = 16 * (target * np.log(target / softened(now))).sum()
-        assert shapes(RankedOutputs(build(label)), before, now)[1] == pytest.approx(expected, rel=1e-12)  # and a smaller last batch
+        assert shapes(ranked_outputs(label), before, now)[1] == pytest.approx(expected, rel=1e-12)  # and a smaller last batch
 
 
 def test_an_epoch_knows_nothing_of_the_one_before_and_the_past_gets_no_gradient():
-    ranked = RankedOutputs(build("dsr"))
+    ranked = ranked_outputs()
     ranked.begin_epoch(1, None)
     first, second = (torch.tensor([[z, 0.0, 1.0]], dtype=torch.float64, requires_grad=True) for z in (5.0, 2.0))
     ranked.shape(first)

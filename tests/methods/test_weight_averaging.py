@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ssd_cli import metrics as scores
-from ssd_cli.methods import branches, soup_greedy
+from ssd_cli.methods import soup_greedy, soup_uniform
 from ssd_cli.methods.ema import EMA
 from ssd_cli.methods.soup_greedy import SoupGreedy, Validation
 from ssd_cli.methods.soup_uniform import SoupUniform
@@ -14,7 +14,7 @@ from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.training.objective import CrossEntropy
 from ssd_cli.training.predict import predict_proba
 from ssd_cli.training.recipe import Recipe
-from tests.small import EXACT, fingerprint, recorded, waves, waves_training_set, weights, workbench
+from tests.small import EXACT, SmallBackbone, fingerprint, recorded, waves, waves_training_set, weights, workbench
 
 TEN = Recipe(epochs=10, learning_rate=1e-2, schedule="cosine", keep="last", batch_size=8, bn_momentum=0.1, precision="fp64")
 
@@ -120,7 +120,7 @@ def test_ema_with_live_statistics_has_the_buffers_of_the_trained_network():
 
 def test_branches_are_trained_as_declared():
     bench = workbench(recipe=TEN)
-    grown = branches.grow(bench)
+    grown = soup_uniform.grow(bench)
     _, *entries = bench.ledger.entries
     assert [entry.epochs for entry in entries] == [4] * 5
     assert [entry.curve["learning_rate"][0] for entry in entries] == [1e-3, 3e-4, 1e-3, 1e-3, 3e-4]
@@ -192,7 +192,7 @@ def test_branches_join_in_the_order_of_validation_and_only_if_they_help(monkeypa
     predictor = SoupGreedy().fit(bench.training_set, bench)
     assert predictor.diagnostics["branches"] == chosen
     twin = workbench(recipe=EXACT)
-    grown = branches.grow(twin, holdout=True)
+    grown = soup_uniform.grow(twin, holdout=True)
     expected = np.mean([weights(grown[index].classifier) for index in chosen], axis=0)
     np.testing.assert_allclose(weights(predictor.networks[0].classifier), expected, rtol=1e-12)
 
@@ -200,8 +200,8 @@ def test_branches_join_in_the_order_of_validation_and_only_if_they_help(monkeypa
 def test_the_greedy_soup_is_skipped_where_a_class_has_one_case():
     X, _ = waves(5)
     lonely = TrainingSet(X, np.array([0, 0, 1, 1, 2]), 3, "Lonely")
-    assert "single training case" in SoupGreedy().skip(lonely)
-    assert SoupGreedy().skip(waves_training_set()) is None
-    assert SoupUniform().skip(lonely) is None
+    assert "single training case" in SoupGreedy().skip(lonely, SmallBackbone())
+    assert SoupGreedy().skip(waves_training_set(), SmallBackbone()) is None
+    assert SoupUniform().skip(lonely, SmallBackbone()) is None
     bench = workbench(lonely)
     assert SoupUniform().fit(lonely, bench).networks

@@ -1,6 +1,6 @@
-"""Further series of the same kind, without labels of their own: mixtures within a class, warped and jittered.
+"""Augmented series: mixtures of two cases of a class, with window warping and noise.
 
-Methods that use them say so: beside methods that do not, augmentation is a confounder.
+The methods that use them say so, since augmentation is a confounder in a comparison with methods that do not.
 """
 
 from __future__ import annotations
@@ -9,40 +9,40 @@ import torch
 from torch import Tensor
 
 WINDOW = 0.1
-"""Share of the steps that a warp makes faster or slower."""
+"""Share of the time steps whose speed a warp changes."""
 
 
-def views_of(x: Tensor, y: Tensor, n_views: int, jitter: float, random: torch.Generator) -> Tensor:
-    """Views of every case: mixed with another case of its class, warped, jittered.
+def augment(x: Tensor, y: Tensor, n: int, jitter: float, random: torch.Generator) -> Tensor:
+    """Return n augmentations of each case: mixed with a case of its class, warped, with noise.
 
     Parameters
     ----------
     x : Tensor, shape (n_cases, n_channels, n_timepoints)
-        Prepared series. Steps after the end of a series are NaN, and stay so.
+        Prepared series. Steps after the end of a series are NaN and remain NaN.
     y : Tensor of int, shape (n_cases,)
         Class indices.
-    n_views : int
+    n : int
     jitter : float
         Standard deviation of the noise, in units of the series.
     random : torch.Generator
-        On the CPU; the views are the same on every device.
+        On the CPU, so that the series are the same on all devices.
 
     Returns
     -------
-    Tensor, shape (n_cases, n_views, n_channels, n_timepoints)
+    Tensor, shape (n_cases, n, n_channels, n_timepoints)
     """
     series, labels = x.cpu(), y.cpu()
-    made = series.new_empty(len(x), n_views, *x.shape[1:])
-    for number in range(n_views):
-        view = warp(mix(series, labels, random), random)
-        made[:, number] = view + jitter * torch.randn(view.shape, generator=random, dtype=view.dtype)
-    return made.to(x.device)
+    augmented = series.new_empty(len(x), n, *x.shape[1:])
+    for number in range(n):
+        one = warp(mix(series, labels, random), random)
+        augmented[:, number] = one + jitter * torch.randn(one.shape, generator=random, dtype=one.dtype)
+    return augmented.to(x.device)
 
 
 def mix(x: Tensor, y: Tensor, random: torch.Generator) -> Tensor:
-    """Convex combination with a case of the same class, by chance the case itself; weight of the other uniform in .3 to .7.
+    """Return convex combinations with a random case of the same class, possibly itself; its weight is uniform in .3 to .7.
 
-    Where the other series has ended the case is left as it is.
+    After the end of the other series the case is unchanged.
     """
     other = torch.empty_like(y)
     for label in y.unique():
@@ -53,7 +53,7 @@ def mix(x: Tensor, y: Tensor, random: torch.Generator) -> Tensor:
 
 
 def warp(x: Tensor, random: torch.Generator) -> Tensor:
-    """Make a window of a tenth of each series twice as fast or slow, and bring the whole back to its length, linearly interpolated.
+    """Double or halve the speed in a window of a tenth of each series, and interpolate linearly to the old length.
 
     Le Guennec et al. 2016, "Data augmentation for time series classification using convolutional neural networks" (window warping).
     """

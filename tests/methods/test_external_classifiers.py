@@ -7,7 +7,7 @@ from ssd_cli.configuration import configure, label, parse_label
 from ssd_cli.errors import MisuseError
 from ssd_cli.leaderboard.compare import compare
 from ssd_cli.methods import methods
-from ssd_cli.methods.contestants import inputs_of
+from ssd_cli.methods.external_classifiers import inputs_of
 from ssd_cli.running.execute import Job, execute
 from ssd_cli.running.plan import make_plan
 from ssd_cli.running.resume import look
@@ -89,12 +89,12 @@ def test_parameters_are_those_of_the_signature():
 
 
 def test_a_missing_dependency_is_named_with_the_command(monkeypatch):
-    from ssd_cli.methods import contestants
+    from ssd_cli.methods import external_classifiers
 
-    monkeypatch.setattr(contestants, "_installed", lambda package: False)
-    contestants.contestant_class.cache_clear()
+    monkeypatch.setattr(external_classifiers, "_installed", lambda package: False)
+    external_classifiers.external_class.cache_clear()
     with pytest.raises(MisuseError) as caught:
-        contestants.contestant_class("aeon", "HydraClassifier")
+        external_classifiers.external_class("aeon", "HydraClassifier")
     assert caught.value.remedy == "pip install torch"
 
 
@@ -106,6 +106,6 @@ def test_inputs():
 
 
 def test_the_named_ones_are_listed():
-    assert {entry.name for entry in methods.contestants()} == {"dummy", "1nn-dtw", "minirocket", "hydra"}
-    assert all(entry.summary.endswith(".") for entry in methods.contestants())
+    assert {entry.name for entry in methods.external_classifiers()} == {"dummy", "1nn-dtw", "minirocket", "hydra"}
+    assert all(entry.summary.endswith(".") for entry in methods.external_classifiers())
     assert "minirocket" in ssd_bench("ls", "methods").stdout

@@ -1,7 +1,7 @@
-"""Classifiers of aeon, sktime and scikit-learn as methods: any by name, so that a table has its floor and its strong rivals.
+"""Classifiers of aeon, sktime and scikit-learn as methods, by name.
 
-They learn from the prepared series of the cell: equally long, without missing values, padded steps 0. They have no networks, and
-what is not countable about them (multiply-accumulates, parameters, steps of an optimiser) stays empty.
+They learn from the prepared series of the cell, which are equally long and have no missing values; padded steps are 0. They have no
+networks, so the costs that count networks stay empty (multiply-accumulates, parameters, optimiser steps).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 DISTRIBUTIONS = {"aeon": "aeon", "sktime": "sktime", "sklearn": "scikit-learn"}
 _OURS = ("self", "random_state", "n_jobs")
-"""Parameters that the cell's seed and threads decide."""
+"""Parameters that the cell's seed and threads determine."""
 
 Plain = int | float | None | bool | str
 _COUNTED_OF_NETWORKS = (
@@ -39,7 +39,7 @@ _COUNTED_OF_NETWORKS = (
 )
 
 
-class ContestantPredictor(Predictor):
+class ExternalPredictor(Predictor):
     """A fitted classifier of another library.
 
     Parameters
@@ -48,9 +48,9 @@ class ContestantPredictor(Predictor):
         Fitted on class indices.
     n_classes : int
     features : str
-        See `Contestant`.
+        See `inputs_of`.
     costs : dict
-        What replaces the figures that only networks have.
+        Replace the costs that count networks.
     """
 
     def __init__(self, classifier: Any, n_classes: int, features: str, costs: dict[str, Any]) -> None:
@@ -58,7 +58,7 @@ class ContestantPredictor(Predictor):
         self._classifier, self._n_classes, self._features = classifier, n_classes, features
 
     def member_probabilities(self, X: Floats) -> Probabilities:
-        """The classifier's probabilities as those of a single member; where it has none, 1 for the class it predicts."""
+        """Return the classifier's probabilities (1, n_cases, n_classes); 1 for the predicted class if it has no probabilities."""
         inputs = inputs_of(X, self._features)
         probabilities = np.zeros((len(X), self._n_classes))
         seen = np.asarray(self._classifier.classes_).astype(int)
@@ -70,19 +70,15 @@ class ContestantPredictor(Predictor):
 
 
 @dataclass(frozen=True)
-class Contestant(Method):
-    """A classifier of another library; its own parameters are added from its signature."""
+class ExternalClassifier(Method):
+    """A classifier of another library; its parameters are added from its signature."""
 
     library: ClassVar[str]
     classifier: ClassVar[type]
-
-    @property
-    def uses_backbone(self) -> bool:
-        """No: whatever the backbone, the cell is the same."""
-        return False
+    uses_backbone = False
 
     def versions(self) -> dict[str, str]:
-        """The library's version, which can change the numbers."""
+        """Return the version of the library, which can change the numbers."""
         return {self.library: version(DISTRIBUTIONS[self.library])}
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
@@ -102,18 +98,18 @@ class Contestant(Method):
         classifier.fit(inputs_of(training_set.X, features), training_set.y)
         costs: dict[str, Any] = dict.fromkeys(_COUNTED_OF_NETWORKS)
         costs["cpu_seconds"] = time.process_time() - started
-        return ContestantPredictor(classifier, training_set.n_classes, features, costs)
+        return ExternalPredictor(classifier, training_set.n_classes, features, costs)
 
 
 def inputs_of(X: Floats, features: str) -> np.ndarray:
-    """Series as the library takes them.
+    """Convert series to the inputs of a classifier.
 
     Parameters
     ----------
     X : ndarray of float32, shape (n_cases, n_channels, n_timepoints)
         NaN marks padded steps.
     features : {"series", "flat", "summary"}
-        As they are; all values in a row; or mean, standard deviation, minimum, maximum and quartiles of each channel.
+        Unchanged; all values in a row; or mean, standard deviation, minimum, maximum and quartiles of each channel.
     """
     series = np.nan_to_num(X.astype(np.float64), nan=0.0)
     if features == "series":
@@ -125,13 +121,13 @@ def inputs_of(X: Floats, features: str) -> np.ndarray:
 
 
 @cache
-def contestant_class(library: str, name: str) -> type[Contestant]:
-    """The method for a classifier of a library; its fields are the plain parameters of the classifier's signature.
+def external_class(library: str, name: str) -> type[ExternalClassifier]:
+    """Return the method of a classifier; its fields are the parameters of the classifier that have plain default values.
 
     Raises
     ------
     MisuseError
-        There is no such library or classifier, or it needs something that is not installed.
+        There is no such library or classifier, or it needs a package that is not installed.
     """
     if library not in DISTRIBUTIONS:
         raise MisuseError(
@@ -144,13 +140,13 @@ def contestant_class(library: str, name: str) -> type[Contestant]:
     if library == "sklearn":
         fields.append(("features", Literal["flat", "summary"], "flat"))
     namespace = {"library": library, "classifier": classifier, "__module__": __name__}
-    made = dataclasses.make_dataclass(name, fields, bases=(Contestant,), frozen=True, namespace=namespace)
+    made = dataclasses.make_dataclass(name, fields, bases=(ExternalClassifier,), frozen=True, namespace=namespace)
     made.__doc__ = f"{name} of {library}."
     return made
 
 
 def _defaults(classifier: type) -> dict[str, Any]:
-    """The parameters with plain default values, without those that the cell decides."""
+    """Return the parameters with plain default values, without those that the cell determines."""
     parameters = inspect.signature(classifier).parameters.values()
     return {
         item.name: item.default
