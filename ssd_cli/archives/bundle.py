@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import zipfile
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from ssd_cli.archives.receipt import Receipt, check_of, parse_receipt, receipt_n
 from ssd_cli.archives.sources import Source, check_name, locate, roots
 from ssd_cli.archives.unpack import extract, open_zip
 from ssd_cli.archives.verify import verify
+from ssd_cli.core.atomic import replacing
 from ssd_cli.errors import SsdBenchError
 
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
@@ -58,16 +58,10 @@ def bundle(
             "Only datasets that are here and verified go into a bundle.",
             "See: ssd-bench data download, ssd-bench data verify",
         )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    draft = out.with_name(f".{out.name}-{os.getpid()}")  # unlike a temporary file, others may read it: it is to be carried away
-    try:
-        with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, source, receipt in ready:
-                _add(archive, name, source, receipt)
-                tell(name)
-        draft.replace(out)
-    finally:
-        draft.unlink(missing_ok=True)
+    with replacing(out) as draft, zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, source, receipt in ready:
+            _add(archive, name, source, receipt)
+            tell(name)
 
 
 def unbundle(path: Path, root: Path, force: bool = False, tell: Callable[[str, bool], None] = lambda name, new: None) -> list[str]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 from ssd_cli.archives import catalog
 from ssd_cli.archives.dataset import Dataset, Part, make_dataset
 from ssd_cli.archives.sources import Source
+from ssd_cli.core import atomic
 
 _FORMAT = 3
 """Raised whenever reading the same files gives other arrays, or the entries look different."""
@@ -140,16 +140,10 @@ def _state(path: Path) -> list[int]:
 
 
 def write_quietly(path: Path, write: Callable[[IO[bytes]], object]) -> bool:
-    """Write a file in one step; False where the cache cannot be written."""
-    temporary = None
+    """Write a file of the cache atomically; return False if it cannot be written."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".tmp-", delete=False) as file:
-            temporary = Path(file.name)
+        with atomic.replacing(path, durable=False) as draft, draft.open("xb") as file:
             write(file)
-        temporary.replace(path)
-        return True
     except OSError:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
         return False
+    return True

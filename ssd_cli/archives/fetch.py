@@ -13,10 +13,11 @@ from ssd_cli.archives import catalog
 from ssd_cli.archives.absent import absent
 from ssd_cli.archives.http_errors import TransferError
 from ssd_cli.archives.origins import Origin, Zenodo, offline, origin
-from ssd_cli.archives.place import DiskFull, locked, on_disk, place, workroom
+from ssd_cli.archives.place import locked, on_disk, place, workroom
 from ssd_cli.archives.sources import aeon_home, check_name, locate, roots
 from ssd_cli.archives.transport import RemoteFile
 from ssd_cli.archives.unpack import extract, members, open_zip
+from ssd_cli.core.atomic import DiskFull
 from ssd_cli.errors import SsdBenchError
 
 

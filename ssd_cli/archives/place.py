@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -17,11 +16,9 @@ from ssd_cli.archives.read import read_source
 from ssd_cli.archives.receipt import Receipt, check_of, file_names, receipt_name, subject_names
 from ssd_cli.archives.sources import check_name, source_in
 from ssd_cli.archives.verify import plain_digest
+from ssd_cli.core.atomic import writing_to
+from ssd_cli.core.claims import Claims
 from ssd_cli.errors import SsdBenchError
-
-
-class DiskFull(SsdBenchError):
-    """The data folder has no room: no fault of what was to be placed there, and the same for the next dataset."""
 
 
 def workroom(root: Path) -> Path:
@@ -67,8 +64,8 @@ def place(
     Raises
     ------
     SsdBenchError
-        The files are malformed, of another size than the archive publishes, cannot be written (`DiskFull` where there is no
-        room), or would replace files of the dataset's names without `force`; nothing is placed.
+        The files are malformed, of another size than the archive publishes, cannot be written, or would
+        replace files of the dataset's names without `force`; nothing is placed.
     """
     target, staging = root / check_name(name), workroom(root) / name
     with on_disk(root):
@@ -94,22 +91,10 @@ def place(
 
 @contextlib.contextmanager
 def locked(root: Path, name: str, pulse: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Hold the lock of one dataset in a data folder; `pulse` is called every second that another process has it."""
-    from filelock import FileLock, Timeout
-
-    locks = workroom(root) / ".locks"  # no dataset can have this name
-    locks.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(locks / f"{name}.lock")
-    while True:
-        try:
-            lock.acquire(timeout=1)
-            break
-        except Timeout:
-            pulse()
-    try:
+    """Claim one dataset of a data folder; `pulse` is called repeatedly while another process or thread has it."""
+    key = name.replace(".", "_")  # two names of one key only wait for each other
+    with Claims(workroom(root) / ".locks").wait(key, name, pulse):  # no dataset can have the name of this folder
         yield
-    finally:
-        lock.release()
 
 
 def _carry_subjects(target: Path, staging: Path, name: str) -> list[str]:
@@ -221,15 +206,6 @@ def _undone(staging: Path, target: Path, carried: list[str]) -> Iterator[None]:
         raise SsdBenchError(*texts) from error
 
 
-@contextlib.contextmanager
-def on_disk(root: Path) -> Iterator[None]:
-    """Turn what the operating system says of a disk into sentences."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            remedy = "Free some space, or choose another folder, and run the same command again: it goes on where it stopped."
-            raise DiskFull(f"The disk of {root} is full.", "", remedy) from error
-        raise SsdBenchError(
-            f"Cannot write in {root}: {error.strerror or error}.", "Expected a folder that can be written."
-        ) from error
+def on_disk(root: Path) -> contextlib.AbstractContextManager[None]:
+    """Raise a `StorageError` that names the data folder where the operating system refuses to write."""
+    return writing_to(root, "another folder (--to or $AEON_DATA)", "what has arrived is kept")

@@ -26,6 +26,7 @@ def check(
     junit: Annotated[Path | None, typer.Option("--junit", help="Write a JUnit XML report.")] = None,
 ) -> None:
     """Fail (exit code 1) where accuracy or NLL is worse than the reference by more than its seeds explain."""
+    from ssd_cli.core.atomic import write_into
     from ssd_cli.leaderboard.collect import collect
     from ssd_cli.leaderboard.gate import check as compare_with
     from ssd_cli.leaderboard.gate_report import HEADER, github, rows, summary
@@ -33,7 +34,6 @@ def check(
     from ssd_cli.leaderboard.gate_report import markdown as as_markdown
     from ssd_cli.leaderboard.reference import made_with, read_reference, unfinished, write_reference
     from ssd_cli.running.provenance import reduce_command
-    from ssd_cli.store.atomic import write_into
 
     cells = collect([folder])
     run, broken = made_with(cells), unfinished(cells)

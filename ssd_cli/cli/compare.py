@@ -141,7 +141,7 @@ def _photograph(comparison: Comparison, path: Path) -> Path:
 
     from rich.console import Console
 
-    from ssd_cli.store import atomic
+    from ssd_cli.core import atomic
 
     console = Console(
         record=True, file=io.StringIO(), force_terminal=True, width=_SCREEN_WIDTH, highlight=False, markup=False, emoji=False

@@ -248,8 +248,8 @@ def _download(
     from ssd_cli.archives import catalog
     from ssd_cli.archives.fetch import fetch_many, fetch_zip, zip_path
     from ssd_cli.archives.origins import Origin, Zenodo
-    from ssd_cli.archives.place import DiskFull
     from ssd_cli.cli.transfer import transfers
+    from ssd_cli.core.atomic import DiskFull
 
     with transfers() as watcher:
         for archive in archives:

@@ -84,9 +84,9 @@ class Source:
 
 def _progress(folders: list[Path]) -> dict[str, Any]:
     """How far the runs are: counts of cells, and what is worked on."""
+    from ssd_cli.core.claims import Claims
     from ssd_cli.running.plan_file import planned_cells
     from ssd_cli.running.resume import record_path, whole
-    from ssd_cli.store.claims import Claims
     from ssd_cli.store.index import load_index
     from ssd_cli.store.results import ResultStore
 

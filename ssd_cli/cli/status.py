@@ -20,11 +20,11 @@ def status(
     show_all: Annotated[bool, typer.Option("--all", help="Name every cell that is left.")] = False,
 ) -> None:
     """Show which cells of a folder are done, failed, left, and claimed by whom."""
+    from ssd_cli.core.claims import Claims
     from ssd_cli.running.plan import cell_key
     from ssd_cli.running.plan_file import planned_cells
     from ssd_cli.running.resume import record_path, whole
     from ssd_cli.store.checkpoints import CheckpointStore
-    from ssd_cli.store.claims import Claims
     from ssd_cli.store.index import load_index
     from ssd_cli.store.results import ResultStore
 

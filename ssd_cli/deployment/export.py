@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ import numpy.typing as npt
 import torch
 
 from ssd_cli.archives.dataset import Series
+from ssd_cli.core.atomic import replacing
 from ssd_cli.core.version import __version__
 from ssd_cli.costs.measure import MACS_CONVENTION, count_macs
 from ssd_cli.deployment.fold import drop_notes, fold_batch_norms
@@ -67,11 +67,9 @@ def export_onnx(trained: Trained, path: Path, int8: bool = False) -> dict[str, A
     drop_notes(model)
     _describe(model, trained)
     onnx.checker.check_model(model)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.onnx")
-    try:
-        temporary.write_bytes(model.SerializeToString())
-        report: dict[str, Any] = {"batch_norms_left": left, "float": _figures(trained, expected, temporary)}
+    with replacing(path) as draft:
+        draft.write_bytes(model.SerializeToString())
+        report: dict[str, Any] = {"batch_norms_left": left, "float": _figures(trained, expected, draft)}
         report |= {
             "macs": sum(count_macs(network, _example(trained)) for network in trained.networks),
             "macs_convention": MACS_CONVENTION,
@@ -79,11 +77,8 @@ def export_onnx(trained: Trained, path: Path, int8: bool = False) -> dict[str, A
         }
         _refuse_difference(trained, report["float"]["largest_difference"])
         if int8:
-            quantise(trained, temporary, temporary)
-            report["int8"] = _figures(trained, expected, temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+            quantise(trained, draft, draft)
+            report["int8"] = _figures(trained, expected, draft)
     write_report(path, {**_about(trained), **report})
     return report
 
@@ -122,17 +117,12 @@ def export_torch(trained: Trained, path: Path) -> dict[str, Any]:
     """
     expected = reference(trained)
     program = torch.export.export(_module(trained), (_raw_example(trained),), dynamic_shapes=_dynamic(trained), strict=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.pt2")
-    try:
-        torch.export.save(program, temporary, extra_files={METADATA_KEY: json.dumps(_about(trained), allow_nan=False)})
-        loaded = torch.export.load(temporary).module()
+    with replacing(path) as draft:
+        torch.export.save(program, draft, extra_files={METADATA_KEY: json.dumps(_about(trained), allow_nan=False)})
+        loaded = torch.export.load(draft).module()
         found = np.concatenate([loaded(torch.from_numpy(series[None])).numpy() for series in _filled(trained)])
-        report = {**_parity(trained, expected, found), "size_bytes": temporary.stat().st_size}
+        report = {**_parity(trained, expected, found), "size_bytes": draft.stat().st_size}
         _refuse_difference(trained, report["largest_difference"])
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return {"float": report}
 
 

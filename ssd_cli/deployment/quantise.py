@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from ssd_cli.archives.dataset import Series
+from ssd_cli.core.atomic import replacing
 from ssd_cli.deployment.runtime import INPUT, Model, load_model
 from ssd_cli.deployment.trained import Trained
 
@@ -22,25 +22,23 @@ def quantise(trained: Trained, path: Path, out: Path) -> None:
 
     model = load_model(path)
     reader = _Calibration(model, [trained.train[case] for case in calibration_cases(len(trained.train))])
-    output = out.with_name(f".{out.stem}.{os.getpid()}.int8.onnx")
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)  # hides the advice to preprocess: the graph is folded already
     try:
-        quantization.quantize_static(
-            path,
-            output,
-            reader,
-            quant_format=quantization.QuantFormat.QDQ,
-            op_types_to_quantize=["Conv", "Gemm", "MatMul"],
-            per_channel=True,
-            activation_type=quantization.QuantType.QInt8,
-            weight_type=quantization.QuantType.QInt8,
-        )
-        output.replace(out)
+        with replacing(out) as draft:
+            quantization.quantize_static(
+                path,
+                draft,
+                reader,
+                quant_format=quantization.QuantFormat.QDQ,
+                op_types_to_quantize=["Conv", "Gemm", "MatMul"],
+                per_channel=True,
+                activation_type=quantization.QuantType.QInt8,
+                weight_type=quantization.QuantType.QInt8,
+            )
     finally:
         root.setLevel(level)
-        output.unlink(missing_ok=True)
 
 
 def calibration_cases(n_cases: int) -> list[int]:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ssd_cli.core import atomic
 from ssd_cli.errors import MisuseError
 from ssd_cli.metrics import RANKED
-from ssd_cli.store import atomic
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

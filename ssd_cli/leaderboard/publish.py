@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ssd_cli.core import atomic
 from ssd_cli.leaderboard.caption import caption, warning
 from ssd_cli.metrics import MATCHED_RANK, METRICS, RANKED, metrics
 from ssd_cli.statistics.ranks import TIE
-from ssd_cli.store import atomic
 
 if TYPE_CHECKING:
     from ssd_cli.leaderboard.comparison import Comparison

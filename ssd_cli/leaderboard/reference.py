@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ssd_cli.core import atomic
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.leaderboard.collect import Cells
-from ssd_cli.store import atomic
 from ssd_cli.store.record import CellRecord
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ssd_cli.core import atomic
 from ssd_cli.metrics import MATCHED_RANK, metrics
 from ssd_cli.statistics.conventions import DEFAULT
 from ssd_cli.statistics.ranks import TIE
-from ssd_cli.store import atomic
 
 if TYPE_CHECKING:
     from ssd_cli.leaderboard.comparison import Comparison

@@ -10,6 +10,8 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ssd_cli.core.atomic import StorageError, writing_to
+from ssd_cli.core.claims import Claims
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.running.configured import PlanOutdated, configured_backbone, configured_method
 from ssd_cli.running.job import Job, Outcome
@@ -18,9 +20,7 @@ from ssd_cli.running.plan import PlannedCell
 from ssd_cli.running.provenance import provenance, reduce_paths
 from ssd_cli.running.resume import record_mark
 from ssd_cli.running.threads import restore_threads
-from ssd_cli.store.atomic import StorageError, writing_to
 from ssd_cli.store.checkpoints import CheckpointStore
-from ssd_cli.store.claims import Claims
 from ssd_cli.store.networks import NetworkStore
 from ssd_cli.store.record import CellRecord, difference, plain
 from ssd_cli.store.results import ResultStore

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 from ssd_cli.configuration import digest
+from ssd_cli.core import atomic
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.running.plan import Plan
-from ssd_cli.store import atomic
 from ssd_cli.store.record import Cell
 
 _FOLDER = ".plans"

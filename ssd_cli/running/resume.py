@@ -7,9 +7,9 @@ import hashlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from ssd_cli.core import atomic
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.running.plan import Plan, PlannedCell, make_plan
-from ssd_cli.store import atomic
 from ssd_cli.store.record import difference
 from ssd_cli.store.results import ResultStore
 

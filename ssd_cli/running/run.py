@@ -6,6 +6,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ssd_cli.core.claims import Claims
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.running.estimate import Estimate, estimate
 from ssd_cli.running.executors.base import Executor, Report, WorkerSettings, call, open_executor
@@ -14,7 +15,6 @@ from ssd_cli.running.progress import Reporter, RunProgress, SilentReporter
 from ssd_cli.running.resume import plan_and_look
 from ssd_cli.running.suite_run import SuiteRun
 from ssd_cli.store.checkpoints import CheckpointStore
-from ssd_cli.store.claims import Claims
 from ssd_cli.store.results import ResultStore
 
 if TYPE_CHECKING:

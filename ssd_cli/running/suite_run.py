@@ -6,6 +6,8 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 
+from ssd_cli.core.atomic import writing_to
+from ssd_cli.core.claims import Claims
 from ssd_cli.running.discard import discard_group
 from ssd_cli.running.execute import execute, failed_record, finished_by_another
 from ssd_cli.running.executors.base import START_ATTEMPTS, Event, Executor, Task, call, cannot_start
@@ -16,8 +18,6 @@ from ssd_cli.running.progress import Reporter, RunningCell, RunProgress
 from ssd_cli.running.resume import record_mark
 from ssd_cli.running.schedule import Queue
 from ssd_cli.running.suite import Suite
-from ssd_cli.store.atomic import writing_to
-from ssd_cli.store.claims import Claims
 from ssd_cli.store.networks import NetworkStore
 from ssd_cli.store.results import ResultStore
 

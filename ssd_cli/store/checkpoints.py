@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ssd_cli.store import atomic
+from ssd_cli.core import atomic
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

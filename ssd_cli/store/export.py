@@ -9,8 +9,8 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
+from ssd_cli.core import atomic
 from ssd_cli.errors import MisuseError, SsdBenchError
-from ssd_cli.store import atomic
 from ssd_cli.store.record import CellRecord
 from ssd_cli.store.results import ResultStore
 

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ssd_cli.configuration import digest
+from ssd_cli.core import atomic
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.metrics import METRICS, all_scores
-from ssd_cli.store import atomic, index_cache, tsml
+from ssd_cli.store import index_cache, tsml
 from ssd_cli.store.record import CellRecord, plain
 from ssd_cli.store.results import ResultStore
 

@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ssd_cli.store import atomic
+from ssd_cli.core import atomic
 
 if TYPE_CHECKING:
     import numpy as np

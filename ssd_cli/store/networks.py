@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ssd_cli.core import atomic
+from ssd_cli.core.claims import Claims
 from ssd_cli.errors import SsdBenchError
-from ssd_cli.store import atomic
-from ssd_cli.store.claims import Claims
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ssd_cli.core import atomic
 from ssd_cli.errors import MisuseError, SsdBenchError
-from ssd_cli.store import atomic, tsml
+from ssd_cli.store import tsml
 from ssd_cli.store.record import Cell, CellRecord
 
 if TYPE_CHECKING:

@@ -1,5 +1,6 @@
 """What putting a dataset into a data folder does to the files that are there."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from ssd_cli.archives import own
 from ssd_cli.archives.load import load
+from ssd_cli.archives.place import locked
 from ssd_cli.archives.sources import locate
 from ssd_cli.archives.verify import verify
 from ssd_cli.errors import SsdBenchError
@@ -49,7 +51,7 @@ def killed_while_replaced(files, root, monkeypatch, moment):
         def act(path, *arguments, **options):
             if path.name in ("Watch", ".Watch.old", "notes.txt", "Watch_TRAIN.ts"):
                 steps.append(path)
-            if len(steps) > moment:
+            if len(steps) > moment and path.suffix != ".claim":  # the claim of a killed process is stale
                 raise KeyboardInterrupt
             return real(path, *arguments, **options)
 
@@ -112,7 +114,17 @@ def test_a_link_in_the_place_of_the_name_is_replaced_and_what_it_leads_to_stays(
 
 
 def test_no_name_of_a_dataset_is_that_of_the_folder_of_locks(files, tmp_path):
-    own.add("more", files / "a.ts", files / "b.ts", None, tmp_path / "root")
-    locks = set((tmp_path / "root" / ".ssd-bench").rglob("more.lock"))
-    own.add("locks", files / "a.ts", files / "b.ts", None, tmp_path / "root")
-    assert locks and set((tmp_path / "root" / ".ssd-bench").rglob("more.lock")) == locks
+    with locked(tmp_path / "root", "more"):
+        (lock,) = (tmp_path / "root" / ".ssd-bench").rglob("more.*")
+        own.add("locks", files / "a.ts", files / "b.ts", None, tmp_path / "root")
+        assert lock.exists()
+    assert not lock.exists()
+
+
+def test_a_thread_waits_for_the_lock_of_another_and_can_give_up(tmp_path):
+    def give_up():
+        raise LookupError
+
+    with locked(tmp_path, "ucr.zip"), locked(tmp_path, "other"), ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(locked(tmp_path, "ucr.zip", give_up).__enter__)
+        assert isinstance(waiting.exception(timeout=10), LookupError)

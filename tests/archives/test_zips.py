@@ -11,9 +11,9 @@ import pytest
 from ssd_cli.archives import catalog
 from ssd_cli.archives.fetch import Silent, fetch_zip, zip_path
 from ssd_cli.archives.load import load
-from ssd_cli.archives.place import DiskFull
 from ssd_cli.archives.receipt import Receipt
 from ssd_cli.cli.data import _download
+from ssd_cli.core.atomic import DiskFull
 from ssd_cli.errors import SsdBenchError
 
 from .remote import entries, zenodo

@@ -122,8 +122,8 @@ def test_completion(line, expected):
 
 
 def test_status_tells_done_failed_left_and_claimed(tmp_path):
+    from ssd_cli.core.claims import Claims
     from ssd_cli.running.plan_file import save_plan
-    from ssd_cli.store.claims import Claims
     from ssd_cli.store.results import ResultStore
     from tests.running.builders import make_plan
     from tests.running.test_plan import finish

@@ -9,8 +9,8 @@ import psutil
 import pytest
 
 from ssd_cli.cli import run
+from ssd_cli.core.claims import Claims
 from ssd_cli.running.progress import RunProgress
-from ssd_cli.store.claims import Claims
 from ssd_cli.store.results import ResultStore
 from tests.cli.helpers import command, failing, probabilities, ssd_bench
 from tests.cli.test_app import modules_of

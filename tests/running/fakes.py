@@ -85,9 +85,9 @@ def wait_in(folder, tell):
 
 def run_fake(job, tell):
     """Instead of `execute`: behaves as the cell's method is called, and writes down every execution in `<out>/executed`."""
+    from ssd_cli.core.claims import Claims
     from ssd_cli.running.execute import Outcome, _Parts, _record, finished_by_another
     from ssd_cli.running.resume import record_mark
-    from ssd_cli.store.claims import Claims
     from ssd_cli.store.results import ResultStore
     from tests.store.builders import make_predictions
 
@@ -113,7 +113,7 @@ def run_fake(job, tell):
         if behaviour == "endless":
             wait_in(job.out, tell)
         if behaviour == "full":
-            from ssd_cli.store.atomic import StorageError
+            from ssd_cli.core.atomic import StorageError
 
             raise StorageError("The disk is full.")
         if behaviour == "surprise":

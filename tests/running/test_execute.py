@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from ssd_cli.core.claims import Claims
 from ssd_cli.deployment.trained import restore
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.metrics import all_scores
@@ -17,7 +18,6 @@ from ssd_cli.running.execute import Job, execute
 from ssd_cli.running.plan import make_plan
 from ssd_cli.running.plugins import add_plugins
 from ssd_cli.running.resume import look
-from ssd_cli.store.claims import Claims
 from ssd_cli.store.networks import NetworkStore
 from ssd_cli.store.results import ResultStore
 from ssd_cli.training.ledger import Entry

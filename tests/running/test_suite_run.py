@@ -5,13 +5,13 @@ from collections import Counter
 
 import pytest
 
+from ssd_cli.core.claims import Claims
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.running import suite_run
 from ssd_cli.running.executors.base import WorkerError
 from ssd_cli.running.progress import SilentReporter
 from ssd_cli.running.resume import look
 from ssd_cli.running.suite_run import SuiteRun
-from ssd_cli.store.claims import Claims
 from ssd_cli.store.results import ResultStore
 from tests.running.builders import make_plan, make_planned, make_suite, start_workers
 from tests.running.fakes import run_fake
@@ -101,7 +101,7 @@ def test_what_is_no_fault_of_a_cell_ends_the_run_and_blames_no_cell(out, method,
 CLAIM = """
 import sys, time
 from pathlib import Path
-from ssd_cli.store.claims import Claims
+from ssd_cli.core.claims import Claims
 from ssd_cli.store.results import ResultStore
 from tests.running.fakes import run_fake
 claim = Claims(Path(sys.argv[1]) / ".claims").take(sys.argv[2])

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
+from ssd_cli.core import atomic
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.metrics import all_scores
-from ssd_cli.store import atomic
 from ssd_cli.store.export import export_tsml
 from ssd_cli.store.recount import recount
 from ssd_cli.store.results import ResultStore
@@ -75,7 +75,8 @@ def test_empty_and_absent_folders_are_errors(tmp_path):
 
 
 def test_an_export_that_was_killed_does_not_stand_in_the_way_of_the_next(store, tmp_path):
-    draft = tmp_path / "out" / ".tmp" / f"{atomic._machine()}-4194305-1-testResample0.csv"
+    machine, *_ = atomic.draft_path(tmp_path, tmp_path / "testResample0.csv").name.split("-")
+    draft = tmp_path / "out" / ".tmp" / f"{machine}-4194305-1-testResample0.csv"
     draft.parent.mkdir(parents=True)
     draft.write_text("half a file")
     export_tsml(store.root, tmp_path / "out")

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ssd_cli.core import atomic
 from ssd_cli.errors import SsdBenchError
-from ssd_cli.store import atomic
 from ssd_cli.store.results import ResultStore
 from tests.store.builders import make_cell, make_predictions, make_record
 
@@ -154,8 +154,8 @@ def test_clean_spares_living_processes_and_other_machines(tmp_path):
     store = ResultStore(tmp_path)
     temporary = tmp_path / ".tmp"
     temporary.mkdir()
-    mine = temporary / f"{atomic._owner()}-1-x.csv"
-    host, pid, start = atomic._owner().split("-")
+    mine = atomic.draft_path(temporary, Path("x.csv"))
+    host, pid, start, *_ = mine.name.split("-")
     reborn = temporary / f"{host}-{pid}-{int(start) - 100}-1-x.csv"
     foreign, old_foreign, nonsense = (temporary / name for name in ("ffffffff-1-1-1-x.csv", "ffffffff-1-1-2-x.csv", "x"))
     for path in (mine, reborn, foreign, old_foreign, nonsense):

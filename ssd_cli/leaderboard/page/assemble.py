@@ -9,7 +9,7 @@ import re
 from importlib.resources import files
 from pathlib import Path
 
-from ssd_cli.store import atomic
+from ssd_cli.core import atomic
 
 SCRIPTS = (
     "statistics",

@@ -7,11 +7,11 @@ from collections import deque
 from dataclasses import replace
 from pathlib import Path
 
+from ssd_cli.core.claims import Claims
 from ssd_cli.running.executors.base import Event, Executor, executors
 from ssd_cli.running.executors.worker import compute
 from ssd_cli.running.job import Job, Outcome
 from ssd_cli.running.plugins import add_plugins
-from ssd_cli.store.claims import Claims
 from tests.running.fakes import WorkerDied
 
 

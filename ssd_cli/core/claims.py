@@ -1,12 +1,12 @@
-"""Who works on what: claim files, so that several processes and machines share one folder without doing anything twice.
+"""Claims: files that tell which process works on what, so that processes and machines share a folder and do nothing twice.
 
 A claim on a key is the file ``<key>.<generation>.claim``, created with O_EXCL by the process that takes it; the highest generation
-holds. The file names the process (host, process number, when it started) and its modification time is the heartbeat. A claim is
-stale when its process is gone from this host, or when the heartbeat is old by the clock of the file system.
+holds. The file names the process (host, process number, start), and its modification time is the heartbeat. A claim is stale when
+its process has ended on this host, or when the heartbeat is old by the clock of the file system.
 
 A stale claim of generation g is never deleted to make room: taking over means creating generation g + 1 with O_EXCL, which exactly
-one process can do, and only then are the older files removed. Whoever looked before that and acts after it fails to create the file
-or finds, looking again, that the world has changed, and withdraws.
+one process can do, and only then are the older files removed. A process that acts on stale information fails the exclusive create,
+or finds other files than before when it looks again, and gives up.
 """
 
 from __future__ import annotations
@@ -20,12 +20,11 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-
-import psutil
 
 HEARTBEAT_SECONDS = 30.0
 STALE_SECONDS = 300.0
@@ -37,7 +36,7 @@ _UNWRITTEN_SECONDS = 10.0
 _CLOCK_SECONDS = 2.0
 """Starts are kept in whole seconds, and where they are not counted from the last boot they move when the clock is set."""
 VANISHED = (errno.ENOENT, errno.ESTALE)
-"""What reading a file says that another process has deleted; the second on a network file system."""
+"""Errors of reading a file that another process has deleted; the second on a network file system."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class Owner:
     started : float
         When the process started (`started`); process numbers are used again.
     what : str
-        What is claimed, for people.
+        Description of the work, for messages.
     token : str
         Unique to this taking of the claim.
     """
@@ -63,9 +62,11 @@ class Owner:
     token: str = ""
 
     def is_gone(self) -> bool:
-        """Whether the process is known to be dead; of another host nothing is known."""
+        """Whether the process is known to have ended; always false for a process of another host."""
         if self.host != host():
             return False
+        import psutil
+
         try:
             process = psutil.Process(self.pid)
             return abs(started(self.pid) - self.started) > _CLOCK_SECONDS or process.status() == psutil.STATUS_ZOMBIE
@@ -76,7 +77,7 @@ class Owner:
 
 
 class Claim:
-    """A claim that this process holds until `release`; a thread keeps its heartbeat."""
+    """A claim that this process holds until `release`; a thread renews its heartbeat."""
 
     def __init__(self, path: Path, token: str, heartbeat_seconds: float) -> None:
         self.path = path
@@ -86,7 +87,7 @@ class Claim:
         self._thread.start()
 
     def release(self) -> None:
-        """Give the claim back; a second call does nothing."""
+        """Release the claim; a second call does nothing."""
         if not self._released.is_set():
             self._released.set()
             self._thread.join()
@@ -96,7 +97,7 @@ class Claim:
 
     def _beat(self, seconds: float) -> None:
         while not self._released.wait(seconds):
-            # Gone only if this process slept for minutes and another took over; what both write is the same.
+            # The file is missing only if this process slept for minutes and another took over.
             with contextlib.suppress(OSError):
                 os.utime(self.path)
 
@@ -115,7 +116,7 @@ class Claims:
     folder : Path
         Created when the first claim is taken.
     heartbeat_seconds, stale_seconds : float
-        How often a claim shows life, and after how long a silent one is taken over.
+        Interval of the heartbeats, and the age of the last one after which a claim is taken over.
     """
 
     def __init__(self, folder: Path, heartbeat_seconds: float = HEARTBEAT_SECONDS, stale_seconds: float = STALE_SECONDS) -> None:
@@ -125,14 +126,14 @@ class Claims:
         self._asked: tuple[float, float] | None = None
 
     def take(self, key: str, what: str = "") -> Claim | None:
-        """Take the claim on `key`, also from a process that is gone; None if another live process holds it.
+        """Take the claim on `key`, also from a process that has ended; return None if another live process holds it.
 
         Parameters
         ----------
         key : str
             Safe as part of a file name, without a dot.
         what : str
-            Shown to people who ask what is claimed.
+            Description of the work, for messages.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         before = self._files(key)
@@ -143,8 +144,8 @@ class Claims:
         token = uuid.uuid4().hex
         if not _create(path, Owner(host(), os.getpid(), started(os.getpid()), what, token)):
             return None
-        # Between looking and creating, the old claim may have been taken over, finished and released, and the key claimed anew
-        # from generation 0: then the file just created means nothing.
+        # Between the look and the create, the old claim may have been taken over, finished and released, and the key claimed
+        # again from generation 0. Then the file just created has no meaning.
         now = self._files(key)
         older = [file.same for file in now if file.path != path]
         if not now or now[-1].path != path or older != [file.same for file in before]:
@@ -154,20 +155,27 @@ class Claims:
             file.path.unlink(missing_ok=True)
         return Claim(path, token, self._heartbeat_seconds)
 
+    def wait(self, key: str, what: str = "", pulse: Callable[[], None] = lambda: None, poll_seconds: float = 0.1) -> Claim:
+        """Take the claim on `key` as soon as it is free; `pulse` is called meanwhile and may raise to give up."""
+        while (claim := self.take(key, what)) is None:
+            pulse()
+            time.sleep(poll_seconds)
+        return claim
+
     def holder(self, key: str) -> Owner | None:
-        """The live process that holds the claim on `key`, or None."""
+        """Return the live process that holds the claim on `key`, or None."""
         files = self._files(key)
         return None if not files or self._is_stale(files[-1]) else files[-1].owner
 
     def live(self) -> list[tuple[str, Owner]]:
-        """Keys and owners of all claims of live processes."""
+        """Return keys and owners of all claims of live processes."""
         held = ((key, self.holder(key)) for key in self._keys())
         return [(key, owner) for key, owner in held if owner is not None]
 
     def clean(self) -> int:
-        """Remove the claims of processes that are known to be gone; return how many.
+        """Remove the claims of processes that are known to have ended; return how many.
 
-        Each is taken over first, so that no other process's new claim can be removed by mistake.
+        Each is taken over first, so that a new claim of another process cannot be removed by mistake.
         """
         taken = [claim for claim in map(self.take, self._keys()) if claim is not None]
         for claim in taken:
@@ -178,7 +186,7 @@ class Claims:
         return sorted({path.name.split(".")[0] for path in self.folder.glob("*.claim")})
 
     def _files(self, key: str) -> list[_File]:
-        """The files of a key, the highest generation last; each is looked at once and judged by what was seen then."""
+        """Return the files of a key, the highest generation last; each is read once."""
         found = (_look(path) for path in self.folder.glob(f"{key}.*.claim"))
         return sorted((file for file in found if file is not None), key=lambda file: file.generation)
 
@@ -189,14 +197,14 @@ class Claims:
         return file.owner is not None and file.owner.is_gone()
 
     def _now(self) -> float:
-        """By the clock that heartbeats have their times from, which is asked rarely and counted on from; not to be relied on."""
+        """Estimate the time by the clock of the file system, which is read rarely; `_ask_clock` is exact."""
         steady = time.monotonic()
         if self._asked is None or steady - self._asked[0] > self._stale_seconds:  # it stands still while a machine sleeps
             self._asked = steady, self._ask_clock()
         return self._asked[1] + steady - self._asked[0]
 
     def _ask_clock(self) -> float:
-        """What the file system's clock shows: a file server's may be hours apart from this machine's, ahead or behind."""
+        """Read the clock of the file system: that of a file server may differ from this machine's by hours."""
         probe = self.folder / f".{uuid.uuid4().hex}.clock"
         try:
             probe.touch()
@@ -218,7 +226,7 @@ class _File:
 
     @property
     def same(self) -> tuple[Path, int, Owner | None]:
-        """What tells this file from any other that ever has its name."""
+        """What distinguishes this file from any other of the same name."""
         return self.path, self.inode, self.owner
 
 
@@ -242,9 +250,9 @@ def _look(path: Path) -> _File | None:
 
 @cache
 def host() -> str:
-    """Name of this host, and on Linux its boot and the process namespace: numbers of processes mean nothing across any of them.
+    """Return the name of this host, on Linux with its boot and process namespace: process numbers are valid within all three only.
 
-    Machines made from one image may have one name; no two have the same boot.
+    Machines made from one image may share a name, but not the boot.
     """
     name = socket.gethostname()
     if sys.platform == "linux":
@@ -254,12 +262,14 @@ def host() -> str:
 
 
 def started(pid: int) -> float:
-    """When a process started, in seconds: on Linux since the last boot, which setting the clock does not move, else since 1970.
+    """Return when a process started, in seconds: on Linux since the last boot (the clock may be set), else since 1970.
 
     Raises
     ------
     psutil.NoSuchProcess
     """
+    import psutil
+
     if sys.platform != "linux":
         return psutil.Process(pid).create_time()
     try:

@@ -12,12 +12,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ssd_cli.store.claims import Claims, host
+from ssd_cli.core.claims import Claims, host
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from ssd_cli.store.claims import Claims
+from ssd_cli.core.claims import Claims
 claim = Claims(Path(sys.argv[1]), heartbeat_seconds=float(sys.argv[3])).take(sys.argv[2], "a cell")
 print("held" if claim else "refused", flush=True)
 time.sleep(60)
@@ -157,7 +157,7 @@ def test_a_clock_that_is_not_the_file_systems_takes_no_live_claim_and_delays_no_
     file = tmp_path / "cell.0.claim"
     file.write_text('{"host": "elsewhere", "pid": 1, "started": 1.0, "what": "x", "token": "t"}')
     now = time.time
-    monkeypatch.setattr("ssd_cli.store.claims.time.time", lambda: now() + seconds)
+    monkeypatch.setattr("ssd_cli.core.claims.time.time", lambda: now() + seconds)
     claims = Claims(tmp_path)
     assert claims.take("cell") is None
     os.utime(file, (now() - 400, now() - 400))

@@ -1,0 +1,198 @@
+"""Write files so that they are complete or absent: a draft, fsync, rename, fsync of the folder."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import itertools
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import IO
+
+from ssd_cli.core.claims import VANISHED, Owner, host, started
+from ssd_cli.errors import SsdBenchError
+
+_counter = itertools.count()
+_REMOTE_HOURS = 24
+"""Whether a process of another machine lives cannot be seen from here; its draft counts as abandoned after a day."""
+
+
+class StorageError(SsdBenchError):
+    """A folder cannot be written; the content that was to be written is not at fault."""
+
+
+class DiskFull(StorageError):
+    """The disk has no room left, for this file and the next."""
+
+
+def write(files: list[tuple[Path, bytes]], drafts: Path, commit: Path | None = None) -> None:
+    """Write all `files`, or none of them.
+
+    Parameters
+    ----------
+    files : list of (Path, bytes)
+        Renamed in this order, after all of them are on the disk.
+    drafts : Path
+        Folder for the drafts, on the same disk.
+    commit : Path, optional
+        Removed before the first rename, so that a process killed between two renames leaves no old commit beside new content.
+    """
+    drafts.mkdir(parents=True, exist_ok=True)
+    staged = [(draft_path(drafts, path), path) for path, _ in files]
+    try:
+        for (draft, _), (_, content) in zip(staged, files, strict=True):
+            with draft.open("xb") as file:
+                file.write(content)
+                _sync_file(file)
+        for parent in dict.fromkeys(path.parent for path, _ in files):
+            make_folder(parent)
+        if commit is not None:
+            commit.unlink(missing_ok=True)
+        for draft, path in staged:
+            draft.replace(path)
+        for parent in dict.fromkeys(path.parent for path, _ in files):
+            _sync_folder(parent)
+    finally:
+        for draft, _ in staged:
+            draft.unlink(missing_ok=True)
+
+
+def write_into(folder: Path, files: list[tuple[Path, bytes]]) -> list[Path]:
+    """Write all `files` into a folder of tables and figures, or none of them; return their paths.
+
+    Raises
+    ------
+    StorageError
+        The folder cannot be written.
+    """
+    with writing_to(folder):
+        write(files, folder)
+    return [path for path, _ in files]
+
+
+@contextmanager
+def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
+    """Yield the path of a draft, which becomes `path` if the block ends without an error and is removed otherwise.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder is created if it is missing. The draft is a hidden file in the same folder with the same suffix.
+    durable : bool
+        Whether the content must survive a loss of power; a cache need not.
+    """
+    make_folder(path.parent)
+    draft = draft_path(path.parent, path, hidden=True)
+    try:
+        yield draft
+        if durable:
+            with draft.open("rb+") as file:
+                _sync_file(file)
+        draft.replace(path)
+        if durable:
+            _sync_folder(path.parent)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Create the folder and its missing parents, and sync each of their entries."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def content(path: Path) -> bytes | None:
+    """Return the content of a file; None if it does not exist, or no longer."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        if error.errno not in VANISHED:
+            raise
+        return None
+
+
+def clean(drafts: Path) -> int:
+    """Remove the drafts of processes that have ended; return how many."""
+    removed = 0
+    for draft in drafts.iterdir() if drafts.is_dir() else ():
+        if not _alive(draft):
+            draft.unlink(missing_ok=True)
+            removed += 1
+    return removed
+
+
+@contextmanager
+def writing_to(root: Path, other: str = "another folder with --out", kept: str = "finished cells are kept") -> Iterator[None]:
+    """Raise a `StorageError` that names the folder where the operating system refuses to write.
+
+    Parameters
+    ----------
+    root : Path
+    other : str
+        How the user chooses another folder.
+    kept : str
+        What a second run of the command does not do again.
+    """
+    again = f"run the same command again: {kept}."
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(f"The disk of {root} is full.", "", f"Free some space, or choose {other}, and {again}") from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise StorageError(
+                f"Cannot write in {root}: {error.strerror}.", "", f"Make it writable or choose {other}, and {again}"
+            ) from error
+        raise StorageError(
+            f"Cannot write in {root}: {error.strerror or error} ({error.filename}).",
+            "Expected a folder that can be written.",
+            f"Choose {other}, or repair this one, and {again}",
+        ) from error
+
+
+def draft_path(folder: Path, path: Path, hidden: bool = False) -> Path:
+    """Return a new path for a draft of `path`: machine, process, its start (process numbers are used again), a number, the name."""
+    pid = os.getpid()
+    return folder / f"{'.' * hidden}{_machine()}-{pid}-{_start(pid)}-{next(_counter)}-{path.name}"
+
+
+def _sync_file(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # Windows cannot open a folder, and needs no fsync of it
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@cache
+def _start(pid: int) -> int:
+    return round(started(pid))
+
+
+@cache
+def _machine() -> str:
+    return hashlib.sha256(host().encode()).hexdigest()[:8]
+
+
+def _alive(draft: Path) -> bool:
+    try:
+        machine, pid, start, _ = draft.name.split("-", 3)
+        if machine != _machine():
+            return time.time() - draft.stat().st_mtime < _REMOTE_HOURS * 3600
+        return not Owner(host(), int(pid), float(start)).is_gone()
+    except (ValueError, FileNotFoundError):
+        return False
