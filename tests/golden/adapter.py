@@ -1,6 +1,7 @@
 """The only place where the golden tests touch the inside of the package.
 
-A change inside the package may change this file. It must not change the golden values, and it must not change an assertion.
+All imports stand at the top, so that collecting the tests fails where a name has moved. A change inside the package may change
+this file. It must not change the golden values, and it must not change an assertion.
 """
 
 import base64
@@ -9,12 +10,22 @@ import json
 import os
 import re
 import signal
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
+from ssd_cli.archives.load import load
+from ssd_cli.backbones.registry import backbones
 from ssd_cli.methods.registry import methods
 from ssd_cli.methods.single import Single
+from ssd_cli.protocol.resample import resample_indices
+from ssd_cli.running.plan import make_plan
+from ssd_cli.running.plugins import add_plugins
+from ssd_cli.running.suite import parse_suite
+from ssd_cli.training import checkpoint
+from ssd_cli.training.checkpoint import Checkpointer, TrainingState
+from ssd_cli.training.seeds import sub_seed
 
 __all__ = [
     "Single",
@@ -30,13 +41,6 @@ __all__ = [
 
 def planned_cells(options, plugins=()):
     """Return (cell, identity, identity hash) of every cell of a run; `options` are those of the command, by field name."""
-    from dataclasses import asdict
-
-    from ssd_cli.running.worker import add_plugins
-
-    from ssd_cli.running.plan import make_plan
-    from ssd_cli.running.suite import parse_suite
-
     add_plugins(tuple(plugins))
     plan = make_plan(parse_suite(None, options), dry_run=False)
     return [(asdict(planned.cell), json.loads(json.dumps(planned.identity)), planned.identity_hash) for planned in plan.cells]
@@ -44,23 +48,16 @@ def planned_cells(options, plugins=()):
 
 def names_of_methods_and_backbones():
     """Return the registered names of the methods with a backbone and of all backbones."""
-    from ssd_cli.backbones.registry import backbones
-
     return [name for name in methods.names() if not name.startswith("golden")], backbones.names()
 
 
 def seed_of_stream(seed, dataset, resample, purpose, index):
     """Return the seed of one random stream."""
-    from ssd_cli.training.seeds import sub_seed
-
     return sub_seed(seed, dataset, resample, purpose, index)
 
 
 def positions_of_resample(name, data_dir, resample):
     """Return the positions of the training cases and of the test cases of a resample, as lists."""
-    from ssd_cli.archives.load import load
-    from ssd_cli.protocol.resample import resample_indices
-
     train, test = resample_indices(load(name, (Path(data_dir),), download=False), resample)
     return train.tolist(), test.tolist()
 
@@ -71,12 +68,10 @@ def checkpoint_every_epoch_and_kill_once():
     The environment variable SSD_BENCH_GOLDEN_KILL names a folder: a file "killed" there says that the kill has happened, and a
     file "resumed" holds the epoch from which the training went on.
     """
-    from ssd_cli.training import checkpoint
-
     folder = Path(os.environ["SSD_BENCH_GOLDEN_KILL"])
     purpose = os.environ["SSD_BENCH_GOLDEN_KILL_IN"]
     checkpoint.SECONDS = 0.0
-    save, restore = checkpoint.Checkpointer.after_epoch, checkpoint.TrainingState.restore
+    save, restore = Checkpointer.after_epoch, TrainingState.restore
 
     def save_and_kill(self, standing, stop):
         save(self, standing, stop)
@@ -89,7 +84,7 @@ def checkpoint_every_epoch_and_kill_once():
         restore(self, arrays, facts)
         (folder / "resumed").write_text(str(self.epoch))
 
-    checkpoint.Checkpointer.after_epoch, checkpoint.TrainingState.restore = save_and_kill, restore_and_note
+    Checkpointer.after_epoch, TrainingState.restore = save_and_kill, restore_and_note
 
 
 def data_of_page(path):
