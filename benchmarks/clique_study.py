@@ -4,7 +4,7 @@
 
 Null world: all methods equal. One-winner world: one is better by half of the spread of a difference, all others are equal.
 A study has a false pair if any two equal methods are called different; power is the share of the winner's pairs that are found.
-All pairs of a study are tested at once; the first studies of every row are also judged by `ssd_cli.statistics.conventions.judge`,
+All pairs of a study are tested at once; the first studies of every row are also judged by `ssd_cli.statistics.tests.judge`,
 pair by pair, and must come out the same.
 """
 
@@ -18,9 +18,12 @@ import numpy.typing as npt
 from scipy.special import ndtr
 from scipy.stats import rankdata
 
-from ssd_cli.statistics.conventions import critical_difference, judge
+from ssd_cli.statistics.friedman import friedman
+from ssd_cli.statistics.pairs import holm
 from ssd_cli.statistics.ranks import Floats, rank_scores
-from ssd_cli.statistics.tests import EXACT_UP_TO, friedman, holm
+from ssd_cli.statistics.tests import judge
+from ssd_cli.statistics.tests.nemenyi import critical_difference
+from ssd_cli.statistics.wilcoxon import EXACT_UP_TO
 
 RULES = (("ssd-bench", 0.05), ("cd-diagram", 0.05), ("nemenyi", 0.05), ("aeon", 0.05), ("aeon", 0.1))
 """aeon's own alpha is 0.1."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tables
 
-from ssd_cli.leaderboard.figures import looks, number_points, wrap_name
+from ssd_cli.leaderboard.drawing import looks, wrap_name
+from ssd_cli.leaderboard.figures.cost import number_points
 from ssd_cli.metrics import MATCHED
 from ssd_cli.statistics.ranks import rank_scores
 

@@ -15,7 +15,7 @@ import numpy as np
 import tables
 from scipy.stats import ttest_ind
 
-from ssd_cli.statistics.tests import holm
+from ssd_cli.statistics.pairs import holm
 
 FILE = Path(__file__).with_suffix(".csv")
 DIGITS = 6

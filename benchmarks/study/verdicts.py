@@ -18,10 +18,10 @@ from suites import Loaded
 
 from ssd_cli.statistics.bayes import signed_rank
 from ssd_cli.statistics.effects import effects
-from ssd_cli.statistics.equivalence import equivalence
+from ssd_cli.statistics.pairs import datasets_needed, holm
 from ssd_cli.statistics.ranks import contests
-from ssd_cli.statistics.tests import datasets_needed, holm, wilcoxon
 from ssd_cli.statistics.variance import detectable
+from ssd_cli.statistics.wilcoxon import equivalence, wilcoxon
 
 MARGIN = 0.005
 ALPHA = 0.05

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ssd_cli.cli.beside import Others, Published, beside
 from ssd_cli.cli.console import announce_reading, plural, say, warn
+from ssd_cli.cli.external import Others, Published, external_sources
 from ssd_cli.errors import MisuseError
+from ssd_cli.statistics.tests import DEFAULT
+from ssd_cli.statistics.tests import names as test_names
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,14 +42,15 @@ def compare(
         ),
     ] = "fail",
     alpha: Annotated[float, typer.Option("--alpha", help="Family-wise error rate of all pairwise tests.")] = 0.05,
-    convention: Annotated[
+    test: Annotated[
         str,
         typer.Option(
             "--convention",
-            metavar="ssd-bench|nemenyi|aeon|cd-diagram",
+            "--test",
+            metavar="|".join(test_names()),
             help="By whose rules pairs are judged and joined; the others reproduce published figures (aeon's own alpha is 0.1).",
         ),
-    ] = "ssd-bench",
+    ] = DEFAULT,
     rope: Annotated[
         float | None, typer.Option("--rope", help="Add the Bayesian signed-rank test; differences below this are none.")
     ] = None,
@@ -82,8 +85,8 @@ def compare(
 ) -> None:
     """Rank the methods, test every pair, and write tables (CSV, Markdown, LaTeX) and a critical-difference diagram."""
     from ssd_cli.leaderboard.compare import compare as compare_folders
-    from ssd_cli.leaderboard.diagram import write_figures
-    from ssd_cli.leaderboard.figures import check_formats, left_over, write_all
+    from ssd_cli.leaderboard.drawing import check_formats
+    from ssd_cli.leaderboard.figures import DIAGRAM, left_over, names, write_figures
     from ssd_cli.leaderboard.publish import write_published
     from ssd_cli.leaderboard.selection import Selection
     from ssd_cli.leaderboard.table import write_csv
@@ -92,15 +95,15 @@ def compare(
         raise MisuseError(f"--screenshot cannot write {screenshot}.", "Expected the name of an SVG file: it draws no other format.")
     chosen = tuple(part.strip() for part in formats.split(","))
     check_formats(chosen)
-    externals = beside(published, others)
-    if not folders and externals is None:
+    externals = external_sources(published, others)
+    if not folders and not externals:
         raise MisuseError("There is nothing to compare.", "Expected a folder of results, --published names, or --with a file.")
     comparison = compare_folders(
         folders or [],
         missing,
         alpha,
         announce_reading,
-        convention=convention,
+        test=test,
         rope=rope,
         externals=externals,
         selection=Selection(tuple(method or ()), tuple(dataset or ())),
@@ -113,9 +116,9 @@ def compare(
         warn(f"Warning: {text}")
     _show(comparison, new_console())
     folder = out or (folders[0] / "leaderboard" if folders else Path("leaderboard"))
-    written = [*write_csv(comparison, folder), *write_published(comparison, folder), *write_figures(comparison, folder, chosen)]
-    if figures:
-        written += write_all(comparison, folder, chosen)
+    drawn = tuple(names()) if figures else (DIAGRAM,)
+    written = [*write_csv(comparison, folder), *write_published(comparison, folder)]
+    written += write_figures(comparison, folder, chosen, drawn)
     if screenshot is not None:
         written.append(_photograph(comparison, screenshot))
     say(f"\nWritten to {folder}: {', '.join(path.name for path in written)}")

@@ -21,8 +21,7 @@ def recount(
     ] = None,
 ) -> None:
     """Compute every score from the stored probabilities, and say where a record or a table does not match; exit code 1 then."""
-    from ssd_cli.cli.reference_results import fetch
-    from ssd_cli.leaderboard.recount import check_tables
+    from ssd_cli.leaderboard.table_check import check_tables
     from ssd_cli.store.recount import recount as recount_folder
 
     found = [recount_folder(folder) for folder in folders]
@@ -32,7 +31,7 @@ def recount(
     columns: list[str] = []
     for folder in checked:
         try:
-            of_tables = check_tables(folders, found, folder, fetch)
+            of_tables = check_tables(folders, found, folder)
         except SsdBenchError as error:
             if not problems:
                 raise

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ssd_cli.cli.beside import Others, Published, beside
 from ssd_cli.cli.console import announce_reading, say
+from ssd_cli.cli.external import Others, Published, external_sources
 from ssd_cli.core.version import __version__
 from ssd_cli.errors import MisuseError
 
@@ -29,7 +29,7 @@ def report(
     path = out or folders[0] / "report.html"
     if path.is_dir():
         raise MisuseError(f"{path} is a folder.", "Expected the name of a file.", f"Use -o {path / 'report.html'}")
-    content = payload(folders, about=about(), on_reading=announce_reading, externals=beside(published, others))
+    content = payload(folders, about=about(), on_reading=announce_reading, externals=external_sources(published, others))
     page = assemble(title or heading(folders), content)
     write(path, page)
     say(f"Written: {path} ({len(page) / 1e6:.2f} MB)")

@@ -1,18 +1,61 @@
-"""``ssd-bench status``: what of a folder's plans is done, failed, left, and who works on it."""
+"""``ssd-bench status``: which planned cells of a folder are done, failed, left or in progress."""
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ssd_cli.cli.console import debugging, plural, say, table
 from ssd_cli.errors import MisuseError, SsdBenchError
-from ssd_cli.store.record import CellRecord
+from ssd_cli.store.record import Cell, CellRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ssd_cli.core.claims import Owner
 
 _SHOWN = 20
+
+
+@dataclass(frozen=True)
+class FolderState:
+    """State of an output folder.
+
+    Parameters
+    ----------
+    records : DataFrame
+        Records with their predictions, from `load_index`.
+    unreadable : dict of str to SsdBenchError
+        By path of the record.
+    planned, planned_without_record : list of Cell
+    claims : dict of str to Owner
+        Live processes, by key of the cell they compute.
+    """
+
+    records: pd.DataFrame
+    unreadable: dict[str, SsdBenchError]
+    planned: list[Cell]
+    planned_without_record: list[Cell]
+    claims: dict[str, Owner]
+
+
+def folder_state(folder: Path) -> FolderState:
+    """Read plans, records and claims of a folder."""
+    from ssd_cli.core.claims import Claims
+    from ssd_cli.running.plan_file import planned_cells
+    from ssd_cli.running.resume import record_path, whole
+    from ssd_cli.store.index import load_index
+    from ssd_cli.store.results import ResultStore
+
+    unreadable: dict[str, SsdBenchError] = {}
+    records = whole(load_index(folder, on_unreadable=unreadable.__setitem__))
+    there, store, planned = {*records["path"].tolist(), *unreadable}, ResultStore(folder), planned_cells(folder)
+    claims = {key: owner for key, owner in Claims(folder / ".claims").live() if key.startswith("cell-")}
+    return FolderState(records, unreadable, planned, [cell for cell in planned if record_path(store, cell) not in there], claims)
 
 
 def status(
@@ -20,46 +63,27 @@ def status(
     show_all: Annotated[bool, typer.Option("--all", help="Name every cell that is left.")] = False,
 ) -> None:
     """Show which cells of a folder are done, failed, left, and claimed by whom."""
-    from ssd_cli.core.claims import Claims
     from ssd_cli.running.plan import cell_key
-    from ssd_cli.running.plan_file import planned_cells
-    from ssd_cli.running.resume import record_path, whole
     from ssd_cli.store.checkpoints import CheckpointStore
-    from ssd_cli.store.index import load_index
-    from ssd_cli.store.results import ResultStore
 
     if not folder.is_dir():
         raise MisuseError(f"There is no folder {folder}.", "Expected the output folder of 'ssd-bench run'.")
-    unreadable: dict[str, SsdBenchError] = {}
-    records = whole(load_index(folder, on_unreadable=unreadable.__setitem__))
-    counts = Counter(records["status"].tolist())
-    there = {*records["path"].tolist(), *unreadable}
-    store = ResultStore(folder)
-    planned = planned_cells(folder)
-    if not planned and not there:
+    state = folder_state(folder)
+    claims, counts = state.claims, Counter(state.records["status"].tolist())
+    if not state.planned and not len(state.records) and not state.unreadable:
         raise MisuseError(f"{folder} holds no results and no plan.", "Expected the output folder of 'ssd-bench run'.")
-    claims = {key: owner for key, owner in Claims(folder / ".claims").live() if key.startswith("cell-")}
-    left = [cell for cell in planned if record_path(store, cell) not in there and cell_key(cell) not in claims]
+    left = [cell for cell in state.planned_without_record if cell_key(cell) not in claims]
     numbers = [f"{counts['ok']} done", f"{counts['failed']} failed", f"{counts['skipped']} skipped"]
-    numbers += [f"{len(unreadable)} unreadable"] if unreadable else []
+    numbers += [f"{len(state.unreadable)} unreadable"] if state.unreadable else []
     say(", ".join([*numbers, f"{len(left)} left", f"{len(claims)} claimed"]))
-    n_unfinished = 0 if claims else CheckpointStore(folder).count()  # those of live processes are not cut off
+    n_unfinished = 0 if claims else CheckpointStore(folder).count()  # those of live processes are not interrupted
     if n_unfinished:
         say(f"{plural(n_unfinished, 'training')} cut off; the next run goes on with them, on a processor of the same kind")
-    if unreadable:
+    if state.unreadable:
         say("\nUnreadable (run --overwrite computes their cells again):")
-        for error in unreadable.values():
+        for error in state.unreadable.values():
             say(error.what)
-    for title, state in (("Failed", "failed"), ("Skipped", "skipped")):
-        rows = records[records["status"] == state]
-        if len(rows):
-            say(f"\n{title}:")
-            columns = ["dataset", "method", "backbone", "resample", "seed", "reason"]
-            table(columns, list(zip(*(rows[column].tolist() for column in columns), strict=True)))
-            if state == "failed" and debugging():
-                _tracebacks(folder, rows["path"].tolist())
-            elif state == "failed":
-                say("--debug shows the tracebacks.")
+    _show_unfinished(folder, state.records)
     if claims:
         say("\nClaimed:")
         table(
@@ -74,7 +98,22 @@ def status(
         )
 
 
-def _tracebacks(folder: Path, paths: list[str]) -> None:
+def _show_unfinished(folder: Path, records: pd.DataFrame) -> None:
+    """Print the failed and the skipped cells, and the tracebacks with --debug."""
+    for title, state in (("Failed", "failed"), ("Skipped", "skipped")):
+        rows = records[records["status"] == state]
+        if not len(rows):
+            continue
+        say(f"\n{title}:")
+        columns = ["dataset", "method", "backbone", "resample", "seed", "reason"]
+        table(columns, list(zip(*(rows[column].tolist() for column in columns), strict=True)))
+        if state == "failed" and debugging():
+            _show_tracebacks(folder, rows["path"].tolist())
+        elif state == "failed":
+            say("--debug shows the tracebacks.")
+
+
+def _show_tracebacks(folder: Path, paths: list[str]) -> None:
     for path in (folder / f"{path}.json" for path in paths):
         record = CellRecord.from_json(path.read_bytes(), str(path))
         if record.traceback:

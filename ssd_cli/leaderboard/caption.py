@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssd_cli.leaderboard.missing import POLICIES, numbers
-from ssd_cli.statistics.conventions import DEFAULT
 from ssd_cli.statistics.effects import LEVEL, SAMPLES
 from ssd_cli.statistics.variance import POWER, Noise
 
@@ -21,8 +20,8 @@ FEW = 6
 
 def caption(comparison: Comparison) -> list[str]:
     """Sentences: the data, the policy for missing results, the tests, the rule of the groups, the recipes."""
-    lines = [_data(comparison), _missing(comparison), _friedman(comparison), tested(comparison)]
-    lines.append(comparison.rule)
+    lines = [_data(comparison), _missing(comparison), _friedman(comparison), comparison.verdicts.test]
+    lines.append(comparison.verdicts.rule)
     apart = comparison.unjoined
     if apart:
         shown = [f"{comparison.names[i]} and {comparison.names[j]}" for i, j in apart[:_SHOWN]]
@@ -47,11 +46,6 @@ def warning(comparison: Comparison) -> list[str]:
             "after the correction."
         ]
     return []
-
-
-def tested(comparison: Comparison) -> str:
-    """The test of the pairs: sides, zeros, distribution, correction, alpha."""
-    return comparison.test or _wilcoxon(comparison)
 
 
 def _data(comparison: Comparison) -> str:
@@ -79,27 +73,11 @@ def _friedman(comparison: Comparison) -> str:
     if result is None:
         few = "two methods" if len(comparison.rows) < 3 else "one dataset"
         return f"Friedman's test is not computed: there {'is' if few == 'one dataset' else 'are'} only {few}."
-    gate = "" if comparison.convention in ("aeon", "cd-diagram") else "; reported, not a gate for the pairs"
+    gate = "" if comparison.verdicts.gated else "; reported, not a gate for the pairs"
     return (
         f"Friedman's test over all methods: chi-squared {result.statistic:.2f}, {result.degrees} degrees of freedom, "
         f"p {p_text(result.p)}; Iman and Davenport's F {result.f:.2f} ({result.f_degrees[0]}, {result.f_degrees[1]}), "
         f"p {p_text(result.f_p)}{gate}."
-    )
-
-
-def _wilcoxon(comparison: Comparison) -> str:
-    tests = comparison.tests
-    n_exact = int(np.triu(tests.exact, k=1).sum())
-    if n_exact == tests.n_pairs:
-        distribution = "exact"
-    elif n_exact == 0:
-        distribution = "normal approximation without continuity correction"
-    else:
-        distribution = f"exact for {n_exact} of the pairs, for the others normal approximation without continuity correction"
-    pairs = "1 pair" if tests.n_pairs == 1 else f"{tests.n_pairs} pairs"
-    return (
-        f"Wilcoxon signed-rank test, two-sided, zeros by Pratt, {distribution}; Holm's step-down correction over {pairs}; "
-        f"alpha {comparison.alpha:g}."
     )
 
 
@@ -109,7 +87,7 @@ def _noise(comparison: Comparison) -> list[str]:
     if noise is None:
         return []
     lines = []
-    if np.isfinite(noise.detectable_score) and comparison.convention == DEFAULT:
+    if np.isfinite(noise.detectable_score) and comparison.verdicts.power_known:
         possible = 0 < noise.detectable_rank <= len(comparison.names) - 1
         rank = f", or by {noise.detectable_rank:.2f} in average rank," if possible else ""
         lines.append(

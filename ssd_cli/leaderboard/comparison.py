@@ -1,4 +1,4 @@
-"""What a comparison holds: everything that tables and figures show."""
+"""The result of a comparison, which tables and figures show."""
 
 from __future__ import annotations
 
@@ -11,31 +11,34 @@ from ssd_cli.leaderboard.missing import Missing
 from ssd_cli.leaderboard.summary import Row, Summary
 from ssd_cli.metrics import MATCHED_RANK
 from ssd_cli.statistics.bayes import Posterior
-from ssd_cli.statistics.cliques import RULE, letters, unjoined
-from ssd_cli.statistics.conventions import DEFAULT
+from ssd_cli.statistics.cliques import letters, unjoined
 from ssd_cli.statistics.effects import Effects
+from ssd_cli.statistics.friedman import Friedman
+from ssd_cli.statistics.pairs import PairwiseTests, Verdicts
 from ssd_cli.statistics.ranks import Contests
-from ssd_cli.statistics.tests import Friedman, PairwiseTests
+from ssd_cli.statistics.tests import DEFAULT
 from ssd_cli.statistics.variance import Noise
 
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Everything that tables and figures show. Methods stand in the order of their average ranks, best first.
+    """All that tables and figures show. Methods are in the order of their average ranks, best first.
 
     Parameters
     ----------
     rows : tuple of Row
     datasets : tuple of str
-        Those that are ranked, sorted.
+        Ranked datasets, sorted.
     scores : ndarray, shape (n_datasets, n_methods)
-        Mean accuracy over resamples and seeds; NaN where it is missing under the policy worst-rank.
+        Mean accuracy over resamples and seeds; NaN where missing under the policy worst-rank.
     ranks : ndarray, shape (n_datasets, n_methods)
     contests : Contests
     friedman : Friedman or None
-    tests : PairwiseTests
+    verdicts : Verdicts
+    test : str
+        Name of the test that gave the verdicts.
     alpha : float
     resamples, seeds : tuple of int
     n_results : int
@@ -46,17 +49,11 @@ class Comparison:
         Datasets that the policy left out.
     warnings : tuple of str
     sources : tuple of str
-        Of the results that are not our own: name, protocol, where they stand.
+        Name, protocol and source of each external result.
     notes : tuple of str
-        Sentences for the caption: conditions that differ, and numbers that were added, such as those of exported files.
+        Sentences for the caption: conditions that differ, and added numbers, such as those of exported models.
     selection : str
-        Options that chose among the results, see `Selection`; empty: all.
-    convention : str
-        By whose rules the pairs were judged; see `CONVENTIONS`.
-    cliques : tuple of (int, int)
-        First and last method of each group that the tests cannot tell apart.
-    test, rule : str
-        Sentences of a convention that is not ours, and what a bar means.
+        Options that selected results, see `Selection`; empty: all.
     effects : Effects
     summary : Summary
         Other scores, costs, distillation.
@@ -64,7 +61,7 @@ class Comparison:
         None where no dataset is complete.
     rope : float or None
     posteriors : dict of (int, int) to Posterior
-        Of every pair, where a rope was given.
+        Of every pair, if a rope was given.
     """
 
     rows: tuple[Row, ...]
@@ -73,7 +70,8 @@ class Comparison:
     ranks: Floats = field(repr=False)
     contests: Contests = field(repr=False)
     friedman: Friedman | None
-    tests: PairwiseTests = field(repr=False)
+    verdicts: Verdicts = field(repr=False)
+    test: str = DEFAULT
     alpha: float
     resamples: tuple[int, ...]
     seeds: tuple[int, ...]
@@ -85,12 +83,8 @@ class Comparison:
     sources: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     selection: str = ""
-    convention: str = DEFAULT
-    cliques: tuple[tuple[int, int], ...] = field(default=(), repr=False)
-    test: str = ""
-    rule: str = RULE
-    effects: Effects = field(kw_only=True, repr=False)
-    summary: Summary = field(kw_only=True, repr=False)
+    effects: Effects = field(repr=False)
+    summary: Summary = field(repr=False)
     noise: Noise | None = field(default=None, repr=False)
     rope: float | None = None
     posteriors: dict[tuple[int, int], Posterior] = field(default_factory=dict, repr=False)
@@ -99,6 +93,16 @@ class Comparison:
     def names(self) -> list[str]:
         """Names of the methods, best first."""
         return [row.name for row in self.rows]
+
+    @property
+    def tests(self) -> PairwiseTests:
+        """P-values and decisions for all pairs."""
+        return self.verdicts.tests
+
+    @property
+    def cliques(self) -> list[tuple[int, int]]:
+        """First and last method of each group that does not differ."""
+        return self.verdicts.groups
 
     @property
     def average_ranks(self) -> Floats:
@@ -113,12 +117,12 @@ class Comparison:
 
     @property
     def n_scores(self) -> npt.NDArray[np.int64]:
-        """Number of datasets each mean stands on, shape (n_methods,)."""
+        """Number of datasets in each mean, shape (n_methods,)."""
         return np.isfinite(self.scores).sum(axis=0)
 
     @property
     def matched_backbones(self) -> list[str]:
-        """Backbones whose methods are ranked at matched cost of inference, each by itself."""
+        """Backbones whose methods are ranked at matched inference cost."""
         ranked = np.isfinite(self.summary.values[MATCHED_RANK])
         return sorted({one.backbone for one, there in zip(self.rows, ranked, strict=True) if there})
 
@@ -129,10 +133,10 @@ class Comparison:
 
     @property
     def letters(self) -> list[str]:
-        """The cliques of each method as letters."""
-        return letters(list(self.cliques), len(self.rows))
+        """The groups of each method as letters."""
+        return letters(self.cliques, len(self.rows))
 
     @property
     def unjoined(self) -> list[tuple[int, int]]:
-        """Pairs that do not differ although no clique holds both."""
-        return unjoined(self.tests.different, list(self.cliques))
+        """Pairs that do not differ and are in no common group."""
+        return unjoined(self.tests.different, self.cliques)

@@ -12,7 +12,6 @@ import numpy as np
 
 from ssd_cli.core import atomic
 from ssd_cli.metrics import MATCHED_RANK, metrics
-from ssd_cli.statistics.conventions import DEFAULT
 from ssd_cli.statistics.ranks import TIE
 
 if TYPE_CHECKING:
@@ -147,14 +146,14 @@ def _pairwise(comparison: Comparison) -> list[list[object]]:
     rows: list[list[object]] = [[*head, *(["rope", "p_worse", "p_same", "p_better"] if comparison.rope is not None else [])]]
     for i, j in zip(*np.triu_indices(len(comparison.names), k=1), strict=True):
         counts = [wins[i, j], ties[i, j], losses[i, j]]
-        exact = "yes" if tests.exact[i, j] else "no" if comparison.convention == DEFAULT else ""  # others leave it to scipy
+        exact = "" if tests.exact is None else "yes" if tests.exact[i, j] else "no"
         verdict = [exact, "yes" if tests.different[i, j] else "no"]
         pair = [comparison.names[i], comparison.names[j]]
         known = noise is not None and np.isfinite(noise.seed_noise[i, j])
         chance = [noise.seed_noise[i, j], "yes" if noise.within[i, j] else "no"] if noise is not None and known else ["", "unknown"]
         sizes = _known(part[i, j] for part in effects)
         bayes = [comparison.rope, *_known(comparison.posteriors[i, j])] if comparison.rope is not None else []
-        verdicts = [tests.p[i, j], tests.adjusted[i, j], *verdict, comparison.alpha, comparison.convention]
+        verdicts = [tests.p[i, j], tests.adjusted[i, j], *verdict, comparison.alpha, comparison.test]
         rows.append([*pair, *counts, *verdicts, *sizes, *chance, *bayes])
     return rows
 

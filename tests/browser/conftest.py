@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ssd_cli.leaderboard.external.sources import NONE
 from tests.browser import chromium
 
 
@@ -37,7 +38,7 @@ def page(tmp_path):
     from ssd_cli.leaderboard.page.assemble import assemble, write
     from ssd_cli.leaderboard.page.data import payload
 
-    def make(*roots, title="A study", externals=None):
+    def make(*roots, title="A study", externals=NONE):
         path = Path(tmp_path) / "report.html"
         write(path, assemble(title, payload(list(roots), externals=externals)))
         return path.as_uri()

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from ssd_cli.leaderboard.compare import compare
-from ssd_cli.statistics import tests as statistics
+from ssd_cli.statistics.friedman import friedman as friedman_test
+from ssd_cli.statistics.tests import judge
 from ssd_cli.store.results import ResultStore
 from tests.leaderboard.builders import fill, put
 from tests.store.builders import make_cell, make_predictions, make_record
@@ -230,13 +231,13 @@ def test_the_statistics_in_the_page_equal_the_ones_in_python(browser, page, fold
     scores[:, 5] = scores[:, 4] + 1
     script = "JSON.stringify(((s) => [ssdBench.comparePairs(s, 7, 0.05), ssdBench.friedman(ssdBench.rankScores(s), 7)])"
     pairs, friedman = json.loads(browser.evaluate(f"{script}({json.dumps(scores.tolist())}))"))
-    python = statistics.compare_pairs(scores)
+    python = judge(scores).tests
     np.testing.assert_allclose(pairs["p"], python.p, rtol=1e-9)
     np.testing.assert_allclose(pairs["adjusted"], python.adjusted, rtol=1e-9)
     assert pairs["different"] == python.different.tolist()
     assert pairs["nExact"] == np.triu(python.exact, k=1).sum()
     assert (pairs["needed"], pairs["enough"]) == (python.needed, python.enough)
-    assert friedman["p"] == pytest.approx(statistics.friedman(scores).p, rel=1e-9)
+    assert friedman["p"] == pytest.approx(friedman_test(scores).p, rel=1e-9)
 
 
 @pytest.mark.parametrize("degrees", [1, 2, 3, 6, 19])

@@ -1,12 +1,14 @@
+from functools import partial
 from threading import Thread
 
-from ssd_cli.cli.page_server import open_server
+from ssd_cli.cli.serve import progress
+from ssd_cli.leaderboard.page.server import open_server
 from tests.leaderboard.builders import fill
 
 
 def test_the_page_follows_a_run(browser, tmp_path, monkeypatch):
-    monkeypatch.setattr("ssd_cli.cli.page_server._REST", 0.0)
-    with open_server([tmp_path], 0, "Live") as server:
+    monkeypatch.setattr("ssd_cli.leaderboard.page.server.REST", 0.0)
+    with open_server([tmp_path], 0, "Live", partial(progress, [tmp_path])) as server:
         thread = Thread(target=server.serve_forever, daemon=True)
         thread.start()
         browser.open(f"http://127.0.0.1:{server.server_port}/")

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from ssd_cli.leaderboard.caption import caption, warning
-from ssd_cli.leaderboard.diagram import draw, write_figures
+from ssd_cli.leaderboard.figures import write_figures
+from ssd_cli.leaderboard.figures.cd import draw
 from tests.leaderboard.builders import compared
 
 LONG = "ssd[representations=10,dropout_sites=embed+mid,student_init=random,guidance=label,kl_weight=0.25]"

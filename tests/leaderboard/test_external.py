@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from ssd_cli.cli.reference_results import fetch
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.leaderboard.caption import caption
 from ssd_cli.leaderboard.compare import compare
-from ssd_cli.leaderboard.external import External, default_split, matched, protocol_warnings
-from ssd_cli.leaderboard.figures import differences
-from ssd_cli.leaderboard.foreign import foreign
+from ssd_cli.leaderboard.external.files import read_files
+from ssd_cli.leaderboard.external.published import published, published_names
+from ssd_cli.leaderboard.external.reference import fetch
+from ssd_cli.leaderboard.external.result import External, default_split, matched, protocol_warnings
+from ssd_cli.leaderboard.external.sources import ExternalSources
+from ssd_cli.leaderboard.figures.differences import draw as differences
 from ssd_cli.leaderboard.publish import latex
-from ssd_cli.leaderboard.published import published, published_names
 from ssd_cli.leaderboard.table import write_csv
 from ssd_cli.store.export import export_tsml
 from ssd_cli.store.results import ResultStore
@@ -39,7 +40,7 @@ def test_the_mean_of_a_published_table_is_reproduced(name):
 
 def test_compare_reproduces_means_and_ranks_without_own_results():
     names = ["inceptiontime", "resnet", "fcn", "inception", "rocket", "lite"]
-    found = compare([], externals=lambda _: published(names))
+    found = compare([], externals=ExternalSources(tuple(names)))
     table = {one.name: one.scores for one in published(names)}
     datasets = sorted(table[found.names[0]])
     scores = np.array([[table[name][dataset] for name in found.names] for dataset in datasets])
@@ -62,8 +63,8 @@ def test_reasons_for_gaps_are_renamed_with_the_datasets():
 
 def test_tables_on_different_datasets_are_refused_until_a_policy_is_chosen():
     with pytest.raises(SsdBenchError, match="no number in its source"):
-        compare([], externals=lambda _: published(["resnet", "resnet-85"]))
-    assert len(compare([], "complete", externals=lambda _: published(["resnet", "resnet-85"])).datasets) == 85
+        compare([], externals=ExternalSources(("resnet", "resnet-85")))
+    assert len(compare([], "complete", externals=ExternalSources(("resnet", "resnet-85"))).datasets) == 85
 
 
 def test_every_published_name_loads_and_holds_fractions():
@@ -88,7 +89,7 @@ def own(tmp_path):
 
 
 def test_published_results_stand_beside_own_ones_with_protocol_and_unknown_noise(own, tmp_path):
-    found = compare([own.root], externals=lambda _: published(["resnet"]))
+    found = compare([own.root], externals=ExternalSources(("resnet",)))
     assert set(found.names) == {"single", "ssd", "resnet (published)"}
     assert found.warnings == ()
     i, j = sorted(found.names.index(name) for name in ("single", "resnet (published)"))
@@ -110,11 +111,11 @@ def test_mixing_protocols_is_warned_of(own, tmp_path):
     for resample in (0, 1):
         for method in ("single", "ssd"):
             put(store, "GunPoint", method, 0.8, resample=resample)
-    with_default = compare([store.root], externals=lambda _: published(["resnet"]))
+    with_default = compare([store.root], externals=ExternalSources(("resnet",)))
     assert any("Default-split results (resnet (published))" in text for text in with_default.warnings)
-    with_mean = compare([own.root], "complete", externals=lambda _: published(["hydra-30"]))
+    with_mean = compare([own.root], "complete", externals=ExternalSources(("hydra-30",)))
     assert any("Means over resamples (hydra-30 (published))" in text for text in with_mean.warnings)
-    both = compare([], "complete", externals=lambda _: published(["resnet", "hydra-30"]))
+    both = compare([], "complete", externals=ExternalSources(("resnet", "hydra-30")))
     assert any("Default-split" in text for text in both.warnings)
 
 
@@ -142,11 +143,11 @@ def test_reference_results_are_those_that_aeon_reads(monkeypatch):
 
     monkeypatch.setenv("SSD_BENCH_REFERENCE_RESULTS", str(AEON))
     for resamples in ({0}, {0, 1, 2}, set()):
-        for one in published(["aeon:InceptionTime", "aeon:HIVECOTEV2"], resamples, fetch):
+        for one in published(["aeon:InceptionTime", "aeon:HIVECOTEV2"], resamples):
             official = one.label.removeprefix("aeon:")
             theirs = get_estimator_results(official, num_resamples=len(resamples) or 30, path=str(AEON))[official]
             assert one.scores == pytest.approx({name: np.mean(values) for name, values in theirs.items()}, abs=1e-12)
-    (split,), (mean,) = published(["aeon:HC2"], {0}, fetch), published(["aeon:HC2"], set(), fetch)
+    (split,), (mean,) = published(["aeon:HC2"], {0}), published(["aeon:HC2"], set())
     assert (split.protocol.text, mean.protocol.text) == ("default split", "mean of 30 resamples")
 
 
@@ -157,7 +158,7 @@ def test_what_reference_results_lack_is_named_with_its_reason(own, monkeypatch):
     put(own, "BasicMotions", "ssd", 0.9, seed=0)
     put(own, "BasicMotions", "ssd", 0.9, seed=1)
     names = ["aeon:HC2", "aeon:WEASEL-2.0"]
-    found = compare([own.root], "complete", externals=lambda resamples: published(names, resamples, fetch))
+    found = compare([own.root], "complete", externals=ExternalSources(tuple(names)))
     assert found.left_out == ("AllGestureWiimoteX", "BasicMotions")
     lacking = {(item.dataset, item.name): item.reason for item in found.missing}
     assert lacking["BasicMotions", "aeon:HC2 (published)"] == "no number in its source (published)"
@@ -171,17 +172,17 @@ def test_reference_results_are_fetched_once_and_gaps_in_them_are_gaps(tmp_path, 
     write(there / "HC2_accuracy.csv", "Resamples:,0,1\nGunPoint,0.9,0.8\nBeef,0.7,NaN\nCar,0.5,nan\n")
     monkeypatch.setenv("SSD_BENCH_REFERENCE_RESULTS", (tmp_path / "there").as_uri())
     monkeypatch.setenv("SSD_BENCH_CACHE", str(tmp_path / "cache"))
-    (one,) = published(["aeon:HC2"], {0, 1}, fetch)
+    (one,) = published(["aeon:HC2"], {0, 1})
     assert one.scores == pytest.approx({"GunPoint": 0.85})
     assert one.gaps["Beef"] == "no number for resample 1 in HC2_accuracy.csv"
     assert "Fetching" in capsys.readouterr().err
     (there / "HC2_accuracy.csv").unlink()
-    assert published(["aeon:HC2"], {0}, fetch)[0].scores == {"GunPoint": 0.9, "Beef": 0.7, "Car": 0.5}
+    assert published(["aeon:HC2"], {0})[0].scores == {"GunPoint": 0.9, "Beef": 0.7, "Car": 0.5}
     with pytest.raises(MisuseError, match="Did you mean 'InceptionTime'"):
-        published(["aeon:InceptionTimes"], {0}, fetch)
+        published(["aeon:InceptionTimes"], {0})
     write(fetch("classification/accuracy/HC2_accuracy.csv"), "<html>")
     with pytest.raises(SsdBenchError, match="no table of accuracies"):
-        published(["aeon:HC2"], {0}, fetch)
+        published(["aeon:HC2"], {0})
 
 
 def write(path, text):
@@ -191,7 +192,7 @@ def write(path, text):
 
 def test_a_plain_table_is_compared_and_names_with_eq_are_matched_by_a_printed_rule(own, tmp_path):
     path = write(tmp_path / "theirs.csv", "dataset,A,B\nGunPoint,0.91,0.5\nArrowHead,0.7,0.6\nAllGestureWiimoteXEq,0.8,0.75\n")
-    found = compare([own.root], externals=lambda resamples: foreign(path, resamples))
+    found = compare([own.root], externals=ExternalSources(files=(path,)))
     assert {"A (theirs)", "B (theirs)"} <= set(found.names)
     assert found.scores[found.datasets.index("AllGestureWiimoteX"), found.names.index("A (theirs)")] == 0.8
     assert any("AllGestureWiimoteXEq as AllGestureWiimoteX" in text for text in found.warnings)
@@ -200,7 +201,7 @@ def test_a_plain_table_is_compared_and_names_with_eq_are_matched_by_a_printed_ru
 
 def test_a_foreign_single_is_not_what_our_methods_are_drawn_against(own, tmp_path):
     path = write(tmp_path / "theirs.csv", "dataset,single\nGunPoint,0.99\nArrowHead,0.99\nAllGestureWiimoteX,0.99\n")
-    found = compare([own.root], externals=lambda resamples: foreign(path, resamples))
+    found = compare([own.root], externals=ExternalSources(files=(path,)))
     assert found.rows[0].method == "single" and found.rows[0].external
     labels = {label.get_text().replace("\n", "") for label in differences(found).axes[0].get_yticklabels()}
     assert "single" not in labels and "single (theirs)" in labels
@@ -209,7 +210,7 @@ def test_a_foreign_single_is_not_what_our_methods_are_drawn_against(own, tmp_pat
 @pytest.mark.parametrize("name", ["[1] theirs", "*starred"])
 def test_a_row_that_latex_would_take_for_a_part_of_the_line_break_is_kept_apart(own, tmp_path, name):
     path = write(tmp_path / "theirs.csv", f"dataset,{name}\nGunPoint,0.91\nArrowHead,0.7\nAllGestureWiimoteX,0.8\n")
-    found = compare([own.root], externals=lambda resamples: foreign(path, resamples))
+    found = compare([own.root], externals=ExternalSources(files=(path,)))
     assert "\n{}" + name in latex(found)
     assert "\n" + name not in latex(found)
 
@@ -241,24 +242,24 @@ def test_of_two_versions_the_same_one_counts_whatever_their_order(names):
 
 def test_a_line_a_result_is_read_as_well_as_a_column_a_method(tmp_path):
     path = write(tmp_path / "t.csv", "Dataset,Method,Accuracy\nGunPoint,A,0.9\nGunPoint,B,0.8\nArrowHead,A,0.7\n")
-    assert {one.label: one.scores for one in foreign(path, set())} == {
+    assert {one.label: one.scores for one in read_files(path, set())} == {
         "A": {"GunPoint": 0.9, "ArrowHead": 0.7},
         "B": {"GunPoint": 0.8},
     }
     with pytest.raises(SsdBenchError, match="line 3: a second result of A on GunPoint"):
-        foreign(write(tmp_path / "t.csv", "dataset,method,accuracy\nGunPoint,A,0.9\nGunPoint,A,0.8\n"), set())
+        read_files(write(tmp_path / "t.csv", "dataset,method,accuracy\nGunPoint,A,0.9\nGunPoint,A,0.8\n"), set())
 
 
 def test_a_misspelt_dataset_of_a_foreign_table_is_named(own, tmp_path):
     path = write(tmp_path / "t.csv", "dataset,A\nGunPoint,0.91\nArowHead,0.7\nAllGestureWiimoteX,0.8\n")
     with pytest.raises(SsdBenchError, match=r"ArrowHead, A.*it has 'ArowHead'"):
-        compare([own.root], externals=lambda resamples: foreign(path, resamples))
+        compare([own.root], externals=ExternalSources(files=(path,)))
 
 
 def test_a_table_in_another_encoding_is_an_error(tmp_path):
     (tmp_path / "t.csv").write_bytes("dataset,Verfügbar\nGunPoint,0.9\n".encode("latin-1"))
     with pytest.raises(SsdBenchError, match="Expected UTF-8 text"):
-        foreign(tmp_path / "t.csv", set())
+        read_files(tmp_path / "t.csv", set())
 
 
 def test_offline_forbids_fetching_and_names_the_way_without(tmp_path, monkeypatch):
@@ -271,7 +272,7 @@ def test_offline_forbids_fetching_and_names_the_way_without(tmp_path, monkeypatc
 def test_a_number_that_is_missing_in_a_foreign_table_is_missing_with_its_reason(own, tmp_path):
     path = write(tmp_path / "t.csv", "dataset,A\nGunPoint,0.91\nArrowHead,nan\nAllGestureWiimoteX,0.8\n")
     with pytest.raises(SsdBenchError, match=re.escape("ArrowHead, A (t): 0 of 2 results ('nan' in t.csv)")):
-        compare([own.root], externals=lambda resamples: foreign(path, resamples))
+        compare([own.root], externals=ExternalSources(files=(path,)))
 
 
 @pytest.mark.parametrize(
@@ -291,7 +292,7 @@ def test_a_number_that_is_missing_in_a_foreign_table_is_missing_with_its_reason(
 )
 def test_bad_tables_are_errors(tmp_path, text, words):
     with pytest.raises(SsdBenchError, match=words):
-        foreign(write(tmp_path / "t.csv", text), set())
+        read_files(write(tmp_path / "t.csv", text), set())
 
 
 def test_a_tsml_folder_is_averaged_over_the_own_resamples_and_recounted(own, tmp_path):
@@ -300,10 +301,10 @@ def test_a_tsml_folder_is_averaged_over_the_own_resamples_and_recounted(own, tmp
     lines = path.read_text().splitlines()
     lines[2] = lines[2].replace("0.9", "0.99", 1)  # what a header claims counts for nothing
     path.write_text("\n".join(lines))
-    found = compare([own.root], externals=lambda resamples: foreign(tmp_path / "tsml", resamples))
+    found = compare([own.root], externals=ExternalSources(files=(tmp_path / "tsml",)))
     values = dict(zip(found.names, found.mean_scores.tolist(), strict=True))
     assert values["ssd@lite-seed1 (tsml)"] == pytest.approx(0.9)
     assert values["single@lite-seed0 (tsml)"] == pytest.approx(0.8)
     assert any("tsml resample 0" in text for text in caption(found))
     with pytest.raises(SsdBenchError, match="holds no tsml results"):
-        foreign(tmp_path / "own/seed0/none" if (tmp_path / "own/seed0/none").is_dir() else tmp_path / "own", set())
+        read_files(tmp_path / "own/seed0/none" if (tmp_path / "own/seed0/none").is_dir() else tmp_path / "own", set())

@@ -2,12 +2,14 @@ import numpy as np
 import pytest
 
 from ssd_cli.errors import MisuseError
+from ssd_cli.leaderboard import figures
 from ssd_cli.leaderboard.compare import compare
-from ssd_cli.leaderboard.figures import cost, differences, looks, scatter, write_all
-from ssd_cli.leaderboard.matrix import matrix
+from ssd_cli.leaderboard.drawing import looks
+from ssd_cli.leaderboard.figures import draw, write_figures
 from ssd_cli.store.results import ResultStore
 from tests.leaderboard.builders import compared, put
 
+ALL = ("cost", "differences", "matrix", "scatter")
 LONG = "ssd[representations=10,dropout_sites=embed+mid,student_init=random,guidance=label,kl_weight=0.25]"
 
 
@@ -27,7 +29,7 @@ def overlapping(boxes):
 
 
 def test_the_numbers_of_twenty_methods_overlap_nowhere(many):
-    figure = cost(many)
+    figure = draw("cost", many)
     renderer = figure.canvas.get_renderer()
     for axes in figure.axes:
         labels = [text for text in axes.texts if text.get_gid() == "number"]
@@ -41,7 +43,7 @@ def test_the_numbers_of_twenty_methods_overlap_nowhere(many):
 
 
 def test_method_labels_of_the_boxes_stay_apart_and_inside(many):
-    figure = differences(many)
+    figure = draw("differences", many)
     figure.canvas.draw()
     boxes = [label.get_window_extent() for label in figure.axes[0].get_yticklabels()]
     assert len(boxes) == 19  # single is what they are compared with
@@ -50,14 +52,14 @@ def test_method_labels_of_the_boxes_stay_apart_and_inside(many):
 
 
 def test_the_scatter_has_a_panel_for_every_other_method(many):
-    figure = scatter(many)
+    figure = draw("scatter", many)
     panels = figure.axes
     assert len(panels) == 19
     assert panels[0].collections[0].get_offsets().tolist() == many.scores[:, [1, 0]].tolist()
 
 
 def test_names_and_titles_of_the_scatter_overlap_nowhere(many):
-    figure = scatter(many)
+    figure = draw("scatter", many)
     figure.canvas.draw()  # titles and labels move to their places
     renderer = figure.canvas.get_renderer()
     texts = [text for axes in figure.axes for text in (axes.title, axes.xaxis.label)] + list(figure.texts)
@@ -67,7 +69,7 @@ def test_names_and_titles_of_the_scatter_overlap_nowhere(many):
 
 
 def test_the_matrix_has_a_cell_for_every_ordered_pair_and_its_texts_overlap_nowhere(many):
-    figure = matrix(many)
+    figure = draw("matrix", many)
     renderer, texts = figure.canvas.get_renderer(), figure.axes[0].texts
     by_kind = {kind: [text for text in texts if text.get_gid() == kind] for kind in ("row", "column", "cell", "note")}
     assert [len(by_kind[kind]) for kind in ("row", "column", "cell")] == [20, 20, 380]
@@ -83,7 +85,7 @@ def test_the_matrix_has_a_cell_for_every_ordered_pair_and_its_texts_overlap_nowh
 
 
 def test_the_matrix_draws_a_dash_where_two_methods_have_no_common_dataset(tmp_path):
-    figure = matrix(compared(tmp_path, {"a": [0.9, None, 0.5], "b": [None, 0.7, None], "c": [0.8, 0.6, 0.4]}, "worst-rank"))
+    figure = draw("matrix", compared(tmp_path, {"a": [0.9, None, 0.5], "b": [None, 0.7, None], "c": [0.8, 0.6, 0.4]}, "worst-rank"))
     cells = [text.get_text() for text in figure.axes[0].texts if text.get_gid() == "cell"]
     assert cells.count("–") == 2
 
@@ -95,17 +97,27 @@ def test_looks_differ_and_do_not_depend_on_the_ranking():
 
 
 def test_all_formats_are_written_and_the_same_each_time(tmp_path, many):
-    first = {path.name: path.read_bytes() for path in write_all(many, tmp_path / "one", ("svg", "png", "pdf"))}
-    assert set(first) == {
-        f"{name}.{form}" for name in ("cost", "matrix", "scatter", "differences") for form in ("svg", "png", "pdf")
-    }
+    first = {path.name: path.read_bytes() for path in write_figures(many, tmp_path / "one", ("svg", "png", "pdf"), ALL)}
+    assert set(first) == {f"{name}.{form}" for name in ALL for form in ("svg", "png", "pdf")}
     assert first["cost.pdf"].startswith(b"%PDF")
-    second = {path.name: path.read_bytes() for path in write_all(many, tmp_path / "two", ("svg", "pdf"))}
+    second = {path.name: path.read_bytes() for path in write_figures(many, tmp_path / "two", ("svg", "pdf"), ALL)}
     assert all(first[name] == content for name, content in second.items())
 
 
 def test_no_costs_no_figure_of_costs_and_unknown_formats_are_misuse(tmp_path):
     found = compared(tmp_path, {"a": [0.5, 0.6], "b": [0.7, 0.8]})
-    assert cost(found) is None
+    assert draw("cost", found) is None
     with pytest.raises(MisuseError, match="jpg"):
-        write_all(found, tmp_path / "out", ("jpg",))
+        write_figures(found, tmp_path / "out", ("jpg",))
+
+
+def test_a_figure_is_one_new_file(tmp_path, monkeypatch):
+    (tmp_path / "best.py").write_text(
+        "from ssd_cli.leaderboard.drawing import blank\n\n\ndef draw(comparison):\n    figure = blank(2, 1)\n"
+        "    figure.text(0.1, 0.5, comparison.names[0])\n    return figure\n"
+    )
+    monkeypatch.setattr(figures, "__path__", [*figures.__path__, str(tmp_path)])
+    assert figures.names() == sorted([*ALL, "cd", "best"])
+    found = compared(tmp_path / "cells", {"a": [0.5, 0.6], "b": [0.7, 0.8]})
+    (written,) = write_figures(found, tmp_path / "out", ("svg",), ("best",))
+    assert written.name == "best.svg" and written.stat().st_size > 0

@@ -7,6 +7,7 @@ import struct
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from functools import partial
 from http.server import ThreadingHTTPServer
 from socketserver import BaseServer
 from threading import Thread
@@ -14,19 +15,20 @@ from threading import Thread
 import numpy as np
 import pytest
 
-from ssd_cli.cli.page_server import HOST, Source, _progress, open_server
 from ssd_cli.cli.report import about, heading, report
-from ssd_cli.cli.serve import serve
+from ssd_cli.cli.serve import progress, serve
 from ssd_cli.cli.status import status
 from ssd_cli.errors import MisuseError, SsdBenchError
-from ssd_cli.leaderboard.external import External, default_split
+from ssd_cli.leaderboard.external.result import External, default_split
+from ssd_cli.leaderboard.external.sources import ExternalSources
 from ssd_cli.leaderboard.page.assemble import assemble
 from ssd_cli.leaderboard.page.container import pack
 from ssd_cli.leaderboard.page.data import payload
 from ssd_cli.leaderboard.page.details import NONE, Reader, downsampled
+from ssd_cli.leaderboard.page.server import HOST, Source, open_server
 from ssd_cli.running.plan_file import save_plan
 from ssd_cli.store.results import ResultStore
-from tests.leaderboard.builders import fill, put
+from tests.leaderboard.builders import Given, fill, put
 from tests.running.builders import make_plan, make_planned
 from tests.running.test_plan import finish
 from tests.store.builders import make_cell
@@ -88,14 +90,16 @@ def test_results_of_others_go_with_every_choice_of_resamples(tmp_path):
     def others(resamples):
         return [External("him (published)", "him", "published", default_split, {"A": 0.25 * len(resamples), "Z": 1.0}, "there")]
 
-    header, arrays = of(tmp_path, externals=others)
+    header, arrays = of(tmp_path, externals=Given(others))
     assert [one["name"] for one in header["methods"]] == ["him (published)", "single"]
     assert arrays["method"].tolist() == [1, 1, 1, 1]
-    scores = {choice: block["methods"]["him (published)"]["scores"] for choice, block in header["elsewhere"].items()}
+    scores = {choice: block["methods"]["him (published)"]["scores"] for choice, block in header["external"].items()}
     assert scores == {"0": [0.25, None], "0,1": [0.5, None], "1": [0.25, None]}
-    assert [len(block["warnings"]) for block in header["elsewhere"].values()] == [0, 1, 1]
-    with pytest.raises(SsdBenchError, match="Two contestants are called 'single'"):
-        of(tmp_path, externals=lambda _: [External("single", "single", "foreign", default_split, {"A": 1.0}, "there")])
+    assert [len(block["warnings"]) for block in header["external"].values()] == [0, 1, 1]
+    (tmp_path / "t.csv").write_text("dataset,x\nA,1\n")
+    put(store, "A", "x (t)", 0.5)
+    with pytest.raises(SsdBenchError, match=r"Two methods are called 'x \(t\)'"):
+        of(tmp_path, externals=ExternalSources(files=(tmp_path / "t.csv",)))
 
 
 def test_provenance_is_kept_once_for_all_its_cells_and_its_time_for_each(tmp_path):
@@ -206,7 +210,7 @@ def test_report_takes_the_results_of_others_that_compare_takes(tmp_path, capsys)
     block = re.search(r'id="data"[^>]*>([^<]+)<', (tmp_path / "page.html").read_text())[1]
     header, _ = unpacked(base64.b64decode(block))
     assert [one["name"] for one in header["methods"]] == ["forest (mine)", "inceptiontime (published)", "single"]
-    assert header["elsewhere"]["0"]["methods"]["forest (mine)"]["scores"] == [0.75]
+    assert header["external"]["0"]["methods"]["forest (mine)"]["scores"] == [0.75]
     with pytest.raises(MisuseError, match="no published results 'nobody'"):
         serve([tmp_path / "cells"], published="nobody")
 
@@ -229,7 +233,7 @@ def test_nothing_to_report_is_an_error(tmp_path):
 
 @contextmanager
 def served(folder):
-    with open_server([folder], 0, "Live") as server:
+    with open_server([folder], 0, "Live", partial(progress, [folder])) as server:
         thread = Thread(target=server.serve_forever, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
@@ -246,7 +250,7 @@ def ask(address, **headers):
 
 
 def test_the_server_gives_the_page_its_data_and_news_only_where_there_are_any(tmp_path, monkeypatch):
-    monkeypatch.setattr("ssd_cli.cli.page_server._REST", 0.0)
+    monkeypatch.setattr("ssd_cli.leaderboard.page.server.REST", 0.0)
     with served(tmp_path) as address:
         status, page, _ = ask(f"{address}/")
         assert (status, b"<title>Live</title>" in page) == (200, True)
@@ -269,7 +273,7 @@ def test_the_server_answers_this_machine_only(tmp_path):
         assert ask(f"{address}/../etc/passwd")[0] == 404
         port = int(address.rpartition(":")[2])
         with pytest.raises(MisuseError, match=f"port {port}"):
-            open_server([tmp_path], port, "again")
+            open_server([tmp_path], port, "again", dict)
 
 
 def test_a_browser_that_leaves_while_it_is_answered_is_no_error(tmp_path, monkeypatch, capsys):
@@ -286,7 +290,7 @@ def test_a_browser_that_leaves_while_it_is_answered_is_no_error(tmp_path, monkey
         return capsys.readouterr().err
 
     monkeypatch.setattr(ThreadingHTTPServer, "process_request", BaseServer.process_request)  # in this thread
-    with open_server([tmp_path], 0, "Live") as server:
+    with open_server([tmp_path], 0, "Live", dict) as server:
         assert answered(lambda source: (bytes(2**22), '"mark"')) == ""
         assert "ZeroDivisionError" in answered(lambda source: 1 / 0)
 
@@ -301,13 +305,13 @@ def test_progress_counts_cells_without_their_predictions_as_left_as_status_does(
     changed.write_text(changed.read_text().replace("0.1", "0.2"))
     status(tmp_path)
     assert capsys.readouterr().out.startswith("1 done, 0 failed, 0 skipped, 2 left")
-    assert _progress([tmp_path]) == {"ok": 1, "failed": 0, "skipped": 0, "left": 2, "working": []}
+    assert progress([tmp_path]) == {"ok": 1, "failed": 0, "skipped": 0, "left": 2, "working": []}
 
 
 def test_data_are_not_made_anew_at_every_question(tmp_path, monkeypatch):
     fill(tmp_path, TABLE)
-    monkeypatch.setattr("ssd_cli.cli.page_server._REST", 1e9)
-    source = Source([tmp_path])
+    monkeypatch.setattr("ssd_cli.leaderboard.page.server.REST", 1e9)
+    source = Source([tmp_path], dict)
     first = source.get()
     fill(tmp_path, {"kd": [0.5]})
     assert source.get() == first

@@ -7,7 +7,7 @@ import pytest
 from ssd_cli.errors import MisuseError
 from ssd_cli.leaderboard.caption import caption
 from ssd_cli.leaderboard.compare import compare
-from ssd_cli.leaderboard.diagram import draw
+from ssd_cli.leaderboard.figures.cd import draw
 from ssd_cli.leaderboard.table import write_csv
 from ssd_cli.statistics.variance import split
 from ssd_cli.store.results import ResultStore
@@ -104,7 +104,7 @@ def test_incomplete_datasets_do_not_spoil_the_split(tmp_path):
 )
 def test_a_convention_is_stated_under_the_table_and_in_the_file(tmp_path, convention, words):
     store_of = compared(tmp_path, MANY)
-    found = compare([tmp_path], convention=convention)
+    found = compare([tmp_path], test=convention)
     text = " ".join(caption(found))
     assert words in text
     assert "step-down correction over 6 pairs; alpha 0.05." not in text or convention == "cd-diagram"
@@ -116,8 +116,8 @@ def test_a_convention_is_stated_under_the_table_and_in_the_file(tmp_path, conven
 
 def test_wrong_conventions_and_ropes_are_misuse(tmp_path):
     compared(tmp_path, MANY)
-    with pytest.raises(MisuseError, match="Unknown convention"):
-        compare([tmp_path], convention="mcm")
+    with pytest.raises(MisuseError, match="Unknown test"):
+        compare([tmp_path], test="mcm")
     with pytest.raises(MisuseError, match="rope"):
         compare([tmp_path], rope=-1.0)
 

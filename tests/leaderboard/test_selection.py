@@ -7,9 +7,9 @@ from ssd_cli.cli.recount import recount
 from ssd_cli.errors import MisuseError
 from ssd_cli.leaderboard.caption import caption
 from ssd_cli.leaderboard.compare import compare
-from ssd_cli.leaderboard.external import External, default_split
+from ssd_cli.leaderboard.external.result import External, default_split
 from ssd_cli.leaderboard.selection import Selection
-from tests.leaderboard.builders import fill, put
+from tests.leaderboard.builders import Given, fill, put
 
 TABLE = {"single": [0.5, 0.6, 0.7], "ssd": [0.6, 0.7, 0.6], "ssd[x=1]": [0.55, 0.65, 0.8], "broken": [0.5, None, 0.4]}
 
@@ -52,7 +52,7 @@ def test_a_backbone_can_be_chosen_where_there_are_several(results):
 
 def test_datasets_of_others_can_be_chosen_without_own_results():
     others = [External(name, name, "foreign", default_split, {"A": 0.5, "B": 0.6, "C": 0.7}, "a file") for name in "xy"]
-    found = compare([], externals=lambda resamples: others, selection=Selection(datasets=("A", "B")))
+    found = compare([], externals=Given(lambda resamples: others), selection=Selection(datasets=("A", "B")))
     assert found.datasets == ("A", "B")
 
 

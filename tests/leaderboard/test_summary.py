@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ssd_cli.leaderboard.compare import compare
-from ssd_cli.leaderboard.figures import cost
+from ssd_cli.leaderboard.figures.cost import draw as cost
 from ssd_cli.leaderboard.publish import columns, latex, latex_per_dataset, markdown
 from ssd_cli.leaderboard.table import csv_tables
 from ssd_cli.metrics import METRICS

@@ -5,9 +5,11 @@ import scikit_posthocs
 import scipy.stats
 
 from ssd_cli.errors import MisuseError
-from ssd_cli.statistics.conventions import critical_difference, judge, maximal_cliques
+from ssd_cli.statistics.friedman import friedman
 from ssd_cli.statistics.ranks import rank_scores
-from ssd_cli.statistics.tests import friedman
+from ssd_cli.statistics.tests import judge
+from ssd_cli.statistics.tests.cd_diagram import maximal_cliques
+from ssd_cli.statistics.tests.nemenyi import critical_difference
 
 
 def ordered(n_datasets, n_methods, step, seed=0):
@@ -114,6 +116,6 @@ def test_permuting_datasets_changes_nothing(convention):
 def test_two_methods_and_unknown_names_are_misuse():
     with pytest.raises(MisuseError, match="needs three methods"):
         judge(ordered(10, 2, 0.1), "aeon")
-    with pytest.raises(MisuseError, match="Unknown convention"):
+    with pytest.raises(MisuseError, match="Unknown test"):
         judge(ordered(10, 3, 0.1), "autorank")
     assert judge(ordered(10, 2, 0.1), "nemenyi").tests.different[0, 1]

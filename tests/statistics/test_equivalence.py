@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from ssd_cli.statistics.equivalence import equivalence
+from ssd_cli.statistics.wilcoxon import equivalence
 
 
 def one_sided(differences, alternative):

@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from statsmodels.stats.multitest import multipletests
 
-from ssd_cli.statistics.tests import compare_pairs, datasets_needed, friedman, holm, wilcoxon
+from ssd_cli.statistics.friedman import friedman
+from ssd_cli.statistics.pairs import datasets_needed, holm
+from ssd_cli.statistics.tests import judge
+from ssd_cli.statistics.wilcoxon import wilcoxon
 
 # differences that floats hold exactly, so that both implementations see the same ties
 steps = st.integers(-8, 8).map(lambda number: number / 16)
@@ -77,7 +80,7 @@ def test_datasets_without_a_difference_make_no_verdict_possible(n_datasets, n_di
     """The normal approximation finds p = .046 with 4 differences of 40, all one way; no test of 4 signs can be below .125."""
     scores = np.full((n_datasets, 2), 0.8)
     scores[:n_different, 0] += 0.01 * np.arange(1, n_different + 1)
-    found = compare_pairs(scores)
+    found = judge(scores).tests
     assert found.p[0, 1] == pytest.approx(2.0 ** (1 - n_different), rel=1e-12)
     assert found.exact[0, 1]
     assert found.different[0, 1] == verdict
@@ -128,7 +131,7 @@ def test_holm_never_rejects_more_than_no_correction_and_never_less_than_bonferro
 
 def test_pairs_are_tested_one_by_one_and_corrected_together():
     scores = random_scores(30, 5, seed=3, digits=8) + np.array([0, 0, 0.02, 0.05, 0.05])
-    found = compare_pairs(scores)
+    found = judge(scores).tests
     pairs = list(itertools.combinations(range(5), 2))
     expected = [scipy.stats.wilcoxon(scores[:, i], scores[:, j], zero_method="pratt", method="exact").pvalue for i, j in pairs]
     rejected, adjusted, *_ = multipletests(expected, alpha=0.05, method="holm")
@@ -145,7 +148,7 @@ def test_permuting_methods_and_datasets_changes_no_verdict(seed):
     scores = random_scores(40, 6, seed=seed, digits=2) + np.linspace(0, 0.08, 6)
     rng = np.random.default_rng(seed)
     rows, columns = rng.permutation(40), rng.permutation(6)
-    found, shuffled = compare_pairs(scores), compare_pairs(scores[rows][:, columns])
+    found, shuffled = judge(scores).tests, judge(scores[rows][:, columns]).tests
     assert shuffled.p == pytest.approx(found.p[columns][:, columns], rel=1e-12)
     assert np.array_equal(shuffled.different, found.different[columns][:, columns])
     assert friedman(scores[rows][:, columns]).p == pytest.approx(friedman(scores).p, rel=1e-12)
@@ -153,7 +156,7 @@ def test_permuting_methods_and_datasets_changes_no_verdict(seed):
 
 def test_a_copy_of_a_method_never_differs_from_it():
     scores = random_scores(60, 4) + np.array([0, 0.05, 0.1, 0.2])
-    found = compare_pairs(np.column_stack([scores, scores[:, 2]]))
+    found = judge(np.column_stack([scores, scores[:, 2]])).tests
     assert found.p[2, 4] == 1.0
     assert not found.different[2, 4]
     assert found.p[:, 4] == pytest.approx(found.p[:, 2])
@@ -170,7 +173,7 @@ def test_how_many_datasets_a_verdict_takes(n_pairs, alpha, needed):
 @pytest.mark.parametrize("digits", [1, 8])
 def test_five_datasets_prove_nothing_with_ties_or_without(digits):
     scores = np.column_stack([np.full(5, 0.9), np.full(5, 0.1)]) + np.round(np.arange(5)[:, None] * [0, 0.001], digits)
-    found = compare_pairs(scores)
+    found = judge(scores).tests
     assert found.p[0, 1] == pytest.approx(0.0625, rel=1e-12)
     assert not found.different.any()
     assert not found.enough
@@ -179,4 +182,4 @@ def test_five_datasets_prove_nothing_with_ties_or_without(digits):
 
 def test_six_datasets_can_tell_two_methods_apart():
     scores = np.column_stack([np.full(6, 0.9), 0.1 + np.arange(6) / 100])
-    assert compare_pairs(scores).different[0, 1]
+    assert judge(scores).tests.different[0, 1]

@@ -70,7 +70,7 @@ def test_the_detectable_difference_has_the_documented_formula():
 
 
 def test_the_detectable_difference_is_detected_about_as_often_as_it_says():
-    from ssd_cli.statistics.tests import wilcoxon
+    from ssd_cli.statistics.wilcoxon import wilcoxon
 
     n, spread, hits, studies = 30, 0.03, 0, 400
     rng = np.random.default_rng(0)
@@ -83,7 +83,7 @@ def test_the_detectable_difference_is_detected_about_as_often_as_it_says():
 
 @pytest.mark.parametrize(("n", "alpha"), [(6, 0.05), (8, 0.01), (11, 0.05 / 45)])
 def test_with_just_enough_datasets_all_differences_have_one_sign_as_often_as_it_says(n, alpha):
-    from ssd_cli.statistics.tests import wilcoxon
+    from ssd_cli.statistics.wilcoxon import wilcoxon
 
     rng, studies = np.random.default_rng(1), 400
     values = np.stack([np.zeros(n), rng.normal(0, 0.03, n)], axis=1)

@@ -13,18 +13,19 @@ import numpy.typing as npt
 from ssd_cli.archives.catalog import archives, size, type_of
 from ssd_cli.leaderboard.collect import collect
 from ssd_cli.leaderboard.conditions import CONDITIONS, condition_codes
+from ssd_cli.leaderboard.external.result import matched
+from ssd_cli.leaderboard.external.sources import NONE, ExternalSources, by_resamples
 from ssd_cli.leaderboard.page.container import pack
 from ssd_cli.leaderboard.page.details import Details, Reader
-from ssd_cli.leaderboard.page.elsewhere import elsewhere
+from ssd_cli.leaderboard.page.tests import other_tests
 from ssd_cli.metrics import DEFAULT_COST, MATCHED, METRICS, RANKED, metrics
 from ssd_cli.statistics.cliques import RULE
 from ssd_cli.statistics.ranks import TIE
-from ssd_cli.statistics.tests import EXACT_UP_TO
+from ssd_cli.statistics.wilcoxon import EXACT_UP_TO
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ssd_cli.leaderboard.external import Externals
 
 STATUSES = ("ok", "failed", "skipped")
 SIZES = ("n_train", "n_test", "n_channels", "n_timepoints", "n_classes")
@@ -36,7 +37,7 @@ def payload(
     reader: Reader | None = None,
     about: dict[str, Any] | None = None,
     on_reading: Callable[[int], None] | None = None,
-    externals: Externals | None = None,
+    externals: ExternalSources = NONE,
 ) -> bytes:
     """The block that the page carries.
 
@@ -50,8 +51,8 @@ def payload(
         Goes into the header: title, version, when, progress of a run.
     on_reading : callable, optional
         Told how many new or changed records are about to be read.
-    externals : callable, optional
-        From the resamples of the own results to the results of others that stand beside them.
+    externals : ExternalSources
+        Results of others to show.
 
     Raises
     ------
@@ -62,7 +63,7 @@ def payload(
     frame = cells.frame.sort_values(["dataset", "name", "resample", "seed"], kind="stable").reset_index(drop=True)
     own, datasets = sorted(frame["name"].unique()), sorted(frame["dataset"].unique())
     grid = sorted(set(zip(frame["resample"].tolist(), frame["seed"].tolist(), strict=True)))
-    others, choices = elsewhere(externals, own, datasets, grid)
+    others, choices = by_resamples(externals, own, datasets, grid)
     methods = sorted([*_methods(frame, own), *others], key=lambda method: method["name"])
     names = [method["name"] for method in methods]
     place = {pair: number for number, pair in enumerate(grid)}
@@ -82,7 +83,8 @@ def payload(
         **(about or {}),
         "datasets": [{"name": name, **_catalogued(name)} for name in datasets],
         "methods": methods,
-        "elsewhere": choices,
+        "external": choices,
+        "tests": other_tests(frame, matched(externals.read({pair[0] for pair in grid}), datasets)[0], names, datasets),
         "runs": grid,
         "statuses": STATUSES,
         "conditions": _conditions(frame, arrays["conditions"]),

@@ -47,11 +47,11 @@ function averages(data, runs, values = data.arrays.accuracy) {
 }
 
 // Accuracy of a dataset and a method: the mean over the chosen runs where all of them are there; what others report, as it stands.
-function accuracies(data, runs, elsewhere) {
+function accuracies(data, runs, external) {
   const { totals, counts } = averages(data, runs),
     m = data.methods.length;
   return (d, j) => {
-    const theirs = elsewhere[data.methods[j].name];
+    const theirs = external[data.methods[j].name];
     if (theirs) return theirs.scores[d] ?? NaN;
     return counts[d * m + j] === runs.size && runs.size ? totals[d * m + j] / runs.size : NaN;
   };
@@ -71,8 +71,8 @@ function worstFilled(scores) {
 }
 
 // Everything that is shown, for chosen datasets, methods (indices) and runs; methods come back best first.
-function compareChosen(data, { datasets, methods, runs, elsewhere, policy, alpha }) {
-  const score = accuracies(data, runs, elsewhere);
+function compareChosen(data, { datasets, methods, runs, external, policy, alpha }) {
+  const score = accuracies(data, runs, external);
   const all = datasets.map((d) => methods.map((j) => score(d, j)));
   const nMissing = sum(all.map((row) => row.filter(Number.isNaN).length));
   const out = all.map((row) => (policy === "complete" ? row.some(Number.isNaN) : row.every(Number.isNaN)));
@@ -235,6 +235,21 @@ function besides(data, comparison) {
     ...derived.filter((column) => column.values && (column.key === "gap" || column.values.some(Number.isFinite))),
     ...plain,
   ];
+}
+
+// The tests that were computed for all results, with the p-value and the decision of a pair; none where a part is chosen.
+function otherTests(data, { methods, datasets, leftOut, runs, policy, alpha }) {
+  const whole =
+    methods.length === data.methods.length &&
+    datasets.length + leftOut.length === data.datasets.length &&
+    runs.size === data.runs.length;
+  if (!whole) return [];
+  return data.tests
+    .filter((test) => test.policy === policy && test.alpha === alpha)
+    .map((test) => {
+      const found = new Map(test.pairs.flatMap(([i, j, p, different]) => [`${i},${j}`, `${j},${i}`].map((key) => [key, { p, different }])));
+      return { ...test, of: (i, j) => found.get(`${methods[i]},${methods[j]}`) };
+    });
 }
 
 // Whether the first click on a heading sorts the largest value first: it shows the best first.

@@ -3,7 +3,7 @@
 function showDatasets() {
   const place = new Map(comparison.datasets.map((d, k) => [d, k]));
   const { counts } = averages(data, comparison.runs),
-    theirs = elsewhere().methods,
+    theirs = external().methods,
     score = accuracies(data, comparison.runs, theirs);
   const lack = (d, j) =>
     theirs[methodName(j)]

@@ -44,7 +44,7 @@ function showDrill() {
 function dots(cells, d) {
   const { accuracy, status, method, run } = data.arrays,
     done = cells.filter((cell) => status[cell] === 0),
-    theirs = (j) => elsewhere().methods[methodName(j)]?.scores[d] ?? NaN;
+    theirs = (j) => external().methods[methodName(j)]?.scores[d] ?? NaN;
   if (!done.length) return make("p", {}, "No result yet.");
   const seeds = [...new Set(done.map((cell) => data.runs[run[cell]][1]))].sort((a, b) => a - b);
   const lines = comparison.methods.map((j) => ({
@@ -251,7 +251,7 @@ function cellTable(cells) {
       text: ({ cell }) => plainText(data.provenances[data.arrays.provenance[cell]].command ?? "–"),
     },
   ];
-  const names = comparison.methods.map((j) => methodName(j)).filter((name) => !elsewhere().methods[name]);
+  const names = comparison.methods.map((j) => methodName(j)).filter((name) => !external().methods[name]);
   return [
     make("h3", {}, "Cells"),
     make(

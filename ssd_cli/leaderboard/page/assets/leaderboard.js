@@ -88,8 +88,8 @@ function showLeaderboard() {
   show(
     "leaderboard",
     heading("leaderboard", "Leaderboard"),
-    comparison.names.some((name) => elsewhere().methods[name])
-      ? elsewhere().warnings.map((text) => make("p", { class: "warning" }, text))
+    comparison.names.some((name) => external().methods[name])
+      ? external().warnings.map((text) => make("p", { class: "warning" }, text))
       : null,
     verdict(),
     table("leaderboard", columns, rows, {
@@ -182,7 +182,7 @@ function captionLines() {
     lines.push(
       `Not different either, though not joined: ${apart.join("; ")}${comparison.unjoined.length > 5 ? `; ${comparison.unjoined.length - 5} more in the table of pairs` : ""}.`,
     );
-  for (const [name, { protocol, source }] of Object.entries(elsewhere().methods))
+  for (const [name, { protocol, source }] of Object.entries(external().methods))
     if (comparison.names.includes(name)) lines.push(`${name}: ${protocol}; ${source}.`);
   return lines;
 }

@@ -106,6 +106,7 @@ function matrix(first, second) {
 
 function pairTable() {
   const { names, contests: counts, tests } = comparison,
+    others = otherTests(data, comparison),
     rows = [];
   for (let i = 0; i < names.length; i++) for (let j = i + 1; j < names.length; j++) rows.push({ i, j });
   const columns = [
@@ -154,6 +155,14 @@ function pairTable() {
       text: (row) => tests.adjusted[row.i][row.j].toFixed(4),
     },
     { key: "different", title: "different", left: true, text: (row) => (tests.different[row.i][row.j] ? "yes" : "no") },
+    ...others.map((test) => ({
+      key: `p_${test.name}`,
+      title: `p (${test.name})`,
+      about: test.sentence,
+      value: (row) => test.of(row.i, row.j).p,
+      text: (row) => test.of(row.i, row.j).p.toFixed(4),
+      style: (row) => (test.of(row.i, row.j).different ? "best" : ""),
+    })),
   ];
   const open = byId("pair-table")?.open;
   return make(
@@ -169,6 +178,10 @@ function pairTable() {
       },
       csv: (column, row) => (column.key === "wins" ? column.text(row) : undefined),
     }),
+    others.map((test) => make("p", { class: "caption" }, `p (${test.name}), bold where the pair differs: ${test.sentence}`)),
+    data.tests.length && !others.length
+      ? make("p", { class: "caption" }, `Other tests are shown for all results at alpha ${data.tests[0].alpha}; reset the filters to see them.`)
+      : null,
   );
 }
 

@@ -121,7 +121,7 @@ function openCell(cell) {
 function openMethod(j) {
   const cells = indices([...data.arrays.method], (k) => k === j),
     { method, backbone, recipe } = data.methods[j],
-    theirs = elsewhere().methods[methodName(j)];
+    theirs = external().methods[methodName(j)];
   openDialog(
     methodName(j),
     definitions([

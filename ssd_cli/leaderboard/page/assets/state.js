@@ -39,9 +39,9 @@ const isChosen = (dataset) =>
   !chosen.withoutDatasets.has(dataset.name);
 
 // Results of others that belong beside the resamples of these runs: {methods: by name, warnings}.
-function elsewhere(runs = comparison.runs) {
+function external(runs = comparison.runs) {
   const resamples = [...new Set([...runs].map((k) => data.runs[k][0]))].sort((a, b) => a - b);
-  return data.elsewhere[resamples.join(",")] ?? { methods: {}, warnings: [] };
+  return data.external[resamples.join(",")] ?? { methods: {}, warnings: [] };
 }
 
 function recompute() {
@@ -53,7 +53,7 @@ function recompute() {
     datasets: indices(data.datasets, isChosen),
     methods: indices(data.methods, (method) => !chosen.withoutMethods.has(method.name)),
     runs,
-    elsewhere: elsewhere(runs).methods,
+    external: external(runs).methods,
     policy: chosen.policy,
     alpha: chosen.alpha,
   });

@@ -1,4 +1,4 @@
-"""The page and its data over HTTP, for browsers of this machine only."""
+"""HTTP server of the page and its data, for browsers of this machine only."""
 
 from __future__ import annotations
 
@@ -6,30 +6,33 @@ import hashlib
 import sys
 import threading
 import time
-from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ssd_cli.core.version import __version__
 from ssd_cli.errors import MisuseError, SsdBenchError
+from ssd_cli.leaderboard.external.sources import NONE, ExternalSources
 from ssd_cli.leaderboard.page.assemble import assemble
 from ssd_cli.leaderboard.page.data import payload
 from ssd_cli.leaderboard.page.details import Reader
 
-if TYPE_CHECKING:
-    from ssd_cli.leaderboard.external import Externals
-
 HOST = "127.0.0.1"
 
-_REST = 4.0
-"""After the data were made they are given out again for this many times as long as the making took: at most a fifth of one core."""
+REST = 4.0
+"""The data are computed anew after this many times the seconds that computing them took, which uses at most a fifth of one core."""
+
+Progress = Callable[[], dict[str, Any]]
+"""Returns the counts of cells by state, "left", and "working" (labels of the cells in progress)."""
 
 
-def open_server(folders: list[Path], port: int, title: str, externals: Externals | None = None) -> ThreadingHTTPServer:
-    """A server that listens on the loopback interface; 0 takes a free port. Results of others stand beside those of the folders.
+def open_server(
+    folders: list[Path], port: int, title: str, progress: Progress, externals: ExternalSources = NONE
+) -> ThreadingHTTPServer:
+    """Return a server that listens on the loopback interface; port 0 takes a free port.
 
     Raises
     ------
@@ -37,7 +40,7 @@ def open_server(folders: list[Path], port: int, title: str, externals: Externals
         If the port is taken or forbidden.
     """
     try:
-        return _Server((HOST, port), partial(_Handler, assemble(title, None), Source(folders, externals)))
+        return _Server((HOST, port), partial(_Handler, assemble(title, None), Source(folders, progress, externals)))
     except OSError as error:
         raise MisuseError(
             f"Cannot listen on port {port}: {error.strerror}.", "", "Choose another one with --port, or --port 0."
@@ -45,60 +48,41 @@ def open_server(folders: list[Path], port: int, title: str, externals: Externals
 
 
 class Source:
-    """The data of the page, made anew when asked for, but not all the time.
+    """The data of the page, computed on request, but not at every one.
 
     Parameters
     ----------
     folders : list of Path
-    externals : callable, optional
-        Results of others; see `payload`.
+    progress : callable
+    externals : ExternalSources
     """
 
-    def __init__(self, folders: list[Path], externals: Externals | None = None) -> None:
-        self._folders, self._externals = folders, externals
+    def __init__(self, folders: list[Path], progress: Progress, externals: ExternalSources = NONE) -> None:
+        self._folders, self._progress, self._externals = folders, progress, externals
         self._reader = Reader()
         self._lock = threading.Lock()
         self._content, self._mark = b"", ""
         self._good_until = 0.0
 
     def get(self) -> tuple[bytes, str]:
-        """The data and a mark that changes with them.
+        """Return the data and a tag that changes with them.
 
         Raises
         ------
         SsdBenchError
-            If there is nothing to show yet, or nothing that can stand in one table.
+            If there are no results yet, or results that cannot be compared.
         """
         with self._lock:
             started = time.monotonic()
             if started >= self._good_until:
                 self._renew()
-                self._good_until = time.monotonic() + _REST * (time.monotonic() - started)
+                self._good_until = time.monotonic() + REST * (time.monotonic() - started)
             return self._content, self._mark
 
     def _renew(self) -> None:
-        header = {"version": __version__, "progress": _progress(self._folders)}  # no time: what did not change is not sent again
+        header = {"version": __version__, "progress": self._progress()}  # no time of day: unchanged data are not sent again
         self._content = payload(self._folders, reader=self._reader, about=header, externals=self._externals)
         self._mark = f'"{hashlib.sha256(self._content).hexdigest()[:32]}"'
-
-
-def _progress(folders: list[Path]) -> dict[str, Any]:
-    """How far the runs are: counts of cells, and what is worked on."""
-    from ssd_cli.core.claims import Claims
-    from ssd_cli.running.plan_file import planned_cells
-    from ssd_cli.running.resume import record_path, whole
-    from ssd_cli.store.index import load_index
-    from ssd_cli.store.results import ResultStore
-
-    counts: Counter[str] = Counter()
-    working: list[str] = []
-    for folder in folders:
-        records, store = whole(load_index(folder)), ResultStore(folder)
-        counts.update(records["status"].tolist())
-        there = set(records["path"].tolist())
-        counts["left"] += sum(record_path(store, cell) not in there for cell in planned_cells(folder))
-        working += [owner.what for key, owner in Claims(folder / ".claims").live() if key.startswith("cell-")]
-    return {**{key: counts[key] for key in ("ok", "failed", "skipped", "left")}, "working": sorted(working)}
 
 
 class _Server(ThreadingHTTPServer):
@@ -106,13 +90,13 @@ class _Server(ThreadingHTTPServer):
     allow_reuse_address = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a browser that left before it had its answer."""
+        """Ignore a browser that closed the connection before the answer."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Two addresses: the page and its data."""
+    """Answers two addresses: the page and its data."""
 
     def __init__(self, page: bytes, source: Source, *rest: Any) -> None:
         self._page, self._source = page, source
@@ -120,7 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer the browser."""
-        # A foreign site may point its own name at this machine; the name that the browser asked for gives it away.
+        # A foreign site may resolve its own name to this machine; the Host header then has that name.
         if self.headers.get("Host", "").partition(":")[0] not in (HOST, "localhost"):
             self._answer(HTTPStatus.FORBIDDEN, b"This server answers to 127.0.0.1 and localhost only.")
         elif self.path == "/":
@@ -153,4 +137,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: a line every few seconds helps nobody."""
+        """Print nothing: the page asks every few seconds."""

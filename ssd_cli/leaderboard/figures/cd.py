@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ssd_cli.leaderboard.caption import caption, warning
-from ssd_cli.leaderboard.figures import save, wrap_name
+from ssd_cli.leaderboard.drawing import GREY, blank, wrap_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,10 +18,9 @@ if TYPE_CHECKING:
 
     from ssd_cli.leaderboard.comparison import Comparison
 
-_INK, _GREY, _BAR = "#000000", "#555555", "#0072B2"
+_INK, _BAR = "#000000", "#0072B2"
 """The blue of Okabe and Ito's palette, which colour-blind readers tell from black, as does everybody in print."""
 
-_DPI = 200  # text is measured as it is drawn: hinting changes widths with the resolution
 _LABEL, _SMALL = 9.0, 7.5  # points
 _LINE, _SMALL_LINE = 0.165, 0.135  # inches a line of text
 _MARGIN = 0.2
@@ -62,11 +60,7 @@ def draw(comparison: Comparison) -> Figure:
     The best method is on the right, as in the papers of the field. Lines lead from the average ranks to the names; a bar joins
     methods that the tests cannot tell apart.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(dpi=_DPI)
-    FigureCanvasAgg(figure)
+    figure = blank(1, 1)
     ranks = comparison.average_ranks.tolist()
     texts = [_text(name, rank) for name, rank in zip(comparison.names, ranks, strict=True)]
     n_right = (len(texts) + 1) // 2
@@ -81,7 +75,7 @@ def draw(comparison: Comparison) -> Figure:
     bottom = max(label.y + _LINE * label.text.count("\n") for label in labels) + 0.38
     notes = [
         (line, color)
-        for color, part in ((_INK, warning(comparison)), (_GREY, caption(comparison)))
+        for color, part in ((_INK, warning(comparison)), (GREY, caption(comparison)))
         for note in part
         for line in _filled(figure, note, width - 2 * _MARGIN)
     ]
@@ -101,17 +95,6 @@ def draw(comparison: Comparison) -> Figure:
         y = bottom + _SMALL_LINE * number
         axes.text(_MARGIN, y, note, fontsize=_SMALL, color=color, va="baseline", parse_math=False, gid="note")
     return figure
-
-
-def write_figures(comparison: Comparison, folder: Path, formats: tuple[str, ...] = ("svg", "png")) -> list[Path]:
-    """Write cd.svg and cd.png, or the formats asked for; the same comparison gives the same bytes.
-
-    Raises
-    ------
-    SsdBenchError
-        If the folder cannot be written.
-    """
-    return save(draw(comparison), "cd", folder, formats)
 
 
 def _labels(texts: list[str], x: list[float], scale: _Scale, top: float) -> list[_Label]:
@@ -157,7 +140,7 @@ def _draw_axis(axes: Axes, scale: _Scale) -> None:
         if rank < scale.high and room >= _HALVES:
             axes.plot([scale.x(rank + 0.5)] * 2, [y, y - 0.05], color=_INK, linewidth=0.8)
     axes.text(
-        scale.left + _AXIS_WIDTH / 2, 0.2, "average rank, best on the right", fontsize=_SMALL, color=_GREY, ha="center", va="bottom"
+        scale.left + _AXIS_WIDTH / 2, 0.2, "average rank, best on the right", fontsize=_SMALL, color=GREY, ha="center", va="bottom"
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ssd_cli.errors import MisuseError, SsdBenchError
-from ssd_cli.leaderboard.external import External, Protocol, default_split, unknown_protocol
+from ssd_cli.leaderboard.external.result import External, Protocol, default_split, unknown_protocol
 
 _MISSING = {"", "nan", "na", "n/a", "-", "–", "null"}
 _LONG = ["dataset", "method", "accuracy"]
@@ -20,19 +20,19 @@ _EXPECTED = (
 _FILE = re.compile(r"testResample(\d+)\.csv")
 
 
-def foreign(path: Path, resamples: set[int]) -> list[External]:
-    """The contestants of a foreign file or folder.
+def read_files(path: Path, resamples: set[int]) -> list[External]:
+    """Read the methods of a file or folder of another tool.
 
     Parameters
     ----------
     path : Path
     resamples : set of int
-        Of the own results: a tsml folder is averaged over the same. Empty where there are none; then over all it has.
+        Of the own results; a tsml folder is averaged over the same. Empty: over all that it has.
 
     Raises
     ------
     SsdBenchError
-        Nothing there, a table that is malformed, a dataset or a method that stands twice, or percentages.
+        No such path, a malformed table, a repeated dataset or method, or percentages.
     """
     if path.is_dir():
         return _tsml(path, resamples)
@@ -51,22 +51,22 @@ def _table(path: Path) -> list[External]:
     if len(lines) < 2 or len(lines[0].cells) < 2:
         raise SsdBenchError(f"{path} holds no table.", f"{_EXPECTED} Commas stand between values.")
     is_long = [cell.lower() for cell in lines[0].cells] == _LONG
-    return [_contestant(name, cells, path) for name, cells in (_long if is_long else _wide)(lines, path).items()]
+    return [_external(name, cells, path) for name, cells in (_long if is_long else _wide)(lines, path).items()]
 
 
 class _Line(NamedTuple):
-    """A line of a table that is not blank, and its number in the file."""
+    """A non-blank line of a table, and its number in the file."""
 
     number: int
     cells: list[str]
 
 
 _Column = dict[str, tuple[str, int]]
-"""What stands at each dataset, and in which line."""
+"""Text and line number by dataset."""
 
 
 def _wide(lines: list[_Line], path: Path) -> dict[str, _Column]:
-    """By method, from a column a method."""
+    """Columns by method, of a table with a column per method."""
     head, *rows = lines
     names = head.cells[1:]
     _once(names, path, "method")
@@ -79,7 +79,7 @@ def _wide(lines: list[_Line], path: Path) -> dict[str, _Column]:
 
 
 def _long(lines: list[_Line], path: Path) -> dict[str, _Column]:
-    """By method, from a line a result."""
+    """Columns by method, of a table with a line per result."""
     found: dict[str, _Column] = {}
     for number, row in lines[1:]:
         if len(row) != len(_LONG):
@@ -94,7 +94,7 @@ def _long(lines: list[_Line], path: Path) -> dict[str, _Column]:
     return {method: {dataset: results.get(dataset, ("", 0)) for dataset in datasets} for method, results in found.items()}
 
 
-def _contestant(name: str, column: _Column, path: Path) -> External:
+def _external(name: str, column: _Column, path: Path) -> External:
     values = {dataset: _accuracy(text, path, line) for dataset, (text, line) in column.items()}
     scores = {dataset: value for dataset, value in values.items() if value is not None}
     gaps = {dataset: f"'{column[dataset][0]}' in {path.name}" for dataset, value in values.items() if value is None}
@@ -144,7 +144,7 @@ def _tsml(root: Path, resamples: set[int]) -> list[External]:
 
 
 def _recounted(path: Path) -> float:
-    """Accuracy by the predictions of a file, not by what its header says."""
+    """Accuracy computed from the predictions of a file, not read from its header."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()[3:]
         pairs = [line.split(",")[:2] for line in lines if line.strip()]

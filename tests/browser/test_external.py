@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from ssd_cli.leaderboard.compare import compare
-from ssd_cli.leaderboard.external import External, Protocol, default_split
+from ssd_cli.leaderboard.external.result import External, Protocol, default_split
 from ssd_cli.store.results import ResultStore
 from tests.browser.test_page import REAL, agrees, column, shown, study
-from tests.leaderboard.builders import put
+from tests.leaderboard.builders import Given, put
 
 
-def others(resamples):
+def results(resamples):
     """One table of the archive's split without Yoga, and one that is better the later the resample."""
     fixed = {name: 0.55 + 0.02 * number for number, name in enumerate(REAL) if name != "Yoga"}
     drawn = {name: 0.7 + 0.05 * float(np.mean(sorted(resamples))) for name in REAL}
@@ -29,8 +29,8 @@ def folder(tmp_path_factory):
 
 
 def test_they_are_ranked_and_tested_as_compare_does(browser, page, folder, tmp_path):
-    browser.open(page(folder, externals=others))
-    python = compare([folder], "complete", externals=others)
+    browser.open(page(folder, externals=Given(results)))
+    python = compare([folder], "complete", externals=Given(results))
     agrees(browser, python)
     assert column(browser, 1) == python.names
     assert "Yoga" not in python.datasets
@@ -43,7 +43,7 @@ def test_they_are_ranked_and_tested_as_compare_does(browser, page, folder, tmp_p
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(path.read_bytes())
     browser.evaluate("ssdBench.chosen.resample = '0', ssdBench.update()")
-    agrees(browser, compare([part], "complete", externals=others))
+    agrees(browser, compare([part], "complete", externals=Given(results)))
     assert browser.texts("#leaderboard .warning") == []
 
 
@@ -52,7 +52,7 @@ def test_a_seed_that_has_not_every_resample_stands_beside_numbers_of_its_own_res
     for resample, seed in ((0, 0), (2, 0), (0, 1)):
         for method in ("single", "ssd"):
             put(store, "ArrowHead", method, 0.6, resample=resample, seed=seed)
-    browser.open(page(tmp_path / "cells", externals=others))
+    browser.open(page(tmp_path / "cells", externals=Given(results)))
     for seed, expected in (("", 0.75), ("0", 0.75), ("1", 0.7)):
         browser.evaluate(f"ssdBench.chosen.seed = '{seed}', ssdBench.update()")
         found = browser.evaluate("ssdBench.comparison()")
@@ -62,7 +62,7 @@ def test_a_seed_that_has_not_every_resample_stands_beside_numbers_of_its_own_res
 
 
 def test_warnings_are_about_what_is_compared(browser, page, folder):
-    browser.open(page(folder, externals=others))
+    browser.open(page(folder, externals=Given(results)))
     assert browser.texts("#leaderboard .warning") != []
     for name in ("Fixed (published)", "drawn (tool)"):
         browser.evaluate(f"ssdBench.chosen.withoutMethods.add('{name}')")
@@ -71,7 +71,7 @@ def test_warnings_are_about_what_is_compared(browser, page, folder):
 
 
 def test_what_they_report_and_lack_stands_with_its_source(browser, page, folder):
-    browser.open(page(folder, externals=others))
+    browser.open(page(folder, externals=Given(results)))
     browser.evaluate("ssdBench.chosen.policy = 'worst-rank', ssdBench.update()")
     place = browser.texts("#datasets-table thead th").index("Fixed (published)")
     cells = {row[0]: row[place] for row in shown(browser, "datasets")}

@@ -1,9 +1,8 @@
-"""Results that ssd-bench did not make: which they are, by which protocol, and how their dataset names are matched with ours."""
+"""One external result: its protocol, its scores, and how its dataset names are matched with ours."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from ssd_cli.errors import SsdBenchError
@@ -12,7 +11,7 @@ from ssd_cli.leaderboard.missing import numbers
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a result was made: the words for it, and whether it stands on the archive's own split alone (None: not known)."""
+    """How a result was computed: a description, and whether only the archive's own split was used (None: unknown)."""
 
     text: str
     default: bool | None
@@ -29,7 +28,7 @@ _OTHER_CASES = "they were trained and tested on other cases, and their differenc
 
 @dataclass(frozen=True)
 class External:
-    """One contestant from elsewhere.
+    """The accuracies of one method of others.
 
     Parameters
     ----------
@@ -42,9 +41,9 @@ class External:
     scores : dict of str to float
         Accuracy by dataset, as fractions.
     source : str
-        Where it stands.
+        Description of the source.
     gaps : dict of str to str
-        Why a dataset has no number, where the source says something.
+        Reason why a dataset has no number, where the source gives one.
     """
 
     name: str
@@ -56,37 +55,24 @@ class External:
     gaps: dict[str, str] = field(default_factory=dict, repr=False)
 
 
-Externals = Callable[[set[int]], list[External]]
-"""From the resamples of one's own results to the results of others that stand beside them."""
-
-
 def check_names(externals: list[External], names: list[str]) -> None:
-    """Refuse two contestants of one name.
-
-    Raises
-    ------
-    SsdBenchError
-        If a name is taken by another contestant, or by one of `names`.
-    """
+    """Raise SsdBenchError if two methods have one name, among `externals` and `names`."""
     taken = set(names)
     for one in externals:
         if one.name in taken:
-            raise SsdBenchError(
-                f"Two contestants are called '{one.name}'.", "Expected different names.", "Rename the file or folder."
-            )
+            raise SsdBenchError(f"Two methods are called '{one.name}'.", "Expected different names.", "Rename the file or folder.")
         taken.add(one.name)
 
 
 def matched(externals: list[External], datasets: list[str]) -> tuple[list[External], list[str]]:
-    """Call the datasets as ours are called, and say which rule was used for which.
+    """Rename the datasets to our names; also return a sentence that states the rule and the renamed datasets.
 
     ``X_eq``, ``XEq``, ``X_nmv``, ``X_disc`` (the archive's versions of equal length, without missing values, with classes made of a
-    continuous target) count as ``X`` where ours is called X and there is no X in the source, and the other way round. A name that
-    is one of ours already stays; of several versions of one dataset the first by name counts.
+    continuous target) count as ``X`` if ours is called X and the source has no X, and the reverse. A name that is one of ours
+    stays. Of several versions of one dataset the first by name counts.
     """
-    plain = {
-        _plain(name): name for name in sorted(datasets, key=len, reverse=True)
-    }  # X itself rather than X_eq, where ours has both
+    # X itself rather than X_eq, where ours has both
+    plain = {_plain(name): name for name in sorted(datasets, key=len, reverse=True)}
     renamed: dict[str, str] = {}
     unused: set[str] = set()
     result = []
@@ -113,10 +99,10 @@ def matched(externals: list[External], datasets: list[str]) -> tuple[list[Extern
 
 
 def protocol_warnings(externals: list[External], resamples: set[int]) -> list[str]:
-    """A sentence for every mixture of protocols that makes numbers incomparable.
+    """Return a sentence for every mixture of protocols that makes numbers incomparable.
 
-    Only the archive's own split is surely the same everywhere. Resamples of others are not known to be the draws of ours, even
-    where their numbers are the same: tables rarely say by which program they were drawn.
+    Only the archive's own split is the same everywhere. Resamples of others may be other draws than ours, even with the same
+    numbers: tables rarely name the program that drew them.
     """
     default, drawn, unknown = (
         ", ".join(one.name for one in externals if one.protocol.default is kind) for kind in (True, False, None)

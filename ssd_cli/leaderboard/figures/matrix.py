@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ssd_cli.leaderboard.caption import p_text, tested
-from ssd_cli.leaderboard.figures import blank, wrap_name
+from ssd_cli.leaderboard.caption import p_text
+from ssd_cli.leaderboard.drawing import GREY, blank, wrap_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,13 +22,13 @@ _CELL_WIDTH, _CELL_HEIGHT = 0.74, 0.5  # inches
 _TOP, _MARGIN = 0.4, 0.12
 _WRAP = 34  # characters of a line of a name
 _CHARACTER = 0.072  # inches a character of a name, at most, at 8 points
-_INK, _GREY = "#000000", "#555555"
+_INK = "#000000"
 _MAP = "RdBu"
 """Red to blue through white, which colour-blind readers tell apart; of the paler part, so that black text can be read on it."""
 _PALEST, _DARKEST = 0.25, 0.75
 
 
-def matrix(comparison: Comparison) -> Figure:
+def draw(comparison: Comparison) -> Figure:
     """A cell for every ordered pair: mean difference of row minus column, wins/ties/losses of the row, adjusted p.
 
     Rows and columns stand in the order of the average ranks; the columns are called by the place. Bold: the pair differs.
@@ -56,9 +56,9 @@ def matrix(comparison: Comparison) -> Figure:
             if i != j:
                 _cell(axes, comparison, (i, j), (left + j * _CELL_WIDTH, y, heights[i]), largest)
         y += heights[i]
-    axes.text(_MARGIN, 0.2, "accuracy, row minus column", fontsize=7.5, color=_GREY, va="baseline")
+    axes.text(_MARGIN, 0.2, "accuracy, row minus column", fontsize=7.5, color=GREY, va="baseline")
     for number, line in enumerate(notes):
-        axes.text(_MARGIN, y + 0.22 + 0.14 * number, line, fontsize=7.5, color=_GREY, va="baseline", parse_math=False, gid="note")
+        axes.text(_MARGIN, y + 0.22 + 0.14 * number, line, fontsize=7.5, color=GREY, va="baseline", parse_math=False, gid="note")
     return figure
 
 
@@ -90,4 +90,4 @@ def _notes(comparison: Comparison, width: int) -> list[str]:
         f"Each cell: mean difference in accuracy {where}, datasets won/tied/lost by the row, corrected p; bold where the two "
         f"differ; blue where the row is better.{missing} Below the names: mean accuracy."
     )
-    return [line for text in (first, tested(comparison)) for line in textwrap.wrap(text, width)]
+    return [line for text in (first, comparison.verdicts.test) for line in textwrap.wrap(text, width)]

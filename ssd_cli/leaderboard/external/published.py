@@ -1,6 +1,6 @@
-"""Published accuracies, as facts with their sources. Only what other people measured; nothing here was run by us.
+"""Published accuracies with their sources; none of them was computed by this project.
 
-Names of the form ``aeon:HC2`` are not shipped: they are fetched (`ssd_cli.leaderboard.online`).
+Names of the form ``aeon:HC2`` are not shipped with the package: `reference_results` downloads them.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 
 from ssd_cli.errors import MisuseError, did_you_mean
-from ssd_cli.leaderboard.external import External, default_split, resample_mean
-from ssd_cli.leaderboard.online import PREFIX, Fetch, online
+from ssd_cli.leaderboard.external.reference import PREFIX, reference_results
+from ssd_cli.leaderboard.external.result import External, default_split, resample_mean
 
 _FOLDER = Path(__file__).parent
 _PROTOCOLS = {protocol.text: protocol for protocol in (default_split, resample_mean)}
@@ -20,20 +20,18 @@ _PROTOCOLS = {protocol.text: protocol for protocol in (default_split, resample_m
 
 @cache
 def published_names() -> tuple[str, ...]:
-    """All names that can be asked for."""
+    """Return all names that are shipped."""
     return tuple(row["name"] for row in _rows("sources.csv"))
 
 
-def published(names: list[str], resamples: Iterable[int] = (), fetch: Fetch | None = None) -> list[External]:
-    """The published results of these names.
+def published(names: list[str], resamples: Iterable[int] = ()) -> list[External]:
+    """Read published results.
 
     Parameters
     ----------
     names : list of str
     resamples : iterable of int
-        Of the own results; of what is fetched the same are averaged.
-    fetch : callable, optional
-        From a file's place below the address of the reference results to a copy of it; needed for the names ``aeon:…``.
+        Of the own results; downloaded results are averaged over the same.
 
     Raises
     ------
@@ -61,7 +59,7 @@ def published(names: list[str], resamples: Iterable[int] = (), fetch: Fetch | No
         )
         for name in dict.fromkeys(shipped)
     ]
-    return found + online([name for name in dict.fromkeys(names) if name.startswith(PREFIX)], set(resamples), fetch)
+    return found + [reference_results(name, set(resamples)) for name in dict.fromkeys(names) if name.startswith(PREFIX)]
 
 
 @cache

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.leaderboard.collect import Cells, collect
 from ssd_cli.leaderboard.compare import compare_cells
-from ssd_cli.leaderboard.online import Fetch
-from ssd_cli.leaderboard.published import published
+from ssd_cli.leaderboard.external.sources import ExternalSources
 from ssd_cli.leaderboard.selection import Selection
 from ssd_cli.leaderboard.table import as_csv, csv_tables
-from ssd_cli.statistics.conventions import DEFAULT
+from ssd_cli.statistics.tests import DEFAULT
 
 if TYPE_CHECKING:
     from ssd_cli.store.recount import Recount
@@ -37,7 +36,7 @@ class Checked(NamedTuple):
     beyond: list[str]
 
 
-def check_tables(roots: list[Path], recounts: list[Recount], folder: Path, fetch: Fetch | None = None) -> Checked:
+def check_tables(roots: list[Path], recounts: list[Recount], folder: Path) -> Checked:
     """Where the tables of a folder differ from what the recounted scores give.
 
     Parameters
@@ -48,8 +47,6 @@ def check_tables(roots: list[Path], recounts: list[Recount], folder: Path, fetch
         Of these, in their order.
     folder : Path
         Holds leaderboard.csv, per_dataset.csv and pairwise.csv of ``ssd-bench compare``.
-    fetch : callable, optional
-        For published results that are not shipped; see `published`.
 
     Raises
     ------
@@ -87,7 +84,7 @@ def check_tables(roots: list[Path], recounts: list[Recount], folder: Path, fetch
     comparison = compare_cells(
         _recounted(roots, recounts),
         *options,
-        (lambda resamples: published(names, resamples, fetch)) if names else None,
+        ExternalSources(tuple(names)),
         Selection.parse(board[0].get("selection", "") if board else ""),
     )
     problems, beyond = [], []

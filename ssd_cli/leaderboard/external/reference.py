@@ -1,0 +1,129 @@
+"""The reference results of timeseriesclassification.com, which aeon also reads: accuracies on 30 resamples.
+
+The files are downloaded on first use. A dataset that a file lacks is listed with the reason; aeon's loaders omit it silently.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import math
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ssd_cli.errors import MisuseError, SsdBenchError, did_you_mean
+from ssd_cli.leaderboard.external.result import External, Protocol, default_split, resample_mean
+from ssd_cli.leaderboard.missing import numbers
+
+PREFIX = "aeon:"
+ADDRESS = "https://timeseriesclassification.com/results/ReferenceResults"
+
+
+def reference_results(name: str, resamples: set[int]) -> External:
+    """Read the reference results of a classifier.
+
+    Parameters
+    ----------
+    name : str
+        ``aeon:`` and a name or an alias that aeon knows.
+    resamples : set of int
+        Those that are averaged; empty: all.
+
+    Raises
+    ------
+    MisuseError
+        A name that aeon does not know.
+    SsdBenchError
+        The file cannot be downloaded, or is not a table of accuracies.
+    """
+    path = fetch(f"classification/accuracy/{_official(name)}_accuracy.csv")
+    table, columns = _table(path)
+    wanted = sorted(resamples or columns)
+    scores, gaps = {}, {}
+    for dataset, row in table.items():
+        lacking = {k for k in wanted if math.isnan(row.get(k, math.nan))}
+        if lacking:
+            gaps[dataset] = f"no number for resample {numbers(lacking)} in {path.name}"
+        else:
+            scores[dataset] = sum(row[k] for k in wanted) / len(wanted)
+    fetched = datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
+    source = (
+        f"timeseriesclassification.com, {path.name}, {len(table)} datasets, copy of {fetched}; Middlehurst et al. 2024, DMKD 38"
+    )
+    return External(f"{name} (published)", name, "published", _protocol(wanted), scores, source, gaps)
+
+
+def fetch(place: str) -> Path:
+    """Return a copy of one file of the reference results, downloaded unless it is in the cache.
+
+    ``$SSD_BENCH_REFERENCE_RESULTS`` replaces the address: another one, or a folder with the same layout.
+
+    Raises
+    ------
+    SsdBenchError
+        The file does not exist, or cannot be downloaded.
+    """
+    from ssd_cli.archives.cache import cache_root
+    from ssd_cli.archives.http_errors import TransferError
+    from ssd_cli.archives.origins import offline
+    from ssd_cli.archives.transport import RemoteFile, Transport
+
+    address = os.environ.get("SSD_BENCH_REFERENCE_RESULTS") or ADDRESS
+    if "://" not in address:
+        path = Path(address) / place
+        if not path.is_file():
+            raise SsdBenchError(
+                f"There is no {path}.", "Expected the layout of the reference results, in $SSD_BENCH_REFERENCE_RESULTS."
+            )
+        return path
+    copy = cache_root() / "results" / hashlib.sha256(address.encode()).hexdigest()[:16] / place
+    remedy = "Or download the files yourself and name their folder in $SSD_BENCH_REFERENCE_RESULTS."
+    if not copy.is_file():
+        if offline():
+            raise SsdBenchError(f"{address}/{place} must be fetched, which $SSD_BENCH_OFFLINE forbids.", "", remedy)
+        print(f"Fetching {address}/{place}; the next time the copy {copy} is used.", file=sys.stderr, flush=True)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            Transport().download(RemoteFile(copy.name, f"{address}/{place}"), copy)
+        except TransferError as error:
+            raise SsdBenchError(error.what, error.expected, f"Check the network and try again. {remedy}") from error
+    return copy
+
+
+def _official(name: str) -> str:
+    from aeon.benchmarking.results_loaders import NAME_ALIASES, estimator_alias
+
+    try:
+        return str(estimator_alias(name.removeprefix(PREFIX)))
+    except ValueError:
+        known = list(NAME_ALIASES)
+        suggestion = did_you_mean(name.removeprefix(PREFIX), known)
+        raise MisuseError(f"aeon knows no reference results '{name}'.{suggestion}", f"Known: {', '.join(known)}.") from None
+
+
+def _table(path: Path) -> tuple[dict[str, dict[int, float]], list[int]]:
+    """Accuracies by dataset and resample, and all resamples."""
+    with path.open(newline="", encoding="utf-8") as file:
+        head, *rows = [row for row in csv.reader(file) if row] or [[]]
+    try:
+        columns = {int(number): place for place, number in enumerate(head) if place}
+        table = {row[0]: {k: float(row[place]) for k, place in columns.items()} for row in rows}
+        if not table or any(not (math.isnan(value) or 0 <= value <= 1) for row in table.values() for value in row.values()):
+            raise ValueError
+    except (ValueError, IndexError):
+        raise SsdBenchError(
+            f"{path} is no table of accuracies.",
+            "Expected 'Resamples:,0,1,…' and a line for every dataset.",
+            "Delete it and try again.",
+        ) from None
+    return table, list(columns)
+
+
+def _protocol(resamples: list[int]) -> Protocol:
+    if resamples == [0]:
+        return default_split
+    if resamples == list(range(30)):
+        return resample_mean
+    return Protocol(f"mean of resamples {numbers(set(resamples))}, beyond 0 not the same draws as ours", False)

@@ -1,0 +1,104 @@
+"""The external results that a command names by its options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ssd_cli.leaderboard.external.files import read_files
+from ssd_cli.leaderboard.external.published import published
+from ssd_cli.leaderboard.external.result import External, check_names, matched, protocol_warnings
+
+
+@dataclass(frozen=True)
+class ExternalSources:
+    """Published results by name, and files or folders of other tools; false where there are none.
+
+    Parameters
+    ----------
+    names : tuple of str
+        See `published`.
+    files : tuple of Path
+        See `read_files`.
+    """
+
+    names: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+    _known: dict[frozenset[int], list[External]] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+    def __bool__(self) -> bool:
+        return bool(self.names or self.files)
+
+    def read(self, resamples: Iterable[int]) -> list[External]:
+        """Read the results that belong beside own results of these resamples; repeated calls read nothing again.
+
+        Raises
+        ------
+        SsdBenchError
+            Unknown names, or unreadable files.
+        """
+        if not self:
+            return []
+        chosen = frozenset(resamples)
+        if chosen not in self._known:
+            own = [one for path in self.files for one in read_files(path, set(chosen))]
+            self._known[chosen] = [*published(list(self.names), chosen), *own]
+        return self._known[chosen]
+
+
+NONE = ExternalSources()
+
+
+def by_resamples(
+    sources: ExternalSources, names: list[str], datasets: list[str], runs: Sequence[tuple[int, int]]
+) -> tuple[list[dict[str, str]], dict[str, Any]]:
+    """Read the external results for every choice of resamples that the page offers.
+
+    Parameters
+    ----------
+    sources : ExternalSources
+    names : list of str
+        Of the own methods.
+    datasets : list of str
+    runs : sequence of (int, int)
+        Resamples and seeds of the own results.
+
+    Returns
+    -------
+    methods : list of dict
+        Name, method and backbone of each, as the page lists its methods.
+    choices : dict
+        By the resamples of chosen runs ("0,1,2"): "warnings", and "methods", by name with "scores" (by dataset, None where
+        missing), "protocol", "source" and "gaps" (by dataset, the reason where the source gives one).
+
+    Raises
+    ------
+    SsdBenchError
+        Unreadable sources, or two methods of one name.
+    """
+    if not sources:
+        return [], {}
+    resamples, seeds = ({run[k] for run in runs} for k in (0, 1))
+    every = {frozenset(resamples), *(frozenset([k]) for k in resamples)}
+    every |= {frozenset(k for k, seed in runs if seed == one) for one in seeds}
+    choices, methods = {}, []
+    for chosen in sorted(map(sorted, every)):
+        found, renamed = matched(sources.read(chosen), datasets)
+        check_names(found, names)
+        methods = [{"name": one.name, "method": one.label, "backbone": one.kind} for one in found]
+        choices[",".join(map(str, chosen))] = {
+            "methods": {one.name: _numbers(one, datasets) for one in found},
+            "warnings": [*renamed, *protocol_warnings(found, set(chosen))],
+        }
+    return methods, choices
+
+
+def _numbers(one: External, datasets: list[str]) -> dict[str, Any]:
+    return {
+        "scores": [one.scores.get(dataset) for dataset in datasets],
+        "protocol": one.protocol.text,
+        "source": one.source,
+        "gaps": {dataset: reason for dataset, reason in one.gaps.items() if dataset in datasets},
+    }

@@ -1,0 +1,52 @@
+"""Figures of a comparison: each file of this folder is one figure, with a function ``draw(comparison)``.
+
+The name of a figure, and of its files, is the name of its file. A new file is drawn by ``compare --figures``.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ssd_cli.leaderboard.drawing import FORMATS, save
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ssd_cli.leaderboard.comparison import Comparison
+
+DIAGRAM = "cd"
+"""The critical-difference diagram, which is always written."""
+
+
+def names() -> list[str]:
+    """Return the names of all figures; none is imported."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def draw(name: str, comparison: Comparison) -> Figure | None:
+    """Draw a figure; None if the comparison lacks what it shows. The same comparison gives the same bytes."""
+    figure: Figure | None = import_module(f"{__name__}.{name}").draw(comparison)
+    return figure
+
+
+def write_figures(
+    comparison: Comparison, folder: Path, formats: tuple[str, ...] = ("svg", "png"), chosen: tuple[str, ...] = (DIAGRAM,)
+) -> list[Path]:
+    """Write the chosen figures in every format.
+
+    Raises
+    ------
+    SsdBenchError
+        If the folder cannot be written.
+    """
+    drawn = {name: draw(name, comparison) for name in chosen}
+    return [path for name, figure in drawn.items() if figure is not None for path in save(figure, name, folder, formats)]
+
+
+def left_over(folder: Path, written: list[Path]) -> list[Path]:
+    """Return figures in the folder that are not among the written ones and may show an earlier comparison."""
+    possible = [folder / f"{name}.{form}" for name in names() for form in FORMATS]
+    return [path for path in possible if path not in written and path.exists()]

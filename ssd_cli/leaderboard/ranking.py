@@ -1,0 +1,102 @@
+"""From cells to the scores that are ranked: means, missing results, the order of the methods."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ssd_cli.errors import SsdBenchError
+from ssd_cli.leaderboard.external.result import External
+from ssd_cli.leaderboard.means import Floats, Grouped
+from ssd_cli.leaderboard.missing import Grid, Missing, describe_grid, find_missing, refusal, worst_filled
+from ssd_cli.metrics import RANKED
+from ssd_cli.statistics.ranks import rank_scores
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The scores that are ranked and tested.
+
+    Parameters
+    ----------
+    names : list of str
+        Methods, by average rank, then mean score, then name.
+    datasets, left_out : list of str
+        Ranked datasets, and those that the policy left out.
+    scores : ndarray, shape (n_datasets, n_methods)
+        Mean accuracies; NaN where missing.
+    filled : ndarray, shape (n_datasets, n_methods)
+        The same with missing scores below all others.
+    missing : list of Missing
+    """
+
+    names: list[str]
+    datasets: list[str]
+    left_out: list[str]
+    scores: Floats
+    filled: Floats
+    missing: list[Missing]
+
+
+def grid_of(frame: pd.DataFrame) -> Grid:
+    """Return the pairs of resample and seed of the cells."""
+    return set(zip(frame["resample"].tolist(), frame["seed"].tolist(), strict=True))
+
+
+def rank_methods(frame: pd.DataFrame, externals: list[External], datasets: list[str], policy: str) -> Ranking:
+    """Average over resamples and seeds, apply the policy for missing results, and order the methods.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Cells from `collect`.
+    externals : list of External
+    datasets : list of str
+    policy : str
+        One of `POLICIES`.
+
+    Raises
+    ------
+    SsdBenchError
+        Missing results under the policy "fail", or no dataset is left.
+    """
+    grid, names = grid_of(frame), sorted(frame["name"].unique())
+    grouped = Grouped(frame, names, datasets)
+    lacking = find_missing(frame, names, datasets, grouped.counts, len(grid))
+    own = np.where(grouped.counts == len(grid), grouped.mean(RANKED), np.nan)
+    theirs = np.array([[one.scores.get(dataset, np.nan) for dataset in datasets] for one in externals], dtype=np.float64)
+    scores = np.hstack([own, theirs.reshape(len(externals), len(datasets)).T])
+    names, lacking = [*names, *(one.name for one in externals)], [*lacking, *_lacking(externals, datasets)]
+    if lacking and policy == "fail":
+        raise refusal(lacking, grid)
+    lacks = np.isnan(scores)
+    out = np.atleast_1d(lacks.any(axis=1) if policy == "complete" else lacks.all(axis=1))
+    if out.all():
+        raise SsdBenchError(
+            f"No dataset is left: not one has all {len(grid)} results of {'every' if policy == 'complete' else 'any'} method.",
+            f"Expected {describe_grid(grid)} of every method on the same datasets.",
+            "Complete the results with 'ssd-bench run', or compare folders with the same resamples and seeds.",
+        )
+    filled = worst_filled(scores[~out])
+    average, mean = (values.round(9).tolist() for values in (rank_scores(filled).mean(axis=0), filled.mean(axis=0)))
+    order = sorted(range(len(names)), key=lambda i: (average[i], -mean[i], names[i]))
+    kept, left_out = ([dataset for dataset, gone in zip(datasets, out, strict=True) if gone == wanted] for wanted in (False, True))
+    return Ranking([names[i] for i in order], kept, left_out, scores[~out][:, order], filled[:, order], lacking)
+
+
+def _lacking(externals: list[External], datasets: list[str]) -> list[Missing]:
+    """List the datasets that external results lack; a similar name in their source may be a misspelling."""
+    found = []
+    for one in externals:
+        for dataset in datasets:
+            if dataset not in one.scores:
+                near = get_close_matches(dataset, one.scores.keys() - set(datasets), n=1, cutoff=0.85)
+                reason = f"no number in its source ({one.kind})" + (f"; it has '{near[0]}'" if near else "")
+                found.append(Missing(dataset, one.name, 0, (one.gaps.get(dataset) or reason,)))
+    return found

@@ -1,0 +1,117 @@
+"""Results of tests of all pairs of methods, and what the tests share: Holm's correction, groups, the gate by Friedman's test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from ssd_cli.errors import MisuseError
+from ssd_cli.statistics.cliques import RULE
+from ssd_cli.statistics.friedman import friedman
+from ssd_cli.statistics.ranks import Floats
+
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class PairwiseTests:
+    """P-values and decisions for all pairs of methods.
+
+    Parameters
+    ----------
+    p, adjusted : ndarray, shape (n_methods, n_methods)
+        P-values before and after the correction; 1 on the diagonal.
+    different : ndarray of bool, shape (n_methods, n_methods)
+        Whether the pair differs significantly.
+    exact : ndarray of bool, shape (n_methods, n_methods), optional
+        Whether the p-value is exact; None where the test does not say so.
+    needed : int
+        Number of datasets below which no difference can be significant after the correction.
+    enough : bool
+        Whether there are as many datasets.
+    """
+
+    p: Floats
+    adjusted: Floats
+    different: Bools
+    exact: Bools | None = None
+    needed: int = 0
+    enough: bool = True
+
+    @property
+    def n_pairs(self) -> int:
+        """Number of pairs."""
+        return len(self.p) * (len(self.p) - 1) // 2
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """Result of one statistical test.
+
+    Parameters
+    ----------
+    tests : PairwiseTests
+    groups : list of (int, int)
+        First and last method of each bar, the last included.
+    test : str
+        Sentence of the caption: the test, its correction and alpha.
+    rule : str
+        Sentence of the caption: what a bar means.
+    gated : bool
+        Whether no pair differs unless Friedman's test rejects.
+    power_known : bool
+        Whether `variance.detectable` is the smallest difference that this test detects.
+    """
+
+    tests: PairwiseTests
+    groups: list[tuple[int, int]] = field(repr=False)
+    test: str
+    rule: str = RULE
+    gated: bool = False
+    power_known: bool = False
+
+
+def symmetric(upper: npt.ArrayLike, n_methods: int, diagonal: float | bool = 1.0) -> npt.NDArray:
+    """Return the symmetric matrix with the values (n_pairs,) of the pairs i < j, row by row, and a constant diagonal."""
+    found = np.full((n_methods, n_methods), diagonal)
+    first, second = np.triu_indices(n_methods, k=1)
+    found[first, second] = found[second, first] = upper
+    return found
+
+
+def holm(p: Floats) -> Floats:
+    """Return step-down adjusted p-values (Holm 1979) in the order of `p`: the i-th smallest of m times m - i + 1, never falling."""
+    order = np.argsort(p, kind="stable")
+    adjusted = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
+    result = np.empty_like(adjusted)
+    result[order] = adjusted
+    return result
+
+
+def datasets_needed(n_pairs: int, alpha: float = 0.05) -> int:
+    """Return the least number of datasets with which one of `n_pairs` differences can be significant after Holm's correction.
+
+    The smallest two-sided p-value of n differences other than zero is 2^(1 - n); Holm compares the smallest of m with alpha / m.
+    """
+    return int(np.ceil(1 - np.log2(alpha / n_pairs)))
+
+
+def friedman_rejects(scores: Floats, alpha: float, name: str) -> tuple[bool, str]:
+    """Return whether Friedman's test rejects, and the words for the caption where it does not.
+
+    Raises
+    ------
+    MisuseError
+        Fewer than three methods or two datasets.
+    """
+    result = friedman(scores)
+    if result is None:
+        raise MisuseError(
+            f"The test '{name}' begins with Friedman's test, which needs three methods and two datasets.",
+            "",
+            "Leave --test out: the default works for two methods.",
+        )
+    rejects = result.p < alpha
+    return rejects, "" if rejects else "; Friedman's test does not reject, so all methods are joined"
