@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from ssd_cli import PROTOCOL_VERSION
+from ssd_cli.core.cell_spec import CellSpec
 from ssd_cli.metrics import all_scores
 from ssd_cli.store.record import Cell, CellRecord
 from ssd_cli.store.results import ResultStore
@@ -54,9 +55,9 @@ def record_of(dataset: int, method: int, resample: int, n_cases: int, n_classes:
         "dataset": cell.dataset,
         "dataset_digest": f"{dataset:064x}",
         "preparation": {"length": "pad", "impute": "linear", "scale": "series"},
-        "method": {"name": cell.method},
-        "backbone": {"name": cell.backbone, "width": 32},
-        "recipe": {"name": "fast", "epochs": EPOCHS},
+        "method": {"name": cell.method, "parameters": {}},
+        "backbone": {"name": cell.backbone, "parameters": {"width": 32}},
+        "recipe": {"name": "fast", "parameters": {"epochs": EPOCHS}},
         "resample": resample,
         "seed": 0,
         "protocol_version": PROTOCOL_VERSION,
@@ -65,7 +66,9 @@ def record_of(dataset: int, method: int, resample: int, n_cases: int, n_classes:
     curve = {"loss": rng.random(EPOCHS).tolist(), "learning_rate": np.cos(np.linspace(0, 1.57, EPOCHS)).tolist()}
     curves = [{"label": "member 0", "key": f"{resample:064x}", "epochs": EPOCHS, "curve": curve}]
     provenance = {"ssd_bench": "0.1.0", "torch": "2.13.0", "python": platform.python_version(), "threads": 1}
-    return CellRecord(cell, identity, "ok", scores=all_scores(y, p), costs=costs, curves=curves, provenance=provenance), y, p
+    scores = all_scores(y, p)
+    spec = CellSpec.from_identity(identity)
+    return CellRecord(cell, spec, "ok", scores=scores, costs=costs, curves=curves, provenance=provenance), y, p
 
 
 def write(store: ResultStore, n_datasets: int, n_methods: int, n_resamples: int) -> None:

@@ -118,6 +118,21 @@ def as_dict(configuration: Any) -> dict[str, Any]:
     return dataclasses.asdict(configuration)
 
 
+def plain(value: Any) -> Any:
+    """Return the value with numbers and arrays of numpy, tuples and non-finite floats replaced by what JSON knows."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise TypeError(f"{type(value).__name__} cannot be stored as JSON")
+
+
 def digest(value: Any) -> str:
     """Return the SHA-256 (hex) of the canonical JSON of a value made of dicts, lists, text, numbers, booleans and None."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)

@@ -147,8 +147,8 @@ def reference(trained: Trained) -> npt.NDArray[np.float64]:
 
 def _combination(trained: Trained) -> Combination:
     """Return the rule of the method's predictors; only those of plug-ins that predict the mean can be rebuilt."""
-    method = trained.record.identity["method"]
-    return "mean" if "plugin_sha256" in method else methods.get(method["name"]).combination
+    method = trained.record.spec.method
+    return "mean" if method.plugin_sha256 else methods.get(method.name).combination
 
 
 def _module(trained: Trained) -> DeployedPredictor:
@@ -197,10 +197,10 @@ def _about(trained: Trained) -> dict[str, Any]:
         "n_timepoints": trained.preparation.n_timepoints,
         "equal_length": not trained.any_length,
         "fill": trained.preparation.imputation.fill.tolist(),
-        "preparation": record.identity["preparation"],
+        "preparation": record.spec.preparation,
         "cell": {name: getattr(record.cell, name) for name in ("dataset", "method", "backbone", "recipe", "resample", "seed")},
         "identity_sha256": record.identity_hash,
-        "dataset_digest": record.identity["dataset_digest"],
+        "dataset_digest": record.spec.dataset_digest,
         "networks_sha256": [entry["sha256"] for entry in record.networks],
         "trained_with": record.provenance.get("versions", {}),
         "exported_with": {"ssd-bench": __version__, "torch": torch.__version__},

@@ -141,10 +141,10 @@ def restore(folder: Path, record: CellRecord, data_dirs: Sequence[Path] = ()) ->
         )
     networks = [_rebuild(folder, record, entry) for entry in record.networks]
     dataset = load(record.cell.dataset, data_dirs, download=False)
-    if dataset.digest != record.identity["dataset_digest"]:
+    if dataset.digest != record.spec.dataset_digest:
         raise SsdBenchError(f"The dataset {dataset.name} is not the one that the cell was trained on.", "", "Name its --data-dir.")
     train, test, y_test = _raw_split(dataset, record.cell.resample)
-    preparation = Preparation(**record.identity["preparation"]).fit(train)
+    preparation = Preparation(**record.spec.preparation).fit(train)
     return Trained(record, networks, preparation, dataset.classes, train, test, y_test, dataset.train.channels)
 
 

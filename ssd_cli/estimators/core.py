@@ -17,7 +17,8 @@ from ssd_cli.archives.dataset import Series
 from ssd_cli.archives.prepare import FittedPreparation, Preparation
 from ssd_cli.backbones.base import Backbone
 from ssd_cli.backbones.registry import backbones
-from ssd_cli.configuration import configure, parse_label
+from ssd_cli.configuration import as_dict, configure, parse_label
+from ssd_cli.core.cell_spec import CellSpec, NamedConfiguration
 from ssd_cli.engine.planner import plan
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.hardware import devices
@@ -26,11 +27,10 @@ from ssd_cli.methods.budget import fill_in
 from ssd_cli.methods.registry import methods
 from ssd_cli.protocol.containers import Ints, TrainingSet
 from ssd_cli.registry import Registry
+from ssd_cli.training.build import build_workbench
 from ssd_cli.training.predict import freeze
-from ssd_cli.training.recipe import Recipe
 from ssd_cli.training.registry import recipes
 from ssd_cli.training.threads import using_threads
-from ssd_cli.training.workbench import Workbench
 
 
 @dataclass(frozen=True)
@@ -130,13 +130,23 @@ def _train(
     if reason:
         raise ValueError(reason)
     device = _device(settings.device)
-    recipe = fill_in(_recipe(settings), name, backbone, method)
+    recipe_name, chosen = _configured(recipes, settings.recipe)
+    recipe = fill_in(chosen if settings.epochs is None else replace(chosen, epochs=settings.epochs), name, backbone, method)
     with _threads(settings.threads), torch.random.fork_rng(devices=range(torch.cuda.device_count() if device == "cuda" else 0)):
         network = backbone.build(training_set.n_channels, 2)
-        execution = plan(network, longest, device=device, precision=recipe.precision).label
-        identity = {"label": settings.backbone}
-        bench = Workbench(training_set, backbone, identity, recipe, seed, device=device, execution=execution)
-        predictor = method.fit(training_set, bench)
+        spec = CellSpec(
+            dataset=training_set.dataset,
+            dataset_digest="",
+            preparation={},
+            method=NamedConfiguration(type(method).__name__, as_dict(method)),
+            backbone=NamedConfiguration(name, as_dict(backbone), backbones.entry(name).plugin_sha256),
+            recipe=NamedConfiguration(recipe_name, recipe.identity()),
+            resample=training_set.resample,
+            seed=seed,
+            device=device,
+            execution=plan(network, longest, device=device, precision=recipe.precision).label,
+        )
+        predictor = method.fit(training_set, build_workbench(spec, training_set))
     for network in predictor.networks:
         freeze(network)
     predictor.teacher = None
@@ -159,11 +169,6 @@ def _threads(threads: int) -> AbstractContextManager[None]:
 def _configured(registry: Registry[Any], label: str) -> tuple[str, Any]:
     name, parameters = parse_label(label)
     return name, configure(registry.get(name), name, parameters)
-
-
-def _recipe(settings: Settings) -> Recipe:
-    recipe: Recipe = _configured(recipes, settings.recipe)[1]
-    return recipe if settings.epochs is None else replace(recipe, epochs=settings.epochs)
 
 
 def _prepared(preparation: FittedPreparation, X: Sequence[Series]) -> npt.NDArray[np.float32]:

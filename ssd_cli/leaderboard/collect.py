@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ssd_cli.core.cell_spec import WITHOUT_BACKBONE, differences
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.leaderboard.conditions import warnings as differing_conditions
 from ssd_cli.store.index import load_index
-from ssd_cli.store.record import NO_BACKBONE, CellRecord, difference
+from ssd_cli.store.record import CellRecord
 from ssd_cli.store.results import no_results
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _predictions(frame: pd.DataFrame) -> list[str]:
 
 
 def _names(frame: pd.DataFrame) -> pd.Series:
-    networks = frame["backbone"] != NO_BACKBONE
+    networks = frame["backbone"] != WITHOUT_BACKBONE
     several = frame.loc[networks, "backbone"].nunique() > 1
     return frame["method"].where(~networks | (not several), frame["method"] + "@" + frame["backbone"])
 
@@ -162,10 +163,8 @@ def _one_record_a_cell(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 def _difference(group: pd.DataFrame, keys: tuple[str, ...] | None = None) -> str:
     """Where the identities behind the first two rows differ."""
     files = [_path(group.iloc[position]) for position in (0, 1)]
-    first, second = (CellRecord.from_json(Path(file).read_bytes(), file).identity for file in files)
-    if keys is not None:
-        first, second = ({key: identity.get(key) for key in keys} for identity in (first, second))
-    lines = [line.replace(" before, ", " here, ").replace(" now", " there") for line in difference(first, second)]
+    first, second = (CellRecord.from_json(Path(file).read_bytes(), file).spec for file in files)
+    lines = [line.replace(" before, ", " here, ").replace(" now", " there") for line in differences(first, second, keys)]
     return "\n".join([f"  here: {files[0]}", f"  there: {files[1]}", *(f"  {line}" for line in lines)])
 
 

@@ -1,4 +1,4 @@
-"""How to build a network like one that was trained; a record tells it, so that stored weights can be used again."""
+"""Describe how to rebuild a trained network, for its record: export loads the stored weights into it."""
 
 from __future__ import annotations
 
@@ -6,37 +6,38 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ssd_cli.configuration import as_dict
-from ssd_cli.running.configured import configured_backbone
+from ssd_cli.training.build import build_backbone
 
 if TYPE_CHECKING:
+    from ssd_cli.core.cell_spec import CellSpec
     from ssd_cli.protocol.containers import TrainingSet
 
 
-def architecture(network: Any, identity: dict[str, Any], training_set: TrainingSet) -> dict[str, Any]:
-    """Backbone, channels, classes, and whether padded steps are masked.
+def architecture(network: Any, spec: CellSpec, training_set: TrainingSet) -> dict[str, Any]:
+    """Return backbone, channels, classes, and whether padded time steps are masked.
 
     Parameters
     ----------
     network : Network
-    identity : dict
-        Of the cell. A small student has the narrow version of its backbone.
+    spec : CellSpec
+        The cell's. A small student has the narrow version of its backbone.
     training_set : TrainingSet
 
     Returns
     -------
     dict
-        Empty for a network that a plug-in made by itself: only the plug-in can rebuild it.
+        Empty for a network that a plug-in builds itself: only the plug-in can rebuild it.
     """
     from ssd_cli.backbones.masked import MaskedNetwork
 
-    candidates = [configured_backbone(identity)]
+    candidates = [build_backbone(spec)]
     with suppress(ValueError):  # some backbones have no narrow version
         candidates.append(candidates[0].narrow())
     plain = network.inner if isinstance(network, MaskedNetwork) else network
     for backbone in candidates:
         if _shapes(backbone.build(training_set.n_channels, training_set.n_classes)) == _shapes(plain):
             return {
-                "backbone": {"name": identity["backbone"]["name"], "parameters": as_dict(backbone)},
+                "backbone": {"name": spec.backbone.name, "parameters": as_dict(backbone)},
                 "n_channels": training_set.n_channels,
                 "n_classes": training_set.n_classes,
                 "masked": plain is not network,

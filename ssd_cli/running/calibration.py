@@ -21,13 +21,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ssd_cli.archives.cache import cache_root, write_quietly
 from ssd_cli.configuration import digest
+from ssd_cli.core.cell_spec import NamedConfiguration
 from ssd_cli.core.version import __version__
 from ssd_cli.hardware import cpu_model
 from ssd_cli.running.suite import available_cores
 from ssd_cli.running.work import Counts, rates_key
+from ssd_cli.training.build import build_backbone, build_recipe, build_workbench
 
 if TYPE_CHECKING:
-    from ssd_cli.backbones.base import Backbone
+    from ssd_cli.core.cell_spec import CellSpec
 
 _FORMAT = 1
 
@@ -113,12 +115,12 @@ def keep(of: Mapping[str, Any], found: Mapping[str, Measured]) -> None:
     write_quietly(_path(of), lambda file: file.write(text.encode()))
 
 
-def measure(identities: list[dict[str, Any]], threads: int, tell: Callable[[Any], None]) -> dict[str, Measured]:
+def measure(specs: list[CellSpec], threads: int, tell: Callable[[Any], None]) -> dict[str, Measured]:
     """Measure the networks of some cells; a task for a worker.
 
     Parameters
     ----------
-    identities : list of dict
+    specs : list of CellSpec
         Of cells, one for each kind of network.
     threads : int
         Of this worker.
@@ -129,32 +131,29 @@ def measure(identities: list[dict[str, Any]], threads: int, tell: Callable[[Any]
     -------
     dict of str to Measured
     """
-    from ssd_cli.running.configured import configured_backbone, configured_recipe
     from ssd_cli.running.execute import warm_up
 
     warm_up(threads)
     found = {}
-    for identity in identities:
-        label = identity["backbone"]["name"]
+    for spec in specs:
+        label = spec.backbone.name
         tell(f"calibrating: {label}")
-        started, precision = time.perf_counter(), configured_recipe(identity).precision
+        started, precision = time.perf_counter(), build_recipe(spec).precision
         try:
-            rates = rates_of(configured_backbone(identity), identity["execution"], identity["device"], precision)
+            rates = rates_of(spec)
         except Exception:  # a plug-in that cannot take these series: its rates are assumed, and the estimate says so
             continue
         date = datetime.now(UTC).date().isoformat()
-        found[rates_key(identity, precision)] = Measured(label, rates, time.perf_counter() - started, date)
+        found[rates_key(spec, precision)] = Measured(label, rates, time.perf_counter() - started, date)
     return found
 
 
-def rates_of(backbone: Backbone, execution: str, device: str, precision: str) -> Counts:
+def rates_of(spec: CellSpec) -> Counts:
     """Train and predict random series, and solve for what a step and an operation take.
 
     Parameters
     ----------
-    backbone : Backbone
-    execution, device, precision : str
-        As in a cell's identity.
+    spec : CellSpec
 
     Returns
     -------
@@ -168,10 +167,11 @@ def rates_of(backbone: Backbone, execution: str, device: str, precision: str) ->
     def flops(batch: Batch, n_channels: int | None = None) -> float:
         return batch.n_cases * batch.n_timepoints * step_flops(backbone, n_channels or batch.n_channels)
 
-    limit = longest(backbone.build(1, 2), Execution.of(execution).convolution)  # where the execution is planned
+    backbone = build_backbone(spec)
+    limit = longest(backbone.build(1, 2), Execution.of(spec.execution).convolution)  # where the execution is planned
     batches = [batch._replace(n_timepoints=int(min(batch.n_timepoints, limit))) for batch in _BATCHES]
     batches = [batch._replace(n_cases=max(2, int(batch.n_cases * min(1, _FLOPS / flops(batch))))) for batch in batches]
-    (small, large, wide) = [_times(backbone, batch, execution, device, precision) for batch in batches]
+    (small, large, wide) = [_times(spec, batch) for batch in batches]
     few, many, with_inputs = map(flops, batches)
     launch, operation = _line((few, small.step), (many, large.step))
     one_channel = flops(batches[2], 1)
@@ -186,7 +186,7 @@ def _line(low: tuple[float, float], high: tuple[float, float]) -> tuple[float, f
     return max(0.0, low[1] - slope * low[0]), slope
 
 
-def _times(backbone: Backbone, batch: Batch, execution: str, device: str, precision: str) -> Times:
+def _times(spec: CellSpec, batch: Batch) -> Times:
     """Measure a batch by the very code that trains and predicts cells."""
     import numpy as np
     import torch
@@ -196,10 +196,9 @@ def _times(backbone: Backbone, batch: Batch, execution: str, device: str, precis
     from ssd_cli.training.objective import CrossEntropy
     from ssd_cli.training.predict import freeze, predict_proba
     from ssd_cli.training.recipe import Recipe
-    from ssd_cli.training.workbench import Workbench
 
     # Other processes take turns on the cores; with one thread, processor time does not count their turns.
-    clock = time.process_time if device == "cpu" and torch.get_num_threads() == 1 else time.perf_counter
+    clock = time.process_time if spec.device == "cpu" and torch.get_num_threads() == 1 else time.perf_counter
     marks: list[float] = []
 
     def mark(progress: Any) -> None:
@@ -209,9 +208,10 @@ def _times(backbone: Backbone, batch: Batch, execution: str, device: str, precis
 
     X = np.random.default_rng(0).standard_normal(batch, dtype=np.float32)
     part = TrainingSet(X, np.arange(batch.n_cases) % 2, 2, "random series")
-    recipe = Recipe(epochs=_STEPS, schedule="constant", keep="last", batch_size=batch.n_cases, batch_divisor=0)
-    recipe = replace(recipe, precision=precision).for_backbone("")  # type: ignore[arg-type]
-    bench = Workbench(part, backbone, {}, recipe, 0, device=device, execution=execution, on_epoch=mark)
+    constant = Recipe(epochs=_STEPS, schedule="constant", keep="last", batch_size=batch.n_cases, batch_divisor=0).for_backbone("")
+    parameters = constant.identity() | {"precision": build_recipe(spec).precision}
+    measured = replace(spec, recipe=NamedConfiguration("fast", parameters), seed=0)
+    bench = build_workbench(measured, part, on_epoch=mark)
     network, predictions, started = bench.fresh(), [], time.perf_counter()
     with kept_memory(batch.n_cases * batch.n_timepoints):
         with suppress(_Enough):

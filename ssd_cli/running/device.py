@@ -1,9 +1,10 @@
-"""On which device a suite runs, and by which execution its networks are computed there."""
+"""Choose the device of a suite and the execution of its networks."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ssd_cli.core.cell_spec import JointCells
 from ssd_cli.errors import MisuseError
 from ssd_cli.hardware import devices
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def resolve_device(wanted: str) -> str:
-    """The kind of device; "auto" is the best one there is.
+    """Return the kind of device; "auto" is the best one of this machine.
 
     Raises
     ------
@@ -30,8 +31,8 @@ def resolve_device(wanted: str) -> str:
     return there[0] if wanted == "auto" else wanted
 
 
-def execution_of(backbone: Backbone, recipe: Recipe, shape: Shape, device: str, suite: Suite) -> dict[str, Any]:
-    """How the networks of a cell are computed, as it stands in the cell's identity.
+def execution_of(backbone: Backbone, recipe: Recipe, shape: Shape, device: str, suite: Suite) -> tuple[str, JointCells | None]:
+    """Return how the networks of a cell are computed, and with which other cells they are trained jointly.
 
     Parameters
     ----------
@@ -41,17 +42,18 @@ def execution_of(backbone: Backbone, recipe: Recipe, shape: Shape, device: str, 
     shape : Shape
     device : str
     suite : Suite
-        May force an execution, and want networks of all resamples and seeds trained together.
+        May name an execution, and ask for joint training of all resamples and seeds.
 
     Returns
     -------
-    dict
-        "execution", the planner's choice or the user's; "together", the resamples and seeds, where they share passes.
+    execution : str
+        The planner's choice, or the user's.
+    together : JointCells, optional
 
     Raises
     ------
     MisuseError
-        The backbone has no such execution, the device or the execution no such precision, or the execution no passes.
+        The backbone lacks the execution, the device or the execution lacks the precision, or the execution lacks joint training.
     """
     from ssd_cli.core.executions import Execution, executions
     from ssd_cli.engine.planner import bind, plan
@@ -66,7 +68,7 @@ def execution_of(backbone: Backbone, recipe: Recipe, shape: Shape, device: str, 
     else:
         execution = plan(network, shape.n_timepoints, device=device, precision=recipe.precision)
     if not suite.together:
-        return {"execution": execution.label}
+        return execution.label, None
     if execution.batching == "off":
         joint = [one.label for one in executions() if one.batching != "off"]
         raise MisuseError(
@@ -74,4 +76,4 @@ def execution_of(backbone: Backbone, recipe: Recipe, shape: Shape, device: str, 
             f"Expected one of: {', '.join(joint)}.",
             f"Leave --together out, or use --engine {joint[0]} (on a CPU it is slower than apart).",
         )
-    return {"execution": execution.label, "together": {"resamples": list(suite.resamples), "seeds": list(suite.seeds)}}
+    return execution.label, JointCells(suite.resamples, suite.seeds)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from ssd_cli.running import calibration
 from ssd_cli.running.cost_model import price, wall_seconds
 from ssd_cli.running.executors.base import Executor, Report, call_each
-from ssd_cli.store.record import NO_BACKBONE
 
 if TYPE_CHECKING:
     from ssd_cli.running.plan import Plan, PlannedCell
@@ -83,7 +82,7 @@ def estimate(plan: Plan, suite: Suite, executor: Executor | None = None, report:
     # Rates of all workers are known better than assumed ones where fewer have something to do.
     known = calibration.load(calibration.machine(suite.threads, suite.n_workers, plan.device)) | calibration.load(of)
     seconds = 0.0
-    missing = [cell.identity for name, cell in kinds.items() if name not in known]
+    missing = [cell.spec for name, cell in kinds.items() if name not in known]
     if missing and executor is not None:
         started = time.perf_counter()
         found = call_each(executor, n_workers, calibration.measure, missing, suite.threads, report=report)
@@ -104,10 +103,10 @@ def estimate(plan: Plan, suite: Suite, executor: Executor | None = None, report:
 def _labels(kinds: dict[str, PlannedCell]) -> dict[str, str]:
     """Each kind of network for people: its backbone, and the execution where one backbone has several (by length, for example)."""
     often = Counter(cell.cell.backbone for cell in kinds.values())
-    execution = {name: f" ({cell.identity['execution']})" if often[cell.cell.backbone] > 1 else "" for name, cell in kinds.items()}
+    execution = {name: f" ({cell.spec.execution})" if often[cell.cell.backbone] > 1 else "" for name, cell in kinds.items()}
     return {name: cell.cell.backbone + execution[name] for name, cell in kinds.items()}
 
 
 def _without_estimate(cell: PlannedCell) -> str:
     """Why a cell's time is not known: its method, or its dataset."""
-    return cell.cell.method if cell.cell.backbone == NO_BACKBONE else f"{cell.cell.dataset} (of unknown size)"
+    return cell.cell.method if not cell.spec.has_backbone else f"{cell.cell.dataset} (of unknown size)"

@@ -1,29 +1,31 @@
-"""One cell, from its identity to its record. This is the only place that opens a test set, after the predictor is frozen."""
+"""Compute one cell and write its record. Only this file opens a test set, after the predictor is frozen."""
 
 from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ssd_cli.configuration import plain
 from ssd_cli.core.atomic import StorageError, writing_to
+from ssd_cli.core.cell_spec import differences
 from ssd_cli.core.claims import Claims
 from ssd_cli.errors import SsdBenchError
-from ssd_cli.running.configured import PlanOutdated, configured_backbone, configured_method
+from ssd_cli.running.executors.base import Report
 from ssd_cli.running.job import Job, Outcome
 from ssd_cli.running.packing import out_of_memory, releasing
 from ssd_cli.running.plan import PlannedCell
-from ssd_cli.running.provenance import provenance, reduce_paths
+from ssd_cli.running.provenance import made_with, provenance, reduce_paths
 from ssd_cli.running.resume import record_mark
 from ssd_cli.running.threads import restore_threads
 from ssd_cli.store.checkpoints import CheckpointStore
 from ssd_cli.store.networks import NetworkStore
-from ssd_cli.store.record import CellRecord, difference, plain
+from ssd_cli.store.record import CellRecord
 from ssd_cli.store.results import ResultStore
+from ssd_cli.training.build import PlanOutdated, build_backbone, build_workbench, configured
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,12 +36,10 @@ if TYPE_CHECKING:
     from ssd_cli.protocol.containers import TrainingSet
     from ssd_cli.protocol.sealed import SealedTest
 
-Tell = Callable[[Any], None]
-
 
 @dataclass
-class _Parts:
-    """What is known of a cell so far; a failure keeps what there is."""
+class CellResults:
+    """What is known of a cell so far; the record of a failure keeps some of it."""
 
     scores: dict[str, float] = field(default_factory=dict)
     costs: dict[str, Any] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class _Parts:
 
 
 def finished_by_another(store: ResultStore, planned: PlannedCell) -> Outcome | None:
-    """What another run made of a cell meanwhile, or None.
+    """Return the outcome of a cell that another run has computed meanwhile, or None.
 
     Raises
     ------
@@ -65,18 +65,18 @@ def finished_by_another(store: ResultStore, planned: PlannedCell) -> Outcome | N
     if found.identity_hash != planned.identity_hash:
         raise SsdBenchError(
             f"Another run with another configuration writes into {store.root} at the same time: {planned.cell}.",
-            "\n".join(difference(found.identity, planned.identity)),
+            "\n".join(differences(found.spec, planned.spec)),
             "Use another --out for one of them.",
         )
     return Outcome(found.status, found.reason or "", 0.0, found.scores.get("accuracy"))
 
 
 @releasing
-def execute(job: Job, tell: Tell) -> Outcome:
+def execute(job: Job, report: Report) -> Outcome:
     """Claim a cell, compute it, and write its record; a task for a worker.
 
-    Whatever goes wrong inside the cell becomes a record with the status "failed". Only what makes any record impossible is raised:
-    a full disk, or a plan that is out of date.
+    An error in the cell becomes a record with the status "failed". Raised are only errors that no cell is to blame for: a full
+    disk, or a plan that is out of date.
     """
     store, planned = ResultStore(job.out), job.planned
     with writing_to(job.out):
@@ -88,12 +88,12 @@ def execute(job: Job, tell: Tell) -> Outcome:
             found = finished_by_another(store, planned)
             if found is not None:
                 return found
-        started, parts = time.perf_counter(), _Parts()
+        started, parts = time.perf_counter(), CellResults()
         try:
-            reason = _compute(job, parts, tell)
-            record = _record(job, "skipped" if reason else "ok", reason, None, parts)
+            reason = _compute(job, parts, report)
+            record = cell_record(job, "skipped" if reason else "ok", reason, None, parts)
         except (StorageError, PlanOutdated):
-            raise  # no fault of the cell: it will succeed once there is room, or under the plan made anew
+            raise  # the cell will succeed once the disk has room, or under a new plan
         except Exception as error:
             if out_of_memory(error) and not job.alone:
                 return Outcome("memory")
@@ -102,41 +102,42 @@ def execute(job: Job, tell: Tell) -> Outcome:
         if job.keep_networks and parts.predictor is not None:
             _save(job, parts.predictor)  # a run that discards networks may have deleted them while no record named them
         CheckpointStore(job.out).discard_cell(planned.identity_hash)
-    warning = restore_threads(planned.identity["threads"])
+    warning = restore_threads(planned.spec.threads)
     seconds = time.perf_counter() - started
     return Outcome(record.status, record.reason or "", seconds, record.scores.get("accuracy"), warning)
 
 
-def _failure(job: Job, error: Exception, parts: _Parts) -> CellRecord:
-    """The record of a cell that failed: what its trainings cost is kept."""
+def _failure(job: Job, error: Exception, parts: CellResults) -> CellRecord:
+    """Return the record of a cell that failed; it keeps the costs of its trainings."""
     trace = reduce_paths("".join(traceback.format_exception(error)))
     parts.scores, parts.diagnostics, parts.networks, parts.predictor = {}, {}, [], None
     parts.y, parts.probabilities = None, None
-    return _record(job, "failed", reduce_paths(_one_line(error)), trace, parts)
+    return cell_record(job, "failed", reduce_paths(_one_line(error)), trace, parts)
 
 
 def failed_record(job: Job, reason: str, trace: str | None) -> CellRecord:
-    """The record of a cell whose worker did not live to write it."""
-    return _record(job, "failed", reason, trace and reduce_paths(trace), _Parts())
+    """Return the record of a cell whose worker died."""
+    return cell_record(job, "failed", reason, trace and reduce_paths(trace), CellResults())
 
 
-def _compute(job: Job, parts: _Parts, tell: Tell) -> str | None:
-    """Fill in the parts of the record; return the reason if the method cannot be used here."""
+def _compute(job: Job, parts: CellResults, report: Report) -> str | None:
+    """Fill in the results; return the reason if the method cannot be used with this training set."""
     from ssd_cli.archives.prepare import Preparation
     from ssd_cli.costs import PeakMemory
     from ssd_cli.engine.memory import kept_memory
+    from ssd_cli.methods.registry import methods
     from ssd_cli.protocol.split import split
 
-    identity = job.planned.identity
-    dataset = _dataset(identity["dataset"], job.data_dirs, identity["dataset_digest"])
-    training_set, sealed = split(dataset, identity["resample"], Preparation(**identity["preparation"]))
-    method = configured_method(identity)
-    reason = method.skip(training_set, configured_backbone(identity))
+    spec = job.planned.spec
+    dataset = _dataset(spec.dataset, job.data_dirs, spec.dataset_digest)
+    training_set, sealed = split(dataset, spec.resample, Preparation(**spec.preparation))
+    method = configured(methods, spec.method)
+    reason = method.skip(training_set, build_backbone(spec))
     if reason:
         return reason
     with PeakMemory() as memory, kept_memory(min(64, training_set.n_cases) * training_set.n_timepoints):
-        predictor = _fit(job, method, dataset, training_set, parts, tell)
-        tell("testing")
+        predictor = _fit(job, method, dataset, training_set, parts, report)
+        report("testing")
         _evaluate(predictor, sealed, parts)
     parts.costs |= _measured(job, predictor, training_set, memory)
     parts.costs |= plain(predictor.costs)
@@ -145,13 +146,20 @@ def _compute(job: Job, parts: _Parts, tell: Tell) -> str | None:
     return None
 
 
-def _fit(job: Job, method: Method, dataset: Dataset, training_set: TrainingSet, parts: _Parts, tell: Tell) -> Predictor:
+def _fit(job: Job, method: Method, dataset: Dataset, training_set: TrainingSet, parts: CellResults, report: Report) -> Predictor:
     from ssd_cli.methods.base import Predictor
-    from ssd_cli.running.companions import workbench_of
+    from ssd_cli.running.joint_cells import other_workbenches
     from ssd_cli.training.predict import freeze
 
-    warm_up(job.planned.identity["threads"])
-    workbench = workbench_of(job, dataset, training_set, tell)
+    spec = job.planned.spec
+    warm_up(spec.threads)
+    options: dict[str, Any] = {
+        "networks": NetworkStore(job.out),
+        "checkpoints": CheckpointStore(job.out, made_with()) if spec.device == "cpu" else None,
+        "on_epoch": report,
+    }
+    others = partial(other_workbenches, spec, dataset, training_set, options)
+    workbench = build_workbench(spec, training_set, others=others, **options)
     started = time.perf_counter()
     try:
         predictor = method.fit(training_set, workbench)
@@ -166,8 +174,8 @@ def _fit(job: Job, method: Method, dataset: Dataset, training_set: TrainingSet, 
     return predictor
 
 
-def _evaluate(predictor: Predictor, sealed: SealedTest, parts: _Parts) -> None:
-    """Open the test set and score; nothing can be trained any more."""
+def _evaluate(predictor: Predictor, sealed: SealedTest, parts: CellResults) -> None:
+    """Open the test set and compute the scores. No network can be trained from here on."""
     import numpy as np
 
     from ssd_cli.metrics import accuracy, agreement, all_scores, disagreement
@@ -179,7 +187,7 @@ def _evaluate(predictor: Predictor, sealed: SealedTest, parts: _Parts) -> None:
     members = predictor.member_probabilities(X)
     probabilities = predictor.combine(members)
     if not np.isfinite(probabilities).all():
-        raise SsdBenchError(f"{(~np.isfinite(probabilities).all(-1)).sum()} of {len(y)} predictions are no finite numbers.")
+        raise SsdBenchError(f"{(~np.isfinite(probabilities).all(-1)).sum()} of {len(y)} predictions are not finite numbers.")
     parts.costs["predict_seconds"] = time.perf_counter() - started
     parts.scores = all_scores(y, probabilities)
     if predictor.teacher is not None:
@@ -200,35 +208,36 @@ def _measured(job: Job, predictor: Predictor, training_set: TrainingSet, memory:
 
 
 def _keep(job: Job, predictor: Predictor, training_set: TrainingSet) -> list[dict[str, Any]]:
-    """Store what the predictor needs and name it, and how to rebuild it; or only count it where networks are not to be kept.
+    """Store the networks of the predictor; return their names and how to rebuild them, or their number where none is kept.
 
-    A predictor with a rule of its own is more than its networks: only its plug-in can rebuild it.
+    A predictor of another class is more than its networks: only the plug-in that defines it can rebuild it.
     """
     from ssd_cli.methods.base import Predictor
     from ssd_cli.running.architecture import architecture
 
-    identity = job.planned.identity
     if not job.keep_networks:
         return [{"kept": False} for _ in predictor.networks]
-    # An export knows the rule of the package's own methods by their names, and takes plug-ins to predict the mean.
-    known = type(predictor) is Predictor and (predictor.combination == "mean" or "plugin_sha256" not in identity["method"])
+    # An export knows the rule of this package's methods by name, and assumes that plug-ins predict the mean.
+    spec = job.planned.spec
+    known = type(predictor) is Predictor and (predictor.combination == "mean" or not spec.method.plugin_sha256)
     return [
-        {"kept": True, "sha256": name, "file_bytes": size} | (architecture(network, identity, training_set) if known else {})
+        {"kept": True, "sha256": name, "file_bytes": size} | (architecture(network, spec, training_set) if known else {})
         for network, (name, size) in zip(predictor.networks, _save(job, predictor), strict=True)
     ]
 
 
 def _save(job: Job, predictor: Predictor) -> list[tuple[str, int]]:
-    """Keep the weights of a predictor, where they are not there already; return their files' names and sizes."""
+    """Store the weights of a predictor that are not stored yet; return names and sizes of the files."""
     from ssd_cli.training.networks import state_to_arrays
 
     return [NetworkStore(job.out).save(state_to_arrays(network)) for network in predictor.networks]
 
 
-def _record(job: Job, status: str, reason: str | None, trace: str | None, parts: _Parts) -> CellRecord:
+def cell_record(job: Job, status: str, reason: str | None, trace: str | None, parts: CellResults) -> CellRecord:
+    """Return the record of a cell with these results."""
     return CellRecord(
         cell=job.planned.cell,
-        identity=job.planned.identity,
+        spec=job.planned.spec,
         status=status,
         reason=reason,
         traceback=trace,
@@ -237,13 +246,13 @@ def _record(job: Job, status: str, reason: str | None, trace: str | None, parts:
         diagnostics=parts.diagnostics,
         curves=parts.curves,
         networks=parts.networks,
-        provenance=provenance(job.planned.identity["threads"], job.command),
+        provenance=provenance(job.planned.spec.threads, job.command),
     )
 
 
 @cache
 def warm_up(threads: int) -> None:
-    """Give torch its number of threads, and load what it loads at the first training, which no cell shall pay."""
+    """Set the threads of torch, and load what it loads at the first training, whose time no cell should include."""
     import torch
 
     from ssd_cli.training.adam import Adam
@@ -259,7 +268,7 @@ def warm_up(threads: int) -> None:
 
 @lru_cache(maxsize=1)
 def _dataset(name: str, data_dirs: tuple[Path, ...], digest: str) -> Dataset:
-    """The dataset, kept for the next cell of this worker."""
+    """Load a dataset and keep it for the next cell of this worker."""
     from ssd_cli.archives.load import load
 
     dataset = load(name, data_dirs, download=False)

@@ -11,7 +11,6 @@ import gc
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
@@ -57,43 +56,39 @@ class Packing:
         return cell.key in self._alone
 
 
-def look_at_device(
-    cells: Sequence[PlannedCell], data_dirs: tuple[Path, ...], tell: Callable[[Any], None] | None = None
-) -> tuple[int, dict[str, int]]:
-    """Bytes that a run may use of the CUDA device, and the estimated peak of each cell; a task for a worker."""
+def look_at_device(cells: Sequence[PlannedCell], report: Callable[[Any], None] | None = None) -> tuple[int, dict[str, int]]:
+    """Return the bytes of the CUDA device that a run may use, and the estimated peak of each cell; a task for a worker."""
     import torch
 
     free, _ = torch.cuda.mem_get_info()
-    return int(SHARE * free), needs_of(cells, data_dirs)
+    return int(SHARE * free), needs_of(cells)
 
 
-def needs_of(cells: Sequence[PlannedCell], data_dirs: tuple[Path, ...]) -> dict[str, int]:
+def needs_of(cells: Sequence[PlannedCell]) -> dict[str, int]:
     """Estimated peak bytes of each cell with networks on a device, by key: process, data, and the networks of its largest step."""
     from ssd_cli.core.executions import Execution
     from ssd_cli.engine.footprint import CONTEXT_BYTES, members_at_once, training_bytes
     from ssd_cli.methods.recording import record_trainings
+    from ssd_cli.methods.registry import methods
     from ssd_cli.methods.representations import second_halves_bytes
-    from ssd_cli.running.configured import NO_BACKBONE, configured_backbone, configured_method, configured_recipe
+    from ssd_cli.training.build import build_backbone, build_recipe, configured
 
-    needs, shapes = {}, {}
+    needs = {}
     for cell in cells:
-        identity, name = cell.identity, cell.cell.dataset
-        if identity["backbone"] == NO_BACKBONE:
-            continue  # it has no network, and computes on the processor
-        if name not in shapes:
-            shapes[name] = _shape(name, data_dirs)
-        n_cases, n_channels, n_timepoints, n_classes = shapes[name]
-        backbone, recipe = configured_backbone(identity), configured_recipe(identity)
-        recorded = record_trainings(configured_method(identity), backbone, recipe)
+        spec = cell.spec
+        if not spec.has_backbone or cell.shape is None:
+            continue  # a cell without networks computes on the processor
+        n_cases, n_channels, n_timepoints, _, n_classes = cell.shape
+        backbone, recipe = build_backbone(spec), build_recipe(spec)
+        recorded = record_trainings(configured(methods, spec.method), backbone, recipe)
         batch_size = recipe.batch(n_cases)
         each = training_bytes(backbone, n_channels, n_timepoints, n_classes, batch_size)
-        members = 1 if Execution.of(identity["execution"]).batching == "off" else recorded.joint
+        members = 1 if Execution.of(spec.execution).batching == "off" else recorded.joint
         data = 4 * n_cases * n_channels * n_timepoints
         data *= 1 + recorded.augmentations
-        if "together" in identity:
-            n_resamples, n_seeds = (len(identity["together"][name]) for name in ("resamples", "seeds"))
-            members *= n_resamples * n_seeds
-            data *= 2 * n_resamples  # each training set, and all of them joined
+        if spec.together:
+            members *= len(spec.together.resamples) * len(spec.together.seeds)
+            data *= 2 * len(spec.together.resamples)  # each training set, and all of them joined
         step = each * members_at_once(members, each)
         if recorded.second_halves:  # of the teacher, while the student alone is trained
             halves = second_halves_bytes(backbone, n_channels, n_timepoints, batch_size, recorded.second_halves)
@@ -125,15 +120,3 @@ def releasing(task: Callable[P, R]) -> Callable[P, R]:
                 torch.cuda.empty_cache()
 
     return wrapped
-
-
-def _shape(name: str, data_dirs: tuple[Path, ...]) -> tuple[int, int, int, int]:
-    """Cases, channels, steps and classes of a training set."""
-    from ssd_cli.archives import catalog
-    from ssd_cli.archives.load import load
-
-    size = catalog.size(name)
-    if size is not None and size.n_train and size.n_channels and size.n_timepoints and size.n_classes:
-        return size.n_train, size.n_channels, size.n_timepoints, size.n_classes
-    dataset = load(name, data_dirs, download=False)
-    return dataset.train.n_cases, dataset.train.n_channels, int(dataset.train.lengths.max()), len(dataset.classes)

@@ -1,4 +1,4 @@
-"""From a suite to cells: every name resolved, every identity fixed, before anything is computed."""
+"""Plan a suite: resolve all names and fix the identity of every cell before anything is computed."""
 
 from __future__ import annotations
 
@@ -9,56 +9,57 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ssd_cli.configuration import as_dict, configure, digest, label, parse_label, slug
-from ssd_cli.core.version import PROTOCOL_VERSION
+from ssd_cli.core.cell_spec import NO_BACKBONE, WITHOUT_BACKBONE, CellSpec, NamedConfiguration
 from ssd_cli.errors import SsdBenchError
-from ssd_cli.running.configured import NO_BACKBONE
 from ssd_cli.running.device import execution_of, resolve_device
 from ssd_cli.running.work import Shape, Work, work_of
-from ssd_cli.store import record
-from ssd_cli.store.record import Cell, plain
+from ssd_cli.store.record import Cell
 
 if TYPE_CHECKING:
     from ssd_cli.archives.prepare import Preparation
     from ssd_cli.registry import Registry
+    from ssd_cli.running.executors.base import Report
     from ssd_cli.running.suite import Suite
 
 
 @dataclass(frozen=True)
 class PlannedCell:
-    """A cell that a run is to have.
+    """A cell of a plan.
 
     Parameters
     ----------
     cell : Cell
-    identity : dict
-        Everything that decides the numbers, as it goes into the record.
+    spec : CellSpec
     group : str
-        Cells of one group share networks, or passes in which networks are trained: same dataset and backbone, and the same resample
-        and seed where these are trained apart.
+        Cells of one group share networks or joint trainings: same dataset and backbone, and the same resample and seed unless
+        these are trained jointly.
     cost : float
-        Estimated seconds of one worker; networks that cells before it in its group train cost nothing (`cost_model.price`).
+        Estimated seconds of one worker. Networks that earlier cells of the group train cost nothing (`estimate.price`).
     alone : float
-        The same as if nobody shared.
+        Estimated seconds without shared networks.
     work : Work, optional
         What both are estimated from; None for a method without networks, and in a dry run for a dataset of unknown size.
+    shape : Shape, optional
+        Shape of the dataset; None in a dry run for one of unknown size.
     """
 
     cell: Cell
-    identity: dict[str, Any]
+    spec: CellSpec
     group: str
     cost: float = 0.0
     alone: float = 0.0
     work: Work | None = None
+    shape: Shape | None = None
 
     @cached_property
     def key(self) -> str:
         """Name of the cell's claim."""
         return cell_key(self.cell)
 
-    @cached_property
+    @property
     def identity_hash(self) -> str:
-        """SHA-256 (hex) of the identity, as a record has it."""
-        return digest(plain(self.identity))
+        """SHA-256 (hex) of the identity."""
+        return self.spec.identity_hash
 
 
 @dataclass(frozen=True)
@@ -71,13 +72,13 @@ class Plan:
     device : str
         "cpu", "cuda" or "mps"; "auto" resolved.
     absent : tuple of str
-        Datasets that are not on this machine yet; only a dry run leaves them so. Their cells' digests are empty.
+        Datasets that a dry run does not find on this machine. The digests of their cells are empty.
     left_out : tuple of str
-        Datasets that the user wants left out because they are not on this machine.
+        Datasets that ``--only-present`` leaves out because they are not on this machine.
     done : dict of str to str
         Status ("ok", "failed", "skipped") of the cells, by key, that need not be computed (`resume.look`).
     marks : dict of str to tuple
-        State on disk of the records, by key, that are there now; where it changes, another run was faster.
+        State on disk of the existing records, by key. Where it changes, another run has computed the cell.
     """
 
     cells: list[PlannedCell]
@@ -99,20 +100,20 @@ class _Choice:
 
     label: str
     slug: str
-    identity: dict[str, Any]
+    named: NamedConfiguration
     configuration: Any
 
 
-WITHOUT = _Choice(record.NO_BACKBONE, record.NO_BACKBONE, NO_BACKBONE, None)
-"""Of the cells of methods that have no network."""
+WITHOUT = _Choice(WITHOUT_BACKBONE, WITHOUT_BACKBONE, NO_BACKBONE, None)
+"""The backbone in the cells of methods that have no network."""
 
 
 def cell_key(cell: Cell) -> str:
-    """Name of a cell's claim: it depends on where the record lies."""
+    """Return the name of a cell's claim, which depends on the place of its record."""
     return "cell-" + digest([cell.seed, cell.folder, cell.dataset, cell.resample])[:32]
 
 
-def make_plan(suite: Suite, dry_run: bool, tell: Any = None) -> Plan:
+def make_plan(suite: Suite, dry_run: bool, report: Report | None = None) -> Plan:
     """Resolve a suite; a task for a worker, since methods and backbones import torch.
 
     Parameters
@@ -120,8 +121,8 @@ def make_plan(suite: Suite, dry_run: bool, tell: Any = None) -> Plan:
     suite : Suite
     dry_run : bool
         Download nothing.
-    tell : callable, optional
-        Told what is being looked at.
+    report : callable, optional
+        Receives the dataset that is looked at.
 
     Raises
     ------
@@ -145,8 +146,8 @@ def make_plan(suite: Suite, dry_run: bool, tell: Any = None) -> Plan:
         require(names, suite.data_dir, suite.download)
     cells, absent = [], []
     for number, name in enumerate(names, start=1):
-        if tell is not None:
-            tell(f"looking at dataset {number} of {len(names)}: {name}")
+        if report is not None:
+            report(f"looking at dataset {number} of {len(names)}: {name}")
         data_digest = _digest(name, suite, dry_run)
         if not data_digest:
             absent.append(name)
@@ -156,22 +157,22 @@ def make_plan(suite: Suite, dry_run: bool, tell: Any = None) -> Plan:
             "preparation": asdict(preparation_of(name, suite)),
             "device": device,
             "threads": suite.threads,
-            "protocol_version": PROTOCOL_VERSION,
         }
         shape = _shape(name, suite, bool(data_digest))
         for backbone in [*chosen_backbones, WITHOUT]:
-            members = [method for method in chosen_methods if method.configuration.uses_backbone != (backbone is WITHOUT)]
-            how = {"execution": "plain"}
+            of_backbone = [method for method in chosen_methods if method.configuration.uses_backbone != (backbone is WITHOUT)]
+            execution, together = "plain", None
             if backbone is not WITHOUT:
-                filled = recipe.configuration.for_backbone(backbone.identity["name"])
-                how = execution_of(backbone.configuration, filled, shape or Shape(1, 1, 1), device, suite)
-            for resample, seed, method in itertools.product(suite.resamples, suite.seeds, members):
-                cells.append(_cell(common | how, method, backbone, recipe, resample, seed, shape))
+                filled = recipe.configuration.for_backbone(backbone.named.name)
+                execution, together = execution_of(backbone.configuration, filled, shape or Shape(1, 1, 1), device, suite)
+            common |= {"execution": execution, "together": together}
+            for resample, seed, method in itertools.product(suite.resamples, suite.seeds, of_backbone):
+                cells.append(_cell(common | {"resample": resample, "seed": seed}, method, backbone, recipe, shape))
     return Plan(cells, device, tuple(absent), tuple(left_out))
 
 
 def _present(names: list[str], suite: Suite) -> tuple[list[str], list[str]]:
-    """The datasets to use, and those to leave out because they are absent (only where the user asked for that)."""
+    """Return the datasets to use, and those that ``--only-present`` leaves out."""
     from ssd_cli.archives.sources import locate
 
     if not suite.only_present:
@@ -180,14 +181,14 @@ def _present(names: list[str], suite: Suite) -> tuple[list[str], list[str]]:
     if not present:
         raise SsdBenchError(
             f"None of the {len(names)} datasets is on this machine.",
-            "--only-present uses what is there.",
+            "--only-present uses only datasets that are on this machine.",
             "See: ssd-bench data download",
         )
     return present, [name for name in names if name not in present]
 
 
 def preparation_of(name: str, suite: Suite) -> Preparation:
-    """The archive's default rules, but for what the suite names."""
+    """Return the rules that the suite names, with the archive's default for the others."""
     from ssd_cli.archives.prepare import default_preparation
 
     wishes = {key: getattr(suite, key) for key in ("length", "impute", "scale") if getattr(suite, key) is not None}
@@ -198,52 +199,38 @@ def _choose(registry: Registry[Any], text: str) -> _Choice:
     name, parameters = parse_label(text)
     entry = registry.entry(name)
     configuration = configure(registry.get(name), name, parameters)
-    identity: dict[str, Any] = {"name": name, "parameters": as_dict(configuration)}
-    if entry.plugin_sha256:
-        identity["plugin_sha256"] = entry.plugin_sha256
     versions = configuration.versions() if hasattr(configuration, "versions") else {}
-    if versions:
-        identity["versions"] = versions
-    return _Choice(label(name, configuration), slug(name, configuration), identity, configuration)
+    named = NamedConfiguration(name, as_dict(configuration), entry.plugin_sha256, versions)
+    return _Choice(label(name, configuration), slug(name, configuration), named, configuration)
 
 
 def _distinct(choices: Iterator[_Choice]) -> list[_Choice]:
-    """Each configuration once, in the order in which it was first named."""
+    """Return each configuration once, in the order of first mention."""
     return list({choice.label: choice for choice in choices}.values())
 
 
-def _cell(
-    common: dict[str, Any], method: _Choice, backbone: _Choice, recipe: _Choice, resample: int, seed: int, shape: Shape | None
-) -> PlannedCell:
+def _cell(common: dict[str, Any], method: _Choice, backbone: _Choice, recipe: _Choice, shape: Shape | None) -> PlannedCell:
     from ssd_cli.methods.budget import fill_in
     from ssd_cli.methods.recording import record_trainings
     from ssd_cli.training.predict import cases_at_once
 
-    filled = fill_in(recipe.configuration, backbone.identity["name"], backbone.configuration, method.configuration, method.label)
+    filled = fill_in(recipe.configuration, backbone.named.name, backbone.configuration, method.configuration, method.label)
     recorded = record_trainings(method.configuration, backbone.configuration, filled)
-    cell = Cell(
-        dataset=common["dataset"],
-        method=method.label,
-        backbone=backbone.label,
-        recipe=recipe.label,
-        resample=resample,
-        seed=seed,
-        folder=f"{method.slug}@{backbone.slug}",
-    )
-    identity = {
+    shuffled = recorded.refreshes_batch_norm and shape is not None and shape.n_cases > cases_at_once(shape.n_timepoints)
+    spec = CellSpec(
         **common,
-        "method": method.identity,
-        "backbone": backbone.identity,
-        "recipe": {"name": recipe.identity["name"], "parameters": filled.identity()},
-        "resample": resample,
-        "seed": seed,
-    }
-    if recorded.refreshes_batch_norm and shape is not None and shape.n_cases > cases_at_once(shape.n_timepoints):
-        identity["batch_norm"] = "shuffled"  # `Workbench.refresh_batch_norm`; records made before it shuffled have no such entry
-    group = f"{cell.dataset} {backbone.label}" + ("" if "together" in common else f" {resample} {seed}")
-    if backbone is WITHOUT or shape is None:
-        return PlannedCell(cell, identity, group)
-    return PlannedCell(cell, identity, group, work=work_of(method.configuration, backbone.configuration, filled, shape, identity))
+        method=method.named,
+        backbone=backbone.named,
+        recipe=NamedConfiguration(recipe.named.name, filled.identity()),
+        batch_norm="shuffled" if shuffled else "",
+    )
+    folder = f"{method.slug}@{backbone.slug}"
+    cell = Cell(spec.dataset, method.label, backbone.label, recipe.label, spec.resample, spec.seed, folder)
+    group = f"{cell.dataset} {backbone.label}" + ("" if spec.together else f" {cell.resample} {cell.seed}")
+    if shape is None or backbone is WITHOUT:
+        return PlannedCell(cell, spec, group, shape=shape)
+    work = work_of(recorded, backbone.configuration, filled, shape, spec)
+    return PlannedCell(cell, spec, group, work=work, shape=shape)
 
 
 def _digest(name: str, suite: Suite, dry_run: bool) -> str:
@@ -256,15 +243,15 @@ def _digest(name: str, suite: Suite, dry_run: bool) -> str:
 
 
 def _shape(name: str, suite: Suite, here: bool) -> Shape | None:
-    """Shape of the archive's split; None where neither the catalogue nor this machine knows it."""
+    """Return the shape of the archive's split; None where neither the catalogue nor this machine knows it."""
     from ssd_cli.archives import catalog
     from ssd_cli.archives.load import load
 
     size = catalog.size(name)
-    if size is not None and size.n_train and size.n_channels and size.n_timepoints:
-        return Shape(size.n_train, size.n_channels, size.n_timepoints, size.n_test or 0)
+    if size is not None and size.n_train and size.n_channels and size.n_timepoints and size.n_classes:
+        return Shape(size.n_train, size.n_channels, size.n_timepoints, size.n_test or 0, size.n_classes)
     if not here:
         return None
     dataset = load(name, suite.data_dir, download=False)
-    train, test = dataset.train, dataset.test
-    return Shape(train.n_cases, train.n_channels, int(train.lengths.max()), test.n_cases)
+    train = dataset.train
+    return Shape(train.n_cases, train.n_channels, int(train.lengths.max()), dataset.test.n_cases, len(dataset.classes))

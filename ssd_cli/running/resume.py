@@ -5,17 +5,18 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ssd_cli.core import atomic
+from ssd_cli.core.cell_spec import differences
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.running.plan import Plan, PlannedCell, make_plan
-from ssd_cli.store.record import difference
 from ssd_cli.store.results import ResultStore
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ssd_cli.running.executors.base import Report
     from ssd_cli.running.suite import Suite
     from ssd_cli.store.record import Cell
 
@@ -31,9 +32,9 @@ _SHOWN = 3
 _WITHOUT_RESULT = {"failed": " (the earlier cell failed)", "skipped": " (the earlier cell was skipped)"}
 
 
-def plan_and_look(suite: Suite, dry_run: bool, tell: Any = None) -> Plan:
+def plan_and_look(suite: Suite, dry_run: bool, report: Report | None = None) -> Plan:
     """Make the plan of a suite and compare it with what its output folder holds; a task for a worker."""
-    return look(make_plan(suite, dry_run, tell), suite)
+    return look(make_plan(suite, dry_run, report), suite)
 
 
 def look(plan: Plan, suite: Suite) -> Plan:
@@ -87,7 +88,7 @@ def whole(table: pd.DataFrame) -> pd.DataFrame:
 
 def dry_absent(cell: PlannedCell) -> bool:
     """Whether the cell's dataset is not on this machine, so that its identity is not known yet."""
-    return not cell.identity["dataset_digest"]
+    return not cell.spec.dataset_digest
 
 
 def _records(store: ResultStore, cells: list[PlannedCell], overwrite: bool) -> Iterator[tuple[PlannedCell, str, str]]:
@@ -130,10 +131,10 @@ def _conflict(store: ResultStore, changed: list[tuple[PlannedCell, str]]) -> Mis
     for cell, status in changed[:_SHOWN]:
         record = store.read(cell.cell)
         if record is not None:
-            differences = difference(record.identity, cell.identity)
-            lines += [f"{cell.cell}{_WITHOUT_RESULT.get(status, '')}:", *(f"  {line}" for line in differences)]
-            only_execution = len(differences) == 1 and differences[0].startswith("execution:")
-            made_by.add(record.identity["execution"] if only_execution else "")
+            found = differences(record.spec, cell.spec)
+            lines += [f"{cell.cell}{_WITHOUT_RESULT.get(status, '')}:", *(f"  {line}" for line in found)]
+            only_execution = len(found) == 1 and found[0].startswith("execution:")
+            made_by.add(record.spec.execution if only_execution else "")
     if len(changed) > _SHOWN:
         lines.append(f"and {len(changed) - _SHOWN} more.")
     retry = "--retry-failed to compute them again, " if all(status in _WITHOUT_RESULT for _, status in changed) else ""

@@ -65,7 +65,7 @@ class SuiteRun:
         cost, n_workers = sum(cell.cost for cell in pending), max(1, self._n_workers)
         self.progress = RunProgress(len(plan.cells), len(plan.cells) - len(pending), cost, n_workers, expected_pace=expected_pace)
         if packing is None and plan.device == "cuda" and pending:
-            packing = Packing(*call(executor, look_at_device, pending, suite.data_dir))
+            packing = Packing(*call(executor, look_at_device, pending))
         self._packing = packing or Packing()
         self._elsewhere: list[PlannedCell] = []
         self._last_look = 0.0

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ssd_cli.configuration import digest
 
 if TYPE_CHECKING:
     from ssd_cli.backbones.base import Backbone
-    from ssd_cli.methods.base import Method
-    from ssd_cli.methods.recording import RecordedTraining
+    from ssd_cli.core.cell_spec import CellSpec
+    from ssd_cli.methods.recording import RecordedFit, RecordedTraining
     from ssd_cli.training.recipe import Recipe
 
 RECOMPUTED = 4 / 3
@@ -22,12 +22,13 @@ _LATENCY_PASSES = 23
 
 
 class Shape(NamedTuple):
-    """Of a dataset; `n_test` is 0 where it is not known."""
+    """Shape of a dataset; `n_cases` counts the training set, `n_test` is 0 where it is not known."""
 
     n_cases: int
     n_channels: int
     n_timepoints: int
     n_test: int = 0
+    n_classes: int = 2
 
 
 class Counts(NamedTuple):
@@ -68,36 +69,34 @@ class Work:
     prediction: Counts
 
 
-def work_of(method: Method, backbone: Backbone, recipe: Recipe, shape: Shape, common: dict[str, Any]) -> Work:
+def work_of(recorded: RecordedFit, backbone: Backbone, recipe: Recipe, shape: Shape, spec: CellSpec) -> Work:
     """Count the work of a cell.
 
     Parameters
     ----------
-    method : Method
+    recorded : RecordedFit
+        What the method trains.
     backbone : Backbone
     recipe : Recipe
         Filled in for the backbone.
     shape : Shape
-    common : dict
-        Of the cell's identity: "backbone", "execution", "device".
+    spec : CellSpec
     """
     from ssd_cli.core.executions import Execution
-    from ssd_cli.methods.recording import record_trainings
 
-    recorded = record_trainings(method, backbone, recipe)
     # Members of one pass are other networks than those that are trained alone.
-    joint = recorded.joint if Execution.of(common["execution"]).batching != "off" else 1
+    joint = recorded.joint if Execution.of(spec.execution).batching != "off" else 1
     suffix = f", {joint} at once" if joint > 1 else ""
     trainings = tuple(
         (training.shared and training.shared + suffix, counts_of(training, backbone, recipe, shape))
         for training in recorded.trainings
     )
-    return Work(rates_key(common, recipe.precision), trainings, _prediction(backbone, shape, len(recorded.trainings)))
+    return Work(rates_key(spec, recipe.precision), trainings, _prediction(backbone, shape, len(recorded.trainings)))
 
 
-def rates_key(common: dict[str, Any], precision: str) -> str:
-    """Name of the rates of an identity's networks."""
-    return digest([common["backbone"], common["execution"], common["device"], precision])[:16]
+def rates_key(spec: CellSpec, precision: str) -> str:
+    """Return the name of the rates of a cell's networks."""
+    return digest([spec.backbone.to_identity(), spec.execution, spec.device, precision])[:16]
 
 
 def counts_of(training: RecordedTraining, backbone: Backbone, recipe: Recipe, shape: Shape) -> Counts:

@@ -23,7 +23,7 @@ from ssd_cli.core import atomic
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.metrics import METRICS, all_scores
 from ssd_cli.store import index_cache, tsml
-from ssd_cli.store.record import CellRecord, plain
+from ssd_cli.store.record import CellRecord
 from ssd_cli.store.results import ResultStore
 
 if TYPE_CHECKING:
@@ -193,7 +193,8 @@ def _content(path: Path) -> bytes | None:
 
 
 def _row(path: str, record: CellRecord, predictions: str) -> dict[str, Any]:
-    cell, identity = record.cell, record.identity
+    cell, spec = record.cell, record.spec
+    identity = spec.to_identity()
     renamed = {metric.recorded: metric.key for metric in METRICS.values()}
     measured = {
         renamed.get(name, name): float(value)
@@ -210,16 +211,16 @@ def _row(path: str, record: CellRecord, predictions: str) -> dict[str, Any]:
         "status": record.status,
         "reason": record.reason or "",
         "identity_hash": record.identity_hash,
-        "dataset_digest": str(identity["dataset_digest"] or ""),
-        "preparation": json.dumps(plain(identity["preparation"]), sort_keys=True),
-        "configuration": digest(plain({key: identity[key] for key in ("method", "backbone", "recipe", "protocol_version")})),
+        "dataset_digest": spec.dataset_digest,
+        "preparation": json.dumps(spec.preparation, sort_keys=True),
+        "configuration": digest({key: identity[key] for key in ("method", "backbone", "recipe", "protocol_version")}),
         "predictions": predictions,
-        "device": str(identity.get("device", "")),
-        "execution": f"{identity.get('execution', '')}{', together' if 'together' in identity else ''}",
+        "device": spec.device,
+        "execution": f"{spec.execution}{', together' if spec.together else ''}",
         "resample": cell.resample,
         "seed": cell.seed,
-        "protocol_version": identity["protocol_version"],
-        "threads": identity.get("threads", 0),
+        "protocol_version": spec.protocol_version,
+        "threads": spec.threads,
     }
 
 

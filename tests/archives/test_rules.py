@@ -79,7 +79,7 @@ def test_suite_identity_and_estimator_take_a_planted_rule(planted):
     rules, name = planted
     suite = Suite(dataset=("GunPoint",), method=("single",), **{rules.option: name})
     (cell,) = make_plan(suite, dry_run=True).cells
-    assert cell.identity["preparation"][rules.option] == name
+    assert cell.spec.preparation[rules.option] == name
     X = np.random.default_rng(0).standard_normal((4, 1, 20))
     fitted = MethodClassifier(backbone="lite[width=2]", recipe="smoke", **{rules.option: name}).fit(X, np.array(list("abab")))
     assert fitted.predict_proba(X).shape == (4, 2)

@@ -44,8 +44,8 @@ def test_a_recount_of_what_was_unpacked_is_exact(packed):
     assert found.problems == []
     assert found.n_recounted == 6
     for before, after in same_cells(root, again):
-        assert (before.identity, before.status, before.reason, before.costs, before.curves) == (
-            after.identity,
+        assert (before.spec, before.status, before.reason, before.costs, before.curves) == (
+            after.spec,
             after.status,
             after.reason,
             after.costs,

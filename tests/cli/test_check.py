@@ -52,7 +52,7 @@ def test_new_seeds_pass(reference, tmp_path, capsys):
 
 
 def test_a_drop_everywhere_fails_and_says_what_else_changed(reference, tmp_path, capsys):
-    root = cells(tmp_path / "new", (20,), drop=0.05, identity={"recipe": {"name": "smoke", "epochs": 30}})
+    root = cells(tmp_path / "new", (20,), drop=0.05, identity={"recipe": {"name": "smoke", "parameters": {"epochs": 30}}})
     failing(root, reference, markdown=tmp_path / "gate.md", junit=tmp_path / "gate.xml")
     shown = capsys.readouterr().out
     assert "FAILED" in shown

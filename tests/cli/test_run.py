@@ -170,7 +170,7 @@ def test_cells_that_fail_make_the_exit_code_1_and_the_others_go_on(data, tmp_pat
 def test_the_summary_counts_the_failures_it_does_not_name_and_shows_tracebacks_where_asked(tmp_path, capsys, monkeypatch):
     cells = [make_planned(f"D{number}", "mine") for number in range(12)]
     for cell in cells:
-        record = make_record(cell.cell, "failed", identity=cell.identity, traceback="Traceback: it rained")
+        record = make_record(cell.cell, "failed", identity=cell.spec.to_identity(), traceback="Traceback: it rained")
         ResultStore(tmp_path).put(record)
     progress = RunProgress(12, 0, 0.0, failed=12, failures=[(cell, "it rained") for cell in cells])
     run.show_summary(progress, plan_of(cells), make_suite(tmp_path))

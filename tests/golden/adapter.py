@@ -43,7 +43,9 @@ def planned_cells(options, plugins=()):
     """Return (cell, identity, identity hash) of every cell of a run; `options` are those of the command, by field name."""
     add_plugins(tuple(plugins))
     plan = make_plan(parse_suite(None, options), dry_run=False)
-    return [(asdict(planned.cell), json.loads(json.dumps(planned.identity)), planned.identity_hash) for planned in plan.cells]
+    return [
+        (asdict(planned.cell), json.loads(json.dumps(planned.spec.to_identity())), planned.identity_hash) for planned in plan.cells
+    ]
 
 
 def names_of_methods_and_backbones():

@@ -205,8 +205,8 @@ def test_wrong_options_are_misuse(tmp_path, policy, alpha):
 
 def test_different_recipes_under_one_name_are_an_error(tmp_path):
     store = fill(tmp_path / "one", {"a": [0.5], "b": [0.6]})
-    put(store, "D01", "a", 0.5, recipe="paper", identity={"recipe": {"name": "paper", "epochs": 1500}})
-    with pytest.raises(SsdBenchError, match=r"'a' stands for different configurations(.|\n)*recipe.epochs: 3 here, 1500 there"):
+    put(store, "D01", "a", 0.5, recipe="paper", identity={"recipe": {"name": "paper", "parameters": {"epochs": 1500}}})
+    with pytest.raises(SsdBenchError, match=r"different configurations(.|\n)*recipe.parameters.epochs: 3 here, 1500 there"):
         compare([tmp_path / "one"])
 
 

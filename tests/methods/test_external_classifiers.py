@@ -60,7 +60,7 @@ def test_cells_are_cells_like_all_others(tmp_path, monkeypatch):
     assert "n_neighbors" in failed.reason
     assert not look(make_plan(suite, dry_run=False), suite).pending
     record = next(record for record in ResultStore(suite.out).records() if record.cell.method == "1nn-dtw")
-    assert re.fullmatch(r"1\.\d+\.\d+", record.identity["method"]["versions"]["aeon"])
+    assert re.fullmatch(r"1\.\d+\.\d+", record.spec.method.versions["aeon"])
     assert record.networks == [] and record.costs["fit_seconds_alone"] > 0 and record.costs["latency_ms_p50"] > 0
     assert record.costs["peak_memory_bytes"] > 0
     for empty in ("parameters", "macs", "size_bytes", "networks_stored", "networks_trained", "optimiser_steps"):

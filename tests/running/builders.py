@@ -1,6 +1,7 @@
 import math
 from pathlib import Path
 
+from ssd_cli.core.cell_spec import CellSpec
 from ssd_cli.running.executors.base import open_executor
 from ssd_cli.running.plan import Plan, PlannedCell
 from ssd_cli.running.run import worker_settings
@@ -10,8 +11,12 @@ from tests.store.builders import make_cell, make_record
 
 def make_planned(dataset="GunPoint", method="single", backbone="lite", *, resample=0, seed=0, cost=1.0, **identity):
     cell = make_cell(dataset, method, backbone, resample=resample, seed=seed)
-    full = {**make_record(cell).identity, "threads": 1, "device": "cpu", "execution": "plain", **identity}
-    return PlannedCell(cell, full, f"{dataset} {backbone} {resample} {seed}", cost, cost)
+    return PlannedCell(cell, make_spec(cell, **identity), f"{dataset} {backbone} {resample} {seed}", cost, cost)
+
+
+def make_spec(cell=None, **identity):
+    full = make_record(cell).spec.to_identity() | {"threads": 1, "device": "cpu", "execution": "plain"}
+    return CellSpec.from_identity(full | identity)
 
 
 def make_plan(cells):

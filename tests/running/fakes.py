@@ -86,7 +86,7 @@ def wait_in(folder, tell):
 def run_fake(job, tell):
     """Instead of `execute`: behaves as the cell's method is called, and writes down every execution in `<out>/executed`."""
     from ssd_cli.core.claims import Claims
-    from ssd_cli.running.execute import Outcome, _Parts, _record, finished_by_another
+    from ssd_cli.running.execute import CellResults, Outcome, cell_record, finished_by_another
     from ssd_cli.running.resume import record_mark
     from ssd_cli.store.results import ResultStore
     from tests.store.builders import make_predictions
@@ -121,10 +121,10 @@ def run_fake(job, tell):
         if behaviour.startswith("memory") and not job.alone:
             return Outcome("memory")
         if behaviour in ("failing", "memoryless"):
-            store.put(_record(job, "failed", "it rained", None, _Parts()))
+            store.put(cell_record(job, "failed", "it rained", None, CellResults()))
             return Outcome("failed", "it rained", 0.1)
         y, probabilities = make_predictions()
-        store.put(_record(job, "ok", None, None, _Parts(scores={"accuracy": 0.5})), y, probabilities)
+        store.put(cell_record(job, "ok", None, None, CellResults(scores={"accuracy": 0.5})), y, probabilities)
     return Outcome("ok", "", 0.1, 0.5, "it took all cores" if behaviour == "warned" else "")
 
 

@@ -46,7 +46,7 @@ def test_a_smoke_cell_in_a_worker(data, bare, tmp_path, method, engine, executio
     assert done.returncode == 0, done.stderr
     (record,) = ResultStore(out).records()
     assert record.status == "ok", record.reason
-    assert record.identity["execution"] == execution
+    assert record.spec.execution == execution
 
 
 def test_the_environment_is_bare(bare):

@@ -12,10 +12,15 @@ from ssd_cli.running.estimate import _labels, estimate
 from ssd_cli.running.executors.base import Event, Executor, WorkerSettings
 from ssd_cli.running.plan import make_plan
 from ssd_cli.running.work import Counts, rates_key, step_flops
-from tests.running.builders import make_planned, make_suite, write_dataset
-from tests.small import SmallBackbone
+from ssd_cli.training.build import build_backbone
+from tests.running.builders import make_planned, make_spec, make_suite, write_dataset
 
 MEASURED = Measured("lite", Counts(1e-3, 1e-11, 1e-12, 1e-3, 1e-11), 1.5, "2026-01-01")
+SPEC = make_spec(
+    execution="fast",
+    backbone={"name": "lite", "parameters": {"width": 2, "kernel": 8, "separable": False}},
+    recipe={"name": "smoke", "parameters": {"epochs": 3}},
+)
 
 
 @pytest.fixture(autouse=True)
@@ -80,26 +85,19 @@ def test_a_cache_that_cannot_be_written_is_no_error(cache):
 
 def test_rates_solve_for_what_was_measured(monkeypatch):
     truth = Counts(steps=0.02, flops=3e-11, input_flops=4e-12, passes=0.005, pass_flops=2e-11)
-    backbone = SmallBackbone()
 
-    def times(backbone, batch, *options):
-        single, flops = (batch.n_cases * batch.n_timepoints * step_flops(backbone, n) for n in (1, batch.n_channels))
+    def times(spec, batch):
+        single, flops = (batch.n_cases * batch.n_timepoints * step_flops(build_backbone(spec), n) for n in (1, batch.n_channels))
         return Times(Counts(1, single, flops - single, 0, 0).times(truth), Counts(0, 0, 0, 1, flops / 3).times(truth))
 
     monkeypatch.setattr(calibration, "_times", times)
-    assert rates_of(backbone, "plain", "cpu", "fp32") == pytest.approx(truth, rel=1e-6)
+    assert rates_of(SPEC) == pytest.approx(truth, rel=1e-6)
 
 
 def test_rates_are_measured_on_the_real_loop(monkeypatch):
     monkeypatch.setattr(calibration, "_BATCHES", (Batch(2, 1, 8), Batch(4, 1, 64), Batch(4, 3, 32)))
-    identity = {
-        "backbone": {"name": "lite", "parameters": {"width": 2, "kernel": 8, "separable": False}},
-        "recipe": {"name": "smoke", "parameters": {}},
-        "execution": "fast",
-        "device": "cpu",
-    }
     told = []
-    ((_, found),) = measure([identity], 1, told.append).items()
+    ((_, found),) = measure([SPEC], 1, told.append).items()
     assert told == ["calibrating: lite"]
     assert found.label == "lite"
     assert all(rate >= 0 for rate in found.rates)
@@ -111,8 +109,7 @@ def test_a_network_that_cannot_take_the_series_is_left_out(monkeypatch):
         raise ValueError("two channels are needed")
 
     monkeypatch.setattr(calibration, "rates_of", refuse)
-    identity = {"backbone": {"name": "lite", "parameters": {}}, "recipe": {"name": "smoke", "parameters": {}}}
-    assert measure([identity | {"execution": "fast", "device": "cpu"}], 1, lambda text: None) == {}
+    assert measure([SPEC], 1, lambda text: None) == {}
     assert average([{"a": MEASURED}, {}]) == {}
 
 
@@ -136,7 +133,7 @@ class Measuring(Executor):
 
     def events(self, seconds):
         tasks, self.tasks = self.tasks, []
-        found = [{rates_key(identity, "fp32"): MEASURED for identity in task.arguments[0]} for task in tasks]
+        found = [{rates_key(spec, "fp32"): MEASURED for spec in task.arguments[0]} for task in tasks]
         return [Event("done", value, task) for task, value in zip(tasks, found, strict=True)]
 
     def cancel(self):

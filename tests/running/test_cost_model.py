@@ -12,7 +12,7 @@ from ssd_cli.backbones.base import NO_DROPOUT
 from ssd_cli.backbones.lite import LITEBackbone
 from ssd_cli.methods.ens_avg import EnsAvg
 from ssd_cli.methods.kd import KD
-from ssd_cli.methods.recording import RecordedTraining
+from ssd_cli.methods.recording import RecordedTraining, record_trainings
 from ssd_cli.methods.single import Single
 from ssd_cli.methods.soup_greedy import SoupGreedy
 from ssd_cli.running.cost_model import ASSUMED, CELL_SECONDS, START_SECONDS, price, wall_seconds
@@ -21,10 +21,9 @@ from ssd_cli.running.schedule import Queue
 from ssd_cli.running.work import RECOMPUTED, Counts, Shape, Work, counts_of, rates_key, step_flops, work_of
 from ssd_cli.training.recipe import Fast
 from tests.running.builders import make_plan as plan_of
-from tests.running.builders import make_planned, make_suite, write_dataset
+from tests.running.builders import make_planned, make_spec, make_suite, write_dataset
 from tests.small import SmallBackbone
 
-COMMON = {"backbone": {"name": "lite", "parameters": {}}, "execution": "fast", "device": "cpu"}
 RATES = {"rates": Counts(steps=1.0)}
 """Of networks whose time is the number of their steps."""
 
@@ -96,9 +95,10 @@ def test_workers_share_the_time_but_no_cell_is_cut():
     assert wall_seconds([], 2) == 0
 
 
-def work(method=None, *, backbone=None, epochs=20, shape=(50, 1, 150, 150), **common):
-    recipe = Fast(epochs=epochs).for_backbone("lite")
-    return work_of(method or Single(), backbone or LITEBackbone(), recipe, Shape(*shape), COMMON | common)
+def work(method=None, *, backbone=None, epochs=20, shape=(50, 1, 150, 150), **identity):
+    backbone, recipe = backbone or LITEBackbone(), Fast(epochs=epochs).for_backbone("lite")
+    recorded = record_trainings(method or Single(), backbone, recipe)
+    return work_of(recorded, backbone, recipe, Shape(*shape), make_spec(**({"execution": "fast"} | identity)))
 
 
 def total(one):
@@ -170,8 +170,8 @@ def test_an_ensemble_of_one_pass_shares_with_no_single_network():
 
 
 def test_rates_belong_to_backbone_execution_device_and_precision():
-    changes = [{}, {"execution": "plain"}, {"device": "cuda"}, {"backbone": {"name": "lite", "parameters": {"width": 8}}}]
-    assert len({rates_key(COMMON | change, precision) for change in changes for precision in ("fp32", "bf16")}) == 8
+    changes = [{}, {"execution": "fast"}, {"device": "cuda"}, {"backbone": {"name": "lite", "parameters": {"width": 8}}}]
+    assert len({rates_key(make_spec(**change), precision) for change in changes for precision in ("fp32", "bf16")}) == 8
 
 
 def test_costs_decide_nothing_but_costs(tmp_path):

@@ -12,7 +12,6 @@ from ssd_cli.deployment.trained import restore
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.metrics import all_scores
 from ssd_cli.running import execute as room
-from ssd_cli.running.configured import PlanOutdated
 from ssd_cli.running.discard import discard_group
 from ssd_cli.running.execute import Job, execute
 from ssd_cli.running.plan import make_plan
@@ -20,6 +19,7 @@ from ssd_cli.running.plugins import add_plugins
 from ssd_cli.running.resume import look
 from ssd_cli.store.networks import NetworkStore
 from ssd_cli.store.results import ResultStore
+from ssd_cli.training.build import PlanOutdated
 from ssd_cli.training.ledger import Entry
 from tests.running.builders import make_suite, write_dataset
 
@@ -142,7 +142,7 @@ def test_a_record_says_all_of_a_cell(cells, tmp_path):
     outcome = execute(job(cell, command=("ssd-bench", "run"), busy_workers=3), told.append)
     store = ResultStore(tmp_path / "out")
     record = store.read(cell.cell)
-    assert outcome.status == record.status == "ok" and record.identity == cell.identity
+    assert outcome.status == record.status == "ok" and record.spec == cell.spec
     y, probabilities = store.predictions(cell.cell)
     assert {key: record.scores[key] for key in all_scores(y, probabilities)} == all_scores(y, probabilities)
     assert {"teacher_accuracy", "teacher_agreement"} <= record.scores.keys()
@@ -163,7 +163,7 @@ def test_what_was_stored_predicts_what_was_recorded(cells, tmp_path):
     from ssd_cli.archives.load import load
     from ssd_cli.archives.prepare import Preparation
     from ssd_cli.protocol.split import split
-    from ssd_cli.running.configured import configured_backbone
+    from ssd_cli.training.build import build_backbone
     from ssd_cli.training.networks import load_arrays
     from ssd_cli.training.predict import predict_proba
 
@@ -173,10 +173,10 @@ def test_what_was_stored_predicts_what_was_recorded(cells, tmp_path):
     store = ResultStore(tmp_path / "out")
     record = store.read(cell.cell)
     assert "disagreement" in record.scores and len(record.networks) == 2
-    training_set, sealed = split(load("Waves", job.keywords["data_dirs"]), 0, Preparation(**cell.identity["preparation"]))
+    training_set, sealed = split(load("Waves", job.keywords["data_dirs"]), 0, Preparation(**cell.spec.preparation))
     members = []
     for entry in record.networks:
-        network = configured_backbone(cell.identity).build(training_set.n_channels, training_set.n_classes)
+        network = build_backbone(cell.spec).build(training_set.n_channels, training_set.n_classes)
         load_arrays(network, NetworkStore(tmp_path / "out").load(entry["sha256"]))
         members.append(predict_proba(network.eval(), sealed.unseal(True)[0]))
     assert np.array_equal(np.mean(members, axis=0), store.predictions(cell.cell)[1])
@@ -237,7 +237,7 @@ def test_a_failure_is_recorded_with_its_reason_and_nobodys_paths(cells, tmp_path
     )
     assert record.costs["networks_trained"] == 1 and len(record.curves) == 1
     assert record.scores == {} and record.networks == []
-    assert cell.identity["method"]["plugin_sha256"] == hashlib.sha256(PLUGIN.encode()).hexdigest()
+    assert cell.spec.method.plugin_sha256 == hashlib.sha256(PLUGIN.encode()).hexdigest()
 
 
 def test_a_method_that_returns_no_predictor_is_named(cells, tmp_path):
@@ -252,9 +252,9 @@ def test_a_method_that_returns_no_predictor_is_named(cells, tmp_path):
 @pytest.mark.parametrize(
     ("what", "reason"),
     [
-        ("probabilities", "6 of 6 predictions are no finite numbers"),
-        ("diagnostics", "set cannot stand in a record"),
-        ("costs", "set cannot stand in a record"),
+        ("probabilities", "6 of 6 predictions are not finite numbers"),
+        ("diagnostics", "set cannot be stored as JSON"),
+        ("costs", "set cannot be stored as JSON"),
     ],
 )
 def test_what_no_record_may_hold_fails_the_cell_and_not_the_run(cells, tmp_path, what, reason):
@@ -403,4 +403,5 @@ def test_plugins_that_cannot_be_used(tmp_path, text, message):
 def test_a_record_is_plain_json_that_reads_back(cells, tmp_path):
     _, record, cell = run_one(cells, method=("single",))
     parts = json.loads(ResultStore(tmp_path / "out").paths(cell.cell)[1].read_text())
-    assert parts.keys() == {field.name for field in dataclasses.fields(record)}
+    assert parts.keys() == {field.name for field in dataclasses.fields(record)} - {"spec"} | {"identity"}
+    assert parts["identity"] == cell.spec.to_identity()

@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
+from ssd_cli.core.cell_spec import NO_BACKBONE
 from ssd_cli.engine.footprint import CONTEXT_BYTES
 from ssd_cli.running import execute as executing
 from ssd_cli.running import packing
@@ -9,8 +12,9 @@ from ssd_cli.running.packing import Packing, needs_of
 from ssd_cli.running.progress import SilentReporter
 from ssd_cli.running.resume import look
 from ssd_cli.running.suite_run import SuiteRun
+from ssd_cli.running.work import Shape
 from ssd_cli.store.results import ResultStore
-from tests.running.builders import make_plan, make_planned, make_suite, start_workers
+from tests.running.builders import make_plan, make_planned, make_spec, make_suite, start_workers
 from tests.running.fakes import run_fake
 
 
@@ -111,48 +115,51 @@ def test_out_of_memory_is_recorded_only_where_the_cell_was_alone(tmp_path, monke
         assert record is None
 
 
+SHAPES = {"ItalyPowerDemand": Shape(67, 1, 24, 1029, 2), "HandOutlines": Shape(1000, 1, 2709, 370, 2)}
+
+
 def real(dataset, method="single", execution="graph", **method_parameters):
     recipe = {"name": "smoke", "parameters": {"epochs": 3, "student_epochs": 1, "batch_size": 64, "batch_divisor": 0}}
     backbone = {"name": "inception", "parameters": {"width": 32, "depth": 6, "kernel": 40}}
-    planned = make_planned(dataset, method, "inception", execution=execution, recipe=recipe)
-    planned.identity.update(method={"name": method, "parameters": method_parameters}, backbone=backbone)
-    return planned
+    chosen = {"method": {"name": method, "parameters": method_parameters}, "backbone": backbone}
+    planned = make_planned(dataset, method, "inception")
+    return replace(planned, spec=make_spec(planned.cell, execution=execution, recipe=recipe, **chosen), shape=SHAPES[dataset])
 
 
 def test_estimates_follow_shapes_and_the_members_of_a_pass():
     small, large = real("ItalyPowerDemand"), real("HandOutlines")
     five, apart = real("ItalyPowerDemand", "ens-avg", members=5), real("ItalyPowerDemand", "ens-avg", "plain", members=5)
-    needs = needs_of([small, large], ())
+    needs = needs_of([small, large])
     assert needs[small.key] < needs[large.key] < 2**33
-    assert needs_of([five], ())[five.key] - CONTEXT_BYTES == pytest.approx(5 * (needs[small.key] - CONTEXT_BYTES), rel=0.01)
-    assert needs_of([apart], ())[apart.key] == needs[small.key]
+    assert needs_of([five])[five.key] - CONTEXT_BYTES == pytest.approx(5 * (needs[small.key] - CONTEXT_BYTES), rel=0.01)
+    assert needs_of([apart])[apart.key] == needs[small.key]
 
 
 def test_estimates_count_the_second_halves_of_a_teacher_that_run_at_once():
     mid, few, embed, single = (real("ItalyPowerDemand", name, **more) for name, more in (
         ("ssd-mid", {}), ("ssd-mid", {"representations": 10}), ("ssd", {}), ("single", {}),
     ))  # fmt: skip
-    (of_mid,), (of_few,), (of_embed,), (of_single,) = (needs_of([cell], ()).values() for cell in (mid, few, embed, single))
+    (of_mid,), (of_few,), (of_embed,), (of_single,) = (needs_of([cell]).values() for cell in (mid, few, embed, single))
     assert of_embed == of_single
     maps = 4 * 64 * 24 * 128  # of a batch, behind Inception's first half
     taps = 40 * 32 / 128  # of the widest convolution, whose columns are made of the maps of all copies
     assert of_few - of_single > 10 * maps * taps
     assert 3 * (of_few - of_single) == pytest.approx(of_mid - of_single, rel=0.1)
     assert of_mid - of_single < 2**30
-    long, plain = (needs_of([real("HandOutlines", name)], ()).popitem()[1] for name in ("ssd-mid", "single"))
+    long, plain = (needs_of([real("HandOutlines", name)]).popitem()[1] for name in ("ssd-mid", "single"))
     assert long - plain < 0.7 * plain  # one copy at a time
 
 
 def test_a_cell_without_networks_asks_nothing_of_a_device():
     small, dummy = real("ItalyPowerDemand"), real("ItalyPowerDemand", "dummy", "plain")
-    dummy.identity["backbone"] = {"name": "none", "parameters": {}}
-    assert needs_of([dummy, small], ()).keys() == {small.key}
+    dummy = replace(dummy, spec=replace(dummy.spec, backbone=NO_BACKBONE))
+    assert needs_of([dummy, small]).keys() == {small.key}
     assert Packing(1, {}).fits(dummy, [small])
 
 
 def test_the_free_memory_is_read_from_the_device(monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (1000, 2000))
     cell = real("ItalyPowerDemand")
-    capacity, needs = packing.look_at_device([cell], ())
+    capacity, needs = packing.look_at_device([cell])
     assert capacity == 900
     assert set(needs) == {cell.key}

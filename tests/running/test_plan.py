@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from ssd_cli.core.cell_spec import NamedConfiguration
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.running.cost_model import price
 from ssd_cli.running.estimate import estimate
@@ -43,13 +44,13 @@ def test_cells_are_the_product_and_every_one_has_its_own_identity(data):
     assert len({cell.identity_hash for cell in plan.cells}) == len({cell.key for cell in plan.cells}) == 32
     assert len({cell.group for cell in plan.cells}) == 16
     ensemble = next(cell for cell in plan.cells if cell.cell.method == "ens-avg[members=2]")
-    assert ensemble.identity["method"]["parameters"]["members"] == 2
+    assert ensemble.spec.method.parameters["members"] == 2
     assert ensemble.cell.folder.startswith("ens-avg-members-2-")
 
 
 def test_the_identity_holds_everything_that_decides_the_numbers(data):
     cell = make_plan(suite_of(data, threads=2, scale="train", device="cpu"), dry_run=False).cells[0]
-    identity = cell.identity
+    identity = cell.spec.to_identity()
     assert identity["recipe"] == {"name": "smoke", "parameters": identity["recipe"]["parameters"]}
     assert identity["recipe"]["parameters"]["epochs"] == 3 and identity["recipe"]["parameters"]["batch_size"] == 64
     assert identity["preparation"] == {"length": "pad", "impute": "linear", "scale": "train"}
@@ -122,7 +123,7 @@ def test_records_made_before_batch_norm_was_refreshed_in_random_order_are_of_ano
     write_dataset(data, "Many", n_train=300)
     methods = ("single", "swa", "ema[batch_norm=live]", "ssd", "ssd-mid")
     plan = make_plan(suite_of(data, dataset=("Waves", "Many"), method=methods), dry_run=False)
-    marked = [(cell.cell.dataset, cell.cell.method) for cell in plan.cells if "batch_norm" in cell.identity]
+    marked = [(cell.cell.dataset, cell.cell.method) for cell in plan.cells if cell.spec.batch_norm]
     assert marked == [("Many", "swa"), ("Many", "ssd-mid")]
 
 
@@ -132,7 +133,7 @@ def test_an_absent_dataset_is_an_error_of_a_run_and_a_remark_of_a_dry_run(data):
         make_plan(suite, dry_run=False)
     plan = look(make_plan(suite, dry_run=True), suite)
     assert plan.absent == ("Coffee",)
-    assert [bool(cell.identity["dataset_digest"]) for cell in plan.cells] == [False, True]
+    assert [bool(cell.spec.dataset_digest) for cell in plan.cells] == [False, True]
 
 
 def test_a_dry_run_prices_no_dataset_of_unknown_size_and_names_it(data):
@@ -143,7 +144,7 @@ def test_a_dry_run_prices_no_dataset_of_unknown_size_and_names_it(data):
 
 
 def finish(out, planned, status="ok"):
-    record = make_record(planned.cell, status, identity=planned.identity)
+    record = make_record(planned.cell, status, identity=planned.spec.to_identity())
     ResultStore(out).put(record, *(make_predictions() if status == "ok" else ()))
 
 
@@ -159,18 +160,18 @@ def test_resuming_compares_identities(tmp_path):
 
 
 def test_another_configuration_in_the_folder_is_an_error_that_shows_the_difference(tmp_path):
-    finish(tmp_path, make_planned("A", "x", recipe={"name": "fast", "epochs": 100}))
-    changed, other = make_planned("A", "x", recipe={"name": "fast", "epochs": 1500}), make_planned("B", "x")
+    finish(tmp_path, make_planned("A", "x", recipe={"name": "fast", "parameters": {"epochs": 100}}))
+    changed, other = make_planned("A", "x", recipe={"name": "fast", "parameters": {"epochs": 1500}}), make_planned("B", "x")
     with pytest.raises(MisuseError) as caught:
         look(plan_of([changed, other]), make_suite(tmp_path))
     text = str(caught.value)
-    assert "recipe.epochs: 100 before, 1500 now" in text and "--overwrite" in text and "--out" in text
+    assert "recipe.parameters.epochs: 100 before, 1500 now" in text and "--overwrite" in text and "--out" in text
     assert look(plan_of([changed, other]), make_suite(tmp_path, overwrite=True)).pending == [changed, other]
 
 
 def by_plugin(name, sha256):
     planned = make_planned(name, "mine")
-    return replace(planned, identity=planned.identity | {"method": {"name": "mine", "plugin_sha256": sha256}})
+    return replace(planned, spec=replace(planned.spec, method=NamedConfiguration("mine", plugin_sha256=sha256)))
 
 
 @pytest.mark.parametrize(("status", "said"), [("failed", "the earlier cell failed"), ("skipped", "the earlier cell was skipped")])

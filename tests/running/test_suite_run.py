@@ -167,7 +167,7 @@ def test_several_runs_on_one_folder_share_the_work(out, tmp_path):
 def test_a_run_of_another_configuration_beside_this_one_is_noticed(out):
     cells, suite = [make_planned("A", "ok")], make_suite(out)
     plan = look(make_plan(cells), suite)
-    run([make_planned("A", "ok", recipe={"name": "smoke", "epochs": 9})], out)
+    run([make_planned("A", "ok", recipe={"name": "smoke", "parameters": {"epochs": 9}})], out)
     with start_workers(suite) as executor, pytest.raises(SsdBenchError, match="Another run with another configuration"):
         SuiteRun(plan, suite, executor, SilentReporter(), execute=run_fake).run()
 

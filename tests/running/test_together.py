@@ -66,7 +66,7 @@ def test_a_worker_goes_on_with_the_cells_of_its_pass(data, tmp_path):
 def test_the_memory_of_a_pass_is_reckoned_with(data, tmp_path):
     seeds = {"resamples": (0,), "seeds": (0, 1, 2)}
     plans = [planned(data, tmp_path / str(together), **seeds, together=together)[0] for together in (True, False)]
-    many, few = (min(needs_of(plan.cells, (data,)).values()) for plan in plans)
+    many, few = (min(needs_of(plan.cells).values()) for plan in plans)
     each = training_bytes(LITEBackbone(), 1, 16, 2, 8)
     assert many - few == pytest.approx(2 * each, rel=0.2)
 

@@ -1,5 +1,6 @@
 import numpy as np
 
+from ssd_cli.core.cell_spec import CellSpec
 from ssd_cli.core.version import PROTOCOL_VERSION
 from ssd_cli.store.record import Cell, CellRecord
 
@@ -14,16 +15,16 @@ def make_record(cell=None, status="ok", **changes):
         "dataset": cell.dataset,
         "dataset_digest": "d" * 64,
         "preparation": {"length": "pad", "impute": "linear", "scale": "series"},
-        "method": {"name": cell.method},
-        "backbone": {"name": cell.backbone},
-        "recipe": {"name": cell.recipe, "epochs": 3},
+        "method": {"name": cell.method, "parameters": {}},
+        "backbone": {"name": cell.backbone, "parameters": {}},
+        "recipe": {"name": cell.recipe, "parameters": {"epochs": 3}},
         "resample": cell.resample,
         "seed": cell.seed,
         "protocol_version": PROTOCOL_VERSION,
     }
     identity.update(changes.pop("identity", {}))
     fields = {"scores": {"accuracy": 0.5} if status == "ok" else {}, "reason": None if status == "ok" else "it rained"}
-    return CellRecord(cell, identity, status, **(fields | changes))
+    return CellRecord(cell, CellSpec.from_identity(identity), status, **(fields | changes))
 
 
 def make_predictions(n_cases=20, n_classes=3, seed=0):

@@ -56,7 +56,7 @@ def test_one_row_a_record_with_scores_and_costs(store):
     assert row["macs"] == 7.0
     assert "unit" not in frame
     assert row["identity_hash"] == record.identity_hash
-    assert json.loads(row["preparation"]) == record.identity["preparation"]
+    assert json.loads(row["preparation"]) == record.spec.preparation
     skipped = frame[frame.status == "skipped"].iloc[0]
     assert skipped["reason"] == "one case per class"
     assert np.isnan(skipped["accuracy"])

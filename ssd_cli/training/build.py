@@ -1,0 +1,88 @@
+"""From the identity of a cell to its backbone, its recipe and its workbench."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from ssd_cli.core.cell_spec import CellSpec, NamedConfiguration
+from ssd_cli.errors import SsdBenchError
+
+if TYPE_CHECKING:
+    from ssd_cli.backbones.base import Backbone
+    from ssd_cli.protocol.containers import TrainingSet
+    from ssd_cli.registry import Registry
+    from ssd_cli.training.checkpoint import Checkpoints
+    from ssd_cli.training.ledger import Progress
+    from ssd_cli.training.networks import Networks
+    from ssd_cli.training.recipe import Recipe
+    from ssd_cli.training.workbench import Workbench
+
+T = TypeVar("T")
+
+
+class PlanOutdated(SsdBenchError):
+    """Report that a file has changed since the run was planned: no cell is to blame, and the same command plans again."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what, "", "Run the same command again: it makes a new plan.")
+        self.args = (what,)
+
+
+def build_workbench(
+    spec: CellSpec,
+    training_set: TrainingSet,
+    *,
+    networks: Networks | None = None,
+    checkpoints: Checkpoints | None = None,
+    on_epoch: Callable[[Progress], None] | None = None,
+    others: Callable[[], Sequence[Workbench]] = tuple,
+) -> Workbench:
+    """Build the workbench of a cell.
+
+    Parameters
+    ----------
+    spec : CellSpec
+    training_set : TrainingSet
+    networks, checkpoints, on_epoch, others : optional
+        See `Workbench`.
+    """
+    from ssd_cli.training.workbench import Workbench
+
+    return Workbench(
+        training_set,
+        build_backbone(spec),
+        spec.backbone.to_identity(),
+        build_recipe(spec),
+        spec.seed,
+        networks=networks,
+        device=spec.device,
+        execution=spec.execution,
+        on_epoch=on_epoch,
+        checkpoints=checkpoints,
+        name=spec.identity_hash,
+        others=others,
+    )
+
+
+def build_backbone(spec: CellSpec) -> Backbone:
+    """Build the backbone of a cell; for a method without networks one that builds nothing."""
+    from ssd_cli.backbones.base import NoBackbone
+    from ssd_cli.backbones.registry import backbones
+
+    return configured(backbones, spec.backbone) if spec.has_backbone else NoBackbone()
+
+
+def build_recipe(spec: CellSpec) -> Recipe:
+    """Build the recipe of a cell, resolved for its backbone."""
+    from ssd_cli.training.registry import recipes
+
+    return configured(recipes, spec.recipe)
+
+
+def configured(registry: Registry[T], configuration: NamedConfiguration) -> T:
+    """Build what a configuration names; PlanOutdated where the plug-in's file is not the one that it was planned with."""
+    name = configuration.name
+    if registry.entry(name).plugin_sha256 != configuration.plugin_sha256:
+        raise PlanOutdated(f"The plug-in of the {registry.kind} '{name}' has changed since this run was planned.")
+    return registry.get(name)(**configuration.parameters)
