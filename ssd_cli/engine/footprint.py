@@ -1,10 +1,9 @@
-"""How much memory a training takes on a device, estimated from shapes alone.
+"""Estimates of the memory of a training on a device, from shapes alone.
 
-The network is run once on torch's meta device, where tensors have shapes and no content, and what autograd would keep is added up.
-Beside it are the columns of its largest convolution (`backbones.convolution`): those of its inputs, and those of its gradient.
-On an H100 it was, with half of `CONTEXT_BYTES`, above the most that torch had allocated in any training that was measured
-(`benchmarks/speed_gpu.py`, results/speed/gpu/peaks.txt). What `ssd-mid` asks of a teacher's second half comes on top
-(`second_half_bytes`; not measured on a device).
+The network runs once on torch's meta device, where tensors have shapes and no content; the tensors that autograd would store are
+added up. To these come the columns of its largest convolution (`backbones.convolution`), of inputs and of the gradient. On an H100
+the estimate, with half of `CONTEXT_BYTES`, exceeded torch's peak in every measured training (results/speed/gpu/peaks.txt). The
+teacher's second half in `ssd-mid` needs more (`second_half_bytes`; not measured on a device).
 """
 
 from __future__ import annotations
@@ -19,18 +18,18 @@ from ssd_cli.backbones.base import Backbone, Network
 from ssd_cli.backbones.layers import SameConv1d
 
 MARGIN = 1.5
-"""Of what is kept for the backward pass: the pass itself needs gradients of the widest maps beside them, and workspaces."""
+"""Factor on the stored tensors: the backward pass also needs gradients of the widest maps, and workspaces."""
 CONTEXT_BYTES = 2**30
-"""What a process takes on a CUDA device beside its tensors: about half a gigabyte for its context with cuDNN and cuBLAS, and,
-measured, up to 0.4 GB for their workspaces and the memory of two captured steps."""
+"""Memory of a process on a CUDA device besides its tensors: about 0.5 GB for its context with cuDNN and cuBLAS, and up to 0.4 GB
+(measured) for their workspaces and the memory of two captured steps."""
 PASS_BYTES = 2**33
-"""Networks that are trained together may take this much together: eight gigabytes, a part of every current device. It is fixed, so
-that who is trained with whom, and thus the bits, depend on shapes and not on what happens to be free."""
+"""Memory of all networks of one joint training: 8 GB, a part of every current device. It is fixed, so that the networks of one
+joint training, and thus the bits, depend on shapes and not on free memory."""
 
 
 @lru_cache(maxsize=1024)
 def training_bytes(backbone: Backbone, n_channels: int, n_timepoints: int, n_classes: int, batch_size: int) -> int:
-    """Peak memory of training one network in float32, without the data and the process itself.
+    """Return the peak memory of training one network in float32, without the data and the process itself.
 
     Parameters
     ----------
@@ -47,7 +46,7 @@ def training_bytes(backbone: Backbone, n_channels: int, n_timepoints: int, n_cla
 
 @lru_cache(maxsize=1024)
 def second_half_bytes(backbone: Backbone, n_channels: int, n_timepoints: int, n_cases: int) -> int:
-    """Peak memory of the second half of a frozen network: at most all maps that a training would keep, its input and columns.
+    """Return the peak memory of the second half of a frozen network: at most all stored maps, its input and columns.
 
     Parameters
     ----------
@@ -63,10 +62,10 @@ def second_half_bytes(backbone: Backbone, n_channels: int, n_timepoints: int, n_
 
 
 def _kept(network: Network, forward: Callable[[], object]) -> tuple[int, int]:
-    """Bytes that autograd keeps of a forward pass on the meta device, and those of the columns of its largest convolution."""
+    """Return the bytes that autograd stores in a forward pass on the meta device, and those of the largest columns."""
     kept: dict[int, int] = {}
     columns = [0]
-    held = []  # a storage that was freed could give its address to the next
+    held = []  # a freed storage could pass its address to the next
 
     def count(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()

@@ -1,7 +1,7 @@
-"""Convolutions of maps (channels, n_cases, n_timepoints) of short series by mixing matrices (`bilinear`), padding "same".
+"""Convolutions of maps (channels, n_cases, n_timepoints) of short series by mixing matrices (`mixing`), padding "same".
 
-A series is mixed as a whole. Every product reads its operands where the one before has left them, as a stride or a transpose: what
-a fast transform saves in operations on a few dozen points, it loses to the copies between its order and that of the products.
+A series is mixed as a whole. Each product reads the result of the previous one in place, as a stride or a transpose. For a few
+dozen points a fast transform saves operations, but needs copies between its memory order and that of the products.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class MatrixConvolution:
     Parameters
     ----------
     kernels : sequence of Tensor
-        Each (filters, inputs, taps). They are mixed here and now; later changes have no effect.
+        Each (filters, inputs, taps). They are mixed at construction; later changes have no effect.
     bias : Tensor, shape (filters of all kernels,)
     n_timepoints : int
     """
@@ -35,7 +35,7 @@ class MatrixConvolution:
         self._constant = self._size * bias[:, None]
 
     def __call__(self, maps: Tensor, out: Tensor) -> None:
-        """Write what maps (inputs, n_cases, n_timepoints) give to `out` (filters, n_cases, n_timepoints), contiguous."""
+        """Convolve maps (inputs, n_cases, n_timepoints); write to `out` (filters, n_cases, n_timepoints), contiguous."""
         n_timepoints = maps.shape[2]
         product = torch.bmm(self._kernel, _mix_maps(maps, self._size))
         product[0] += self._constant
@@ -59,7 +59,6 @@ class _Convolution(Function):
 
     @staticmethod
     def forward(ctx: Any, maps: Tensor, *kernels: Tensor) -> Tensor:
-        """See `by_matrices`."""
         _, n_cases, n_timepoints = maps.shape
         ctx.shapes = [kernel.shape for kernel in kernels]
         ctx.size = _size(n_timepoints, [shape[2] for shape in ctx.shapes])
@@ -71,7 +70,6 @@ class _Convolution(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        """Of the maps and of every kernel."""
         mixed, kernel = ctx.saved_tensors
         _, n_cases, n_timepoints = gradient.shape
         back = mix_back(ctx.size, n_timepoints, gradient.dtype)
@@ -88,9 +86,9 @@ class _Convolution(Function):
 
 
 def _size(n_timepoints: int, taps: Sequence[int]) -> int:
-    """Points of the circular convolution: zeros behind the series for the widest kernel, on one side, serve both sides."""
+    """Return the points of the circular convolution: zeros behind the series serve both sides of the widest kernel."""
     size = n_timepoints + max(max(padding_around(k)) for k in taps)
-    return size + size % 2  # an even size has two frequencies of one product
+    return size + size % 2  # even sizes have two frequencies with one product each
 
 
 def _mix_maps(maps: Tensor, size: int) -> Tensor:
@@ -112,7 +110,7 @@ def _mix_kernels(kernels: Sequence[Tensor], size: int) -> Tensor:
 
 
 def _unmix(of_mixed: Tensor, shape: torch.Size, size: int) -> Tensor:
-    """The gradient of a kernel from that of its part of `_mix_kernels`."""
+    """Return the gradient of a kernel from that of its part of `_mix_kernels`."""
     matrix = mix_taps(size, shape[2], -padding_around(shape[2])[0], of_mixed.dtype)
-    # Few rows, many columns: the other way round, the same product takes up to ten times as long.
+    # Few rows and many columns: the transposed product takes up to ten times as long.
     return (matrix.t() @ of_mixed.reshape(len(of_mixed), -1)).t().reshape(shape)

@@ -1,17 +1,17 @@
-"""Convolutions with fewer multiplications: samples and taps are mixed, multiplied pairwise, and mixed back, each by a small matrix.
+"""Small matrices for convolutions with fewer multiplications: samples and taps are mixed, multiplied pairwise, and mixed back.
 
-An output of a convolution with k taps costs k multiplications. A discrete Fourier transform of n points makes of a whole circular
-convolution one product of complex numbers a frequency, and that is three products of real ones (Karatsuba and Ofman 1962): 1.5 n in
-all. With many channels each of them is a product of matrices, and the mixing is little beside it. For a few dozen points matrices
-are as quick as a fast transform, and data stay in the order in which the next product wants them.
+A direct convolution with k taps needs k multiplications per output. A discrete Fourier transform of n points turns a circular
+convolution into one complex product per frequency, which is three real products (Karatsuba and Ofman 1962): 1.5 n in all. With many
+channels each of them is a matrix product, and mixing costs little in comparison. For a few dozen points, mixing by matrices is as
+fast as a fast transform, and keeps the data in the order of the next product.
 
-All roots of unity have size one, so rounding errors are those of a transform. Algorithms with fewer products still (Winograd 1980)
+All roots of unity have size one, so rounding errors are those of a transform. Algorithms with even fewer products (Winograd 1980)
 evaluate polynomials at other points and lose digits.
 
 A convolution is ``output[t] = sum_k samples[t + first + k] taps[k]``, samples counted modulo `size`, and equals
 ``mix_back(size, n_outputs) @ ((mix_samples(size, n_samples) @ samples) * (mix_taps(size, taps, first) @ taps))``. Samples beyond
-`n_samples` are zeros. The rows of the products are: for a frequency that is its own conjugate, one; for each other one the real
-part, the imaginary part, and their sum. All matrices are computed in float64.
+`n_samples` are zeros. A frequency that is its own conjugate has one row of products; each other one has three: real part, imaginary
+part, and their sum. All matrices are computed in float64.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from torch import Tensor
 
 
 def n_products(size: int) -> int:
-    """How many products a circular convolution of `size` points takes."""
+    """Return how many products a circular convolution of `size` points takes."""
     n_real = min(size, 2 - size % 2)
     return n_real + 3 * (size - n_real) // 2
 
 
 @lru_cache(maxsize=256)
 def mix_samples(size: int, n_samples: int, dtype: torch.dtype) -> Tensor:
-    """The matrix for samples, (n_products, n_samples)."""
+    """Return the matrix for samples, (n_products, n_samples)."""
     return _rows(torch.arange(n_samples), size, sign=-1).to(dtype)
 
 
 @lru_cache(maxsize=256)
 def mix_taps(size: int, taps: int, first: int, dtype: torch.dtype) -> Tensor:
-    """The matrix for taps, the first of which stands at the offset `first`: (n_products, taps)."""
+    """Return the matrix for taps, (n_products, taps); `first` is the offset of the first one."""
     return _rows(torch.arange(taps) + first, size, sign=1).to(dtype)
 
 
 @lru_cache(maxsize=256)
 def mix_back(size: int, n_outputs: int, dtype: torch.dtype) -> Tensor:
-    """The matrix from products to outputs, (n_outputs, n_products). Its first column is 1 / size: a constant is the first product.
+    """Return the matrix from products to outputs, (n_outputs, n_products). The first column is 1 / size (the mean).
 
     With products a, b, c of real parts, imaginary parts and sums, the product of the complex numbers is (a - b) + (c - a - b) i.
     """

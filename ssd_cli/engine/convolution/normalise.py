@@ -17,14 +17,14 @@ from ssd_cli.engine.folding import scale_and_shift, statistics_of
 
 
 def normalise(parts: Sequence[Tensor], norm: nn.BatchNorm1d, residual: Tensor | None = None) -> Tensor:
-    """Batch normalisation of maps that come in parts, as ``norm`` does it in its present mode, then residual and ReLU.
+    """Normalise maps, given in parts, as ``norm`` does in its mode; then add the residual and apply ReLU.
 
     Parameters
     ----------
     parts : sequence of Tensor
-        Maps, each (channels, n_cases, n_timepoints); together the channels of `norm`. They are never joined.
+        Maps, each (channels, n_cases, n_timepoints); together the channels of `norm`. They are not joined before.
     norm : BatchNorm1d
-        Gives weights, mode and running statistics, which are updated in training mode.
+        Its running statistics are updated in training mode.
     residual : Tensor, optional
         Maps that are added before the ReLU.
     """
@@ -39,7 +39,7 @@ def normalise(parts: Sequence[Tensor], norm: nn.BatchNorm1d, residual: Tensor | 
 
 
 def _joined(parts: Sequence[Tensor], scale: Tensor) -> Tensor:
-    """All parts, scaled, in one tensor; in a single pass where no gradient is wanted."""
+    """Return all parts, scaled, in one tensor; in a single pass if gradients are off."""
     rows = _rows(parts)
     if torch.is_grad_enabled():
         return torch.cat([part * scale[some] for part, some in zip(parts, rows, strict=True)])
@@ -50,13 +50,13 @@ def _joined(parts: Sequence[Tensor], scale: Tensor) -> Tensor:
 
 
 def _rows(parts: Sequence[Tensor]) -> list[slice]:
-    """Where each part lies among all channels."""
+    """Return the position of each part among all channels."""
     ends = list(accumulate(map(len, parts), initial=0))
     return [slice(*pair) for pair in pairwise(ends)]
 
 
 class _BatchNormalise(Function):
-    """Training mode: by the statistics of the batch."""
+    """Training mode: centre, scale by the variance of the centred maps (no cancellation), add, rectify."""
 
     @staticmethod
     def forward(
@@ -67,13 +67,10 @@ class _BatchNormalise(Function):
         shift: Tensor,
         *parts: Tensor,
     ) -> Tensor:
-        """Centre, scale by the variance of the centred maps (no cancellation), add, rectify."""
         n_cases, n_timepoints = parts[0].shape[1:]
         count = n_cases * n_timepoints
         if count < 2:
-            raise ValueError(
-                "Expected more than 1 value per channel when training: a single case of a single step has no variance."
-            )
+            raise ValueError("Expected more than 1 value per channel when training: one step of one case has no variance.")
         channels = len(weight)
         centred = weight.new_empty(channels, n_cases, n_timepoints)
         mean = weight.new_empty(channels, 1, 1)
@@ -95,7 +92,6 @@ class _BatchNormalise(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
-        """Mask by the ReLU, then the library's own backward pass of batch normalisation."""
         centred, variance, weight, maps = ctx.saved_tensors
         gradient = torch.ops.aten.threshold_backward(gradient, maps, 0)
         channels = len(weight)
@@ -116,7 +112,7 @@ class _BatchNormalise(Function):
 
 
 def running_factor(norm: nn.BatchNorm1d) -> float:
-    """Count a batch in training mode, and return what it weighs in the running statistics: a momentum of None is their average."""
+    """Count a batch in training mode, and return its weight in the running statistics; momentum None averages all batches."""
     if not norm.training or repeating():
         return 0.0
     _, _, batches = statistics_of(norm)
@@ -126,7 +122,7 @@ def running_factor(norm: nn.BatchNorm1d) -> float:
 
 @torch.no_grad()
 def _update(norm: nn.BatchNorm1d, mean: Tensor, variance: Tensor, count: int) -> None:
-    """Move the running statistics as the library does: the variance without bias."""
+    """Update the running statistics as torch does: with the unbiased variance."""
     factor = running_factor(norm)
     running_mean, running_variance, _ = statistics_of(norm)
     running_mean.lerp_(mean, factor)

@@ -1,4 +1,4 @@
-"""The entry of an Inception module: bottleneck and pooled branch, which read the same maps (channels, n_cases, n_timepoints)."""
+"""The first operations of an Inception module on maps (channels, n_cases, n_timepoints): bottleneck and pooled branch."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 _FITS_THE_CACHE = 2**20
-"""Numbers up to which two maxima of pairs are faster than the library's pooling, up to twice as fast; above, they are slower."""
+"""Numbers up to which two maxima of pairs are faster (up to twice) than torch's pooling; above, they are slower."""
 
 
 class Entry(Function):
     """A 1x1 convolution of the maps, and one of their maximum over three steps.
 
-    One operation for both, so that the pooled maps are recomputed rather than kept, and the two gradients are added in place.
+    It recomputes the pooled maps in the backward pass instead of storing them, and adds the two gradients in place.
     """
 
     @staticmethod
@@ -32,7 +32,7 @@ class Entry(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, of_squeezed: Tensor, of_pooled: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Four matrix products and the routing of the maximum."""
+        """Compute four matrix products and route the gradient of the maximum."""
         maps, squeeze, pooled = ctx.saved_tensors
         inputs = len(maps)
         maximum = max_of_three(maps)
@@ -46,11 +46,11 @@ class Entry(Function):
 
 
 def max_of_three(maps: Tensor) -> Tensor:
-    """Maximum over the step before, the step itself and the step after; without gradient, which is what makes it fast."""
+    """Return the maximum over the previous, the present and the next step, without gradient."""
     with torch.no_grad():
         if maps.shape[-1] == 1 or maps.numel() > _FITS_THE_CACHE:
             return F.max_pool1d(maps, 3, stride=1, padding=1)
-        # All series as one: what reaches over the end of a series is put right afterwards.
+        # All series as one; the two values at the ends of each series are corrected afterwards.
         flat, maximum = maps.view(-1), torch.empty_like(maps)
         pairs = torch.empty_like(maps)
         torch.maximum(flat[:-1], flat[1:], out=pairs.view(-1)[:-1])
@@ -60,12 +60,12 @@ def max_of_three(maps: Tensor) -> Tensor:
 
 
 def route_to_maxima(gradient: Tensor, maps: Tensor, maximum: Tensor, total: Tensor) -> None:
-    """Add the gradient of `max_of_three` to `total`: each to the earliest step that held the maximum, as the library does.
+    """Add the gradient of `max_of_three` to `total`, each value at the earliest step with the maximum, as torch does.
 
     Parameters
     ----------
     gradient : Tensor
-        Gradient of the maximum; used up.
+        Gradient of the maximum; overwritten.
     maps, maximum, total : Tensor
         All of one shape (channels, n_cases, n_timepoints).
     """

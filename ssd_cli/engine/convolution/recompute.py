@@ -1,7 +1,7 @@
-"""Very long series: parts of a network whose maps are computed again in the backward pass instead of being kept.
+"""Parts of a network whose maps, for very long series, are computed again in the backward pass instead of being stored.
 
-The result is the same to the bit: the second computation sees the same maps and the same weights, draws nothing, and leaves the
-running statistics of batch norms alone. It costs one forward pass more.
+The result has the same bits: the second computation has the same maps and weights, draws no random numbers, and does not update the
+running statistics of batch norms. It costs one additional forward pass.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 LARGE = 2**18
-"""Cases times steps of a batch from which maps are not kept: 128 filters of them are 128 MB, and a network has some twenty; a
-convolution by tiles keeps nearly twice its input."""
+"""Cases times steps of a batch from which maps are not stored. One map of 128 filters is 128 MB, and a network has about twenty;
+a convolution by tiles stores nearly twice its input."""
 
 _repeating: ContextVar[bool] = ContextVar("repeating", default=False)
 
 
 def repeating() -> bool:
-    """Whether the present computation repeats one that has been counted."""
+    """Return whether the present computation repeats one whose batch has been counted."""
     return _repeating.get()
 
 
 def light(part: Callable[[Tensor], Tensor], maps: Tensor, n_steps: int) -> Tensor:
-    """Run a part of a network; of a large batch keep its input only.
+    """Run a part of a network; for a large batch store only its input.
 
     Parameters
     ----------
     part : callable
-        Deterministic; maps in, maps out.
+        Deterministic; takes and returns maps.
     maps : Tensor
     n_steps : int
         Cases times steps of the batch.

@@ -1,4 +1,4 @@
-"""Convolutions of maps (channels, n_cases, n_timepoints), padding "same": by spectra, or by windows where inputs are few."""
+"""Convolutions of maps (channels, n_cases, n_timepoints), padding "same": by spectra, or by windows for few inputs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ssd_cli.backbones.layers import SameConv1d, SeparableConv1d
 from ssd_cli.engine.convolution.transform import Transform, spectrum_of, transform_for
 
 _GAP = 16
-"""Numbers between the bins of a product."""
+"""Unused numbers between the bins of a product (`_product`)."""
 
 
 class SpectralConvolution(Function):
@@ -30,14 +30,14 @@ class SpectralConvolution(Function):
         ctx.save_for_backward(spectrum, kernel)
         ctx.transform = transform
         product = _product(kernel, spectrum)
-        if bias is not None:  # a constant is bin 0
+        if bias is not None:  # bin 0 is the constant
             product[0] += transform.size * bias[:, None]
         return transform.series(_bins_last(product))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
-        """One transform of the gradient serves the maps, the kernel and the bias."""
+        """Transform the gradient once for the maps, the kernel and the bias."""
         spectrum, kernel = ctx.saved_tensors
         transformed = _bins_first(ctx.transform.gradient_spectrum(gradient))
         of_maps = of_kernel = of_bias = None
@@ -51,7 +51,7 @@ class SpectralConvolution(Function):
 
 
 class DepthwiseConvolution(Function):
-    """A convolution of every channel with a kernel of its own: one product of numbers a bin, between two transforms."""
+    """A convolution of each channel with its own kernel: one product of numbers per bin, between two transforms."""
 
     @staticmethod
     def forward(ctx: Any, maps: Tensor, kernel: Tensor, transform: Transform) -> Tensor:
@@ -65,7 +65,7 @@ class DepthwiseConvolution(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        """One transform of the gradient serves the maps and the kernel."""
+        """Transform the gradient once for the maps and the kernel."""
         spectrum, kernel = ctx.saved_tensors
         transformed = ctx.transform.gradient_spectrum(gradient)
         of_maps = of_kernel = None
@@ -77,18 +77,18 @@ class DepthwiseConvolution(Function):
 
 
 def pointwise(maps: Tensor, weight: Tensor) -> Tensor:
-    """A 1x1 convolution: weight (filters, inputs, 1), one matrix product over all cases and steps."""
+    """Convolve with 1x1 kernels, weight (filters, inputs, 1): one matrix product over all cases and steps."""
     product = weight.squeeze(-1) @ maps.reshape(len(maps), -1)
     return product.view(-1, *maps.shape[1:])
 
 
 def convolve(maps: Tensor, kernels: Sequence[Tensor]) -> list[Tensor]:
-    """Convolutions of the same maps by kernels (filters, inputs, taps) of several lengths.
+    """Convolve maps with kernels (filters, inputs, taps) of several lengths.
 
     Returns
     -------
     list of Tensor
-        Maps which, in order, are the filters of all kernels; not necessarily one tensor a kernel.
+        The maps of all filters in order; not necessarily one tensor per kernel.
     """
     if windows_are_cheaper(kernels):
         return by_windows(maps, kernels)
@@ -96,7 +96,7 @@ def convolve(maps: Tensor, kernels: Sequence[Tensor]) -> list[Tensor]:
 
 
 def by_spectra(maps: Tensor, kernels: Sequence[Tensor], bias: Tensor | None = None) -> Tensor:
-    """The same, always by spectra: maps (filters of all kernels, n_cases, n_timepoints)."""
+    """Convolve as `convolve`, always by spectra; return maps (filters of all kernels, n_cases, n_timepoints)."""
     inputs, n_cases, n_timepoints = maps.shape
     reaches = [padding_around(kernel.shape[-1]) for kernel in kernels]
     widest = max(left for left, _ in reaches), max(right for _, right in reaches)
@@ -105,7 +105,7 @@ def by_spectra(maps: Tensor, kernels: Sequence[Tensor], bias: Tensor | None = No
 
 
 def separable(maps: Tensor, layer: SeparableConv1d) -> Tensor:
-    """A separable convolution: depthwise by spectra, pointwise by a matrix product."""
+    """Run a separable convolution: depthwise by spectra, pointwise by a matrix product."""
     depthwise: SameConv1d = layer.depthwise
     dilation = depthwise.dilation[0]
     transform = transform_for(maps.shape[2], maps.shape[1] * len(maps), padding_around(depthwise.kernel_size[0], dilation), 1, 1)
@@ -114,10 +114,7 @@ def separable(maps: Tensor, layer: SeparableConv1d) -> Tensor:
 
 
 def handmade(maps: Tensor, filters: HandMadeFilters) -> Tensor:
-    """The hand-made filters of raw series, and their ReLU.
-
-    Filtered channel by channel (depthwise), every channel is a series of its own.
-    """
+    """Apply the hand-made filters of raw series, and their ReLU; depthwise filters treat each channel as a separate series."""
     kernels = filters.weights()
     if filters.groups == 1:
         return F.relu(torch.cat(convolve(maps, kernels)))
@@ -129,20 +126,20 @@ def handmade(maps: Tensor, filters: HandMadeFilters) -> Tensor:
 
 
 def _bins_first(spectrum: Tensor) -> Tensor:
-    """(channels, columns, bins) to (bins, channels, columns), for products over bins."""
+    """Copy (channels, columns, bins) to (bins, channels, columns), for products over bins."""
     return spectrum.reshape(-1, spectrum.shape[-1]).t().contiguous().view(-1, *spectrum.shape[:2])
 
 
 def _bins_last(spectrum: Tensor) -> Tensor:
-    """(bins, channels, columns) to (channels, columns, bins), for transforms."""
+    """Copy (bins, channels, columns) to (channels, columns, bins), for transforms."""
     return spectrum.flatten(1).t().contiguous().view(*spectrum.shape[1:], -1)
 
 
 def _product(kernel: Tensor, spectrum: Tensor) -> Tensor:
-    """Products over bins, (bins, filters, columns), ready for `_bins_last`.
+    """Multiply over bins: (bins, filters, columns), for `_bins_last`.
 
-    Bins lie a few numbers further apart than they need: reading one number of each bin, at distances that are multiples of a large
-    power of two, puts all of them into the same lines of the cache (measured: the copy takes 1.3 to 2.5 times as long).
+    A gap separates the bins. Without it their distances may be multiples of a large power of two, so that one number of each bin
+    falls into the same cache lines; then the copy of `_bins_last` takes 1.3 to 2.5 times as long (measured).
     """
     bins, filters, _ = kernel.shape
     size = filters * spectrum.shape[2]
@@ -151,7 +148,7 @@ def _product(kernel: Tensor, spectrum: Tensor) -> Tensor:
 
 
 def by_windows(maps: Tensor, kernels: Sequence[Tensor]) -> list[Tensor]:
-    """One matrix product a kernel with the rows of all shifted copies of the maps (taps * inputs, n_cases * n_timepoints)."""
+    """Convolve by one matrix product per kernel with all shifted copies of the maps (taps * inputs, n_cases * n_timepoints)."""
     inputs, n_cases, n_timepoints = maps.shape
     longest = max(kernel.shape[-1] for kernel in kernels)
     left, right = padding_around(longest)
@@ -167,7 +164,7 @@ def by_windows(maps: Tensor, kernels: Sequence[Tensor]) -> list[Tensor]:
 
 
 def windows_are_cheaper(kernels: Sequence[Tensor]) -> bool:
-    """Compare nanoseconds a step, measured on one core with AVX-512: a pure function of the kernels' shapes."""
+    """Compare nanoseconds per step, measured on one core with AVX-512: a pure function of the kernels' shapes."""
     inputs = kernels[0].shape[1]
     filters = sum(map(len, kernels))
     products = sum(kernel.numel() for kernel in kernels)

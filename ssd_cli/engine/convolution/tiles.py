@@ -1,9 +1,8 @@
 """Convolutions of maps (n_cases, n_timepoints, channels), padding "same", over tiles of the series with fewer multiplications.
 
-A series is cut into overlapping tiles of some thirty steps, and `bilinear` makes a few dozen products of matrices (tiles, inputs)
-and (inputs, filters) of them. No step moves maps into another order: channels stay next to each other, and what lies further apart
-is a stride of the matrices that are multiplied. Cases are taken a few at a time, so that what passes from one product to the next
-stays in a core's cache, if a case fits into it.
+A series is cut into overlapping tiles of about thirty steps. `mixing` turns them into a few dozen matrix products, (tiles, inputs)
+times (inputs, filters). Channels stay contiguous; all other dimensions are strides of the multiplied matrices. A few cases are
+computed at a time, so that intermediate results stay in a core's cache if a case fits into it.
 """
 
 from __future__ import annotations
@@ -21,22 +20,22 @@ from ssd_cli.backbones.convolution import padding_around
 from ssd_cli.engine.convolution.mixing import mix_back, mix_samples, mix_taps, n_products
 
 TILES_AT_ONCE = 128
-"""Or those of one case, if more. 64 at once take up to 1.15 times as long, 256 about the same (results/speed/xeon/tiles.txt)."""
+"""Or the tiles of one case, if more. 64 take up to 1.15 times as long, 256 about the same (results/speed/xeon/tiles.txt)."""
 PASS = 10
-"""Writing and reading a number again takes as long as so many of a matrix product's multiplications."""
+"""Multiplications of a matrix product that take as long as writing a number and reading it again."""
 WORTH = 0.75
-"""Of a direct convolution's multiplications. Tiles with this `cost` take 0.8 to 0.9 of its time, with 0.45 of it 0.5."""
+"""Share of a direct convolution's multiplications. Tiles of this `cost` take 0.8 to 0.9 of its time, of 0.45 half of it."""
 
 
 @dataclass(frozen=True)
 class Tiling:
-    """How series of one length are cut for kernels of one length.
+    """The tiles of series of one length for kernels of one length.
 
     Parameters
     ----------
     n_timepoints, taps : int
     tiles : int
-        Of a series. A single one is the whole series, with its padding.
+        Tiles of a series. A single tile is the whole series with its padding.
     """
 
     n_timepoints: int
@@ -45,12 +44,12 @@ class Tiling:
 
     @property
     def n_outputs(self) -> int:
-        """Of a tile."""
+        """Outputs of a tile."""
         return self.n_timepoints if self.tiles == 1 else -(-(self.n_timepoints + self.taps - 1) // self.tiles)
 
     @property
     def n_samples(self) -> int:
-        """Of a tile."""
+        """Samples of a tile."""
         return self.n_outputs + self.taps - 1
 
     @property
@@ -60,21 +59,21 @@ class Tiling:
 
     @property
     def start(self) -> int:
-        """The first of them that is wanted: the last tile reaches into the next series, which has to begin with zeros."""
+        """The first output that is kept: the last tile reaches into the next series, which has to begin with zeros."""
         return 0 if self.tiles == 1 else padding_around(self.taps)[1]
 
     def matrices(self, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-        """Those of `bilinear` for samples, for taps and back. What wraps around is no wanted output."""
+        """Return the matrices of `mixing` for samples, for taps and back; outputs that wrap around are left out."""
         size = self.n_samples
         return mix_samples(size, size, dtype), mix_taps(size, self.taps, 0, dtype), mix_back(size, self.n_outputs, dtype)
 
     def cases_at_once(self, n_cases: int) -> int:
-        """Cases of a turn: all turns have nearly as many."""
+        """Return how many cases are computed at a time, in turns of nearly equal size."""
         n_turns = -(-n_cases * self.tiles // TILES_AT_ONCE)
         return -(-n_cases // n_turns)
 
     def cut(self, maps: Tensor) -> Tensor:
-        """Maps (n_cases, n_timepoints, channels), padded, as tiles (n_cases * tiles, n_samples, channels)."""
+        """Pad maps (n_cases, n_timepoints, channels) and return tiles (n_cases * tiles, n_samples, channels)."""
         n_cases, n_timepoints, channels = maps.shape
         first = padding_around(self.taps)[0] + self.start
         rows = self.n_samples if self.tiles == 1 else self.length
@@ -88,7 +87,7 @@ class Tiling:
         return padded.as_strided((n_cases * self.tiles, self.n_samples, channels), (apart * channels, channels, 1))
 
     def paste(self, gradient: Tensor) -> Tensor:
-        """The gradient of what `cut` took: what tiles share is added."""
+        """Return the gradient of the argument of `cut`: overlapping tiles are added."""
         series = gradient
         if self.tiles > 1:
             series = gradient[:, : self.n_outputs].contiguous()
@@ -98,11 +97,11 @@ class Tiling:
         return series[:, first : first + self.n_timepoints]
 
     def outputs(self, tiles: Tensor) -> Tensor:
-        """Outputs (n_cases * tiles, n_outputs, filters) as maps (n_cases, n_timepoints, filters)."""
+        """Return outputs (n_cases * tiles, n_outputs, filters) as maps (n_cases, n_timepoints, filters)."""
         return tiles.view(-1, self.length, tiles.shape[2])[:, self.start : self.start + self.n_timepoints]
 
     def gradient_tiles(self, gradient: Tensor) -> Tensor:
-        """The gradient of what `outputs` took."""
+        """Return the gradient of the argument of `outputs`."""
         if self.length > self.n_timepoints:
             whole = gradient.new_empty(len(gradient), self.length, gradient.shape[2])
             end = self.start + self.n_timepoints
@@ -115,7 +114,7 @@ class Tiling:
 
 @lru_cache(maxsize=1024)
 def tiling_for(n_cases: int, n_timepoints: int, taps: int, inputs: int, filters: int) -> Tiling | None:
-    """The cheapest tiling of a batch, or None where a direct convolution is cheaper: a pure function of shapes.
+    """Return the cheapest tiling of a batch, or None where a direct convolution is cheaper: a pure function of shapes.
 
     Parameters
     ----------
@@ -132,10 +131,10 @@ def tiling_for(n_cases: int, n_timepoints: int, taps: int, inputs: int, filters:
 
 
 def cost(tiling: Tiling, n_cases: int, inputs: int, filters: int) -> float:
-    """Multiplications of the three convolutions of a training step, or what takes as long.
+    """Return the cost of the three convolutions of a training step, in multiplications.
 
-    Fitted to measurements of one core with AVX-512 (results/speed/xeon/tiles.txt): where tiles are used, the tiling
-    that it chooses takes at most a tenth longer than the best.
+    Fitted to measurements of one core with AVX-512 (results/speed/xeon/tiles.txt): the chosen tiling takes at most a tenth longer
+    than the best one.
     """
     products = n_products(tiling.n_samples)
     mixed = tiling.n_samples * inputs + tiling.n_outputs * filters + 2 * PASS * (inputs + filters)
@@ -151,11 +150,10 @@ def by_tiles(maps: Tensor, kernel: Tensor, bias: Tensor, tiling: Tiling) -> Tens
 
 
 class _TiledConvolution(Function):
-    """The convolution, and its gradients by the transposed matrices."""
+    """Mix, multiply, mix back; the gradients use the transposed matrices."""
 
     @staticmethod
     def forward(ctx: Any, maps: Tensor, kernel: Tensor, bias: Tensor, tiling: Tiling, keep: bool) -> Tensor:
-        """Mix, multiply, mix back; keep what the gradient of the kernel needs."""
         filters, inputs, taps = kernel.shape
         of_samples, of_taps, back = tiling.matrices(maps.dtype)
         mixed_kernel = (of_taps @ kernel.permute(2, 1, 0).reshape(taps, -1)).view(-1, inputs, filters)
@@ -176,7 +174,6 @@ class _TiledConvolution(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        """Mix the gradient as the outputs were mixed back, multiply, and mix back as the samples were mixed."""
         mixed_kernel, *kept = ctx.saved_tensors
         tiling: Tiling = ctx.tiling
         of_samples, of_taps, back = tiling.matrices(gradient.dtype)

@@ -1,8 +1,10 @@
-"""From series to spectra and back: which transform a convolution uses, and how long series are cut into blocks.
+"""Transforms of series and kernels to spectra and back.
 
 Maps are (channels, n_cases, n_timepoints), so that a transform runs over contiguous time; spectra are (channels, columns, bins). A
-column is a series, or one of its blocks: long series are cut into overlapping blocks (overlap-save), which bounds the size of the
-kernels' spectra.
+column is a series, or one of its overlapping blocks (overlap-save): blocks bound the size of the kernels' spectra.
+
+Gradients of spectra are plain products of transforms. The weights of the inverse real transform (2 / size; 1 / size for bins that
+are their own conjugates) are applied where gradients of kernels are transformed back to few taps.
 """
 
 from __future__ import annotations
@@ -24,26 +26,26 @@ from torch.autograd.function import once_differentiable
 from ssd_cli.backbones.convolution import padding_around
 
 LONGEST_SINGLE = 768
-"""A longer transform does not fit into a core's cache with the kernels' spectra; blocks are as fast and need less memory."""
+"""Points of a transform that still fits into a core's cache with the kernels' spectra; blocks are as fast with less memory."""
 BLOCK_SIZES = (64, 96, 128, 192, 256, 384, 512)
 FACTORS = (1, 3, 5, 7, 9, 11, 15, 21, 25, 27, 35, 45)
-"""Odd parts of the sizes that transform at full speed."""
+"""Odd factors of the sizes that transform at full speed."""
 
 
 @dataclass(frozen=True)
 class Transform:
-    """One way to transform series of a given length for kernels of a given reach.
+    """A transform of series of one length for kernels of one reach.
 
     Parameters
     ----------
     n_timepoints : int
         Length of the series.
     left, right : int
-        Steps that the kernels see before and after their output.
+        Steps that the kernels reach before and after their output.
     size : int
-        Points of the transform; even, and with several blocks at least 2 (left + right), so that no more than two blocks overlap.
+        Points of the transform; even, and with several blocks at least 2 (left + right), so that at most two blocks overlap.
     blocks : int
-        Blocks of a series. A single block is the whole series, padded by the zeros behind its end (the transform is circular).
+        Blocks of a series. A single block is the whole series; the zeros behind its end pad both sides (the transform is circular).
     """
 
     n_timepoints: int
@@ -82,13 +84,13 @@ class Transform:
         return outputs.reshape(len(spectrum), -1, self.blocks * self.step)[..., : self.n_timepoints]
 
     def gradient_spectrum(self, gradient: Tensor) -> Tensor:
-        """Transform the gradient of what `series` gave; shapes as there."""
+        """Transform the gradient of the result of `series`; shapes as there."""
         if self.blocks > 1:
             gradient = F.pad(gradient, (0, self.blocks * self.step - self.n_timepoints)).view(len(gradient), -1, self.step)
         return torch.fft.rfft(gradient, self.size)
 
     def gradient_series(self, spectrum: Tensor) -> Tensor:
-        """The gradient of what `spectrum` took: overlapping blocks are added."""
+        """Return the gradient of the argument of `spectrum`: overlapping blocks are added."""
         blocks = torch.fft.irfft(spectrum, self.size)
         if self.blocks == 1:
             return blocks[..., : self.n_timepoints]
@@ -100,21 +102,21 @@ class Transform:
 
 
 def good_size(at_least: int) -> int:
-    """The smallest size, not below `at_least`, that is a multiple of four and a power of two times one of `FACTORS`."""
+    """Return the smallest size from `at_least` on that is a multiple of four and a power of two times one of `FACTORS`."""
     sizes = (factor * 2**power for factor in FACTORS for power in range(2, at_least.bit_length() + 2))
     return min(size for size in sizes if size >= at_least)
 
 
 @lru_cache(maxsize=1024)
 def transform_for(n_timepoints: int, n_cases: int, reach: tuple[int, int], inputs: int, outputs: int) -> Transform:
-    """The cheapest transform for a dense convolution: a pure function of shapes.
+    """Return the cheapest transform for a dense convolution: a pure function of shapes.
 
     Parameters
     ----------
     n_timepoints, n_cases : int
         Shape of a batch.
     reach : tuple of int
-        Steps that the widest kernel sees to the left and to the right.
+        Steps that the widest kernel reaches to the left and to the right.
     inputs, outputs : int
         Channels.
     """
@@ -127,15 +129,15 @@ def transform_for(n_timepoints: int, n_cases: int, reach: tuple[int, int], input
         blocks = -(-n_timepoints // (size - left - right))
         if blocks > 1:
             candidates.append(Transform(n_timepoints, left, right, size, blocks))
-    # a kernel of hundreds of taps on a series that is not much longer fits into no two blocks
+    # Without candidates: hundreds of taps on a series that is not much longer need one block.
     return min(candidates or [whole], key=lambda transform: cost(transform, n_cases, inputs, outputs))
 
 
 def cost(transform: Transform, n_cases: int, inputs: int, outputs: int) -> float:
-    """Nanoseconds of a dense convolution, forward and backward, on one thread of a core with AVX-512.
+    """Return nanoseconds of a dense convolution, forward and backward, on one thread of a core with AVX-512.
 
-    Measured: 4 a sample for transforms and copies, 0.16 a sample and pair of channels for the three products, 4 a point and pair
-    of channels for the kernels' own transforms.
+    Measured: 4 per sample for transforms and copies, 0.16 per sample and pair of channels for the three products, 4 per point and
+    pair of channels for the kernels' transforms.
     """
     columns = n_cases * transform.blocks
     pairs = inputs * outputs
@@ -147,9 +149,9 @@ _kept: ContextVar[dict[tuple[Any, ...], Tensor] | None] = ContextVar("kept spect
 
 @contextmanager
 def kept_spectra() -> Iterator[None]:
-    """Transform each kernel once until the end of the block, in which no weight may change and no gradient is wanted.
+    """Transform each kernel only once until the end of the block; inside it no weight may change, and gradients are not available.
 
-    For networks that outlive the block: kernels are known by their identity.
+    The networks must outlive the block: kernels are recognised by `id`.
     """
     token = _kept.set({})
     try:
@@ -159,7 +161,7 @@ def kept_spectra() -> Iterator[None]:
 
 
 def spectrum_of(transform: Transform, dilation: int, *kernels: Tensor) -> Tensor:
-    """The spectrum of kernels, (bins, all filters, inputs): see `KernelSpectrum`."""
+    """Return the spectrum of kernels, (bins, all filters, inputs): see `KernelSpectrum`."""
     kept = _kept.get()
     if kept is None or not all(isinstance(kernel, nn.Parameter) for kernel in kernels):
         return KernelSpectrum.apply(transform, dilation, *kernels)
@@ -171,7 +173,7 @@ def spectrum_of(transform: Transform, dilation: int, *kernels: Tensor) -> Tensor
 
 @lru_cache(maxsize=256)
 def dft_of_taps(transform: Transform, taps: int, dilation: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Matrices, shape (2 bins, taps), from taps to a conjugate spectrum (real parts, then imaginary parts) and, weighted, back."""
+    """Return the matrices (2 bins, taps) from taps to a conjugate spectrum (real, then imaginary parts) and, weighted, back."""
     offsets = torch.arange(taps, dtype=torch.float64) * dilation - padding_around(taps, dilation)[0] + transform.shift
     angles = torch.outer(torch.arange(transform.bins, dtype=torch.float64), offsets) * (2 * math.pi / transform.size)
     forward = torch.cat([angles.cos(), angles.sin()])
@@ -207,6 +209,6 @@ class KernelSpectrum(Function):
         for part, shape in zip(parts, ctx.shapes, strict=True):
             _, matrix = dft_of_taps(ctx.transform, shape[2], ctx.dilation, part.dtype)
             planes = part.movedim(-1, 0).contiguous().view(len(matrix), -1)
-            # Few rows, many columns: the other way round, the same product takes up to ten times as long.
+            # Few rows and many columns: the transposed product takes up to ten times as long.
             gradients.append((matrix.t() @ planes).t().reshape(shape))
         return None, None, *gradients
