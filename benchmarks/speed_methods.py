@@ -60,7 +60,7 @@ def step_of(bench: Workbench, method: str) -> Callable[[], None]:
     if isinstance(settings, SSD):
         teacher = freeze(bench.fresh(0, settings.rates))
         network = bench.copy(teacher)
-        objective = StudentGuided(teacher, settings, bench, network.embedding_size)
+        objective = StudentGuided(teacher, settings.parameters, bench, network.embedding_size)
     else:
         network = bench.fresh(0)
     objective.prepare(x)

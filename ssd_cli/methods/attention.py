@@ -1,4 +1,4 @@
-"""How a student chooses among N representations of each case: similarity, filter, weights. Pure functions on batches.
+"""Choice among N representations of each case: similarity, filter, weights.
 
 Aslam et al. 2025, "Learning from Stochastic Teacher Representations Using Student-Guided Knowledge Distillation", as released in
 haseebaslam95/SSD; deviations are named where they occur.
@@ -7,14 +7,72 @@ haseebaslam95/SSD; deviations are named where they occur.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ssd_cli.configuration import require
+
+Guide = Literal["student", "random", "label"]
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """How representations are ranked, filtered and weighted; the parameters are those of `SSD`."""
+
+    guidance: Guide = "student"
+    scale: Literal["raw", "sqrtd", "cosine"] = "raw"
+    temperature: Literal["inf"] | float = 5.0
+    weighting: Literal["softmax", "uniform"] = "softmax"
+    keep: Literal["quantile", "topk"] = "quantile"
+    quantile: float = 0.9
+    top_k: int = 10
+    detach_attention: bool = False
+
+    def __post_init__(self) -> None:
+        require(self.tau > 0, f"temperature must be above 0, not {self.temperature}")
+        require(0 <= self.quantile <= 1, f"quantile must lie between 0 and 1, not {self.quantile}")
+        require(self.top_k >= 1, f"top_k must be at least 1, not {self.top_k}")
+        require(
+            self.guidance != "random" or self.weighting == "uniform",
+            "guidance=random gives nothing to weigh by: add weighting=uniform",
+        )
+
+    @property
+    def tau(self) -> float:
+        """The temperature as a number."""
+        return float(self.temperature)
+
+    def in_use(self, n: int, chooses: bool) -> dict[str, bool]:
+        """Return which parameters have an effect on n representations, if a loss depends on the choice among them."""
+        kept = self.top_k if self.keep == "topk" else survivors(n, self.quantile)
+        filters = chooses and kept < n
+        weighs = chooses and kept > 1 and self.weighting == "softmax"
+        unequal = weighs and self.tau < math.inf
+        by_student = self.guidance == "student"
+        return {
+            "guidance": filters or unequal,
+            "scale": by_student and (unequal or (filters and self.scale == "cosine")),  # the other scales rank alike
+            "keep": chooses,
+            "quantile": chooses and self.keep == "quantile",
+            "top_k": chooses and self.keep == "topk",
+            "weighting": chooses and (kept > 1 or self.guidance == "random"),  # which demands weighting=uniform
+            "temperature": weighs,
+            "detach_attention": by_student and unequal,  # equal weights have no gradient
+        }
+
+    def weights(self, scores: Tensor) -> Tensor:
+        """Return the weight of each representation from its score, both (n_cases, N); the gradient passes through the softmax."""
+        ranked = scores.detach()
+        keep = keep_top(ranked, self.top_k) if self.keep == "topk" else keep_quantile(ranked, self.quantile)
+        return attend(scores, keep, self.tau if self.weighting == "softmax" else None)
+
 
 def similarity(embedding: Tensor, representations: Tensor, scale: str = "raw") -> Tensor:
-    """Scores of the representations of each case.
+    """Return the scores of the representations of each case.
 
     Parameters
     ----------
@@ -22,7 +80,7 @@ def similarity(embedding: Tensor, representations: Tensor, scale: str = "raw") -
         The student's.
     representations : Tensor, shape (n_cases, N, size)
     scale : {"raw", "sqrtd", "cosine"}
-        Dot product as it is (released), divided by sqrt(size), or by both norms.
+        Dot product (released), divided by sqrt(size), or by both norms.
 
     Returns
     -------
@@ -35,15 +93,15 @@ def similarity(embedding: Tensor, representations: Tensor, scale: str = "raw") -
 
 
 def survivors(n: int, quantile: float) -> int:
-    """How many of n distinct scores reach their quantile (linear interpolation): n - ceil(quantile (n - 1)), at least 1."""
+    """Return how many of n distinct scores reach their quantile (linear interpolation): n - ceil(quantile (n - 1))."""
     return n - math.ceil(quantile * (n - 1) - 1e-9)  # .07 * 100, a little above 7 in floating point, is 7
 
 
 def keep_quantile(scores: Tensor, quantile: float) -> Tensor:
-    """Mask (n_cases, N) of the scores at or above their case's quantile; all that tie with the last survivor survive.
+    """Return a mask (n_cases, N) of the scores at or above their case's quantile; ties with the last of them are kept.
 
-    The scores are ranked themselves rather than their softmax, as the released code does: it underflows to ties at zero. The k-th
-    largest score replaces the interpolated threshold: it selects the same scores, also among ties, without its rounding.
+    The released code ranks the softmax, which underflows to ties at zero; here the scores are ranked. The k-th largest score
+    replaces the interpolated threshold: it selects the same scores, also among ties, without rounding.
     """
     n = scores.shape[1]
     threshold = scores.kthvalue(n - survivors(n, quantile) + 1, dim=1, keepdim=True).values
@@ -51,13 +109,13 @@ def keep_quantile(scores: Tensor, quantile: float) -> Tensor:
 
 
 def keep_top(scores: Tensor, k: int) -> Tensor:
-    """Mask (n_cases, N) of the k largest scores of each case; ties go to the lower index."""
+    """Return a mask (n_cases, N) of the k largest scores of each case; ties go to the lower index."""
     order = scores.argsort(dim=1, descending=True, stable=True)
     return torch.zeros_like(scores, dtype=torch.bool).scatter(1, order[:, :k], True)
 
 
 def attend(scores: Tensor, keep: Tensor, temperature: float | None) -> Tensor:
-    """Weights (n_cases, N) of the representations that are kept: 0 elsewhere, sum 1.
+    """Return weights (n_cases, N) of the kept representations: 0 elsewhere, sum 1.
 
     Parameters
     ----------
@@ -65,8 +123,8 @@ def attend(scores: Tensor, keep: Tensor, temperature: float | None) -> Tensor:
     keep : Tensor of bool, shape (n_cases, N)
         At least one of each case.
     temperature : float or None
-        Softmax of scores / temperature over what is kept, which is the softmax over all, filtered and normalised again (as
-        released; the paper's formula shows no second normalisation), without its underflow; None: equal weights.
+        Softmax of scores / temperature over the kept ones. This equals the softmax over all, filtered and normalised again (as
+        released; the paper's formula shows no second normalisation), without underflow. None: equal weights.
     """
     if temperature is None:
         return keep / keep.sum(1, keepdim=True).to(scores.dtype)
@@ -74,6 +132,6 @@ def attend(scores: Tensor, keep: Tensor, temperature: float | None) -> Tensor:
 
 
 def relative_entropy(scores: Tensor, temperature: float) -> Tensor:
-    """Mean entropy of the softmax over all N scores, before any filter, relative to log N: 1 is flat, 0 is one-hot."""
+    """Return the mean entropy of the softmax over all N scores, relative to log N: 1 is flat, 0 is one-hot."""
     logarithms = (scores / temperature).log_softmax(1)
     return -(logarithms.exp() * logarithms).sum(1).mean() / math.log(scores.shape[1])

@@ -1,4 +1,4 @@
-"""Stochastic representations: N embeddings of each case by a frozen teacher whose dropout is on."""
+"""Stochastic representations: N embeddings of each case by a frozen teacher with dropout."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from ssd_cli.engine.footprint import second_half_bytes
 from ssd_cli.training.objective import Batch
 from ssd_cli.training.predict import outputs
 
-# Values of one map that go through the second half at once: small maps gain from larger batches, large ones from bounded memory.
+# Values of the maps in one pass of the second half: small maps need larger batches for speed, large ones bounded memory.
 _VALUES_AT_ONCE = 2**20
-# A GPU is idle for most of so small a pass; columns of ResNet's second half take half a gigabyte at this size.
+# A pass of the size above leaves a GPU mostly idle. At this size the columns of ResNet's second half take half a gigabyte.
 _VALUES_ON_CUDA = 2**23
 
 
 class StochasticTeacher:
     """N embeddings of each case under fresh dropout masks.
 
-    The teacher itself stays in eval mode throughout: masks are drawn and applied here, between its halves, so that its batch norms
-    cannot be touched and nobody else's random numbers shift.
+    The teacher stays in eval mode. Masks are drawn and applied here, between its halves, so that its batch norms and the random
+    streams of others do not change.
 
     Parameters
     ----------
     teacher : Network
-        Frozen; or another execution of it.
+        Frozen, in any execution.
     n : int
         Representations of each case.
     dropout : Dropout
         Rates of the masks.
     generator : torch.Generator
-        Draws the masks, on the teacher's device.
+        Of the masks, on the teacher's device.
 
     Attributes
     ----------
     embeddings : Tensor, shape (n_cases, size)
-        Without dropout, of the whole training set. Without the site `mid` every representation is a mask on a row of it, so the
-        teacher is run once per training rather than N times per step.
+        Of the whole training set, without dropout. Without the site `mid` a representation is a mask on one of its rows, so the
+        teacher runs once per training rather than N times per step.
     """
 
     def __init__(self, teacher: Network, n: int, dropout: Dropout, generator: torch.Generator) -> None:
@@ -47,12 +47,12 @@ class StochasticTeacher:
         self.mid_site.generator = self.embed_site.generator = generator
 
     def prepare(self, x: Tensor) -> None:
-        """Embed all training series (n_cases, n_channels, n_timepoints) once."""
+        """Compute the embeddings of all training series (n_cases, n_channels, n_timepoints)."""
         _, self.embeddings = outputs(self.teacher, x)
 
     @torch.no_grad()
     def represent(self, batch: Batch) -> Tensor:
-        """Fresh representations of a batch, shape (n_cases, N, size)."""
+        """Return new representations of a batch, shape (n_cases, N, size)."""
         if self.mid_site.rate:
             representations = self._second_halves(batch.x)
         else:
@@ -60,7 +60,7 @@ class StochasticTeacher:
         return self.embed_site(representations.flatten(0, 1)).view(representations.shape)
 
     def _second_halves(self, x: Tensor) -> Tensor:
-        """The stem once, then N second halves, each with its own mask of the stem's channels: (n_cases, N, size)."""
+        """Compute the first half once and N second halves, each with its own channel mask: (n_cases, N, size)."""
         maps = self.teacher.stem(x)
         masks = self.mid_site.mask(self.n * len(maps), maps.shape[1], maps).view(self.n, len(maps), -1, 1)
         at_once = _copies_at_once(maps.numel(), maps.is_cuda)
@@ -69,7 +69,7 @@ class StochasticTeacher:
 
 
 def second_halves_bytes(backbone: Backbone, n_channels: int, n_timepoints: int, batch_size: int, n: int) -> int:
-    """What n second halves of a teacher take on a CUDA device beside the training of its student.
+    """Return the bytes that n second halves of a teacher need on a CUDA device.
 
     Parameters
     ----------
@@ -84,5 +84,5 @@ def second_halves_bytes(backbone: Backbone, n_channels: int, n_timepoints: int, 
 
 
 def _copies_at_once(n_values: int, on_cuda: bool) -> int:
-    """How many masked copies of the maps of a batch go through the second half in one pass."""
+    """Return how many masked copies of the maps of a batch one pass of the second half takes."""
     return max(1, (_VALUES_ON_CUDA if on_cuda else _VALUES_AT_ONCE) // n_values)

@@ -1,56 +1,37 @@
 """Stochastic self-distillation with student guidance, the method this benchmark is about.
 
 Aslam et al. 2025 (arXiv 2504.14307; released code haseebaslam95/SSD): a teacher, run N times with dropout on, gives N
-representations of every case; a student of the same architecture, started from the teacher's weights, weighs them by similarity
-with its own embedding, keeps the best, and is drawn to their mean. One network is deployed.
+representations of each case. A student of the same architecture starts from the teacher's weights. It weights the representations
+by similarity with its own embedding, keeps the best, and is pulled towards their mean (`StudentGuided`). Only the student is
+deployed.
 
 Known facts about the released code: its published settings activate no dropout layer, so that all representations are equal; its
 student is initialised at random although the paper starts from the teacher; from the second epoch on its student is in eval mode.
-Defaults here are what the paper intends, and `ssd-legacy` what was released.
+The defaults here are what the paper describes; `ssd-legacy` is what was released.
 
-What the site `embed` alone cannot do: its representations are masks on the coordinates of one vector, and choosing among them
-by dot product is, to first order, a mild sharpening of the dominant coordinates, not a choice between hypotheses. `ssd-mid` is
-nearer to the paper's intent.
-
-Ablations beside the named variants (`ssd_variants.py`):
-
-========================================  =============================================================
-how many                                  ``ssd[representations=1]``, 2, 5, 10, 20, 50
-rate and sites                            ``ssd[dropout=0.5]``, ``ssd[dropout_sites=mid]``
-sharpness                                 ``ssd[temperature=inf]``, ``ssd[scale=cosine]``
-filter                                    ``ssd[quantile=0.5]``, ``ssd-topk[top_k=3]``
-cosine to the chosen mean, to all         ``ssd[loss=cosine]``, ``ssd[loss=cosine-all]``
-logits, both, the last pass as released   ``ssd[space=logit]``, ``ssd[space=both]``, ``ssd[space=both,kl_last_pass=true]``
-teacher                                   ``ssd[teacher_stop=early50]``, ``ssd[teacher_stop=last]``
-start and budget of the student           ``ssd[student_init=random]``, ``ssd[student_epochs=300]``
-gradient path                             ``ssd[detach_attention=true]``
-no labels                                 ``ssd[distillation_weight=1]``
-target as long as the embedding           ``ssd[renormalise=true]``
-controls                                  ``finetune``, ``feat-kd``, ``single-dropout``
-========================================  =============================================================
+With the site `embed` alone, all representations are masks on the coordinates of one vector. To first order, choosing among them by
+dot product sharpens the dominant coordinates mildly and is no choice between hypotheses. `ssd-mid` is closer to the paper.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Literal
 
-from ssd_cli.methods.attention import survivors
+from ssd_cli.backbones.base import NO_DROPOUT
+from ssd_cli.methods.attention import Guidance, Guide
 from ssd_cli.methods.base import Predictor, refuse_idle, require
 from ssd_cli.methods.dropout import StudentMethod
 from ssd_cli.methods.registry import methods
 from ssd_cli.methods.single_small import why_not_narrow
-from ssd_cli.methods.student_guided import StudentGuided
+from ssd_cli.methods.student_guided import FeatureLoss, LogitLoss, LossParameters, StudentGuided
 from ssd_cli.training.predict import freeze
 
 if TYPE_CHECKING:
     from ssd_cli.backbones.base import Backbone, Network
     from ssd_cli.protocol.containers import TrainingSet
     from ssd_cli.training.workbench import Workbench
-
-Guidance = Literal["student", "random", "label"]
-TeacherStop = Literal["recipe", "last", "early25", "early50", "early75"]
 
 _EARLY = {"early25": 0.25, "early50": 0.5, "early75": 0.75}
 
@@ -69,10 +50,10 @@ class SSD(StudentMethod):
     representations : int
         N, stochastic passes of the teacher. Released: 30.
     stochastic : bool
-        False switches the dropout of the representations off, and with it all difference between them; the released settings do.
+        False switches the dropout of the representations off, which makes them equal; the released settings do.
     guidance : {"student", "random", "label"}
-        What ranks the representations: the student's similarity (paper), chance, or the likelihood of the label under the teacher's
-        head. The last two are controls of ours.
+        What ranks the representations: the student's similarity (paper), random numbers, or the likelihood of the label under the
+        teacher's head. The last two are controls of ours.
     scale : {"raw", "sqrtd", "cosine"}
         Of the similarity: dot product (released), over sqrt(size), over both norms.
     temperature : float or "inf"
@@ -85,14 +66,14 @@ class SSD(StudentMethod):
     quantile : float
         Below it a representation is dropped; 0 keeps all. Paper and released: 0.9.
     top_k : int
-        How many are kept with keep=topk. Released, but unused there: 10.
+        Number of kept representations with keep=topk. Released, but unused there: 10.
     detach_attention : bool
         Cut the gradient through the similarity. Released: not cut.
     distillation_weight : float
         lambda; the cross-entropy has the rest. Released: 0.5.
     loss : {"mse", "cosine", "cosine-all"}
-        Squared error from the chosen mean (paper), one minus its cosine, or one minus the mean cosine to all N without any choice
-        (a released ablation).
+        Squared error from the target (paper), one minus its cosine, or one minus the mean cosine to all N without a choice (a
+        released ablation).
     space : {"feature", "logit", "both"}
         Distil the embedding, or the softened probabilities of the teacher's head, mixed by the same weights, or both.
     kl_weight : float
@@ -100,24 +81,24 @@ class SSD(StudentMethod):
     kl_temperature : float
         Of that divergence. Released: 2.
     kl_last_pass : bool
-        Take the divergence from the last stochastic pass only, as released, instead of the mixture.
+        Use the divergence from the last stochastic pass only, as released, instead of the mixture.
     renormalise : bool
         Rescale the target to the length of the teacher's embedding, against inflation of norms. Ours.
     student_init : {"teacher", "random"}
         Start from the teacher's weights (paper) or from fresh ones (released; here by the recipe's initialisation, with the
-        batch-norm momentum of the student's own epochs).
+        batch-norm momentum of the student's epochs).
     student : {"same", "narrow"}
-        A student of the backbone's narrow version has another embedding, which a linear map, dropped afterwards, takes to the
-        teacher's size; it cannot start from the teacher.
+        A student of the backbone's narrow version has another embedding; a linear map, dropped after training, takes it to the
+        teacher's size. It cannot start from the teacher.
     teacher_stop : {"recipe", "last", "early25", "early50", "early75"}
-        Which teacher: as the recipe keeps it, its last epoch, or stopped at this percentage of the epochs.
+        The teacher's weights: as the recipe keeps them, of the last epoch, or stopped at this percentage of the epochs.
     legacy_eval : bool
         Leave the student in eval mode from the second epoch on, as the released script does by mistake.
     """
 
     representations: int = 30
     stochastic: bool = True
-    guidance: Guidance = "student"
+    guidance: Guide = "student"
     scale: Literal["raw", "sqrtd", "cosine"] = "raw"
     temperature: Literal["inf"] | float = 5.0
     weighting: Literal["softmax", "uniform"] = "softmax"
@@ -134,28 +115,20 @@ class SSD(StudentMethod):
     renormalise: bool = False
     student_init: Literal["teacher", "random"] = "teacher"
     student: Literal["same", "narrow"] = "same"
-    teacher_stop: TeacherStop = "recipe"
+    teacher_stop: Literal["recipe", "last", "early25", "early50", "early75"] = "recipe"
     legacy_eval: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.temperature == math.inf:
             object.__setattr__(self, "temperature", "inf")
+        weight = self.distillation_weight
         require(self.representations >= 1, f"representations must be at least 1, not {self.representations}")
-        require(self.tau > 0, f"temperature must be above 0, not {self.temperature}")
-        require(0 <= self.quantile <= 1, f"quantile must lie between 0 and 1, not {self.quantile}")
-        require(self.top_k >= 1, f"top_k must be at least 1, not {self.top_k}")
+        require(0 <= weight <= 1, f"distillation_weight must lie between 0 and 1, not {weight}")
+        require(self.kl_weight > 0, f"kl_weight must be above 0, not {self.kl_weight}")
         require(
             self.keep != "topk" or self.top_k <= self.representations,
             f"top_k must be at most the number of representations, {self.representations}, not {self.top_k}",
-        )
-        weight = self.distillation_weight
-        require(0 <= weight <= 1, f"distillation_weight must lie between 0 and 1, not {weight}")
-        require(self.kl_weight > 0, f"kl_weight must be above 0, not {self.kl_weight}")
-        require(self.kl_temperature > 0, f"kl_temperature must be above 0, not {self.kl_temperature}")
-        require(
-            self.guidance != "random" or self.weighting == "uniform",
-            "guidance=random gives nothing to weigh by: add weighting=uniform",
         )
         require(
             self.student != "narrow" or self.student_init == "random",
@@ -165,68 +138,64 @@ class SSD(StudentMethod):
             not (weight == 1 and self.space == "feature" and self.student_init == "random"),
             "distillation_weight=1 would leave the classifier of a random student untrained",
         )
-        refuse_idle(self, self._in_use())
-
-    def _in_use(self) -> dict[str, bool]:
-        """Whether each parameter changes more than rounding under the others.
-
-        Not whether its value does: of 30 representations three survive quantile=0.9, quantile=0.91 and top_k=3 alike.
-        """
-        feature = self.distillation_weight > 0 and self.space != "logit"
-        divergence = self.space == "both" or (self.distillation_weight > 0 and self.space == "logit")
-        distils = feature or divergence
-        dropped = self.rates.embed > 0 or self.rates.mid > 0
-        differ = distils and dropped and self.stochastic
-        several = differ and self.representations > 1
-        chooses = several and ((feature and self.loss != "cosine-all") or (divergence and not self.kl_last_pass))
-        kept = self.top_k if self.keep == "topk" else survivors(self.representations, self.quantile)
-        filters = chooses and kept < self.representations
-        weighs = chooses and kept > 1 and self.weighting == "softmax"
-        unequal = weighs and self.tau < math.inf
-        by_student = self.guidance == "student"
-        return {
-            "space": distils,
-            "stochastic": distils and dropped,
-            "representations": differ,
-            "guidance": filters or unequal,
-            "scale": by_student and (unequal or (filters and self.scale == "cosine")),  # the other scales rank alike
-            "keep": chooses,
-            "quantile": chooses and self.keep == "quantile",
-            "top_k": chooses and self.keep == "topk",
-            "weighting": chooses and (kept > 1 or self.guidance == "random"),  # which demands weighting=uniform
-            "temperature": weighs,
-            "detach_attention": by_student and unequal,  # equal weights have no gradient
-            "loss": feature,
-            "renormalise": feature and differ and self.loss == "mse",
-            "kl_weight": self.space == "both",
-            "kl_temperature": divergence,
-            "kl_last_pass": divergence and several,
-        }
+        refuse_idle(self, self.in_use())
 
     @property
-    def tau(self) -> float:
-        """The temperature as a number."""
-        return float(self.temperature)
+    def parameters(self) -> LossParameters:
+        """The parameters of the objective, in groups."""
+        weight = self.distillation_weight
+        logit_weight = {"feature": 0.0, "logit": weight, "both": self.kl_weight}[self.space]
+        return LossParameters(
+            self.representations,
+            self.rates if self.stochastic else NO_DROPOUT,
+            Guidance(**{parameter.name: getattr(self, parameter.name) for parameter in fields(Guidance)}),
+            FeatureLoss(0.0 if self.space == "logit" else weight, self.loss, self.renormalise),
+            LogitLoss(logit_weight, self.kl_temperature, self.kl_last_pass),
+            1 - weight,
+            self.legacy_eval,
+        )
+
+    def in_use(self) -> dict[str, bool]:
+        """Return whether each parameter changes the result by more than rounding, given the other parameters.
+
+        Several values of a parameter may still have the same effect: quantile=0.9, quantile=0.91 and top_k=3 keep the same three of
+        30 representations.
+        """
+        loss = self.parameters
+        distils = loss.feature.weight > 0 or loss.logit.weight > 0
+        dropped = distils and self.rates != NO_DROPOUT
+        differ = dropped and self.stochastic
+        several = differ and self.representations > 1
+        chooses = several and (loss.feature.chooses or loss.logit.chooses)
+        return {
+            "space": distils,
+            "stochastic": dropped,
+            "representations": differ,
+            "kl_weight": self.space == "both",
+            **loss.guidance.in_use(self.representations, chooses),
+            **loss.feature.in_use(differ),
+            **loss.logit.in_use(several),
+        }
 
     def skip(self, training_set: TrainingSet, backbone: Backbone) -> str | None:
-        """See `why_not_narrow`."""
+        """Skip a narrow student of a backbone without a narrow version."""
         return why_not_narrow(backbone) if self.student == "narrow" else None
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Train the teacher, then the student that it starts and teaches."""
-        teacher = freeze(self._teacher(workbench))
-        student = self._student(teacher, workbench)
-        objective = StudentGuided(teacher, self, workbench, student.embedding_size)
-        workbench.train(student, objective, epochs=self.budget(workbench.recipe), purpose="student")
-        return Predictor([self.deploy(student, workbench)], teacher=self.deploy(teacher, workbench))
+        """Train the teacher, then the student."""
+        teacher = freeze(self.train_teacher(workbench))
+        student = self.untrained_student(teacher, workbench)
+        objective = StudentGuided(teacher, self.parameters, workbench, student.embedding_size)
+        return self.train_student(student, teacher, objective, workbench)
 
-    def _teacher(self, workbench: Workbench) -> Network:
-        """The very network that single-dropout is, unless it is to stop elsewhere."""
+    def train_teacher(self, workbench: Workbench) -> Network:
+        """Return the network of `single-dropout`, possibly stopped early or with its last weights."""
         if self.teacher_stop in _EARLY:
             return workbench.base_network(dropout=self.rates, stop=_EARLY[self.teacher_stop])
         return workbench.base_network(dropout=self.rates, keep="last" if self.teacher_stop == "last" else None)
 
-    def _student(self, teacher: Network, workbench: Workbench) -> Network:
+    def untrained_student(self, teacher: Network, workbench: Workbench) -> Network:
+        """Return the student before its training."""
         if self.student_init == "teacher":
             return workbench.copy(teacher)
         backbone = workbench.backbone.narrow() if self.student == "narrow" else None

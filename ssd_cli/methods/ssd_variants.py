@@ -1,13 +1,32 @@
-"""Ablations of `ssd` that read better by name than by parameters: the same method with other defaults."""
+"""Ablations of `ssd` with names of their own: the same method with other defaults.
+
+Other ablations are parameters:
+
+========================================  =============================================================
+number of representations                 ``ssd[representations=1]``, 2, 5, 10, 20, 50
+rate and sites                            ``ssd[dropout=0.5]``, ``ssd[dropout_sites=mid]``
+sharpness                                 ``ssd[temperature=inf]``, ``ssd[scale=cosine]``
+filter                                    ``ssd[quantile=0.5]``, ``ssd-topk[top_k=3]``
+cosine to the target, to all              ``ssd[loss=cosine]``, ``ssd[loss=cosine-all]``
+logits, both, the last pass as released   ``ssd[space=logit]``, ``ssd[space=both]``, ``ssd[space=both,kl_last_pass=true]``
+teacher                                   ``ssd[teacher_stop=early50]``, ``ssd[teacher_stop=last]``
+start and epochs of the student           ``ssd[student_init=random]``, ``ssd[student_epochs=300]``
+gradient path                             ``ssd[detach_attention=true]``
+no labels                                 ``ssd[distillation_weight=1]``
+target as long as the embedding           ``ssd[renormalise=true]``
+controls                                  ``finetune``, ``feat-kd``, ``single-dropout``
+========================================  =============================================================
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
+from ssd_cli.methods.attention import Guide
 from ssd_cli.methods.dropout import DropoutSites
 from ssd_cli.methods.registry import methods
-from ssd_cli.methods.ssd import SSD, Guidance
+from ssd_cli.methods.ssd import SSD
 
 
 @methods.register("ssd-mid")
@@ -48,7 +67,7 @@ class SSDFilter(SSD):
 class SSDRandomK(SSD):
     """Control of ssd: as many representations as survive its filter, chosen by chance, equally weighted."""
 
-    guidance: Guidance = "random"
+    guidance: Guide = "random"
     weighting: Literal["softmax", "uniform"] = "uniform"
 
 
@@ -57,7 +76,7 @@ class SSDRandomK(SSD):
 class SSDLabelGuided(SSD):
     """Control of ssd: representations ranked by the label's likelihood under the teacher's head, not by the student."""
 
-    guidance: Guidance = "label"
+    guidance: Guide = "label"
 
 
 @methods.register("ssd-topk")

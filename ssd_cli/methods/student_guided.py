@@ -1,33 +1,117 @@
-"""The objective of stochastic self-distillation: the student picks the representations it is then drawn to."""
+"""The loss of stochastic self-distillation."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ssd_cli.backbones.base import NO_DROPOUT, Network
-from ssd_cli.methods.attention import attend, keep_quantile, keep_top, relative_entropy, similarity
+from ssd_cli.backbones.base import Dropout, Network
+from ssd_cli.configuration import require
+from ssd_cli.methods.attention import Guidance, relative_entropy, similarity
 from ssd_cli.methods.representations import StochasticTeacher
 from ssd_cli.training.initialise import initialise
 from ssd_cli.training.losses import softened_kl
 from ssd_cli.training.objective import Batch, ExtraMemory, Objective
 
 if TYPE_CHECKING:
-    from ssd_cli.methods.ssd import SSD
     from ssd_cli.training.workbench import Workbench
 
 BODY_SHARE = 0.75
 """Share of a network behind the site `mid`, for estimates of cost: Inception .61, LITE .73, ResNet .93, FCN .996."""
 
 
+@dataclass(frozen=True)
+class FeatureLoss:
+    """Distance of the student's embedding from the target; the parameters are those of `SSD`."""
+
+    weight: float
+    loss: Literal["mse", "cosine", "cosine-all"]
+    renormalise: bool
+
+    @property
+    def chooses(self) -> bool:
+        """Whether the loss depends on which representations are chosen."""
+        return self.weight > 0 and self.loss != "cosine-all"
+
+    def in_use(self, differ: bool) -> dict[str, bool]:
+        """Return which parameters have an effect; `differ`: dropout changes the representations."""
+        used = self.weight > 0
+        return {"loss": used, "renormalise": used and differ and self.loss == "mse"}
+
+    def __call__(self, embedding: Tensor, representations: Tensor, weights: Tensor, deterministic: Tensor) -> Tensor:
+        """Return the loss.
+
+        Parameters
+        ----------
+        embedding : Tensor, shape (n_cases, size)
+            The student's.
+        representations : Tensor, shape (n_cases, N, size)
+        weights : Tensor, shape (n_cases, N)
+        deterministic : Tensor, shape (n_cases, size)
+            The teacher's embeddings without dropout.
+        """
+        if self.loss == "cosine-all":
+            return 1 - functional.cosine_similarity(embedding.unsqueeze(1), representations, dim=-1).mean()
+        target = torch.einsum("bn,bnd->bd", weights, representations)
+        if self.loss == "cosine":
+            return 1 - functional.cosine_similarity(embedding, target, dim=-1).mean()
+        if self.renormalise:
+            target = functional.normalize(target, dim=-1) * deterministic.norm(dim=-1, keepdim=True)
+        return functional.mse_loss(embedding, target)
+
+
+@dataclass(frozen=True)
+class LogitLoss:
+    """Divergence from the teacher head's softened probabilities; the parameters are those of `SSD`."""
+
+    weight: float
+    kl_temperature: float
+    kl_last_pass: bool
+
+    def __post_init__(self) -> None:
+        require(self.kl_temperature > 0, f"kl_temperature must be above 0, not {self.kl_temperature}")
+
+    @property
+    def chooses(self) -> bool:
+        """Whether the loss depends on which representations are chosen."""
+        return self.weight > 0 and not self.kl_last_pass
+
+    def in_use(self, several: bool) -> dict[str, bool]:
+        """Return which parameters have an effect; `several`: there is more than one distinct representation."""
+        return {"kl_temperature": self.weight > 0, "kl_last_pass": self.weight > 0 and several}
+
+    def __call__(self, logits: Tensor, representations: Tensor, weights: Tensor, classifier: nn.Module) -> Tensor:
+        """Return the loss for the student's logits (n_cases, n_classes) and the teacher's classifier; see `FeatureLoss`."""
+        if self.kl_last_pass:
+            target = (classifier(representations[:, -1]) / self.kl_temperature).softmax(-1)
+        else:
+            probabilities = (classifier(representations) / self.kl_temperature).softmax(-1)
+            target = torch.einsum("bn,bnk->bk", weights, probabilities)
+        return softened_kl(target, logits, self.kl_temperature)
+
+
+@dataclass(frozen=True)
+class LossParameters:
+    """Parameters of `StudentGuided`: representations, their dropout rates, choice and losses."""
+
+    representations: int
+    dropout: Dropout
+    guidance: Guidance
+    feature: FeatureLoss
+    logit: LogitLoss
+    ce_weight: float
+    legacy_eval: bool = False
+
+
 class StudentGuided(Objective):
     """Cross-entropy, and the distance from a mixture of the teacher's stochastic representations that the student itself selects.
 
-    With representations t_1 … t_N of a case, the student's embedding s (before its own embed dropout) and temperature tau:
+    With representations t_1 … t_N of a case, the student's embedding s (before its embed dropout) and temperature tau:
 
         phi_i = <s, t_i>,   a = softmax(phi / tau) over the kept i,   target = sum_i a_i t_i,
         loss = weight · mean_d (s_d - target_d)**2 + (1 - weight) · cross-entropy.
@@ -36,115 +120,84 @@ class StudentGuided(Objective):
     ----------
     teacher : Network
         Frozen.
-    settings : SSD
-        The method's parameters.
+    parameters : LossParameters
     workbench : Workbench
         Gives the random streams, the device and the teacher's execution.
     embedding_size : int
-        Of the student; where the teacher's differs, a linear map (without bias) between them is trained and dropped afterwards.
+        Of the student; if the teacher's differs, a linear map (without bias) between them is trained and dropped afterwards.
     """
 
     resumable = True
 
-    def __init__(self, teacher: Network, settings: SSD, workbench: Workbench, embedding_size: int) -> None:
+    def __init__(self, teacher: Network, parameters: LossParameters, workbench: Workbench, embedding_size: int) -> None:
         super().__init__()
-        self.settings = settings
+        self.parameters = parameters
         self.classifier = teacher.classifier
-        rates = settings.rates if settings.stochastic else NO_DROPOUT
-        masks = workbench.rng("teacher masks")
-        self.teacher = StochasticTeacher(workbench.bind(teacher), settings.representations, rates, masks)
-        self.guidance = workbench.rng("guidance")
-        self.streams = (masks, self.guidance)
-        n_halves = settings.representations if rates.mid else 0
-        if n_halves:
-            # A backward pass counts as two forward passes; the student counts as a full network, also where it is narrow.
-            self.step_cost = (3 + (1 - BODY_SHARE) + n_halves * BODY_SHARE) / 3
-            self.extra_memory = ExtraMemory(second_halves=n_halves)
+        masks, self.random = workbench.rng("teacher masks"), workbench.rng("guidance")
+        self.streams = (masks, self.random)
+        self.teacher = StochasticTeacher(workbench.bind(teacher), parameters.representations, parameters.dropout, masks)
+        if parameters.dropout.mid:
+            # A backward pass counts as two forward passes; a narrow student counts as a full network.
+            self.step_cost = (3 + (1 - BODY_SHARE) + parameters.representations * BODY_SHARE) / 3
+            self.extra_memory = ExtraMemory(second_halves=parameters.representations)
         if embedding_size != teacher.embedding_size:
             self.trainable = nn.Linear(embedding_size, teacher.embedding_size, bias=False)
             initialise(self.trainable, workbench.rng("linear map", 0, "cpu"), workbench.recipe.initialisation)
             self.trainable.to(workbench.device, workbench.dtype)
 
     def prepare(self, x: Tensor) -> None:
-        """Let the teacher embed all training cases once."""
+        """Compute the teacher's embeddings of all training cases."""
         self.teacher.prepare(x)
 
     def fingerprint_inputs(self) -> Sequence[Tensor]:
-        """The teacher's embeddings without dropout."""
+        """Return the teacher's embeddings without dropout."""
         return (self.teacher.embeddings,)
 
     def begin_epoch(self, epoch: int, modules: nn.Module) -> None:
-        """Reproduce, where asked for, a slip of the released script: from the second epoch on the student stays in eval mode."""
-        if self.settings.legacy_eval and epoch > 1:
+        """With legacy_eval, put the student into eval mode from the second epoch on."""
+        if self.parameters.legacy_eval and epoch > 1:
             modules.eval()
 
     def losses(self, network: Network, batch: Batch) -> dict[str, Tensor]:
-        """Weighted losses "ce", "feature" and "kl", as far as they have weight."""
-        settings, weight = self.settings, self.settings.distillation_weight
+        """Return weighted losses "ce", "feature" and "kl"; a term with weight 0 is left out."""
+        parameters, feature, logit = self.parameters, self.parameters.feature, self.parameters.logit
         logits, embedding, _ = network(batch.x)
         losses = {}
-        if weight < 1:
-            losses["ce"] = (1 - weight) * functional.cross_entropy(logits, batch.y)
-        if weight == 0 and settings.space != "both":
+        if parameters.ce_weight:
+            losses["ce"] = parameters.ce_weight * functional.cross_entropy(logits, batch.y)
+        if not (feature.weight or logit.weight):
             return losses
-        representations = self.teacher.represent(batch)
+        representations, deterministic = self.teacher.represent(batch), self.teacher.embeddings[batch.index]
         if self.trainable is not None:
             embedding = self.trainable(embedding)
-        weights = self._weights(embedding, representations, batch)
-        if weight and settings.space != "logit":
-            losses["feature"] = weight * self._feature_loss(embedding, representations, weights, batch)
-        if settings.space != "feature":
-            share = weight if settings.space == "logit" else settings.kl_weight
-            losses["kl"] = share * self._logit_loss(logits, representations, weights)
+        scores = self.scores(embedding, representations, batch.y)
+        self._observe(embedding, scores, deterministic)
+        weights = parameters.guidance.weights(scores)
+        if feature.weight:
+            losses["feature"] = feature.weight * feature(embedding, representations, weights, deterministic)
+        if logit.weight:
+            losses["kl"] = logit.weight * logit(logits, representations, weights, self.classifier)
         return losses
 
-    def _weights(self, embedding: Tensor, representations: Tensor, batch: Batch) -> Tensor:
-        """How much each representation counts, (n_cases, N); the gradient flows through them unless it is cut, as released."""
-        settings = self.settings
-        scores = self._scores(embedding, representations, batch.y)
-        self._observe(embedding, scores, batch)
-        ranked = scores.detach()
-        keep = keep_top(ranked, settings.top_k) if settings.keep == "topk" else keep_quantile(ranked, settings.quantile)
-        return attend(scores, keep, settings.tau if settings.weighting == "softmax" else None)
+    def scores(self, embedding: Tensor, representations: Tensor, y: Tensor) -> Tensor:
+        """Return the scores (n_cases, N) that rank the representations.
 
-    def _scores(self, embedding: Tensor, representations: Tensor, y: Tensor) -> Tensor:
-        """Whom the choice is left to: the student's similarity, chance, or the label's likelihood under the teacher's head."""
-        settings = self.settings
-        if settings.guidance == "student":
-            return similarity(embedding.detach() if settings.detach_attention else embedding, representations, settings.scale)
-        if settings.guidance == "random":
+        They are the student's similarity, random numbers, or the label's log-likelihood under the teacher's head.
+        """
+        guidance = self.parameters.guidance
+        if guidance.guidance == "student":
+            return similarity(embedding.detach() if guidance.detach_attention else embedding, representations, guidance.scale)
+        if guidance.guidance == "random":
             shape = representations.shape[:2]
-            return torch.rand(shape, generator=self.guidance, dtype=embedding.dtype, device=embedding.device)
+            return torch.rand(shape, generator=self.random, dtype=embedding.dtype, device=embedding.device)
         likelihoods = self.classifier(representations).log_softmax(-1)
         return likelihoods.gather(2, y[:, None, None].expand(-1, likelihoods.shape[1], 1)).squeeze(2)
 
-    def _feature_loss(self, embedding: Tensor, representations: Tensor, weights: Tensor, batch: Batch) -> Tensor:
-        settings = self.settings
-        if settings.loss == "cosine-all":  # the released ablation: no choice at all
-            return 1 - functional.cosine_similarity(embedding.unsqueeze(1), representations, dim=-1).mean()
-        target = torch.einsum("bn,bnd->bd", weights, representations)
-        if settings.loss == "cosine":
-            return 1 - functional.cosine_similarity(embedding, target, dim=-1).mean()
-        if settings.renormalise:
-            target = functional.normalize(target, dim=-1) * self.teacher.embeddings[batch.index].norm(dim=-1, keepdim=True)
-        return functional.mse_loss(embedding, target)
-
-    def _logit_loss(self, logits: Tensor, representations: Tensor, weights: Tensor) -> Tensor:
-        """Divergence from the teacher head's softened probabilities of the representations, mixed by their weights."""
-        temperature = self.settings.kl_temperature
-        if self.settings.kl_last_pass:
-            target = (self.classifier(representations[:, -1]) / temperature).softmax(-1)
-        else:
-            probabilities = (self.classifier(representations) / temperature).softmax(-1)
-            target = torch.einsum("bn,bnk->bk", weights, probabilities)
-        return softened_kl(target, logits, temperature)
-
-    def _observe(self, embedding: Tensor, scores: Tensor, batch: Batch) -> None:
-        """Curves that show whether the choice is one: flat weights leave it to the filter, and long targets inflate embeddings."""
-        settings = self.settings
+    def _observe(self, embedding: Tensor, scores: Tensor, deterministic: Tensor) -> None:
+        """Record curves that show how flat the softmax is before the filter, and how the embedding's norm grows."""
+        guidance = self.parameters.guidance
         with torch.no_grad():
-            teacher_norm = self.teacher.embeddings[batch.index].norm(dim=-1).mean()
-            self.observed["norm_ratio"] = embedding.norm(dim=-1).mean() / teacher_norm
-            if settings.representations > 1 and settings.guidance != "random":
-                self.observed["entropy"] = relative_entropy(scores, settings.tau)
-                self.observed["spread"] = (scores / settings.tau).std(dim=1).mean()
+            self.observed["norm_ratio"] = embedding.norm(dim=-1).mean() / deterministic.norm(dim=-1).mean()
+            if self.parameters.representations > 1 and guidance.guidance != "random":
+                self.observed["entropy"] = relative_entropy(scores, guidance.tau)
+                self.observed["spread"] = (scores / guidance.tau).std(dim=1).mean()

@@ -77,7 +77,7 @@ def test_the_others_have_the_defaults_of_their_sources():
 def test_an_infinite_temperature_has_an_identity_of_its_own():
     flat = build("ssd[temperature=inf]")
     assert flat == SSD(temperature=math.inf) == SSD(**as_dict(flat))
-    assert flat.tau == math.inf
+    assert flat.parameters.guidance.tau == math.inf
     assert label("ssd", flat) == "ssd[temperature=inf]"
     assert digest(as_dict(flat)) != digest(as_dict(build("ssd")))
 

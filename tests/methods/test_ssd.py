@@ -19,11 +19,15 @@ def guided(settings, *, recipe=EXACT, n_cases=21, student_index=1):
     bench = workbench(recipe=recipe)
     teacher = freeze(bench.base_network(dropout=settings.rates))
     student = bench.fresh(student_index, settings.rates)
-    objective = StudentGuided(teacher, settings, bench, student.embedding_size)
+    objective = StudentGuided(teacher, settings.parameters, bench, student.embedding_size)
     x, y = bench.tensors(bench.training_set)
     objective.prepare(x)
     index = torch.arange(len(x)).flip(0)[:n_cases]  # what is known of a case is looked up by its position in the training set
     return teacher, student.eval(), objective, Batch(x[index], y[index], index)
+
+
+def weights_of(objective, embedding, representations, batch):
+    return objective.parameters.guidance.weights(objective.scores(embedding, representations, batch.y))
 
 
 def replay(settings, teacher):
@@ -110,8 +114,8 @@ def test_distillation_leaves_the_teacher_bit_identical_and_in_eval_mode(settings
     bench = workbench()
     teacher = freeze(bench.base_network(dropout=settings.rates))
     before = fingerprint(teacher)
-    student = settings._student(teacher, bench)
-    objective = StudentGuided(teacher, settings, bench, student.embedding_size)
+    student = settings.untrained_student(teacher, bench)
+    objective = StudentGuided(teacher, settings.parameters, bench, student.embedding_size)
     bench.train(student, objective, epochs=2)
     assert fingerprint(teacher) == before != fingerprint(student)
     assert not any(module.training for module in teacher.modules())
@@ -125,8 +129,8 @@ def test_cutting_the_attention_changes_the_gradient_and_not_the_loss():
         _, student, objective, batch = guided(settings)
         t = objective.teacher.represent(batch)
         s = student(batch.x).embedding.detach().requires_grad_()
-        weights = objective._weights(s, t, batch)
-        loss = objective._feature_loss(s, t, weights, batch)
+        weights = weights_of(objective, s, t, batch)
+        loss = objective.parameters.feature(s, t, weights, objective.teacher.embeddings[batch.index])
         (gradients[detach],) = torch.autograd.grad(loss, s)
         values[detach] = loss.item()
         if detach:
@@ -154,7 +158,7 @@ def test_a_student_starts_as_its_teacher_bit_for_bit():
     settings = SSD()
     teacher = freeze(bench.base_network(dropout=settings.rates))
     X, _ = waves(12, seed=9)
-    assert (predict_proba(settings._student(teacher, bench), X) == predict_proba(teacher, X)).all()
+    assert (predict_proba(settings.untrained_student(teacher, bench), X) == predict_proba(teacher, X)).all()
 
 
 def test_the_student_learns_its_embedding_before_its_own_dropout():
@@ -169,7 +173,7 @@ def test_chance_keeps_as_many_as_the_student_would_with_equal_weights():
     settings = SSD(guidance="random", weighting="uniform")
     _, student, objective, batch = guided(settings)
     t = objective.teacher.represent(batch)
-    first, second = (objective._weights(student(batch.x).embedding, t, batch) for _ in range(2))
+    first, second = (weights_of(objective, student(batch.x).embedding, t, batch) for _ in range(2))
     assert first.unique().tolist() == pytest.approx([0, 1 / 3])
     assert (first > 0).sum(1).tolist() == [3] * 21
     assert not torch.equal(first, second)
@@ -188,7 +192,7 @@ def test_the_label_ranks_by_likelihood_under_the_teachers_head():
     settings = SSD(guidance="label", dropout=0.5)
     teacher, student, objective, batch = guided(settings)
     t = objective.teacher.represent(batch)
-    kept = objective._weights(student(batch.x).embedding, t, batch) > 0
+    kept = weights_of(objective, student(batch.x).embedding, t, batch) > 0
     losses = functional.cross_entropy(teacher.classifier(t).flatten(0, 1), batch.y.repeat_interleave(30), reduction="none")
     losses = losses.view(21, 30)
     assert (losses.masked_fill(~kept, -math.inf).amax(1) <= losses.masked_fill(kept, math.inf).amin(1)).all()
@@ -199,7 +203,7 @@ def test_logit_losses():
     teacher, student, objective, batch = guided(settings)
     losses = objective.losses(student, batch)
     t = replay(settings, teacher).represent(batch)
-    weights = objective._weights(student(batch.x).embedding, t, batch)
+    weights = weights_of(objective, student(batch.x).embedding, t, batch)
     target = torch.einsum("bn,bnk->bk", weights, (teacher.classifier(t) / 3).softmax(-1))
     kl = functional.kl_div((student(batch.x).logits / 3).log_softmax(-1), target, reduction="batchmean")
     torch.testing.assert_close(losses["kl"], 0.7 * 9 * kl)
@@ -223,7 +227,7 @@ def test_cosine_losses():
     torch.testing.assert_close(losses["feature"], expected)
 
     _, _, objective, _ = guided(SSD(loss="cosine", distillation_weight=1))
-    weights = objective._weights(s, t, batch)
+    weights = weights_of(objective, s, t, batch)
     expected = 1 - functional.cosine_similarity(s, torch.einsum("bn,bnd->bd", weights, t)).mean()
     torch.testing.assert_close(guided(SSD(loss="cosine", distillation_weight=1))[2].losses(student, batch)["feature"], expected)
 

@@ -12,8 +12,8 @@ def test_a_narrow_student_learns_through_a_map_that_is_not_deployed():
     bench = workbench()
     predictor = SSDSmall().fit(bench.training_set, bench)
     assert (predictor.networks[0].embedding_size, predictor.teacher.embedding_size) == (4, 6)
-    assert StudentGuided(freeze(bench.base_network()), SSDSmall(), bench, 6).trainable is None  # same size, no map
-    objective = StudentGuided(freeze(bench.base_network()), SSDSmall(), bench, 4)
+    assert StudentGuided(freeze(bench.base_network()), SSDSmall().parameters, bench, 6).trainable is None  # same size, no map
+    objective = StudentGuided(freeze(bench.base_network()), SSDSmall().parameters, bench, 4)
     assert objective.trainable.weight.shape == (6, 4)
     assert objective.trainable.bias is None
 
@@ -30,7 +30,7 @@ def test_the_legacy_student_is_in_eval_mode_from_the_second_epoch_on():
     teacher = freeze(bench.base_network(dropout=Dropout(0.2)))
     for settings in (SSDLegacy(), SSD()):
         student = bench.copy(teacher)
-        bench.train(student, Spy(teacher, settings, bench, student.embedding_size), epochs=2)
+        bench.train(student, Spy(teacher, settings.parameters, bench, student.embedding_size), epochs=2)
     assert modes == [True] * 3 + [False] * 3 + [True] * 6
 
 
@@ -59,5 +59,5 @@ def test_deploying_leaves_the_network_alone():
 
 def test_a_random_student_does_not_start_where_its_teacher_started():
     bench = workbench()
-    student = SSD(student_init="random")._student(bench.base_network(), bench)
+    student = SSD(student_init="random").untrained_student(bench.base_network(), bench)
     assert fingerprint(student) == fingerprint(bench.fresh(1)) != fingerprint(bench.fresh(0))
