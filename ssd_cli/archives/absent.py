@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ssd_cli.archives import catalog
 from ssd_cli.archives.formats import extensions
-from ssd_cli.archives.sources import misplaced
+from ssd_cli.archives.locate import misplaced
 from ssd_cli.errors import SsdBenchError, shortened
 
 

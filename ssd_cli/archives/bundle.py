@@ -1,4 +1,4 @@
-"""One file for a machine without a network: a zip of dataset folders with their receipts."""
+"""One file for a machine without a network: a zip of dataset folders with their manifests."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 
-from ssd_cli.archives.place import place
-from ssd_cli.archives.receipt import Receipt, check_of, parse_receipt, receipt_name
-from ssd_cli.archives.sources import Source, check_name, locate, roots
+from ssd_cli.archives.install import install
+from ssd_cli.archives.locate import Source, check_name, locate, roots
+from ssd_cli.archives.manifest import Manifest, check_of, manifest_name, parse_manifest
 from ssd_cli.archives.unpack import extract, open_zip
 from ssd_cli.archives.verify import verify
 from ssd_cli.core.atomic import replacing
@@ -59,8 +59,8 @@ def bundle(
             "See: ssd-bench data download, ssd-bench data verify",
         )
     with replacing(out) as draft, zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, source, receipt in ready:
-            _add(archive, name, source, receipt)
+        for name, source, manifest in ready:
+            _add(archive, name, source, manifest)
             tell(name)
 
 
@@ -88,32 +88,32 @@ def unbundle(path: Path, root: Path, force: bool = False, tell: Callable[[str, b
     """
     with open_zip(path) as archive:
         infos = {info.filename: info for info in archive.infolist()}
-        names = sorted(folder for folder, _, file in (name.partition("/") for name in infos) if file == receipt_name(folder))
+        names = sorted(folder for folder, _, file in (name.partition("/") for name in infos) if file == manifest_name(folder))
         if not names:
             raise SsdBenchError(f"{path} is no bundle.", "Expected a file that 'ssd-bench data bundle' wrote.")
         for name in names:
-            member = infos[f"{name}/{receipt_name(check_name(name))}"]
+            member = infos[f"{name}/{manifest_name(check_name(name))}"]
             try:
-                receipt = parse_receipt(json.loads(archive.read(member)), name, str(path))
+                manifest = parse_manifest(json.loads(archive.read(member)), name, str(path))
             except ValueError as error:
-                raise SsdBenchError(f"{path}: the receipt of {name} is damaged: {error}.") from error
+                raise SsdBenchError(f"{path}: the manifest of {name} is damaged: {error}.") from error
 
-            def fill(folder: Path, name: str = name, receipt: Receipt = receipt) -> str:
-                for file in receipt.files:
+            def fill(folder: Path, name: str = name, manifest: Manifest = manifest) -> str:
+                for file in manifest.files:
                     if f"{name}/{file}" not in infos:
                         raise SsdBenchError(f"{path} lacks {name}/{file}.")
                     extract(archive, infos[f"{name}/{file}"], folder / file)
-                wrong = receipt.differences(folder)
+                wrong = manifest.differences(folder)
                 if wrong:
                     shutil.rmtree(folder)
-                    raise SsdBenchError(f"{path}: {wrong[0]}", "Expected the bytes that the bundle's receipt names.")
-                return receipt.origin
+                    raise SsdBenchError(f"{path}: {wrong[0]}", "Expected the bytes that the bundle's manifest names.")
+                return manifest.origin
 
-            tell(name, place(name, root, fill, force))
+            tell(name, install(name, root, fill, force))
     return names
 
 
-def _verified(name: str, data_dirs: Sequence[Path]) -> tuple[Source, Receipt]:
+def _verified(name: str, data_dirs: Sequence[Path]) -> tuple[Source, Manifest]:
     source = locate(name, data_dirs)
     if source is None:
         places = ", ".join(map(str, roots(data_dirs)))
@@ -121,18 +121,18 @@ def _verified(name: str, data_dirs: Sequence[Path]) -> tuple[Source, Receipt]:
     finding = verify(name, source)
     if finding.wrong:
         raise SsdBenchError(finding.wrong[0], "Only verified datasets go into a bundle.", f"See: ssd-bench data verify {name}")
-    receipt = Receipt.read(source.folder, name)
-    if receipt is None or set(receipt.files) != {path.name for path in source.files}:
+    manifest = Manifest.read(source.folder, name)
+    if manifest is None or set(manifest.files) != {path.name for path in source.files}:
         files = {path.name: check_of(path) for path in source.files}
-        receipt = Receipt(name, "a folder without a receipt", date.today().isoformat(), finding.digest, files)
-    return source, receipt
+        manifest = Manifest(name, "a folder without a manifest", date.today().isoformat(), finding.digest, files)
+    return source, manifest
 
 
-def _add(archive: zipfile.ZipFile, name: str, source: Source, receipt: Receipt) -> None:
+def _add(archive: zipfile.ZipFile, name: str, source: Source, manifest: Manifest) -> None:
     for path in source.files:
         info = zipfile.ZipInfo(f"{name}/{path.name}", _NO_TIME)
         info.compress_type = zipfile.ZIP_DEFLATED
         info.file_size = path.stat().st_size  # tells zipfile whether it needs the format of large files
         with path.open("rb") as content, archive.open(info, "w") as packed:
             shutil.copyfileobj(content, packed, 2**20)
-    archive.writestr(zipfile.ZipInfo(f"{name}/{receipt_name(name)}", _NO_TIME), receipt.to_json())
+    archive.writestr(zipfile.ZipInfo(f"{name}/{manifest_name(name)}", _NO_TIME), manifest.to_json())

@@ -19,7 +19,7 @@ import numpy as np
 
 from ssd_cli.archives import catalog
 from ssd_cli.archives.dataset import Dataset, Part, make_dataset
-from ssd_cli.archives.sources import Source
+from ssd_cli.archives.locate import Source
 from ssd_cli.core import atomic
 
 _FORMAT = 3

@@ -23,7 +23,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
-from ssd_cli.archives.sources import aeon_home, check_name, folders, misplaced, own_roots
+from ssd_cli.archives.locate import aeon_home, check_name, folders, misplaced, user_roots
 from ssd_cli.errors import MisuseError, did_you_mean
 
 ARCHIVES = {
@@ -177,14 +177,14 @@ def select(archives_wanted: Sequence[str] = (), patterns: Sequence[str] = (), da
             each = " ".join(f"--dataset {name.strip()}" for name in pattern.split(",") if name.strip())
             raise MisuseError(f"No dataset matches '{pattern}'.", "Expected one name or glob.", f"Name each on its own: {each}")
         if not matches:
-            if (elsewhere := misplaced(pattern, own_roots(data_dirs))) is not None:
+            if (elsewhere := misplaced(pattern, user_roots(data_dirs))) is not None:
                 raise elsewhere
             is_glob = any(character in pattern for character in "*?[")
             what = f"No dataset matches '{pattern}'." if is_glob else f"Unknown dataset '{check_name(pattern)}'."
             raise MisuseError(
                 what + did_you_mean(pattern, known),
                 "Expected a name or glob of the catalogue, or a folder NAME with NAME_TRAIN.* and NAME_TEST.* in "
-                f"{' or '.join(map(str, [*own_roots(data_dirs), aeon_home()]))}.",
+                f"{' or '.join(map(str, [*user_roots(data_dirs), aeon_home()]))}.",
                 "See: ssd-bench ls datasets",
             )
         chosen.update(matches)

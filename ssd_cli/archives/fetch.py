@@ -12,9 +12,9 @@ from zipfile import ZipInfo
 from ssd_cli.archives import catalog
 from ssd_cli.archives.absent import absent
 from ssd_cli.archives.http_errors import TransferError
-from ssd_cli.archives.origins import Origin, Zenodo, offline, origin
-from ssd_cli.archives.place import locked, on_disk, place, workroom
-from ssd_cli.archives.sources import aeon_home, check_name, locate, roots
+from ssd_cli.archives.install import install, locked, on_disk, workroom
+from ssd_cli.archives.locate import aeon_home, check_name, locate, roots
+from ssd_cli.archives.remotes import Remote, Zenodo, choose_remote, offline
 from ssd_cli.archives.transport import RemoteFile
 from ssd_cli.archives.unpack import extract, members, open_zip
 from ssd_cli.core.atomic import DiskFull
@@ -71,7 +71,7 @@ def fetch(name: str, looked_in: Sequence[Path] = ()) -> Path:
     if offline():
         raise absent([name], looked_in, "and SSD_BENCH_OFFLINE forbids the network")
     try:
-        fetch_one(name, aeon_home(), origin())
+        fetch_one(name, aeon_home(), choose_remote())
     except TransferError as error:
         raise absent([name], looked_in, f"and it could not be downloaded ({error.what})") from error
     except SsdBenchError as error:
@@ -95,32 +95,32 @@ def require(names: Iterable[str], data_dirs: Sequence[Path] = (), download: bool
     if lacking and offline():
         raise absent(lacking, roots(data_dirs), "and SSD_BENCH_OFFLINE forbids the network")
     without = [name for name in lacking if catalog.record_of(name) is None]
-    if without and isinstance(origin(), Zenodo):  # a mirror may have them
+    if without and isinstance(choose_remote(), Zenodo):  # a mirror may have them
         raise absent(without, roots(data_dirs), f"and there is no download for {'it' if len(without) == 1 else 'them'}")
 
 
-def fetch_one(name: str, root: Path, source: Origin, force: bool = False, watcher: Watcher | None = None) -> bool:
+def fetch_one(name: str, root: Path, remote: Remote, force: bool = False, watcher: Watcher | None = None) -> bool:
     """Bring one dataset from an origin into a data folder; False where it is there already."""
     watcher = watcher or Silent()
     checksummed = True
 
     def fill(folder: Path) -> str:
         nonlocal checksummed
-        files = source.files(name)
+        files = remote.files(name)
         checksummed = all(file.md5 for file in files)
         _keep_only(folder, [file.name for file in files])
         sizes = [file.size for file in files if file.size is not None]
         _check_room(root, sum(sizes) - sum(path.stat().st_size for path in folder.iterdir()))
         watcher.started(name, sum(sizes) if len(sizes) == len(files) else None)
         for file in files:
-            source.transport.download(file, folder / file.name, lambda n: watcher.advanced(name, n))
-        return source.page(name)
+            remote.download(file, folder / file.name, lambda n: watcher.advanced(name, n))
+        return remote.page(name)
 
-    return place(name, root, fill, force, lambda: checksummed, source.transport.check, download=True)
+    return install(name, root, fill, force, lambda: checksummed, remote.transport.check, download=True)
 
 
 def fetch_many(
-    names: Iterable[str], root: Path, source: Origin, watcher: Watcher, jobs: int = 4, force: bool = False
+    names: Iterable[str], root: Path, remote: Remote, watcher: Watcher, jobs: int = 4, force: bool = False
 ) -> dict[str, SsdBenchError]:
     """Bring datasets from an origin into a data folder, several at once; one that fails does not stop the others.
 
@@ -133,7 +133,7 @@ def fetch_many(
 
     def one(name: str) -> None:
         try:
-            fetch_one(name, root, source, force, watcher)
+            fetch_one(name, root, remote, force, watcher)
         except SsdBenchError as error:
             failed[name] = error
         watcher.finished(name, failed.get(name))
@@ -146,7 +146,7 @@ def fetch_many(
                 for future in done:
                     future.result()
         except BaseException:
-            source.transport.stop()
+            remote.transport.stop()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return failed
@@ -157,7 +157,7 @@ def zip_path(archive: str, root: Path) -> Path:
     return workroom(root) / f"{archive}.zip"
 
 
-def fetch_zip(archive: str, names: Sequence[str], root: Path, source: Zenodo, watcher: Watcher) -> list[str]:
+def fetch_zip(archive: str, names: Sequence[str], root: Path, remote: Zenodo, watcher: Watcher) -> list[str]:
     """Bring datasets from the zip of a whole archive; what it does not hold in usable form is left to the single records.
 
     Returns
@@ -175,14 +175,14 @@ def fetch_zip(archive: str, names: Sequence[str], root: Path, source: Zenodo, wa
     record, key = catalog.ZENODO_ZIPS[archive]
     label = f"{archive} (zip)"
     path = zip_path(archive, root)
-    with on_disk(root), locked(root, path.name, source.transport.check):
-        file = _zip_of(source, record, key)
+    with on_disk(root), locked(root, path.name, remote.transport.check):
+        file = _zip_of(remote, record, key)
         have = sum(there.stat().st_size for there in path.parent.glob(f"{path.name}*"))
         _check_room(root, (file.size or 0) - have, " Or use --no-zip: single datasets need less room.")
         watcher.started(label, file.size)
-        source.transport.download(file, path, lambda n: watcher.advanced(label, n))
+        remote.transport.download(file, path, lambda n: watcher.advanced(label, n))
         try:
-            left = _unpack(path, names, root, f"{source.page_of(record)} ({key})", watcher)
+            left = _unpack(path, names, root, f"{remote.page_of(record)} ({key})", watcher)
         except DiskFull:
             raise  # the zip is good, and will be wanted again
         except SsdBenchError:
@@ -193,8 +193,8 @@ def fetch_zip(archive: str, names: Sequence[str], root: Path, source: Zenodo, wa
     return left
 
 
-def _zip_of(source: Zenodo, record: int, key: str) -> RemoteFile:
-    there = source.record(record)
+def _zip_of(remote: Zenodo, record: int, key: str) -> RemoteFile:
+    there = remote.record(record)
     if key not in there:
         raise TransferError(f"Zenodo's record {record} holds no file '{key}'.")
     return there[key]
@@ -217,7 +217,7 @@ def _unpack(path: Path, names: Sequence[str], root: Path, page: str, watcher: Wa
                 return page
 
             try:
-                place(name, root, fill, download=True)
+                install(name, root, fill, download=True)
                 watcher.finished(name, None)
             except DiskFull:
                 raise

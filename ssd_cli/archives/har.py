@@ -12,7 +12,7 @@ from pathlib import Path
 from ssd_cli.archives import catalog
 from ssd_cli.archives.formats import holds_subjects
 from ssd_cli.archives.load import load
-from ssd_cli.archives.sources import locate
+from ssd_cli.archives.locate import locate
 
 WITH_SUBJECTS = ("UCIHAR",)
 """Datasets whose files, made as docs/data.md says, hold the subjects."""

@@ -10,8 +10,8 @@ from ssd_cli.archives.cache import entry_path, read_digest, read_entry, write_en
 from ssd_cli.archives.check import check_size
 from ssd_cli.archives.dataset import Dataset
 from ssd_cli.archives.fetch import fetch
+from ssd_cli.archives.locate import Source, locate, roots
 from ssd_cli.archives.read import read_source
-from ssd_cli.archives.sources import Source, locate, roots
 
 
 def load(name: str, data_dirs: Sequence[Path] = (), download: bool = True) -> Dataset:

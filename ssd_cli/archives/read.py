@@ -10,7 +10,7 @@ import numpy as np
 from ssd_cli.archives import catalog
 from ssd_cli.archives.dataset import Dataset, Groups, Part, make_dataset
 from ssd_cli.archives.formats import format_of
-from ssd_cli.archives.sources import Source
+from ssd_cli.archives.locate import Source
 from ssd_cli.archives.text import csv_rows, malformed, plain, whole_number
 from ssd_cli.errors import SsdBenchError
 

@@ -1,4 +1,4 @@
-"""Is a dataset on this machine what it claims to be? Files against their receipt, arrays against the shipped table."""
+"""Is a dataset on this machine what it claims to be? Files against their manifest, arrays against the shipped table."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 from ssd_cli.archives import catalog
 from ssd_cli.archives.check import check_size
 from ssd_cli.archives.dataset import Dataset, digest_of_parts
+from ssd_cli.archives.locate import Source, locate
+from ssd_cli.archives.manifest import Manifest
 from ssd_cli.archives.read import read_source
-from ssd_cli.archives.receipt import Receipt
-from ssd_cli.archives.sources import Source, locate
 from ssd_cli.errors import MisuseError, SsdBenchError
 
 
@@ -44,11 +44,11 @@ class Finding:
 def verify(name: str, source: Source) -> Finding:
     """Read a dataset's files anew, whatever the cache holds, and compare them with all that is known of it."""
     wrong, checked, note = [], [], ""
-    receipt = None
+    manifest = None
     try:
-        receipt = Receipt.read(source.folder, name)
-        if receipt is not None:
-            wrong += receipt.differences(source.folder)
+        manifest = Manifest.read(source.folder, name)
+        if manifest is not None:
+            wrong += manifest.differences(source.folder)
             checked.append("checksums")
         dataset = read_source(name, source)
         if catalog.size(name) is not None:
@@ -61,8 +61,8 @@ def verify(name: str, source: Source) -> Finding:
         checked.append("digest")
         if plain_digest(dataset) != known:
             what = f"the values in {source.folder} are not those that this release was tested with"
-            if receipt is not None and not wrong and receipt.origin.startswith("https://zenodo.org/"):
-                note = f"{what}, but the files are as {receipt.origin} published them: the archive may have a new version"
+            if manifest is not None and not wrong and manifest.origin.startswith("https://zenodo.org/"):
+                note = f"{what}, but the files are as {manifest.origin} published them: the archive may have a new version"
             else:
                 wrong.append(f"{what[0].upper()}{what[1:]} (digest {plain_digest(dataset)}, expected {known}).")
     return Finding(name, source.folder, wrong, checked, note, dataset.digest)

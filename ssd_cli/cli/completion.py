@@ -14,9 +14,9 @@ def complete_archive(incomplete: str) -> list[str]:
 
 def complete_dataset(incomplete: str) -> list[str]:
     """Complete the name of a dataset in the catalogue or in ``$SSD_BENCH_DATA``."""
-    from ssd_cli.archives import catalog, sources
+    from ssd_cli.archives import catalog, locate
 
-    return _matching({*catalog.names(), *sources.folders()}, incomplete)
+    return _matching({*catalog.names(), *locate.folders()}, incomplete)
 
 
 def complete_method(incomplete: str) -> list[str]:

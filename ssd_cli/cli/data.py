@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from ssd_cli.cli.console import plural, say, table, warn
 from ssd_cli.cli.options import Archives, DataDirs, Datasets
 from ssd_cli.core.options import Option
 from ssd_cli.errors import MisuseError, SsdBenchError, shortened
+
+if TYPE_CHECKING:
+    from ssd_cli.archives.remotes import Remote
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -37,11 +40,11 @@ def download(
     force: Force = False,
 ) -> None:
     """Download datasets; what is there already is left alone, what was interrupted goes on where it stopped."""
-    from ssd_cli.archives import origins
-    from ssd_cli.archives.sources import aeon_home
+    from ssd_cli.archives import remotes
+    from ssd_cli.archives.locate import aeon_home
 
     root = to or aeon_home()
-    offline = offline or origins.offline()
+    offline = offline or remotes.offline()
     if monster is not None:
         given = {"--archive": archive, "--dataset": dataset, "--mirror": mirror, "--zip/--no-zip": zip_}
         _refuse_beside_monster([option for option, value in given.items() if value not in (None, [])])
@@ -53,8 +56,8 @@ def download(
     names = wanted if force else [name for name in wanted if not _is_here(name, to)]
     if len(names) < len(wanted):
         say(f"{plural(len(wanted) - len(names), 'dataset')} already here.")
-    origin = origins.origin(mirror)
-    if offline and not isinstance(origin, origins.FolderMirror):
+    remote = remotes.choose_remote(mirror)
+    if offline and not isinstance(remote, remotes.FolderMirror):
         if names:
             raise SsdBenchError(
                 f"{plural(len(names), 'dataset')} not on this machine: {shortened(names)}.",
@@ -62,9 +65,9 @@ def download(
                 "Without --offline they are downloaded; --mirror FOLDER and 'data import' need no network.",
             )
         return
-    if isinstance(origin, origins.Zenodo):
+    if isinstance(remote, remotes.Zenodo):
         names = _with_records(names, named=bool(dataset))
-    failed = _download(names, archive or [], root, origin, jobs, zip_, force)
+    failed = _download(names, archive or [], root, remote, jobs, zip_, force)
     for names_of_one_error, error in _grouped(failed):
         warn(f"\n{names_of_one_error}: {error}")
     say(f"{plural(len(names) - len(failed), 'dataset')} in {root}{f', {len(failed)} failed' if failed else ''}.")
@@ -82,7 +85,7 @@ def verify(
 ) -> None:
     """Check checksums, shapes, class counts and digests; name what is wrong with which file."""
     from ssd_cli.archives import catalog
-    from ssd_cli.archives.sources import folders
+    from ssd_cli.archives.locate import folders
     from ssd_cli.archives.verify import verify_named
 
     here = [*folders(data_dir or [], whole=False), *catalog.archives()["bundled"]]
@@ -117,7 +120,7 @@ def info(
     """Show what the table knows of a dataset, and where it is on this machine its classes and a series of each."""
     from ssd_cli.archives import catalog
     from ssd_cli.archives.load import load
-    from ssd_cli.archives.sources import locate
+    from ssd_cli.archives.locate import locate
     from ssd_cli.cli.describe import describe_dataset, describe_table
 
     catalog.select([], [name], data_dir or [])
@@ -136,7 +139,7 @@ def bundle(
 ) -> None:
     """Write datasets of this machine into one file, for 'data import' on a machine without a network."""
     from ssd_cli.archives.bundle import bundle as write_bundle
-    from ssd_cli.archives.sources import locate
+    from ssd_cli.archives.locate import locate
 
     wanted = _chosen(archive, dataset, data_dir or [])
     absent = [name for name in wanted if locate(name, data_dir or []) is None]
@@ -157,7 +160,7 @@ def import_(
 ) -> None:
     """Bring the datasets of a bundle into a data folder; every byte is checked before it counts."""
     from ssd_cli.archives.bundle import unbundle
-    from ssd_cli.archives.sources import aeon_home
+    from ssd_cli.archives.locate import aeon_home
 
     if not file.is_file():
         raise MisuseError(f"There is no file {file}.")
@@ -176,10 +179,10 @@ def add(
     force: Force = False,
 ) -> None:
     """Check a dataset of your own and copy it into a data folder, where every command finds it."""
+    from ssd_cli.archives.custom import add as add_own
+    from ssd_cli.archives.custom import parts_are_equal
     from ssd_cli.archives.load import load
-    from ssd_cli.archives.own import add as add_own
-    from ssd_cli.archives.own import parts_are_equal
-    from ssd_cli.archives.sources import aeon_home
+    from ssd_cli.archives.locate import aeon_home
     from ssd_cli.cli.describe import describe_dataset
 
     folder = add_own(name, train, test, groups, to or aeon_home(), force)
@@ -209,7 +212,7 @@ def _chosen(archives: list[str] | None, patterns: list[str] | None, data_dirs: l
 
 def _is_here(name: str, to: Path | None) -> bool:
     """Whether a dataset is in the folder that is asked for, or, where none is, anywhere that `run` looks."""
-    from ssd_cli.archives.sources import locate, source_in
+    from ssd_cli.archives.locate import locate, source_in
 
     try:
         return (locate(name) if to is None else source_in(to / name, name)) is not None
@@ -219,7 +222,7 @@ def _is_here(name: str, to: Path | None) -> bool:
 
 def _is_found(name: str, folder: Path) -> bool:
     """Whether commands that are given no folder take the dataset from this one."""
-    from ssd_cli.archives.sources import locate
+    from ssd_cli.archives.locate import locate
 
     try:
         source = locate(name)
@@ -243,11 +246,11 @@ def _with_records(names: list[str], named: bool) -> list[str]:
 
 
 def _download(
-    names: list[str], archives: list[str], root: Path, origin: object, jobs: int, zip_: bool | None, force: bool
+    names: list[str], archives: list[str], root: Path, remote: Remote, jobs: int, zip_: bool | None, force: bool
 ) -> dict[str, SsdBenchError]:
     from ssd_cli.archives import catalog
     from ssd_cli.archives.fetch import fetch_many, fetch_zip, zip_path
-    from ssd_cli.archives.origins import Origin, Zenodo
+    from ssd_cli.archives.remotes import Zenodo
     from ssd_cli.cli.transfer import transfers
     from ssd_cli.core.atomic import DiskFull
 
@@ -255,21 +258,20 @@ def _download(
         for archive in archives:
             members = catalog.archives()[archive]
             absent = [name for name in names if name in members]
-            fits = archive in catalog.ZENODO_ZIPS and isinstance(origin, Zenodo) and not force
+            fits = archive in catalog.ZENODO_ZIPS and isinstance(remote, Zenodo) and not force
             if zip_ and absent and not fits:
                 warn(f"No zip of {archive} can be used here{' with --force' if force else ''}; fetching its datasets one by one.")
             pays = 2 * len(absent) > len(members) or zip_path(archive, root).is_file()  # left by a run that was interrupted
             if fits and absent and (zip_ or (zip_ is None and pays)):
-                assert isinstance(origin, Zenodo)
+                assert isinstance(remote, Zenodo)
                 try:
-                    left = fetch_zip(archive, absent, root, origin, watcher)
+                    left = fetch_zip(archive, absent, root, remote, watcher)
                     names = [name for name in names if name not in absent or name in left]
                 except DiskFull:  # one by one they would find no more room
                     raise
                 except SsdBenchError as error:
                     warn(f"The zip of {archive} cannot be used ({error.what}); fetching its datasets one by one.")
-        source: Origin = origin  # type: ignore[assignment]
-        return fetch_many(names, root, source, watcher, jobs, force)
+        return fetch_many(names, root, remote, watcher, jobs, force)
 
 
 def _refuse_beside_monster(options: list[str]) -> None:
@@ -282,11 +284,14 @@ def _refuse_beside_monster(options: list[str]) -> None:
 
 
 def _download_monster(name: str, fold: int, root: Path, offline: bool, force: bool) -> None:
-    from ssd_cli.archives.own import fetch_monster
+    from ssd_cli.archives.fetch import fetch_one
+    from ssd_cli.archives.remotes import Monster
+    from ssd_cli.archives.transport import Transport
 
     if offline:
         raise SsdBenchError("MONSTER needs the network, which --offline forbids.")
-    dataset = fetch_monster(name, fold, root, force)
+    dataset = Monster.dataset(name, fold)
+    fetch_one(dataset, root, Monster(Transport()), force)
     say(f"{dataset} is in {root}.")
 
 

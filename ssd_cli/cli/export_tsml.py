@@ -15,8 +15,8 @@ def export_tsml(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write to.", show_default=False)],
 ) -> None:
     """Write the predictions of every finished cell to OUT/<estimator>/Predictions/<dataset>/testResample<k>.csv."""
-    from ssd_cli.store.export import NAMES
-    from ssd_cli.store.export import export_tsml as export
+    from ssd_cli.store.tsml_export import NAMES
+    from ssd_cli.store.tsml_export import export_tsml as export
 
     done = export(folder, out)
     say(f"{plural(done.n_files, 'file')} of {plural(len(done.estimators), 'estimator')} in {out}; {NAMES} says what each one is.")

@@ -48,7 +48,7 @@ def _archives() -> None:
 
 def _datasets(data_dirs: list[Path]) -> None:
     from ssd_cli.archives import catalog
-    from ssd_cli.archives.sources import folders
+    from ssd_cli.archives.locate import folders
 
     members = catalog.archives()
     rows = []

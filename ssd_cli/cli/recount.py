@@ -22,7 +22,7 @@ def recount(
 ) -> None:
     """Compute every score from the stored probabilities, and say where a record or a table does not match; exit code 1 then."""
     from ssd_cli.leaderboard.table_check import check_tables
-    from ssd_cli.store.recount import recount as recount_folder
+    from ssd_cli.store.rescore import recount as recount_folder
 
     found = [recount_folder(folder) for folder in folders]
     problems = [problem for one in found for problem in one.problems]

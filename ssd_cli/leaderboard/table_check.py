@@ -18,7 +18,7 @@ from ssd_cli.leaderboard.table import as_csv, csv_tables
 from ssd_cli.statistics.tests import DEFAULT
 
 if TYPE_CHECKING:
-    from ssd_cli.store.recount import Recount
+    from ssd_cli.store.rescore import Recount
 
 _TABLES = {
     "leaderboard.csv": ("name",),

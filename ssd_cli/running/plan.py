@@ -173,7 +173,7 @@ def make_plan(suite: Suite, dry_run: bool, report: Report | None = None) -> Plan
 
 def _present(names: list[str], suite: Suite) -> tuple[list[str], list[str]]:
     """Return the datasets to use, and those that ``--only-present`` leaves out."""
-    from ssd_cli.archives.sources import locate
+    from ssd_cli.archives.locate import locate
 
     if not suite.only_present:
         return names, []
@@ -235,7 +235,7 @@ def _cell(common: dict[str, Any], method: _Choice, backbone: _Choice, recipe: _C
 
 def _digest(name: str, suite: Suite, dry_run: bool) -> str:
     from ssd_cli.archives.load import digest_of
-    from ssd_cli.archives.sources import locate
+    from ssd_cli.archives.locate import locate
 
     if dry_run and locate(name, suite.data_dir) is None:
         return ""

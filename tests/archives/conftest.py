@@ -46,8 +46,8 @@ def files(tmp_path):
 @pytest.fixture
 def archive(monkeypatch):
     """The server that speaks Zenodo's API, with WISDM; the environment names it in Zenodo's place."""
-    from .remote import LONG, RECORD
     from .server import Archive
+    from .wisdm import LONG, RECORD
 
     for variable in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(variable, raising=False)

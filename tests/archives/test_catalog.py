@@ -6,7 +6,7 @@ import pytest
 
 from ssd_cli.archives import catalog
 from ssd_cli.archives.load import load
-from ssd_cli.archives.sources import bundled_root, locate, source_in
+from ssd_cli.archives.locate import bundled_root, locate, source_in
 from ssd_cli.errors import MisuseError
 
 from .conftest import DATA_FOLDERS

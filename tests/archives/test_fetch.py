@@ -15,25 +15,25 @@ from pathlib import Path
 
 import pytest
 
-from ssd_cli.archives import catalog, place, transport
+from ssd_cli.archives import catalog, install, transport
 from ssd_cli.archives import fetch as fetching
 from ssd_cli.archives.fetch import Silent, fetch_many, fetch_one
 from ssd_cli.archives.load import load
-from ssd_cli.archives.origins import Zenodo
-from ssd_cli.archives.receipt import Receipt
+from ssd_cli.archives.manifest import Manifest
+from ssd_cli.archives.remotes import Zenodo
 from ssd_cli.archives.transport import Stopped
 from ssd_cli.errors import SsdBenchError
 
 from .conftest import TEST, TRAIN
-from .remote import LONG, RECORD, entries, is_right, quick, zenodo
+from .wisdm import LONG, RECORD, entries, is_right, quick, zenodo
 
 
 def test_a_download_is_placed_with_a_receipt_and_only_the_two_files_are_fetched(archive, root):
     assert fetch_one("WISDM", root, zenodo(archive))
     assert is_right(root) and entries(root) == ["WISDM"]
-    receipt = Receipt.read(root / "WISDM", "WISDM")
-    assert receipt.differences(root / "WISDM") == [] and receipt.origin == f"{archive.url}/records/{RECORD}"
-    assert receipt.files["WISDM_TEST.ts"].md5 == hashlib.md5(TEST.encode()).hexdigest()
+    manifest = Manifest.read(root / "WISDM", "WISDM")
+    assert manifest.differences(root / "WISDM") == [] and manifest.origin == f"{archive.url}/records/{RECORD}"
+    assert manifest.files["WISDM_TEST.ts"].md5 == hashlib.md5(TEST.encode()).hexdigest()
     assert len(archive.requests) == 3
     assert not fetch_one("WISDM", root, zenodo(archive)) and len(archive.requests) == 3  # it is there
     assert not list((root / ".ssd-bench").rglob("*.part"))
@@ -280,7 +280,7 @@ def test_two_processes_at_once_download_once(archive, root):
     archive.faults[archive.path(RECORD, "WISDM_TRAIN.ts")] = [("status", 429, {"Retry-After": "2"})]
     code = (
         "import sys; from pathlib import Path; from ssd_cli.archives.fetch import *\n"
-        "print(fetch_one('WISDM', Path(sys.argv[1]), origin()))"
+        "print(fetch_one('WISDM', Path(sys.argv[1]), choose_remote()))"
     )
     both = [subprocess.Popen([sys.executable, "-c", code, str(root)], stdout=subprocess.PIPE, text=True) for _ in range(2)]
     assert sorted(process.communicate(timeout=60)[0].strip() for process in both) == ["False", "True"]
@@ -289,7 +289,9 @@ def test_two_processes_at_once_download_once(archive, root):
 
 def test_a_killed_process_leaves_nothing_half_placed_and_its_lock_is_free(archive, root):
     archive.faults[archive.path(RECORD, "WISDM_TEST.ts")] = [("status", 503, {"Retry-After": "60"})]
-    code = "import sys, pathlib; from ssd_cli.archives.fetch import *; fetch_one('WISDM', pathlib.Path(sys.argv[1]), origin())"
+    code = (
+        "import sys, pathlib; from ssd_cli.archives.fetch import *\nfetch_one('WISDM', pathlib.Path(sys.argv[1]), choose_remote())"
+    )
     process = subprocess.Popen([sys.executable, "-c", code, str(root)])
     while not archive.hits(archive.path(RECORD, "WISDM_TEST.ts")):
         time.sleep(0.01)
@@ -305,7 +307,7 @@ class _Full(io.FileIO):
         raise OSError(errno.ENOSPC, "No space left on device")
 
 
-@pytest.mark.parametrize("where", ["download", "receipt"])
+@pytest.mark.parametrize("where", ["download", "manifest"])
 def test_a_full_disk_is_a_sentence_and_nothing_is_placed(archive, root, monkeypatch, where):
     if where == "download":
         real = Path.open
@@ -315,7 +317,7 @@ def test_a_full_disk_is_a_sentence_and_nothing_is_placed(archive, root, monkeypa
 
         monkeypatch.setattr(transport.Path, "open", full)
     else:
-        monkeypatch.setattr(place.os, "fsync", lambda descriptor: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+        monkeypatch.setattr(install.os, "fsync", lambda descriptor: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
     with pytest.raises(SsdBenchError, match=r"The disk of .* is full"):
         fetch_one("WISDM", root, zenodo(archive))
     assert entries(root) == []

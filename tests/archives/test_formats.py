@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from ssd_cli.archives import formats
+from ssd_cli.archives.custom import add
 from ssd_cli.archives.dataset import digest_of_parts
 from ssd_cli.archives.har import knows_subjects
 from ssd_cli.archives.load import load
-from ssd_cli.archives.own import add
+from ssd_cli.archives.locate import folders
 from ssd_cli.archives.read import read_part
-from ssd_cli.archives.sources import folders
 from ssd_cli.errors import SsdBenchError
 
 FORMATS = ["ts", "tsv", "arff", "npz", "csv wide", "csv long", "csv longest", "parquet wide", "parquet long", "parquet longest"]

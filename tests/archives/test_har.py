@@ -8,8 +8,8 @@ import pytest
 
 from ssd_cli.archives import har
 from ssd_cli.archives.load import load
+from ssd_cli.archives.locate import locate
 from ssd_cli.archives.read import read_part
-from ssd_cli.archives.sources import locate
 from ssd_cli.protocol.resample import resample_indices
 
 from .conftest import DATA_FOLDERS

@@ -11,8 +11,8 @@ from ssd_cli.archives import cache, catalog
 from ssd_cli.archives import load as loading
 from ssd_cli.archives.cache import cache_root
 from ssd_cli.archives.load import digest_of, load
-from ssd_cli.archives.origins import Zenodo
-from ssd_cli.archives.sources import bundled_root, locate
+from ssd_cli.archives.locate import bundled_root, locate
+from ssd_cli.archives.remotes import Zenodo
 from ssd_cli.archives.transport import Transport
 from ssd_cli.errors import MisuseError, SsdBenchError
 
@@ -268,7 +268,7 @@ def test_cached_arrays_need_no_aeon(write_problem):
 
 def test_an_absent_dataset_offline_says_where_it_was_looked_for_and_how_to_get_it(write_problem, tmp_path, monkeypatch):
     nowhere = Zenodo(Transport(attempts=1), "http://127.0.0.1:9")
-    monkeypatch.setattr("ssd_cli.archives.fetch.origin", lambda: nowhere)
+    monkeypatch.setattr("ssd_cli.archives.fetch.choose_remote", lambda: nowhere)
     root = write_problem()
     with pytest.raises(SsdBenchError) as caught:
         load("Coffee", [root])

@@ -8,11 +8,11 @@ import pytest
 
 from ssd_cli.archives.fetch import fetch_one
 from ssd_cli.archives.load import load
-from ssd_cli.archives.origins import FolderMirror, WebMirror, Zenodo, origin
+from ssd_cli.archives.remotes import FolderMirror, WebMirror, Zenodo, choose_remote
 from ssd_cli.errors import MisuseError, SsdBenchError
 
 from .conftest import TEST
-from .remote import entries, is_right, quick, zenodo
+from .wisdm import entries, is_right, quick, zenodo
 
 
 def _mirror(archive, root, tmp_path) -> Path:
@@ -51,7 +51,7 @@ def test_what_one_mirror_left_is_not_mixed_with_the_files_of_another(archive, ro
 
 
 def test_a_mirror_without_checksums_must_have_the_known_values(tmp_path):
-    from ssd_cli.archives.sources import bundled_root
+    from ssd_cli.archives.locate import bundled_root
 
     mirror = tmp_path / "mirror" / "GunPoint"
     mirror.mkdir(parents=True)
@@ -74,20 +74,20 @@ def test_a_dataset_that_a_mirror_on_the_web_lacks_is_told_with_the_file_that_it_
 @pytest.mark.parametrize("name", ["../../x", "WISDM_TRAIN.ts/../x", "x.ts", "WISDM_checksums.json"])
 def test_a_hostile_receipt_on_a_mirror_is_refused(archive, root, tmp_path, name):
     mirror = _mirror(archive, root, tmp_path)
-    receipt = json.loads((mirror / "WISDM" / "WISDM_checksums.json").read_text())
-    receipt["files"][name] = receipt["files"]["WISDM_TEST.ts"]
-    archive.statics["/mirror/WISDM/WISDM_checksums.json"] = json.dumps(receipt).encode()
+    manifest = json.loads((mirror / "WISDM" / "WISDM_checksums.json").read_text())
+    manifest["files"][name] = manifest["files"]["WISDM_TEST.ts"]
+    archive.statics["/mirror/WISDM/WISDM_checksums.json"] = json.dumps(manifest).encode()
     with pytest.raises(SsdBenchError, match="is no file of WISDM"):
         fetch_one("WISDM", tmp_path / "new", WebMirror(quick(), f"{archive.url}/mirror"))
 
 
 def test_which_origin_is_meant(tmp_path, monkeypatch):
-    assert isinstance(origin(), Zenodo) and isinstance(origin("https://x.org/a"), WebMirror)
+    assert isinstance(choose_remote(), Zenodo) and isinstance(choose_remote("https://x.org/a"), WebMirror)
     monkeypatch.setenv("SSD_BENCH_MIRROR", str(tmp_path))
-    assert isinstance(origin(), FolderMirror)
+    assert isinstance(choose_remote(), FolderMirror)
     for wrong in ("ftp://x.org", "http://[bad", "http://", "http://host:port/x"):
         with pytest.raises(MisuseError, match="neither"):
-            origin(wrong)
+            choose_remote(wrong)
 
 
 def test_the_address_of_a_mirror_may_hold_blanks_and_letters_beyond_ascii(archive, root, tmp_path):
@@ -95,7 +95,7 @@ def test_the_address_of_a_mirror_may_hold_blanks_and_letters_beyond_ascii(archiv
     for path in (mirror / "WISDM").iterdir():
         archive.statics[f"/d%C3%A4t%C3%A4%20x/WISDM/{path.name}"] = path.read_bytes()
     for number, name in enumerate(("dätä x", "d%C3%A4t%C3%A4%20x")):
-        assert fetch_one("WISDM", tmp_path / str(number), origin(f"{archive.url}/{name}", quick()))
+        assert fetch_one("WISDM", tmp_path / str(number), choose_remote(f"{archive.url}/{name}", quick()))
 
 
 @pytest.mark.parametrize("url", ["http://[bad", "http://127.0.0.1:port/x", "http://127.0.0.1:9/x?ä"])

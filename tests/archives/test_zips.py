@@ -11,12 +11,12 @@ import pytest
 from ssd_cli.archives import catalog
 from ssd_cli.archives.fetch import Silent, fetch_zip, zip_path
 from ssd_cli.archives.load import load
-from ssd_cli.archives.receipt import Receipt
+from ssd_cli.archives.manifest import Manifest
 from ssd_cli.cli.data import _download
 from ssd_cli.core.atomic import DiskFull
 from ssd_cli.errors import SsdBenchError
 
-from .remote import entries, zenodo
+from .wisdm import entries, zenodo
 
 
 def _zip(members: dict[str, bytes], edit=lambda info: info) -> bytes:
@@ -35,7 +35,7 @@ def _publish(archive, content: bytes) -> None:
 
 
 def _bundled_files(*names: str) -> dict[str, bytes]:
-    from ssd_cli.archives.sources import bundled_root
+    from ssd_cli.archives.locate import bundled_root
 
     paths = [bundled_root() / name / f"{name}_{part}.ts" for name in names for part in ("TRAIN", "TEST")]
     return {f"Some folder/{path.parent.name}/{path.name}": path.read_bytes() for path in paths}
@@ -48,7 +48,7 @@ def test_datasets_come_out_of_the_zip_of_an_archive(archive, root):
     left = fetch_zip("ucr", ["Coffee", "GunPoint", "ItalyPowerDemand", "Wine"], root, zenodo(archive), Silent())
     assert left == ["Coffee", "Wine"]  # another dataset's files; not there
     assert entries(root) == ["GunPoint", "ItalyPowerDemand"]
-    assert "2018.zip" in Receipt.read(root / "GunPoint", "GunPoint").origin
+    assert "2018.zip" in Manifest.read(root / "GunPoint", "GunPoint").origin
     assert load("GunPoint", [root]).digest == catalog.known_digest("GunPoint")
     assert not list((root / ".ssd-bench").glob("*.zip"))
 

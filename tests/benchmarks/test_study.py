@@ -14,7 +14,7 @@ from ssd_cli.leaderboard.table_check import check_tables
 from ssd_cli.methods.registry import methods
 from ssd_cli.running.plugins import add_plugins
 from ssd_cli.running.suite import parse_suite
-from ssd_cli.store.recount import recount
+from ssd_cli.store.rescore import recount
 from ssd_cli.store.results import ResultStore
 from tests.benchmarks.cells import put
 from tests.contract import checks

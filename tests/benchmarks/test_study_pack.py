@@ -9,7 +9,7 @@ import pytest
 
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.metrics import NLL_CLIP, all_scores
-from ssd_cli.store.recount import recount
+from ssd_cli.store.rescore import recount
 from ssd_cli.store.results import ResultStore
 from tests.benchmarks.cells import put
 from tests.store.builders import make_cell, make_record

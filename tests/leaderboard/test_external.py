@@ -19,8 +19,8 @@ from ssd_cli.leaderboard.external.sources import ExternalSources
 from ssd_cli.leaderboard.figures.differences import draw as differences
 from ssd_cli.leaderboard.publish import latex
 from ssd_cli.leaderboard.table import write_csv
-from ssd_cli.store.export import export_tsml
 from ssd_cli.store.results import ResultStore
+from ssd_cli.store.tsml_export import export_tsml
 from tests.leaderboard.builders import put
 
 MEANS = {  # of the published tables, computed by their readers

@@ -7,8 +7,8 @@ import pytest
 
 from ssd_cli.archives.dataset import Part, make_dataset
 from ssd_cli.archives.load import load
+from ssd_cli.archives.locate import bundled_root
 from ssd_cli.archives.prepare import Preparation
-from ssd_cli.archives.sources import bundled_root
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.protocol.resample import resample_indices
 from ssd_cli.protocol.sealed import SealedTest

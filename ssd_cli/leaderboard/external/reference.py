@@ -67,7 +67,7 @@ def fetch(place: str) -> Path:
     """
     from ssd_cli.archives.cache import cache_root
     from ssd_cli.archives.http_errors import TransferError
-    from ssd_cli.archives.origins import offline
+    from ssd_cli.archives.remotes import offline
     from ssd_cli.archives.transport import RemoteFile, Transport
 
     address = os.environ.get("SSD_BENCH_REFERENCE_RESULTS") or ADDRESS

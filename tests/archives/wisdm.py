@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ssd_cli.archives import catalog
-from ssd_cli.archives.origins import Zenodo
+from ssd_cli.archives.remotes import Zenodo
 from ssd_cli.archives.transport import Transport
 
 from .conftest import TEST, TRAIN

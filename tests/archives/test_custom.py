@@ -8,13 +8,16 @@ import zipfile
 import numpy as np
 import pytest
 
-from ssd_cli.archives import catalog, har, own
+from ssd_cli.archives import catalog, custom, har
 from ssd_cli.archives.bundle import bundle, unbundle
+from ssd_cli.archives.fetch import fetch_one
+from ssd_cli.archives.install import install
 from ssd_cli.archives.load import load
-from ssd_cli.archives.place import place
+from ssd_cli.archives.locate import bundled_root, locate
+from ssd_cli.archives.manifest import Manifest
 from ssd_cli.archives.prepare import default_preparation
-from ssd_cli.archives.receipt import Receipt
-from ssd_cli.archives.sources import bundled_root, locate
+from ssd_cli.archives.remotes import Monster
+from ssd_cli.archives.transport import Transport
 from ssd_cli.archives.verify import verify
 from ssd_cli.errors import MisuseError, SsdBenchError
 
@@ -23,7 +26,7 @@ from .conftest import TEST
 
 @pytest.fixture
 def placed(tmp_path):
-    """GunPoint in a data folder with a receipt, as a download leaves it."""
+    """GunPoint in a data folder with a manifest, as a download leaves it."""
     root = tmp_path / "placed"
 
     def fill(folder):
@@ -31,7 +34,7 @@ def placed(tmp_path):
             shutil.copy(bundled_root() / "GunPoint" / f"GunPoint_{part}.ts", folder)
         return "https://zenodo.org/records/0"
 
-    assert place("GunPoint", root, fill)
+    assert install("GunPoint", root, fill)
     return root
 
 
@@ -69,11 +72,11 @@ def test_values_that_the_archive_changed_are_a_note_not_an_error(placed):
     path = placed / "GunPoint" / "GunPoint_TRAIN.ts"
     head, data = path.read_text().split("@data\n")
     path.write_text(f"{head}@data\n0{data[data.index(',') :]}")
-    receipt = Receipt.read(placed / "GunPoint", "GunPoint")
-    from ssd_cli.archives.receipt import check_of
+    manifest = Manifest.read(placed / "GunPoint", "GunPoint")
+    from ssd_cli.archives.manifest import check_of
 
-    files = receipt.files | {path.name: check_of(path)}
-    Receipt("GunPoint", receipt.origin, receipt.date, receipt.digest, files).write(placed / "GunPoint")
+    files = manifest.files | {path.name: check_of(path)}
+    Manifest("GunPoint", manifest.origin, manifest.date, manifest.digest, files).write(placed / "GunPoint")
     finding = _found(placed)
     assert finding.wrong == [] and "may have a new version" in finding.note
 
@@ -83,7 +86,7 @@ def test_values_that_the_archive_changed_are_a_note_not_an_error(placed):
 )
 def test_a_damaged_receipt_is_wrong(placed, text):
     (placed / "GunPoint" / "GunPoint_checksums.json").write_text(text)
-    assert "receipt" in _found(placed).wrong[0]
+    assert "manifest" in _found(placed).wrong[0]
 
 
 # --- bundles
@@ -101,7 +104,7 @@ def test_a_bundle_brings_datasets_to_another_machine(placed, write_problem, tmp_
     for name in ("GunPoint", "JapaneseVowels", "MyOwn"):
         assert load(name, [tmp_path / "new"], download=False).digest == load(name, [placed, root], download=False).digest
         assert _found(tmp_path / "new", name).wrong == []
-    assert Receipt.read(tmp_path / "new" / "GunPoint", "GunPoint").origin == "https://zenodo.org/records/0"
+    assert Manifest.read(tmp_path / "new" / "GunPoint", "GunPoint").origin == "https://zenodo.org/records/0"
     unbundle(packed, tmp_path / "new", tell=lambda *news: told.append(news))
     assert told[0] == ("GunPoint", True) and told[-1] == ("MyOwn", False)
 
@@ -138,22 +141,22 @@ def _another_byte(members):
 
 
 def _another_file(members):
-    receipt = json.loads(members["GunPoint/GunPoint_checksums.json"])
-    receipt["files"]["../../x"] = receipt["files"]["GunPoint_TEST.ts"]
-    members["GunPoint/GunPoint_checksums.json"] = json.dumps(receipt).encode()
+    manifest = json.loads(members["GunPoint/GunPoint_checksums.json"])
+    manifest["files"]["../../x"] = manifest["files"]["GunPoint_TEST.ts"]
+    members["GunPoint/GunPoint_checksums.json"] = json.dumps(manifest).encode()
 
 
 HOSTILE = {
     "another byte": (_another_byte, "has another checksum"),
-    "a file outside in the receipt": (_another_file, "is no file of GunPoint"),
+    "a file outside in the manifest": (_another_file, "is no file of GunPoint"),
     "a path outside": (lambda members: members.update({"../x": b"x"}), "would be written outside"),
     "a missing file": (lambda members: members.pop("GunPoint/GunPoint_TEST.ts"), "lacks GunPoint/GunPoint_TEST.ts"),
     "a member without a name": (
         lambda members: members.update({"./": b"", ".": b"", "GunPoint/GunPoint_TEST.ts": b"x"}),
         "bytes, not",
     ),
-    "no receipt": (lambda members: members.pop("GunPoint/GunPoint_checksums.json"), "is no bundle"),
-    "a receipt that is none": (lambda members: members.update({"GunPoint/GunPoint_checksums.json": b"{"}), "is damaged"),
+    "no manifest": (lambda members: members.pop("GunPoint/GunPoint_checksums.json"), "is no bundle"),
+    "a manifest that is none": (lambda members: members.update({"GunPoint/GunPoint_checksums.json": b"{"}), "is damaged"),
 }
 
 
@@ -180,20 +183,20 @@ def test_a_bundle_that_was_cut_is_refused(placed, tmp_path):
 
 
 def test_a_dataset_of_the_users_own_is_added_with_its_subjects(files, tmp_path):
-    own.add("Mine", files / "a.ts", files / "b.ts", files / "g.csv", tmp_path / "root")
+    custom.add("Mine", files / "a.ts", files / "b.ts", files / "g.csv", tmp_path / "root")
     dataset = load("Mine", [tmp_path / "root"])
     assert dataset.train.groups.tolist() == [7, 7, 8] and dataset.test.groups.tolist() == [9, 9]
     assert catalog.select([], ["Mine*"], [tmp_path / "root"]) == ["Mine"] and _found(tmp_path / "root", "Mine").wrong == []
     with pytest.raises(SsdBenchError, match="There is a dataset Mine"):
-        own.add("Mine", files / "a.ts", files / "b.ts", None, tmp_path / "root")
-    own.add("Mine", files / "a.ts", files / "b.ts", None, tmp_path / "root", force=True)
+        custom.add("Mine", files / "a.ts", files / "b.ts", None, tmp_path / "root")
+    custom.add("Mine", files / "a.ts", files / "b.ts", None, tmp_path / "root", force=True)
     assert load("Mine", [tmp_path / "root"]).train.groups is None  # the subjects were those of the other series
 
 
 def test_subjects_may_be_written_by_a_spreadsheet(files, tmp_path):
     path = files / "g.csv"
     path.write_bytes(codecs.BOM_UTF8 + path.read_bytes() + b"\r\n,,,\r\n")
-    own.add("Mine", files / "a.ts", files / "b.ts", path, tmp_path / "root")
+    custom.add("Mine", files / "a.ts", files / "b.ts", path, tmp_path / "root")
     folder = tmp_path / "root" / "Mine"
     for subjects in folder.glob("Mine_subjects_*.csv"):
         subjects.write_bytes(codecs.BOM_UTF8 + subjects.read_bytes() + b"\n")
@@ -205,7 +208,7 @@ def test_labels_with_a_decimal_point_fit_in_the_table_of_subjects_too(tmp_path):
         (tmp_path / f"{part}.csv").write_text("label,0,1\n1.0,1,2\n2.0,2,3\n")
     rows = "".join(f"{part},{row},{row},{row + 1}.0\n" for part in ("train", "test") for row in (0, 1))
     (tmp_path / "g.csv").write_text(f"part,row,subject,label\n{rows}")
-    own.add("Mine", tmp_path / "train.csv", tmp_path / "test.csv", tmp_path / "g.csv", tmp_path / "root")
+    custom.add("Mine", tmp_path / "train.csv", tmp_path / "test.csv", tmp_path / "g.csv", tmp_path / "root")
     assert load("Mine", [tmp_path / "root"]).train.groups.tolist() == [0, 1]
 
 
@@ -223,7 +226,7 @@ def test_subjects_that_do_not_fit_add_nothing(files, tmp_path, old, new, piece):
     path = files / "g.csv"
     path.write_text(path.read_text().replace(old, new))
     with pytest.raises(SsdBenchError, match=piece):
-        own.add("Mine", files / "a.ts", files / "b.ts", path, tmp_path / "root")
+        custom.add("Mine", files / "a.ts", files / "b.ts", path, tmp_path / "root")
     assert not (tmp_path / "root" / "Mine").exists()
 
 
@@ -232,14 +235,14 @@ def test_files_that_do_not_fit_add_nothing(files, tmp_path):
     (tmp_path / "d.ts").write_text(TEST.replace("2,2,2", "2,2,x"))
     for train, test, error in (("a.ts", "c.tsv", MisuseError), ("a.ts", "none.ts", MisuseError), ("a.ts", "d.ts", SsdBenchError)):
         with pytest.raises(error) as caught:
-            own.add("Mine", files / train, files / test, None, tmp_path / "root")
+            custom.add("Mine", files / train, files / test, None, tmp_path / "root")
         assert ".ssd-bench" not in str(caught.value) and "fetch" not in str(caught.value)
     assert str(files / "d.ts") in str(caught.value)
     with pytest.raises(SsdBenchError, match=r"n_train is 3(?s:.*)Choose another NAME"):
-        own.add("Coffee", files / "a.ts", files / "b.ts", None, tmp_path / "root")
+        custom.add("Coffee", files / "a.ts", files / "b.ts", None, tmp_path / "root")
     (tmp_path / "one.csv").write_text("label,0,1\na,1,2\na,2,3\n")
     with pytest.raises(SsdBenchError, match="all cases are of the class a"):
-        own.add("Mine", files / "one.csv", files / "one.csv", None, tmp_path / "root")
+        custom.add("Mine", files / "one.csv", files / "one.csv", None, tmp_path / "root")
     assert not (tmp_path / "root").exists()
 
 
@@ -247,9 +250,10 @@ def test_a_fold_of_monster_becomes_a_dataset(tmp_path, monkeypatch):
     generator = np.random.default_rng(0)
     X, y = generator.normal(size=(6, 3, 5)).astype(np.float32), np.array([0, 1] * 3)
     monkeypatch.setattr("aeon.datasets.load_monster_dataset", lambda name, fold: (X, y, X[:2] + fold, y[:2]))
-    assert own.fetch_monster("WISDM", 2, tmp_path / "root") == "MONSTER-WISDM-fold2"
+    assert fetch_one(Monster.dataset("WISDM", 2), tmp_path / "root", Monster(Transport()))
     dataset = load("MONSTER-WISDM-fold2", [tmp_path / "root"])
     assert dataset.classes == ("0", "1") and np.array_equal(np.stack(dataset.train.X), X)
+    assert np.array_equal(np.stack(dataset.test.X), X[:2] + 2)
     assert default_preparation("MONSTER-WISDM-fold2").scale == "train" and har.is_har("MONSTER-WISDM-fold2")
 
 
@@ -259,14 +263,14 @@ def test_monster_without_its_library_says_what_to_install(tmp_path, monkeypatch)
 
     monkeypatch.setattr("aeon.datasets.load_monster_dataset", lacking)
     with pytest.raises(SsdBenchError, match=r"ssd-bench\[har\]"):
-        own.fetch_monster("WISDM", 0, tmp_path / "root")
+        fetch_one("MONSTER-WISDM-fold0", tmp_path / "root", Monster(Transport()))
     monkeypatch.setattr("aeon.datasets.load_monster_dataset", lambda name, fold: 1 / 0)
     with pytest.raises(SsdBenchError, match="could not be downloaded: ZeroDivisionError"):
-        own.fetch_monster("WISDM", 0, tmp_path / "root")
+        fetch_one("MONSTER-WISDM-fold0", tmp_path / "root", Monster(Transport()))
 
 
 def test_the_case_of_an_extension_is_not_told_apart(files, tmp_path):
     for name in ("a", "b"):
         (files / f"{name}.ts").rename(files / f"{name}.TS")
-    own.add("Mine", files / "a.TS", files / "b.TS", None, tmp_path / "root")
+    custom.add("Mine", files / "a.TS", files / "b.TS", None, tmp_path / "root")
     assert load("Mine", [tmp_path / "root"]).train.n_cases == 3

@@ -12,9 +12,9 @@ from pathlib import Path
 from ssd_cli.archives import catalog
 from ssd_cli.archives.cache import entry_path, write_entry
 from ssd_cli.archives.check import check_size
+from ssd_cli.archives.locate import check_name, source_in
+from ssd_cli.archives.manifest import Manifest, check_of, file_names, manifest_name, subject_names
 from ssd_cli.archives.read import read_source
-from ssd_cli.archives.receipt import Receipt, check_of, file_names, receipt_name, subject_names
-from ssd_cli.archives.sources import check_name, source_in
 from ssd_cli.archives.verify import plain_digest
 from ssd_cli.core.atomic import writing_to
 from ssd_cli.core.claims import Claims
@@ -26,7 +26,7 @@ def workroom(root: Path) -> Path:
     return root / ".ssd-bench"
 
 
-def place(
+def install(
     name: str,
     root: Path,
     fill: Callable[[Path], str],
@@ -80,7 +80,7 @@ def place(
             origin = fill(staging)
             for path in staging.iterdir():
                 if path.name not in file_names(name):
-                    path.unlink()  # partial files, an old receipt
+                    path.unlink()  # partial files, an old manifest
             keep_subjects = download and (not force or name in catalog.names())  # the same cases, then
             carried = _carry_subjects(target, staging, name) if keep_subjects else []
             with _undone(staging, target, carried):
@@ -106,7 +106,7 @@ def _carry_subjects(target: Path, staging: Path, name: str) -> list[str]:
 
 
 def _check(name: str, folder: Path, origin: str, checksummed: bool) -> None:
-    """Read the files as they will be read, compare them with the table, and write the receipt."""
+    """Read the files as they will be read, compare them with the table, and write the manifest."""
     source = source_in(folder, name)
     if source is None:
         raise SsdBenchError(f"{origin} has no files of {name}.")
@@ -117,7 +117,7 @@ def _check(name: str, folder: Path, origin: str, checksummed: bool) -> None:
         raise SsdBenchError(f"{name} from {origin}: the values are not those that this release knows.", f"Expected digest {known}.")
     write_entry(entry_path(name, source), dataset)  # found by content, so it serves the final place as well
     files = {path.name: check_of(path) for path in source.files}
-    Receipt(name, origin, date.today().isoformat(), dataset.digest, files).write(folder)
+    Manifest(name, origin, date.today().isoformat(), dataset.digest, files).write(folder)
     for path in folder.iterdir():
         with path.open("rb") as file:
             os.fsync(file.fileno())
@@ -152,7 +152,7 @@ def _replaced(target: Path) -> Path:
 def _bring_back(target: Path, name: str) -> None:
     """Of the folder that was replaced, the files of a dataset go and all others move to the new one."""
     old = _replaced(target)
-    replaced = {path for path in map(old.joinpath, (*file_names(name), receipt_name(name))) if path.is_file() or path.is_symlink()}
+    replaced = {path for path in map(old.joinpath, (*file_names(name), manifest_name(name))) if path.is_file() or path.is_symlink()}
     others = [path for path in old.iterdir() if path not in replaced]
     if not _is_whole(target, name) or any((target / path.name).exists() for path in others):  # after a kill somebody was there
         raise SsdBenchError(

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ssd_cli.archives import own
+from ssd_cli.archives import custom
+from ssd_cli.archives.install import locked
 from ssd_cli.archives.load import load
-from ssd_cli.archives.place import locked
-from ssd_cli.archives.sources import locate
+from ssd_cli.archives.locate import locate
 from ssd_cli.archives.verify import verify
 from ssd_cli.errors import SsdBenchError
 
@@ -19,10 +19,10 @@ from .conftest import TEST, TRAIN
 def test_what_a_failed_attempt_left_never_stands_for_the_new_files(files, tmp_path):
     (tmp_path / "bad.csv").write_text("subject,row\n")
     with pytest.raises(SsdBenchError, match="line 1: the columns"):
-        own.add("Mine", files / "a.ts", files / "b.ts", tmp_path / "bad.csv", tmp_path / "root")
+        custom.add("Mine", files / "a.ts", files / "b.ts", tmp_path / "bad.csv", tmp_path / "root")
     X, y = np.arange(8.0).reshape(4, 2), np.array(["a", "b", "a", "b"])
     np.savez(tmp_path / "new.npz", X=X, y=y)
-    own.add("Mine", tmp_path / "new.npz", tmp_path / "new.npz", None, tmp_path / "root")
+    custom.add("Mine", tmp_path / "new.npz", tmp_path / "new.npz", None, tmp_path / "root")
     assert np.array_equal(np.stack(load("Mine", [tmp_path / "root"]).train.X)[:, 0], X)
 
 
@@ -32,9 +32,9 @@ def test_other_files_in_the_folder_of_the_name_stay(files, tmp_path, force):
     (folder / "figures").mkdir(parents=True)
     for name, content in (("raw_train.ts", TRAIN), ("raw_test.ts", TEST), ("notes.txt", "mine"), ("figures/a.svg", "<svg/>")):
         (folder / name).write_text(content)
-    own.add("Watch", folder / "raw_train.ts", folder / "raw_test.ts", None, tmp_path / "root")
+    custom.add("Watch", folder / "raw_train.ts", folder / "raw_test.ts", None, tmp_path / "root")
     if force:
-        own.add("Watch", files / "b.ts", files / "a.ts", None, tmp_path / "root", force=True)
+        custom.add("Watch", files / "b.ts", files / "a.ts", None, tmp_path / "root", force=True)
     assert load("Watch", [tmp_path / "root"]).train.n_cases == (2 if force else 3)
     assert (folder / "notes.txt").read_text() == "mine" and (folder / "figures" / "a.svg").read_text() == "<svg/>"
     assert (folder / "raw_train.ts").read_text() == TRAIN and (folder / "raw_test.ts").read_text() == TEST
@@ -43,7 +43,7 @@ def test_other_files_in_the_folder_of_the_name_stay(files, tmp_path, force):
 
 def killed_while_replaced(files, root, monkeypatch, moment):
     """A dataset with three cases and a note, and a `--force` with two cases that ends before a certain step."""
-    own.add("Watch", files / "a.ts", files / "b.ts", None, root)
+    custom.add("Watch", files / "a.ts", files / "b.ts", None, root)
     (root / "Watch" / "notes.txt").write_text("mine")
     steps = []
 
@@ -61,7 +61,7 @@ def killed_while_replaced(files, root, monkeypatch, moment):
         for name in ("rename", "unlink", "rmdir"):
             patch.setattr(Path, name, step(getattr(Path, name)))
         with pytest.raises(KeyboardInterrupt):
-            own.add("Watch", files / "b.ts", files / "a.ts", None, root, force=True)
+            custom.add("Watch", files / "b.ts", files / "a.ts", None, root, force=True)
 
 
 @pytest.mark.parametrize(("moment", "n_cases"), enumerate([3, 3, 2, 2, 2]))
@@ -69,10 +69,10 @@ def test_a_kill_while_a_dataset_is_replaced_loses_neither_it_nor_other_files(fil
     root = tmp_path / "root"
     killed_while_replaced(files, root, monkeypatch, moment)
     with pytest.raises(SsdBenchError, match="There is a dataset Watch"):
-        own.add("Watch", files / "b.ts", files / "a.ts", None, root)
+        custom.add("Watch", files / "b.ts", files / "a.ts", None, root)
     assert load("Watch", [root]).train.n_cases == n_cases
     assert (root / "Watch" / "notes.txt").read_text() == "mine"
-    own.add("Watch", files / "b.ts", files / "a.ts", None, root, force=True)
+    custom.add("Watch", files / "b.ts", files / "a.ts", None, root, force=True)
     assert load("Watch", [root]).train.n_cases == 2 and (root / "Watch" / "notes.txt").read_text() == "mine"
     assert {path.name for path in (root / ".ssd-bench").iterdir()} == {".locks"}
 
@@ -82,7 +82,7 @@ def test_after_a_kill_nothing_is_removed_where_somebody_else_made_the_folder_ane
     (tmp_path / "root" / "Watch").mkdir()
     old = tmp_path / "root" / ".ssd-bench" / ".Watch.old"
     with pytest.raises(SsdBenchError, match=f"{old} holds what was in {tmp_path}/root/Watch before"):
-        own.add("Watch", files / "b.ts", files / "a.ts", None, tmp_path / "root", force=True)
+        custom.add("Watch", files / "b.ts", files / "a.ts", None, tmp_path / "root", force=True)
     assert (old / "Watch_TRAIN.ts").read_text() == TRAIN and (old / "notes.txt").read_text() == "mine"
 
 
@@ -92,9 +92,9 @@ def test_half_a_dataset_of_the_users_own_is_not_replaced_without_asking(files, t
     folder.mkdir(parents=True)
     (folder / name).write_text("all that there is")
     with pytest.raises(SsdBenchError, match=rf"Watch holds {name}, but not a whole dataset") as caught:
-        own.add("Watch", files / "a.ts", files / "b.ts", None, tmp_path / "root")
+        custom.add("Watch", files / "a.ts", files / "b.ts", None, tmp_path / "root")
     assert "--force" in caught.value.remedy and (folder / name).read_text() == "all that there is"
-    own.add("Watch", files / "a.ts", files / "b.ts", None, tmp_path / "root", force=True)
+    custom.add("Watch", files / "a.ts", files / "b.ts", None, tmp_path / "root", force=True)
     assert load("Watch", [tmp_path / "root"]).train.n_cases == 3
 
 
@@ -104,19 +104,19 @@ def test_a_link_in_the_place_of_the_name_is_replaced_and_what_it_leads_to_stays(
     (tmp_path / "elsewhere" / "notes.txt").write_text("mine")
     (tmp_path / "root" / "Watch").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "root" / "File").write_text("mine")
-    own.add("Watch", files / "a.ts", files / "b.ts", None, tmp_path / "root")
+    custom.add("Watch", files / "a.ts", files / "b.ts", None, tmp_path / "root")
     assert (tmp_path / "elsewhere" / "notes.txt").read_text() == "mine" and verify(
         "Watch", locate("Watch", [tmp_path / "root"])
     ).wrong == []
     with pytest.raises(SsdBenchError, match="File is a file"):
-        own.add("File", files / "a.ts", files / "b.ts", None, tmp_path / "root")
+        custom.add("File", files / "a.ts", files / "b.ts", None, tmp_path / "root")
     assert (tmp_path / "root" / "File").read_text() == "mine"
 
 
 def test_no_name_of_a_dataset_is_that_of_the_folder_of_locks(files, tmp_path):
     with locked(tmp_path / "root", "more"):
         (lock,) = (tmp_path / "root" / ".ssd-bench").rglob("more.*")
-        own.add("locks", files / "a.ts", files / "b.ts", None, tmp_path / "root")
+        custom.add("locks", files / "a.ts", files / "b.ts", None, tmp_path / "root")
         assert lock.exists()
     assert not lock.exists()
 

@@ -66,7 +66,7 @@ def aeon_home() -> Path:
     return Path(os.path.expanduser(os.environ.get("AEON_DATA") or os.path.join("~", "aeon_data")))  # noqa: PTH111, PTH118
 
 
-def own_roots(data_dirs: Sequence[Path] = ()) -> list[Path]:
+def user_roots(data_dirs: Sequence[Path] = ()) -> list[Path]:
     """The folders that the user named: `data_dirs`, then ``$SSD_BENCH_DATA``."""
     for folder in data_dirs:
         if not Path(folder).is_dir():
@@ -78,13 +78,13 @@ def own_roots(data_dirs: Sequence[Path] = ()) -> list[Path]:
 def roots(data_dirs: Sequence[Path] = ()) -> list[Path]:
     """All folders that are searched, first to last: the user's, aeon's bundled problems, aeon's downloads."""
     bundled = bundled_root()
-    return [*own_roots(data_dirs), *([bundled] if bundled else []), aeon_home()]
+    return [*user_roots(data_dirs), *([bundled] if bundled else []), aeon_home()]
 
 
 def folders(data_dirs: Sequence[Path] = (), whole: bool = True) -> list[str]:
     """Names of the datasets in the user's folders and among aeon's downloads, sorted; unless `whole`, also of incomplete ones."""
     found: set[str] = set()
-    for root in [*own_roots(data_dirs), aeon_home()]:
+    for root in [*user_roots(data_dirs), aeon_home()]:
         if root.is_dir():
             found.update(entry.name for entry in root.iterdir() if _NAME.fullmatch(entry.name) and _is_dataset(entry, whole))
     return sorted(found)

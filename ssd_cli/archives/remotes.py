@@ -4,33 +4,49 @@ from __future__ import annotations
 
 import os
 import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
+
+import numpy as np
 
 from ssd_cli.archives import catalog
 from ssd_cli.archives.http_errors import NotThere, TransferError
-from ssd_cli.archives.receipt import Receipt, parse_receipt, receipt_name
-from ssd_cli.archives.sources import check_name, source_in
+from ssd_cli.archives.locate import check_name, source_in
+from ssd_cli.archives.manifest import Manifest, manifest_name, parse_manifest
 from ssd_cli.archives.transport import RemoteFile, Transport
 from ssd_cli.errors import MisuseError, SsdBenchError
 
 ZENODO = "https://zenodo.org"
 
 
-class Origin(Protocol):
-    """A place that has datasets."""
+class Remote(ABC):
+    """A source of datasets.
 
-    transport: Transport
+    Parameters
+    ----------
+    transport : Transport
+    """
 
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+
+    @abstractmethod
     def files(self, name: str) -> list[RemoteFile]:
-        """The files of a dataset; an `SsdBenchError` where there are none."""
+        """List the files of a dataset; raise SsdBenchError if there are none."""
 
+    @abstractmethod
     def page(self, name: str) -> str:
-        """What to cite as the origin of a dataset."""
+        """Return the address to cite as the origin of a dataset."""
+
+    def download(self, file: RemoteFile, target: Path, on_bytes: Callable[[int], None]) -> None:
+        """Fetch one of `files`; the arguments are those of `Transport.download`."""
+        self.transport.download(file, target, on_bytes)
 
 
-class Zenodo:
+class Zenodo(Remote):
     """Zenodo's records, by the numbers in aeon's tables.
 
     Parameters
@@ -41,7 +57,7 @@ class Zenodo:
     """
 
     def __init__(self, transport: Transport, base: str | None = None) -> None:
-        self.transport = transport
+        super().__init__(transport)
         self._base = (base or os.environ.get("SSD_BENCH_ZENODO") or ZENODO).rstrip("/")
 
     def files(self, name: str) -> list[RemoteFile]:
@@ -77,25 +93,25 @@ class Zenodo:
         return {file.name: file for file in files if file is not None}
 
 
-class WebMirror:
+class WebMirror(Remote):
     """A data folder behind a web server: ``URL/NAME/NAME_checksums.json`` and the files that it names."""
 
     def __init__(self, transport: Transport, base: str) -> None:
-        self.transport = transport
+        super().__init__(transport)
         self._base = base.rstrip("/")
 
     def files(self, name: str) -> list[RemoteFile]:
-        """The files that the dataset's receipt names."""
-        url = f"{self._base}/{check_name(name)}/{receipt_name(name)}"
+        """The files that the dataset's manifest names."""
+        url = f"{self._base}/{check_name(name)}/{manifest_name(name)}"
         try:
-            receipt = parse_receipt(self.transport.json(url), name, self._base)
+            manifest = parse_manifest(self.transport.json(url), name, self._base)
         except NotThere as error:
             raise SsdBenchError(
                 f"The mirror {self._base} has no {name}.",
                 f"Expected {url}: a mirror on the web is a folder that 'ssd-bench data download' has filled.",
             ) from error
         return [
-            RemoteFile(file, f"{self._base}/{name}/{quote(file)}", check.size, check.md5) for file, check in receipt.files.items()
+            RemoteFile(file, f"{self._base}/{name}/{quote(file)}", check.size, check.md5) for file, check in manifest.files.items()
         ]
 
     def page(self, name: str) -> str:
@@ -103,21 +119,21 @@ class WebMirror:
         return f"{self._base}/{name}"
 
 
-class FolderMirror:
+class FolderMirror(Remote):
     """A data folder on a disk."""
 
     def __init__(self, transport: Transport, root: Path) -> None:
-        self.transport = transport
+        super().__init__(transport)
         self._root = root
 
     def files(self, name: str) -> list[RemoteFile]:
-        """The files of the dataset, with their checksums where the folder has a receipt."""
+        """The files of the dataset, with their checksums where the folder has a manifest."""
         folder = self._root / check_name(name)
         source = source_in(folder, name)
         if source is None:
             raise SsdBenchError(f"The mirror {self._root} has no {name}.", f"Expected {folder}/{name}_TRAIN.ts and {name}_TEST.ts.")
-        receipt = Receipt.read(folder, name)
-        checks = {} if receipt is None else receipt.files
+        manifest = Manifest.read(folder, name)
+        checks = {} if manifest is None else manifest.files
         found = []
         for path in source.files:
             check = checks.get(path.name)
@@ -130,7 +146,63 @@ class FolderMirror:
         return str(self._root / name)
 
 
-def origin(mirror: str | None = None, transport: Transport | None = None) -> Origin:
+class Monster(Remote):
+    """Folds of MONSTER's datasets (Dempster et al. 2025), fetched through aeon's loader."""
+
+    def __init__(self, transport: Transport) -> None:
+        super().__init__(transport)
+        self._loaded: dict[str, dict[str, tuple[Any, Any]]] = {}
+
+    @staticmethod
+    def dataset(name: str, fold: int) -> str:
+        """Return the name of one fold; MONSTER keeps the cases of a subject in one fold if it knows them."""
+        return f"MONSTER-{name}-fold{fold}"
+
+    def files(self, name: str) -> list[RemoteFile]:
+        """Name the two parts of a fold."""
+        return [RemoteFile(f"{name}_{part}.npz", self.page(name)) for part in ("TRAIN", "TEST")]
+
+    def page(self, name: str) -> str:
+        """Return the address of the dataset, and the fold."""
+        return f"https://huggingface.co/datasets/monster-monash/{catalog.monster_name(name)}, fold {_fold(name)}"
+
+    def download(self, file: RemoteFile, target: Path, on_bytes: Callable[[int], None]) -> None:
+        """Write one part of a fold, which is loaded once.
+
+        Raises
+        ------
+        SsdBenchError
+            huggingface-hub is not installed, or the data could not be downloaded.
+        """
+        name, _, part = target.stem.rpartition("_")
+        if name not in self._loaded:
+            self._loaded = {name: _load_monster(catalog.monster_name(name), _fold(name))}
+        X, y = self._loaded[name][part]
+        np.savez(target, X=X, y=y)
+        on_bytes(target.stat().st_size)
+
+
+def _load_monster(name: str | None, fold: int) -> dict[str, tuple[Any, Any]]:
+    """Load the arrays X and y of both parts of a fold."""
+    from aeon.datasets import load_monster_dataset
+
+    try:
+        X_train, y_train, X_test, y_test = load_monster_dataset(name, fold)
+    except ModuleNotFoundError as error:
+        raise SsdBenchError("MONSTER needs huggingface-hub, which is not installed.", "", "pip install 'ssd-bench[har]'") from error
+    except Exception as error:  # the hub, the network and the loader have no common error
+        raise SsdBenchError(
+            f"MONSTER's {name}, fold {fold}, could not be downloaded: {type(error).__name__}: {error}.",
+            "Its names: https://huggingface.co/monster-monash.",
+        ) from error
+    return {"TRAIN": (X_train, y_train), "TEST": (X_test, y_test)}
+
+
+def _fold(name: str) -> int:
+    return int(name.rpartition("-fold")[2])
+
+
+def choose_remote(mirror: str | None = None, transport: Transport | None = None) -> Remote:
     """Where to get datasets: `mirror` (a URL or a folder), else ``$SSD_BENCH_MIRROR``, else Zenodo.
 
     Raises

@@ -1,4 +1,4 @@
-"""Datasets that do not come from an archive's record: the user's own files, and MONSTER's folds."""
+"""Datasets of the user: two files and, optionally, the subjects of their cases."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 from ssd_cli.archives.check import check_size
 from ssd_cli.archives.dataset import Dataset
 from ssd_cli.archives.formats import extensions
-from ssd_cli.archives.place import place
+from ssd_cli.archives.install import install
+from ssd_cli.archives.locate import Source, check_name
 from ssd_cli.archives.read import read_source
-from ssd_cli.archives.sources import Source, check_name
 from ssd_cli.archives.text import csv_rows
 from ssd_cli.errors import MisuseError, SsdBenchError
 
@@ -68,7 +68,7 @@ def add(name: str, train: Path, test: Path, groups: Path | None, root: Path, for
             _split_groups(name, groups, folder)
         return f"{train.absolute()} and {test.absolute()}"
 
-    if not place(name, root, fill, force, checksummed=lambda: False):
+    if not install(name, root, fill, force, checksummed=lambda: False):
         raise SsdBenchError(f"There is a dataset {name} in {root}.", "", "Choose another name, or say --force to replace it.")
     return root / name
 
@@ -77,53 +77,6 @@ def parts_are_equal(dataset: Dataset) -> bool:
     """Whether both parts hold the same series in the same order: one file was named twice."""
     pairs = zip(dataset.train.X, dataset.test.X, strict=False)
     return dataset.train.n_cases == dataset.test.n_cases and all(np.array_equal(*pair, equal_nan=True) for pair in pairs)
-
-
-def fetch_monster(name: str, fold: int, root: Path, force: bool = False) -> str:
-    """Bring one fold of a MONSTER dataset (Dempster et al. 2025) into a data folder, through aeon's loader.
-
-    Parameters
-    ----------
-    name : str
-        MONSTER's name.
-    fold : int
-        0 to 4: which fifth of the cases is the test part. MONSTER keeps the cases of a subject in one fold where it knows them.
-    root : Path
-    force : bool
-        Replace the dataset that is there.
-
-    Returns
-    -------
-    str
-        Name of the dataset: ``MONSTER-NAME-foldK``.
-
-    Raises
-    ------
-    SsdBenchError
-        huggingface-hub is not installed, or the data could not be downloaded.
-    """
-    from aeon.datasets import load_monster_dataset
-
-    dataset = f"MONSTER-{name}-fold{fold}"
-
-    def fill(folder: Path) -> str:
-        try:
-            X_train, y_train, X_test, y_test = load_monster_dataset(name, fold)
-        except ModuleNotFoundError as error:
-            raise SsdBenchError(
-                "MONSTER needs huggingface-hub, which is not installed.", "", "pip install 'ssd-bench[har]'"
-            ) from error
-        except Exception as error:  # whatever the hub, the network and its loader raise
-            raise SsdBenchError(
-                f"MONSTER's {name}, fold {fold}, could not be downloaded: {type(error).__name__}: {error}.",
-                "Its names: https://huggingface.co/monster-monash.",
-            ) from error
-        np.savez(folder / f"{dataset}_TRAIN.npz", X=X_train, y=y_train)
-        np.savez(folder / f"{dataset}_TEST.npz", X=X_test, y=y_test)
-        return f"https://huggingface.co/datasets/monster-monash/{name}, fold {fold}"
-
-    place(dataset, root, fill, force)
-    return dataset
 
 
 def _split_groups(name: str, groups: Path, folder: Path) -> None:

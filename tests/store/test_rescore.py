@@ -5,9 +5,9 @@ import pytest
 from ssd_cli.core import atomic
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.metrics import all_scores
-from ssd_cli.store.export import export_tsml
-from ssd_cli.store.recount import recount
+from ssd_cli.store.rescore import recount
 from ssd_cli.store.results import ResultStore
+from ssd_cli.store.tsml_export import export_tsml
 from tests.store.builders import make_cell, make_predictions, make_record
 
 

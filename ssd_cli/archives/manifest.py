@@ -1,4 +1,4 @@
-"""The receipt of a download: ``NAME_checksums.json`` beside the files, by which they can be checked later and elsewhere."""
+"""The manifest of a download: ``NAME_checksums.json`` beside the files, by which they can be checked later and elsewhere."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Receipt:
+class Manifest:
     """Which files a dataset has, and where they came from.
 
     Parameters
@@ -48,15 +48,15 @@ class Receipt:
     files: dict[str, Check] = field(default_factory=dict)
 
     @staticmethod
-    def read(folder: Path, name: str) -> Receipt | None:
-        """The receipt in a dataset's folder, or None where there is none.
+    def read(folder: Path, name: str) -> Manifest | None:
+        """The manifest in a dataset's folder, or None where there is none.
 
         Raises
         ------
         SsdBenchError
             It is damaged.
         """
-        path = folder / receipt_name(name)
+        path = folder / manifest_name(name)
         try:
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
@@ -64,16 +64,16 @@ class Receipt:
         except (OSError, UnicodeDecodeError) as error:
             raise SsdBenchError(f"{path} cannot be read: {error}.") from error
         try:
-            return parse_receipt(json.loads(text), name, str(folder))
+            return parse_manifest(json.loads(text), name, str(folder))
         except ValueError as error:
-            raise SsdBenchError(f"{path} is not a receipt: {error}.", "", f"Remove it, or fetch {name} again.") from error
+            raise SsdBenchError(f"{path} is not a manifest: {error}.", "", f"Remove it, or fetch {name} again.") from error
 
     def write(self, folder: Path) -> None:
-        """Write the receipt into a dataset's folder."""
-        (folder / receipt_name(self.dataset)).write_text(self.to_json(), encoding="utf-8")
+        """Write the manifest into a dataset's folder."""
+        (folder / manifest_name(self.dataset)).write_text(self.to_json(), encoding="utf-8")
 
     def to_json(self) -> str:
-        """The receipt as text."""
+        """The manifest as text."""
         return json.dumps({"format": _FORMAT, **asdict(self)}, indent=1) + "\n"
 
     def differences(self, folder: Path) -> list[str]:
@@ -91,8 +91,8 @@ class Receipt:
         return wrong
 
 
-def receipt_name(name: str) -> str:
-    """Name of a dataset's receipt."""
+def manifest_name(name: str) -> str:
+    """Name of a dataset's manifest."""
     return f"{name}_checksums.json"
 
 
@@ -117,13 +117,13 @@ def check_of(path: Path) -> Check:
     return Check(path.stat().st_size, md5.hexdigest(), sha256.hexdigest())
 
 
-def parse_receipt(document: Any, name: str, where: str) -> Receipt:
-    """A receipt from its JSON; it comes from another machine, so nothing in it is taken on trust.
+def parse_manifest(document: Any, name: str, where: str) -> Manifest:
+    """A manifest from its JSON; it comes from another machine, so nothing in it is taken on trust.
 
     Raises
     ------
     SsdBenchError
-        It is not a receipt of this dataset, or names a file that no dataset has.
+        It is not a manifest of this dataset, or names a file that no dataset has.
     """
     try:
         if document["format"] != _FORMAT or document["dataset"] != name:
@@ -137,10 +137,10 @@ def parse_receipt(document: Any, name: str, where: str) -> Receipt:
                 raise ValueError(f"size or checksum of {file}")
             files[file] = Check(size, md5, sha256)
         texts = {key: str(document.get(key, "")) for key in ("origin", "date", "digest")}
-        return Receipt(name, files=files, **texts)
+        return Manifest(name, files=files, **texts)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise SsdBenchError(
-            f"The receipt of {name} in {where} cannot be used: {error}.", "Expected one that ssd-bench wrote."
+            f"The manifest of {name} in {where} cannot be used: {error}.", "Expected one that ssd-bench wrote."
         ) from error
 
 
