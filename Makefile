@@ -3,7 +3,7 @@
 # make lint     ruff and mypy
 # make torture  the long tests (kills, again and again)
 # make golden   writes the golden values again; only at a revision whose results are known to be right
-# make peers    environments of the libraries that benchmarks/speed_peers.py compares with
+# make peers    environments of the libraries that benchmarks/peers.py compares with
 # make gate     trains the suite of the accuracy gate and checks it against results/reference
 # make results  tables, figures and pages of the pilot and the contestants again, from the cells stored under results/
 # make pilot    the pilot under results/pilot (needs $SSD_BENCH_DATA)

@@ -9,7 +9,7 @@ import tempfile
 
 import tensorflow as tf
 from aeon.classification.deep_learning import IndividualInceptionClassifier, IndividualLITEClassifier, ResNetClassifier
-from serve import Fitted, Stopwatch, serve
+from serve import Laps, Stopwatch, serve
 
 CLASSES = {"inception": IndividualInceptionClassifier, "resnet": ResNetClassifier, "lite": IndividualLITEClassifier}
 THREADS = int(os.environ["OMP_NUM_THREADS"])
@@ -40,7 +40,7 @@ class Watch(tf.keras.callbacks.Callback):
         self.whole.lap()
 
 
-def fit(network: str, X, y, batch_size: int, epochs: int) -> Fitted:
+def fit(network: str, X, y, batch_size: int, epochs: int) -> Laps:
     """Train one network; see serve.py."""
     plateau = tf.keras.callbacks.ReduceLROnPlateau(monitor="loss", factor=0.5, patience=50, min_lr=0.0001)  # aeon's default
     watch = Watch()
@@ -48,7 +48,7 @@ def fit(network: str, X, y, batch_size: int, epochs: int) -> Fitted:
         options = {"batch_size": batch_size, "n_epochs": epochs, "callbacks": [plateau, watch], "file_path": f"{folder}/"}
         CLASSES[network](**options, optimizer=tf.keras.optimizers.Adam(1e-3), random_state=0).fit(X, y)
     tf.keras.backend.clear_session()
-    return Fitted({"aeon": watch.whole.laps, "aeon-bare": watch.bare.laps})
+    return {"aeon": watch.whole.laps, "aeon-bare": watch.bare.laps}
 
 
 serve(fit, tuple(CLASSES), ("aeon", "tensorflow", "tensorflow-cpu", "keras"), prepares=True)

@@ -16,7 +16,7 @@ except RuntimeError:
         _OPERATORS.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
 from fastai.callback.core import Callback, CancelValidException
-from serve import Fitted, Stopwatch, serve
+from serve import Laps, Stopwatch, serve
 from tsai.data.core import TSClassification, TSDataLoaders, TSDatasets
 from tsai.learner import Learner
 from tsai.models.InceptionTime import InceptionTime
@@ -44,7 +44,7 @@ class Watch(Callback):
         raise CancelValidException
 
 
-def fit(network: str, X, y, batch_size: int, epochs: int) -> Fitted:
+def fit(network: str, X, y, batch_size: int, epochs: int) -> Laps:
     """Train one network; see serve.py."""
     every = list(range(len(y)))
     datasets = TSDatasets(X, y, tfms=[None, TSClassification()], splits=(every, every[:1]), inplace=True)
@@ -53,7 +53,7 @@ def fit(network: str, X, y, batch_size: int, epochs: int) -> Fitted:
     learner = Learner(loaders, CLASSES[network](X.shape[1], int(y.max()) + 1), cbs=watch)
     with learner.no_bar(), learner.no_logging():
         learner.fit(epochs, 1e-3)
-    return Fitted({"tsai": watch.watch.laps})
+    return {"tsai": watch.watch.laps}
 
 
 serve(fit, tuple(CLASSES), ("tsai", "fastai", "torch"))

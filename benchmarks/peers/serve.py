@@ -1,7 +1,7 @@
-"""The peers' side of speed_peers.py: a process that trains what it is asked to and answers with the seconds of every epoch.
+"""Train on request and answer with the seconds of every epoch: the libraries' side of peers.py.
 
-One process serves one peer in the peer's own environment (standard library and numpy only), for the whole benchmark; while another
-peer's turn comes it sleeps on its standard input. Jobs and answers are lines of JSON.
+One process serves one library in the environment of that library (standard library and numpy only). Jobs and answers are lines of
+JSON.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 import traceback
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -22,14 +22,6 @@ _FEW = 16
 """Cases of the training that warms a process up."""
 Laps = dict[str, list[float]]
 """Seconds of every epoch, by the column of the table (one training may fill two columns)."""
-
-
-class Fitted(NamedTuple):
-    """What a training says of itself."""
-
-    laps: Laps
-    execution: str = ""
-    """How it was computed, where the peer has a choice."""
 
 
 class Stopwatch:
@@ -51,24 +43,24 @@ class Stopwatch:
 
 
 def serve(
-    fit: Callable[[str, np.ndarray, np.ndarray, int, int], Fitted],
+    fit: Callable[[str, np.ndarray, np.ndarray, int, int], Laps],
     networks: tuple[str, ...],
     packages: tuple[str, ...],
     *,
     prepares: bool = False,
 ) -> None:
-    """Say hello; then, until standard input ends: read a job, warm up, say so, wait for the word, train, answer.
+    """Announce the networks; then, until standard input ends: read a job, warm up, wait for the start, train, answer.
 
     Parameters
     ----------
     fit : callable
-        ``fit(network, X, y, batch_size, epochs)`` trains anew and says what each epoch took.
+        ``fit(network, X, y, batch_size, epochs)`` trains a new network and returns the seconds of every epoch by column.
     networks : tuple of str
-        What the peer has.
+        Names of the networks that the library has.
     packages : tuple of str
-        Distributions whose versions are worth a mention, where installed.
+        Distributions whose versions are reported.
     prepares : bool
-        Every training begins with preparations of its own (tracing a graph, compiling), in its first epoch: one epoch more is
+        Whether the first epoch of every training contains preparations (tracing a graph, compiling): then one epoch more is
         trained, and the first is dropped. Otherwise a training on a few of the cases warms the process up.
     """
     answers = os.fdopen(os.dup(1), "w", buffering=1)  # what libraries print must not mix with the answers
@@ -87,11 +79,11 @@ def serve(
                 fit(job["network"], X[few], y[few], batch, 1)
                 warm.add(kind)
             print(json.dumps({"ready": True}), file=answers)
-            sys.stdin.readline()  # all processes of a crew start together
-            laps, execution = fit(job["network"], X, y, batch, epochs + prepares)
+            sys.stdin.readline()  # all processes of a team start together
+            laps = fit(job["network"], X, y, batch, epochs + prepares)
             laps = {column: seconds[prepares:] for column, seconds in laps.items()}
-            print(json.dumps({"laps": laps, "execution": execution}), file=answers)
-        except Exception as error:  # the benchmark goes on without this entry and says why
+            print(json.dumps({"laps": laps}), file=answers)
+        except Exception as error:  # the benchmark goes on without this library and reports why
             traceback.print_exc()
             print(json.dumps({"error": f"{type(error).__name__}: {error}"}), file=answers)
 

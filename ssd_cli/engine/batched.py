@@ -6,7 +6,7 @@ norm are left out of this: their gradient is zero but for rounding, and nothing 
 
 It is made for a GPU: a small step leaves a device idle, and members fill it. On an H100 a step of five members took 0.4 to 0.5 of
 the time of five steps on batches of up to 1536 values (cases times steps), and 1.0 to 1.15 of it from 7500 on, which occupy the
-device alone (`benchmarks/speed_gpu.py`). On a CPU it does not pay.
+device alone (`benchmarks/speed.py gpu`). On a CPU it does not pay.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ what the uncaptured step would have drawn.
 
 Without CUDA the same steps run uncaptured over the same fixed places, which is how tests compare them with the plain loop; where
 there is a device, `tests/training/test_cuda.py` compares captures with uncaptured steps. On an H100 a captured step is 6 to 18
-times as fast as the same step uncaptured, which waits for Python (`benchmarks/speed_gpu.py`, results/speed/gpu).
+times as fast as the same step uncaptured, which waits for Python (`benchmarks/speed.py gpu`, results/speed/gpu).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which execution a training uses: a pure function of architecture, length of the series, device and precision.
 
-It never depends on a measured rate: a cell gives the same bits on every machine of a kind. `benchmarks/speed_engine.py` repeats
+It never depends on a measured rate: a cell gives the same bits on every machine of a kind. `benchmarks/speed.py engine` repeats
 the measurements behind the rules.
 
 There is no compiled execution. For Inception, `torch.compile` makes the plain step 1.10 times faster and the FFT one slower (0.87
