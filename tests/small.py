@@ -12,11 +12,17 @@ from torch import Tensor, nn
 
 from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
 from ssd_cli.configuration import configure, parse_label
+from ssd_cli.core.executions import Execution
 from ssd_cli.methods import methods
 from ssd_cli.methods.base import Method
 from ssd_cli.methods.recording import RecordedFit, record_trainings
 from ssd_cli.protocol.containers import TrainingSet
+from ssd_cli.training.context import TrainingContext
+from ssd_cli.training.objective import CrossEntropy, Objective
 from ssd_cli.training.recipe import Recipe
+from ssd_cli.training.schedule import Schedule
+from ssd_cli.training.seeds import CellSeeds
+from ssd_cli.training.spec import TrainingSpec
 from ssd_cli.training.workbench import Workbench
 
 
@@ -71,7 +77,16 @@ def workbench(training_set: TrainingSet | None = None, recipe: Recipe = SHORT, s
     training_set = waves_training_set() if training_set is None else training_set
     backbone = options.pop("backbone", SmallBackbone())
     identity = {"name": type(backbone).__name__, **dataclasses.asdict(backbone)}
-    return Workbench(training_set, backbone, identity, recipe.for_backbone("small"), seed, **options)
+    others, execution = options.pop("others", tuple), Execution.of(options.pop("execution", "plain"))
+    context = TrainingContext(training_set, backbone, identity, recipe.for_backbone("small"), seed, execution=execution, **options)
+    return Workbench(context, others)
+
+
+def training_spec(
+    network: Network, schedule: Schedule, cases: TrainingSet, objective: Objective | None = None, **options: Any
+) -> TrainingSpec:
+    """A training outside any workbench."""
+    return TrainingSpec(lambda: network, objective or CrossEntropy(), schedule, cases, CellSeeds(0, "Waves"), **options)
 
 
 def build(label: str) -> Method:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -163,60 +162,3 @@ class StackedAdam:
         root = (1 - second**self._n_steps).sqrt().to(gradient.dtype)
         size = (self.rates.to(self._n_steps.dtype) / (1 - first**self._n_steps)).to(gradient.dtype)
         self.weights.sub_(self._mean / (self._square.sqrt() / root + self.eps) * size)
-
-
-class StackedStep:
-    """One step of all members: a batch, a cross-entropy and a learning rate for each.
-
-    Parameters
-    ----------
-    stack : Stack
-    x, y : Tensor
-        All training cases.
-    smoothing : sequence of float
-        Label smoothing of each member.
-    context : callable
-        Makes the context of the forward pass (autocast).
-    """
-
-    def __init__(
-        self,
-        stack: Stack,
-        x: Tensor,
-        y: Tensor,
-        smoothing: Sequence[float],
-        context: Callable[[], AbstractContextManager] = nullcontext,
-    ) -> None:
-        self.stack, self.x, self.y = stack, x, y
-        self.optimiser = StackedAdam(stack.weights)
-        self.sums = {"ce": x.new_zeros(len(stack.networks))}
-        self.generators = stack.generators
-        self._smoothing = x.new_tensor(list(smoothing)) if any(smoothing) else None
-        self._filters = stack.dropped(x)
-        self.context = context
-
-    modes: tuple[bool, ...] = ()
-
-    def follow_rate(self) -> None:
-        """Nothing: the members' rates move between epochs."""
-
-    def begin_epoch(self) -> None:
-        """Set the sums back."""
-        self.sums["ce"].zero_()
-
-    def __call__(self, index: Tensor) -> None:
-        """Train each member on its own cases, index (n_members, batch)."""
-        masks = self.stack.draw(index.shape[1], self._filters)
-        with self.context():
-            logits = self.stack.forward(self.x[index.t()], masks)
-        losses = self._losses(logits.to(self.x.dtype).log_softmax(-1), self.y[index])
-        (gradient,) = torch.autograd.grad(losses.sum(), self.stack.weights)
-        self.optimiser.step(gradient)
-        self.sums["ce"] += losses.detach() * index.shape[1]
-
-    def _losses(self, log_likelihoods: Tensor, y: Tensor) -> Tensor:
-        """Cross-entropy of each member, (n_members,)."""
-        losses = -log_likelihoods.gather(2, y.unsqueeze(2)).squeeze(2).mean(1)
-        if self._smoothing is None:
-            return losses
-        return (1 - self._smoothing) * losses - self._smoothing * log_likelihoods.mean((1, 2))

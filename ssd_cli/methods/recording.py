@@ -17,13 +17,14 @@ from torch import Tensor, nn
 
 from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
 from ssd_cli.protocol.containers import TrainingSet
+from ssd_cli.training.context import TrainingContext
 from ssd_cli.training.workbench import Workbench
 
 if TYPE_CHECKING:
     from ssd_cli.methods.base import Method
     from ssd_cli.training.averaging import State
-    from ssd_cli.training.loop import Keep
     from ssd_cli.training.recipe import Recipe
+    from ssd_cli.training.schedule import Keep
     from ssd_cli.training.spec import TrainingSpec
 
 NARROW_STEP = 0.35
@@ -142,7 +143,7 @@ class RecordingWorkbench(Workbench):
         random = np.random.default_rng(0)
         X = random.standard_normal((_CASES, 1, _TIMEPOINTS)).astype(np.float32)
         y = np.arange(_CASES, dtype=np.int64) % _CLASSES
-        super().__init__(TrainingSet(X, y, _CLASSES, "stand-in"), backbone, {}, recipe, 0)
+        super().__init__(TrainingContext(TrainingSet(X, y, _CLASSES, "stand-in"), backbone, {}, recipe, 0))
         self.trainings: list[RecordedTraining] = []
         self.joint = 1
         self.refreshes = False
@@ -160,15 +161,22 @@ class RecordingWorkbench(Workbench):
         return [network for _ in states]
 
     def base_network(
-        self, index: int = 0, dropout: Dropout = NO_DROPOUT, stop: float = 1.0, keep: Keep | None = None, holdout: bool = False
+        self,
+        index: int = 0,
+        dropout: Dropout = NO_DROPOUT,
+        stop: float = 1.0,
+        keep: Keep | None = None,
+        holdout: bool = False,
+        backbone: Backbone | None = None,
     ) -> Network:
         """Record the training of a base network; the same one is recorded once."""
         epochs = self.recipe.epochs_of(stop)
         keep = keep or (self.recipe.keep if epochs == self.epochs else "last")
         shared = f"member {index}, dropout {dropout.embed} {dropout.mid}, epochs {epochs}, keep {keep}, holdout {holdout}"
+        shared += f", backbone {backbone}" if backbone else ""
         if all(training.shared != shared for training in self.trainings):
             self.trainings.append(RecordedTraining(epochs, shared, holdout))
-        return self.fresh(index, dropout).eval()
+        return self.fresh(index, dropout, backbone).eval()
 
     def base_networks(self, indices: Sequence[int], dropout: Dropout = NO_DROPOUT) -> list[Network]:
         """Record the trainings of several base networks that may share a pass."""

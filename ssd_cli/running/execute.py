@@ -148,7 +148,7 @@ def _compute(job: Job, parts: CellResults, report: Report) -> str | None:
 
 def _fit(job: Job, method: Method, dataset: Dataset, training_set: TrainingSet, parts: CellResults, report: Report) -> Predictor:
     from ssd_cli.methods.base import Predictor
-    from ssd_cli.running.joint_cells import other_workbenches
+    from ssd_cli.running.joint_cells import other_contexts
     from ssd_cli.training.predict import freeze
 
     spec = job.planned.spec
@@ -158,7 +158,7 @@ def _fit(job: Job, method: Method, dataset: Dataset, training_set: TrainingSet, 
         "checkpoints": CheckpointStore(job.out, made_with()) if spec.device == "cpu" else None,
         "on_epoch": report,
     }
-    others = partial(other_workbenches, spec, dataset, training_set, options)
+    others = partial(other_contexts, spec, dataset, training_set, options)
     workbench = build_workbench(spec, training_set, others=others, **options)
     started = time.perf_counter()
     try:

@@ -1,4 +1,4 @@
-"""Workbenches of the cells of other resamples and seeds, whose networks are trained jointly with those of a cell."""
+"""Contexts of the cells of other resamples and seeds, whose networks are trained jointly with those of a cell."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ssd_cli.errors import SsdBenchError
-from ssd_cli.training.build import build_workbench
+from ssd_cli.training.build import build_context
 
 if TYPE_CHECKING:
     from ssd_cli.archives.dataset import Dataset
     from ssd_cli.core.cell_spec import CellSpec
     from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.workbench import Workbench
+    from ssd_cli.training.context import TrainingContext
 
 
-def other_workbenches(spec: CellSpec, dataset: Dataset, training_set: TrainingSet, options: dict[str, Any]) -> Sequence[Workbench]:
-    """Build the workbenches of the cells that are trained jointly with a cell.
+def other_contexts(
+    spec: CellSpec, dataset: Dataset, training_set: TrainingSet, options: dict[str, Any]
+) -> Sequence[TrainingContext]:
+    """Build the contexts of the cells that are trained jointly with a cell.
 
     Parameters
     ----------
@@ -28,14 +30,14 @@ def other_workbenches(spec: CellSpec, dataset: Dataset, training_set: TrainingSe
     training_set : TrainingSet
         The cell's own.
     options : dict
-        Options of `build_workbench`, the same for all.
+        Options of `build_context`, the same for all.
     """
     if spec.together is None:
         return ()
     parts = {k: _training_set(dataset, k, spec) for k in spec.together.resamples} | {spec.resample: training_set}
     pairs = itertools.product(spec.together.resamples, spec.together.seeds)
     return [
-        build_workbench(replace(spec, resample=k, seed=seed), part, **options)
+        build_context(replace(spec, resample=k, seed=seed), part, **options)
         for k, seed in pairs
         if (k, seed) != (spec.resample, spec.seed) and (part := parts[k]) is not None
     ]

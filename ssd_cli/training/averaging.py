@@ -3,11 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 State = Mapping[str, Tensor]
+
+
+class Averager(Protocol):
+    """Observes the weights while they are trained (weight averaging).
+
+    Attributes
+    ----------
+    state : dict of str to Tensor
+        The average.
+    n_averaged : int
+        Number of weight sets in it.
+
+    Notes
+    -----
+    A class may declare ``resumable = True`` if these two are all of its state. Then an interrupted training can continue.
+    """
+
+    state: dict[str, Tensor]
+    n_averaged: int
+
+    def after_step(self, network: nn.Module) -> None:
+        """Called after every optimiser step."""
+
+    def after_epoch(self, network: nn.Module) -> None:
+        """Called at the end of every epoch."""
 
 
 class RunningMean:

@@ -1,181 +1,185 @@
-"""Plainly trained networks that all methods share: each under a key of its own, trained alone or in one pass with others."""
+"""Base networks: trained with the plain objective, stored under their key, and shared by all methods."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy.typing as npt
 import torch
 
-from ssd_cli.backbones.base import Dropout, Network
-from ssd_cli.configuration import digest
+from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
+from ssd_cli.backbones.registry import backbones
+from ssd_cli.configuration import as_dict
 from ssd_cli.core.version import PROTOCOL_VERSION
-from ssd_cli.training.joint import Trainee, at_once, train_jointly
-from ssd_cli.training.ledger import Entry
+from ssd_cli.training.context import TrainingContext
+from ssd_cli.training.ledger import LedgerEntry
 from ssd_cli.training.loop import refuse_diverged
 from ssd_cli.training.networks import Arrays, Networks, load_arrays, state_to_arrays
 from ssd_cli.training.objective import CrossEntropy
+from ssd_cli.training.run import joint_size, run, run_jointly
+from ssd_cli.training.schedule import Keep
 from ssd_cli.training.spec import TrainingSpec
 
-if TYPE_CHECKING:
-    from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.loop import Keep, Schedule
-    from ssd_cli.training.workbench import Workbench
-
 _MADE_FOR = "made_for"
-"""In the report of a stored network: the cell that books its seconds as spent, though a killed process may have made it, or another
-cell in its pass. It is no part of an `Entry`, which stands in records."""
+"""In the report of a stored network: the cell that books its seconds as spent. A killed process may have trained it, or another
+cell in its training step. It is no part of a `LedgerEntry`, which stands in records."""
 
 Trained = tuple[Mapping[str, npt.NDArray], dict[str, Any], bool]
 
 
-@dataclass(frozen=True)
-class Rule:
-    """How members are trained; see `Workbench.base_network`."""
+class _Wanted(NamedTuple):
+    """A base network, and the cell that it belongs to."""
 
-    dropout: Dropout
-    stop: float = 1.0
-    keep: Keep | None = None
-    holdout: bool = False
-
-
-@dataclass(frozen=True)
-class Place:
-    """A member of a workbench, and with what it is trained."""
-
-    bench: Workbench
-    index: int
-    dropout: Dropout
-    part: TrainingSet
-    schedule: Schedule
+    context: TrainingContext
+    spec: TrainingSpec
 
     @property
     def kind(self) -> tuple[Any, ...]:
-        """What is the same in all places of a pass."""
-        return self.part.X.shape, self.part.n_classes, self.bench.training_set.padded, self.schedule.stop, self.schedule.batch_size
-
-    def key(self, together: Sequence[Place]) -> str:
-        """The content address of the network: a digest of all that decides its weights.
-
-        Who is trained in the same pass belongs to it: how many there are may change how a device adds.
-        """
-        identity: dict[str, Any] = {
-            "family": "member",
-            "training_set": self.part.digest,
-            "dataset": self.part.dataset,
-            "resample": self.part.resample,
-            "seed": self.bench.seed,
-            "index": self.index,
-            "backbone": self.bench.backbone_identity,
-            "dropout": {"embed": self.dropout.embed, "mid": self.dropout.mid},
-            "recipe": self.bench.recipe.identity(),
-            "schedule": self.schedule.identity(),
-            "execution": self.bench.execution.label,
-            "device": self.bench.device,
-            "threads": torch.get_num_threads(),
-            "protocol_version": PROTOCOL_VERSION,
-        }
-        if len(together) > 1:
-            identity["together"] = [[one.part.resample, one.bench.seed, one.index] for one in together]
-        return digest(identity)
+        """What is equal for all networks of one training step."""
+        cases, schedule = self.spec.cases, self.spec.schedule
+        return cases.X.shape, cases.n_classes, self.context.training_set.padded, schedule.stop, schedule.batch_size
 
 
-def obtain_base_networks(bench: Workbench, indices: Sequence[int], rule: Rule) -> list[Network]:
-    """Members of a workbench, found or trained now: one by one, or in passes that fit into a device's memory.
+def base_spec(
+    context: TrainingContext,
+    index: int,
+    dropout: Dropout = NO_DROPOUT,
+    stop: float = 1.0,
+    keep: Keep | None = None,
+    holdout: bool = False,
+    backbone: Backbone | None = None,
+) -> TrainingSpec:
+    """Return the training of a base network; see `Workbench.base_network`."""
+    cases = context.training_part() if holdout else context.training_set
+    schedule = context.schedule(cases, stop=context.recipe.epochs_of(stop))
+    schedule = replace(schedule, keep=keep or schedule.keep)
+    shared = {
+        "family": "member",
+        "training_set": cases.digest,
+        "dataset": cases.dataset,
+        "resample": cases.resample,
+        "seed": context.seed,
+        "index": index,
+        "backbone": context.backbone_identity if backbone is None else _identity(backbone),
+        "dropout": {"embed": dropout.embed, "mid": dropout.mid},
+        "recipe": context.recipe.identity(),
+        "schedule": schedule.identity(),
+        "execution": context.execution.label,
+        "device": context.device,
+        "threads": torch.get_num_threads(),
+        "protocol_version": PROTOCOL_VERSION,
+    }
+    start = partial(context.fresh, index, dropout, backbone)
+    return TrainingSpec(
+        start, CrossEntropy(), schedule, cases, context.seeds, "member", index, label=f"member {index}", shared=shared
+    )
 
-    Where the execution trains several networks at once, a pass holds these members of all `Workbench.joint_cells` whose training
-    sets have the same shape. What it makes for others is stored under their keys, and found when they ask for it.
+
+def obtain(
+    context: TrainingContext,
+    joint_cells: Callable[[], Sequence[TrainingContext]],
+    indices: Sequence[int],
+    **options: Any,
+) -> list[Network]:
+    """Return base networks of a cell, found or trained now: one after the other, or in steps that fit into a device's memory.
+
+    Where the execution trains several networks at once, a step holds the networks of all joint cells whose training sets have the
+    same shape. Those of other cells are stored under their keys, and found when these cells ask for them.
+
+    Parameters
+    ----------
+    context : TrainingContext
+    joint_cells : callable
+        Returns the contexts of all cells whose networks share training steps, this one among them.
+    indices : sequence of int
+    **options
+        Of `base_spec`.
     """
-    own = [_place(bench, index, rule) for index in indices]
-    if bench.execution.batching == "off":
-        return [network for place in own for network in _obtain([place], bench)]
+    own = [_Wanted(context, base_spec(context, index, **options)) for index in indices]
+    if not context.joint:
+        return [network for wanted in own for network in _obtain([wanted], context)]
     asked = time.perf_counter()
-    alike = [one for one in bench.joint_cells if _kind(one, rule) == own[0].kind]
-    bench.ledger.waited_seconds += time.perf_counter() - asked
-    places = [_place(one, index, rule) for one in alike for index in indices]
-    size = at_once(bench, own[0].part, len(places))
-    passes = [places[start : start + size] for start in range(0, len(places), size)]
-    return [network for some in passes if any(place.bench is bench for place in some) for network in _obtain(some, bench)]
+    alike = [one for one in joint_cells() if _kind(one, options) == own[0].kind]
+    context.ledger.waited_seconds += time.perf_counter() - asked
+    every = [_Wanted(one, base_spec(one, index, **options)) for one in alike for index in indices]
+    size = joint_size(context, own[0].spec, len(every))
+    groups = [every[start : start + size] for start in range(0, len(every), size)]
+    return [network for group in groups if any(one.context is context for one in group) for network in _obtain(group, context)]
 
 
-def _place(bench: Workbench, index: int, rule: Rule) -> Place:
-    part = bench.training_part() if rule.holdout else bench.training_set
-    schedule = bench.schedule(part, bench.epochs, bench.recipe.epochs_of(rule.stop))
-    return Place(bench, index, rule.dropout, part, replace(schedule, keep=rule.keep or schedule.keep))
-
-
-def _kind(bench: Workbench, rule: Rule) -> tuple[Any, ...] | None:
-    if rule.holdout and bench.validation_split() is None:
+def _kind(context: TrainingContext, options: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """Return the kind of a cell's networks; None where the cell cannot have them."""
+    if options.get("holdout") and context.split is None:
         return None
-    return _place(bench, 0, rule).kind
+    return _Wanted(context, base_spec(context, 0, **options)).kind
 
 
-def _obtain(places: Sequence[Place], bench: Workbench) -> list[Network]:
-    """The networks of a pass that belong to a workbench. Where one of these is missing, all of the pass are trained."""
+def _obtain(group: Sequence[_Wanted], context: TrainingContext) -> list[Network]:
+    """Return the networks of a training step that belong to a cell. Where one of these is missing, the whole group is trained."""
     asked = time.perf_counter()
-    keys = [place.key(places) for place in places]
-    own = [position for position, place in enumerate(places) if place.bench is bench]
-    trained = obtain_all(bench.networks, keys, own, lambda: _train(places))
-    mine, fresh = [], 0
+    together = [[one.spec.cases.resample, one.context.seed, one.spec.index] for one in group]
+    # The networks of a training step belong to the key: their number may change how a device adds.
+    keys = [one.spec.key({"together": together} if len(group) > 1 else {}) for one in group]
+    own = [position for position, one in enumerate(group) if one.context is context]
+    trained = obtain_all(context.networks, keys, own, lambda: _train(group, keys[0]))
+    networks, n_new = [], 0
     for position in own:
-        place, (arrays, report, found) = places[position], trained[position]
-        made_for, entry = report.get(_MADE_FOR, ""), Entry(**{name: value for name, value in report.items() if name != _MADE_FOR})
-        refuse_diverged(entry.curve, place.schedule)
-        network = bench.fresh(place.index, place.dropout)
-        load_arrays(network, arrays)
-        made_for_this = found and made_for != "" and made_for == bench.name
-        reused = found and (not made_for_this or len(places) > 1)
-        if bench.ledger.add(replace(entry, reused=reused, key=keys[position])) and made_for_this:
-            if reused:
-                bench.ledger.share_seconds += entry.fit_seconds
-            else:
-                bench.ledger.resumed_seconds += entry.fit_seconds
-        if bench.checkpoints is not None and not found:
-            bench.checkpoints.discard(keys[position])
-        mine.append(network.eval())
-        fresh += not found
-    bench.ledger.waited_seconds += (time.perf_counter() - asked) * (1 - fresh / len(places))
-    return mine
+        spec, (arrays, report, found) = group[position].spec, trained[position]
+        _book(context, spec, keys[position], report, found, alone=len(group) == 1)
+        load_arrays(spec.network, arrays)
+        networks.append(spec.network.eval())
+        n_new += not found
+    context.ledger.waited_seconds += (time.perf_counter() - asked) * (1 - n_new / len(group))
+    return networks
 
 
-def _train(places: Sequence[Place]) -> list[tuple[Arrays, dict[str, Any]]]:
-    networks = [place.bench.fresh(place.index, place.dropout) for place in places]
-    specs = [
-        TrainingSpec(network, CrossEntropy(), place.schedule, place.part, "member", place.index, f"member {place.index}")
-        for place, network in zip(places, networks, strict=True)
-    ]
-    if len(places) == 1:
-        entries = [places[0].bench.run(specs[0], places[0].key(places))]
-    else:
-        entries = train_jointly([Trainee(place.bench, spec) for place, spec in zip(places, specs, strict=True)])
+def _book(context: TrainingContext, spec: TrainingSpec, key: str, report: dict[str, Any], found: bool, alone: bool) -> None:
+    """Book a shared network with the cell that asked for it; raise if its training diverged."""
+    made_for = report.get(_MADE_FOR, "")
+    entry = LedgerEntry(**{name: value for name, value in report.items() if name != _MADE_FOR})
+    refuse_diverged(entry.curve, spec.schedule)
+    made_for_this = found and made_for != "" and made_for == context.name
+    reused = found and (not made_for_this or not alone)
+    if context.ledger.add(replace(entry, reused=reused, key=key)) and made_for_this:
+        if reused:
+            context.ledger.share_seconds += entry.fit_seconds
+        else:
+            context.ledger.resumed_seconds += entry.fit_seconds
+    if context.checkpoints is not None and not found:
+        context.checkpoints.discard(key)
+
+
+def _train(group: Sequence[_Wanted], key: str) -> list[tuple[Arrays, dict[str, Any]]]:
+    first, specs = group[0], [one.spec for one in group]
+    entries = [run(first.context, specs[0], key)] if len(group) == 1 else run_jointly(first.context, specs)
     return [
-        (state_to_arrays(network), vars(entry) | {_MADE_FOR: place.bench.name})
-        for place, network, entry in zip(places, networks, entries, strict=True)
+        (state_to_arrays(one.spec.network), vars(entry) | {_MADE_FOR: one.context.name})
+        for one, entry in zip(group, entries, strict=True)
     ]
 
 
 def obtain_all(
     networks: Networks, keys: Sequence[str], wanted: Sequence[int], train: Callable[[], Sequence[tuple[Arrays, dict[str, Any]]]]
 ) -> dict[int, Trained]:
-    """`Networks.obtain` for networks that come out of one training, which happens at most once.
+    """Do what `Networks.obtain` does for all networks of one training step, which runs at most once.
 
     Parameters
     ----------
     networks : Networks
     keys : sequence of str
-        Of all networks of the training. No network has one of them and is trained with others.
+        Of all networks of the step. No network has one of them and is trained with others.
     wanted : sequence of int
         Positions of the networks to return.
     train : callable
-        Makes all networks; called where a wanted one is missing.
+        Trains all networks; called if a wanted one is missing.
 
     Notes
     -----
-    Whoever trains holds the claim of the first key until all are stored, the first one last, so that others wait there.
+    The process that trains holds the claim of the first key until all are stored, the first one last. Other processes wait there.
     """
     made: list[tuple[Arrays, dict[str, Any]]] = []
     found: dict[int, Trained] = {}
@@ -198,3 +202,13 @@ def obtain_all(
         if position not in found:
             found[position] = (*entry, True) if entry is not None else networks.obtain(keys[position], partial(make, position))
     return {position: found[position] for position in wanted}
+
+
+def _identity(backbone: Backbone) -> dict[str, Any]:
+    """Return name and parameters of a backbone, as in identities of cells; a module of a plug-in has its digest as name."""
+    kind = type(backbone)
+    for entry in backbones.entries():
+        if backbones.get(entry.name) is kind:
+            plugin = {"plugin_sha256": entry.plugin_sha256} if entry.plugin_sha256 else {}
+            return {"name": entry.name, "parameters": as_dict(backbone), **plugin}
+    return {"name": f"{kind.__module__}.{kind.__qualname__}", "parameters": as_dict(backbone)}

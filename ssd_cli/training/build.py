@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ssd_cli.core.cell_spec import CellSpec, NamedConfiguration
+from ssd_cli.core.executions import Execution
 from ssd_cli.errors import SsdBenchError
 
 if TYPE_CHECKING:
     from ssd_cli.backbones.base import Backbone
     from ssd_cli.protocol.containers import TrainingSet
     from ssd_cli.registry import Registry
-    from ssd_cli.training.checkpoint import Checkpoints
-    from ssd_cli.training.ledger import Progress
-    from ssd_cli.training.networks import Networks
+    from ssd_cli.training.context import TrainingContext
     from ssd_cli.training.recipe import Recipe
     from ssd_cli.training.workbench import Workbench
 
@@ -30,13 +29,7 @@ class PlanOutdated(SsdBenchError):
 
 
 def build_workbench(
-    spec: CellSpec,
-    training_set: TrainingSet,
-    *,
-    networks: Networks | None = None,
-    checkpoints: Checkpoints | None = None,
-    on_epoch: Callable[[Progress], None] | None = None,
-    others: Callable[[], Sequence[Workbench]] = tuple,
+    spec: CellSpec, training_set: TrainingSet, others: Callable[[], Sequence[TrainingContext]] = tuple, **options: Any
 ) -> Workbench:
     """Build the workbench of a cell.
 
@@ -44,24 +37,30 @@ def build_workbench(
     ----------
     spec : CellSpec
     training_set : TrainingSet
-    networks, checkpoints, on_epoch, others : optional
+    others : callable
         See `Workbench`.
+    **options
+        Stores and observers of `TrainingContext`.
     """
     from ssd_cli.training.workbench import Workbench
 
-    return Workbench(
+    return Workbench(build_context(spec, training_set, **options), others)
+
+
+def build_context(spec: CellSpec, training_set: TrainingSet, **options: Any) -> TrainingContext:
+    """Build the context of a cell's trainings; see `build_workbench`."""
+    from ssd_cli.training.context import TrainingContext
+
+    return TrainingContext(
         training_set,
         build_backbone(spec),
         spec.backbone.to_identity(),
         build_recipe(spec),
         spec.seed,
-        networks=networks,
         device=spec.device,
-        execution=spec.execution,
-        on_epoch=on_epoch,
-        checkpoints=checkpoints,
+        execution=Execution.of(spec.execution),
         name=spec.identity_hash,
-        others=others,
+        **options,
     )
 
 

@@ -1,152 +1,163 @@
-"""A training that was cut off goes on where it last stood at the end of an epoch, with the bits it would have had anyway."""
+"""Checkpoints: an interrupted training continues from the end of an epoch with the same bits."""
 
 from __future__ import annotations
 
 import hashlib
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
-from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from torch import Tensor
 
-if TYPE_CHECKING:
-    from ssd_cli.training.loop import Averager, Curve
-    from ssd_cli.training.objective import Objective
+from ssd_cli.training.averaging import Averager
+from ssd_cli.training.schedule import LearningRate
+from ssd_cli.training.spec import TrainingSpec
+from ssd_cli.training.step import Step, TrainingStep
 
 SECONDS = 60.0
 """Between two checkpoints; a shorter training has none. One of a ResNet has 8 MB and takes a tenth of a second, synced to disk."""
 
 Arrays = Mapping[str, npt.NDArray]
+Curve = dict[str, list[float]]
 
 
 class Checkpoints(Protocol):
-    """Where states of trainings are kept."""
+    """A store of checkpoints."""
 
     def load(self, key: str) -> tuple[Arrays, dict[str, Any]] | None:
-        """Return what was last saved under a key by a program and a processor like these."""
+        """Return what was last saved under a key by the same program on the same kind of processor."""
 
     def save(self, key: str, arrays: Arrays, facts: dict[str, Any]) -> None:
-        """Keep arrays and plain JSON values in the place of what the key had before."""
+        """Save arrays and plain JSON values; they replace what the key had before."""
 
     def discard(self, key: str) -> None:
-        """Forget a key."""
+        """Delete a key."""
+
+
+def _new_curve() -> Curve:
+    return {"loss": [], "learning_rate": []}
 
 
 @dataclass
 class TrainingState:
-    """Where a training stands at the end of an epoch: all that decides how it goes on.
+    """The state of a training at the end of an epoch. Only that of a single network can be saved.
 
     Parameters
     ----------
-    modules : nn.Module
-        The network.
-    trainable : nn.Module or None
-        What is trained beside it.
-    optimiser : Optimizer
-    rates : LRScheduler
-    generators : list of Generator
-        All random streams of the training.
-    averager : Averager or None
+    step : TrainingStep
+    orders : sequence of Generator
+        Draw the batch order of each network.
+    rates : sequence of LearningRate
+    averagers : sequence of Averager
     epoch : int
         The last that is finished.
-    curve : dict
-    best : float
-        Lowest mean loss, and
-    kept : state dict or None
-        the weights that had it, where the schedule keeps them.
+    curves : list of dict
+        One for each network.
+    best : list of float
+        Lowest mean loss of each network.
+    kept : dict of str to Tensor, optional
+        The weights that had it, as of `TrainingStep.weights`.
     """
 
-    modules: nn.Module
-    trainable: nn.Module | None
-    optimiser: torch.optim.Optimizer
-    rates: LRScheduler | ReduceLROnPlateau
-    generators: list[torch.Generator]
-    averager: Averager | None
+    step: TrainingStep
+    orders: Sequence[torch.Generator]
+    rates: Sequence[LearningRate]
+    averagers: Sequence[Averager] = ()
     epoch: int = 0
-    curve: Curve = field(default_factory=lambda: {"loss": [], "learning_rate": []})
-    best: float = math.inf
+    curves: list[Curve] = field(default_factory=list)
+    best: list[float] = field(default_factory=list)
     kept: dict[str, Tensor] | None = None
 
+    def __post_init__(self) -> None:
+        self.curves = self.curves or [_new_curve() for _ in self.rates]
+        self.best = self.best or [math.inf for _ in self.rates]
+
+    def keep_best(self, losses: Sequence[float], wanted: Sequence[bool]) -> None:
+        """Keep the weights of each network whose loss is lower than ever; where the best is not wanted, the last weights."""
+        if not any(wanted):
+            return
+        better = [not best or loss < lowest for best, loss, lowest in zip(wanted, losses, self.best, strict=True)]
+        self.best = [loss if new else lowest for new, loss, lowest in zip(better, losses, self.best, strict=True)]
+        now = self.step.weights()
+        if self.kept is None or all(better):
+            self.kept = {name: value.clone() for name, value in now.items()}
+        elif any(better):
+            rows = torch.tensor(better, device=self.step.device)
+            self.kept = {name: _choose(rows, value, self.kept[name]) for name, value in now.items()}
+
     def arrays(self) -> dict[str, npt.NDArray]:
-        """All tensors, as ``part/name``."""
-        parts = [*self._parts(), *((f"optimiser {i}", self.optimiser.state[one]) for i, one in enumerate(self._parameters()))]
+        """Return all tensors, as ``part/name``."""
+        parts = list(self._single.parts())
+        parts += [("average", averager.state) for averager in self.averagers]
+        parts += [("kept", self.kept)] if self.kept is not None else []
         found = {f"{part}/{name}": value for part, state in parts for name, value in state.items()}
-        found |= {f"generator/{i}": one.get_state() for i, one in enumerate(self.generators)}
+        found |= {f"generator/{number}": stream.get_state() for number, stream in enumerate(self._streams)}
         return {name: np.array(value.detach().cpu()) for name, value in found.items()}
 
     def facts(self) -> dict[str, Any]:
-        """All else: plain JSON values."""
+        """Return everything else as plain JSON values."""
+        (curve,), (best,), (rate,) = self.curves, self.best, self.rates
         return {
             "epoch": self.epoch,
-            "curve": self.curve,
-            "best": self.best,
-            "learning_rate": self.optimiser.param_groups[0]["lr"],
-            "rates": self.rates.state_dict(),
-            "n_averaged": self.averager.n_averaged if self.averager else 0,
+            "curve": curve,
+            "best": best,
+            "learning_rate": rate.value,
+            "rates": rate.state(),
+            "n_averaged": sum(averager.n_averaged for averager in self.averagers),
         }
 
     def restore(self, arrays: Arrays, facts: dict[str, Any]) -> None:
-        """Stand where `arrays` and `facts` were taken; the network keeps its tensors, which other executions share."""
+        """Continue from where `arrays` and `facts` were taken."""
         parts: dict[str, dict[str, Tensor]] = {}
         for path, value in arrays.items():
             part, _, name = path.partition("/")
             parts.setdefault(part, {})[name] = torch.from_numpy(np.array(value))
-        self.modules.load_state_dict(parts["network"])
-        if self.trainable is not None:
-            self.trainable.load_state_dict(parts.get("trainable", {}))
-        for i, parameter in enumerate(self._parameters()):
-            state = parts.get(f"optimiser {i}", {})  # nothing of what never had a gradient
-            self.optimiser.state[parameter] = {name: value.to(parameter.device) for name, value in state.items()}
-        self.optimiser.param_groups[0]["lr"] = facts["learning_rate"]
-        self.rates.load_state_dict(facts["rates"])
-        for i, generator in enumerate(self.generators):
-            generator.set_state(parts["generator"][str(i)])
-        device = next(self.modules.parameters()).device
-        if self.averager is not None:
-            self.averager.state = {name: value.to(device) for name, value in parts.get("average", {}).items()}
-            self.averager.n_averaged = facts["n_averaged"]
-        self.kept = {name: value.to(device) for name, value in parts["kept"].items()} if "kept" in parts else None
-        self.epoch, self.curve, self.best = facts["epoch"], facts["curve"], facts["best"]
+        self._single.restore(parts)
+        for number, stream in enumerate(self._streams):
+            stream.set_state(parts["generator"][str(number)])
+        self.rates[0].restore(facts["learning_rate"], facts["rates"])
+        for averager in self.averagers:
+            averager.state = {name: value.to(self.step.device) for name, value in parts.get("average", {}).items()}
+            averager.n_averaged = facts["n_averaged"]
+        if "kept" in parts:
+            self.kept = {name: value.to(self.step.device) for name, value in parts["kept"].items()}
+        self.epoch, self.curves, self.best = facts["epoch"], [facts["curve"]], [facts["best"]]
 
-    def digest(self, given: Iterable[Tensor]) -> str:
-        """SHA-256 of the network as it stands, and of what the objective was given: by its start a training is known again."""
+    def digest(self) -> str:
+        """Return the SHA-256 of the network and of what its objective was prepared with; it identifies the start of a training."""
         sha = hashlib.sha256()
-        for value in (*self.modules.state_dict().values(), *given):
+        step = self._single
+        for value in (*step.network.state_dict().values(), *step.objective.fingerprint_inputs()):
             sha.update(np.ascontiguousarray(value.detach().cpu()).tobytes())
         return sha.hexdigest()
 
-    def _parts(self) -> Iterator[tuple[str, Mapping[str, Tensor]]]:
-        yield "network", self.modules.state_dict()
-        if self.trainable is not None:
-            yield "trainable", self.trainable.state_dict()
-        if self.averager is not None:
-            yield "average", self.averager.state
-        if self.kept is not None:
-            yield "kept", self.kept
+    @property
+    def _single(self) -> Step:
+        return cast(Step, self.step)
 
-    def _parameters(self) -> list[Tensor]:
-        return list(self.optimiser.param_groups[0]["params"])
+    @property
+    def _streams(self) -> list[torch.Generator]:
+        return [*self.orders, *self._single.generators]
 
 
 class Checkpointer:
-    """Keeps where one training stands, and how long it has taken, those parts included that an earlier process did.
+    """Saves the state of one training, and counts its time including that of earlier processes.
 
     Parameters
     ----------
     checkpoints : Checkpoints or None
-        None: only the time is kept.
+        None: only the time is counted.
     key : str
 
     Attributes
     ----------
     before : tuple of float
-        Wall and processor time of earlier processes.
+        Wall and processor seconds of earlier processes.
     resumed : int
         The last epoch of earlier processes; 0 where there were none.
     """
@@ -161,16 +172,16 @@ class Checkpointer:
 
     @property
     def seconds(self) -> tuple[float, float]:
-        """Wall and processor time of the training up to now."""
+        """Wall and processor seconds of the training up to now."""
         now = (time.perf_counter(), time.process_time())
         wall, processor = (before + end - start for before, start, end in zip(self.before, self._started, now, strict=True))
         return wall, processor
 
-    def resume(self, state: TrainingState, given: Iterable[Tensor] = ()) -> None:
-        """Put a training where it was cut off, if it was; `given` is what its objective was prepared with."""
+    def resume(self, state: TrainingState) -> None:
+        """Restore the state of an earlier process, if one was saved that started from the same weights and teachers."""
         if self._checkpoints is None:
             return
-        self._start = state.digest(given)
+        self._start = state.digest()
         arrays, facts = self._checkpoints.load(self._key) or ({}, {})
         if facts and facts["start"] == self._start:
             state.restore(arrays, facts)
@@ -178,21 +189,26 @@ class Checkpointer:
             self._any = True
 
     def after_epoch(self, state: TrainingState, stop: int) -> None:
-        """Keep where the training stands, now and then; its end as well, for the sake of what its cell trains after it."""
+        """Save a checkpoint periodically and at the end, so that the next training of the cell can resume."""
         if self._checkpoints is None:
             return
         now = time.perf_counter()
         if now - self._saved >= SECONDS or (self._any and state.epoch == stop):
-            self._checkpoints.save(self._key, state.arrays(), {**state.facts(), "seconds": self.seconds, "start": self._start})
+            facts = {**state.facts(), "seconds": self.seconds, "start": self._start}
+            self._checkpoints.save(self._key, state.arrays(), facts)
             self._saved, self._any = now, True
 
     def discard(self) -> None:
-        """Forget where the training stands."""
+        """Delete the checkpoint."""
         if self._checkpoints is not None:
             self._checkpoints.discard(self._key)
 
 
-def resumable(network: nn.Module, objective: Objective, averager: Averager | None) -> bool:
-    """Return whether `TrainingState` holds all of their state; what a class declares does not hold for its subclasses."""
-    parts = (getattr(network, "inner", network), objective, averager)
-    return all(vars(type(one)).get("resumable", False) for one in parts if one is not None)
+def resumable(spec: TrainingSpec) -> bool:
+    """Return whether a checkpoint holds all state of a training; what a class declares does not hold for its subclasses."""
+    parts: Iterable[Any] = (getattr(spec.network, "inner", spec.network), spec.objective, spec.averager)
+    return all(vars(type(part)).get("resumable", False) for part in parts if part is not None)
+
+
+def _choose(rows: Tensor, chosen: Tensor, other: Tensor) -> Tensor:
+    return torch.where(rows.view(-1, *(1,) * (chosen.ndim - 1)), chosen, other)

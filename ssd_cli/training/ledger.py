@@ -18,7 +18,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Entry:
+class LedgerEntry:
     """One training.
 
     Parameters
@@ -52,7 +52,7 @@ class Ledger:
     """The trainings of one cell in the order in which the method asked for them."""
 
     def __init__(self) -> None:
-        self.entries: list[Entry] = []
+        self.entries: list[LedgerEntry] = []
         self.waited_seconds = 0.0
         """Time spent on networks of others: waiting while another process trains one, training some in the same pass."""
         self.resumed_seconds = 0.0
@@ -60,7 +60,7 @@ class Ledger:
         self.share_seconds = 0.0
         """This cell's share of passes in which other cells trained its networks beside theirs."""
 
-    def add(self, entry: Entry) -> bool:
+    def add(self, entry: LedgerEntry) -> bool:
         """Book a training, and say whether it is a new one: a shared network asked for twice is one network."""
         new = not entry.key or all(entry.key != other.key for other in self.entries)
         if new:

@@ -40,6 +40,8 @@ class Objective(ABC):
     ----------
     trainable : nn.Module or None
         A module that is trained beside the network and dropped afterwards (a map between embeddings of different size).
+    optimisers : sequence of Optimizer
+        Further optimisers of parameters of `trainable`, which the training's own optimiser leaves alone; see `after_step`.
     observed : dict of str to Tensor
         Scalars of the last batch worth a curve, detached; the loop averages them over each epoch.
     streams : sequence of Generator
@@ -60,6 +62,7 @@ class Objective(ABC):
     extra_memory: ExtraMemory = ExtraMemory()
     resumable: ClassVar[bool] = False
     trainable: nn.Module | None = None
+    optimisers: Sequence[torch.optim.Optimizer] = ()
     streams: Sequence[torch.Generator] = ()
 
     def __init__(self) -> None:
@@ -71,6 +74,9 @@ class Objective(ABC):
     def fingerprint_inputs(self) -> Sequence[Tensor]:
         """Return what `prepare` computed, such as teacher outputs. A checkpoint is used only if these tensors are the same."""
         return ()
+
+    def after_step(self, network: Network, batch: Batch) -> None:  # noqa: B027 (most objectives have one optimiser)
+        """Called after every step of the network, to step `optimisers`."""
 
     def begin_epoch(self, epoch: int, modules: nn.Module) -> None:  # noqa: B027 (most objectives are the same in every epoch)
         """Called at the start of every epoch (from 1), after the network `modules` has been put into train mode."""

@@ -1,43 +1,63 @@
-"""What is to be trained, and how."""
+"""What is to be trained, and how: one type for every training."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypedDict
 
 from ssd_cli.backbones.base import Network
+from ssd_cli.configuration import digest
 from ssd_cli.protocol.containers import TrainingSet
-from ssd_cli.training.loop import Averager, Keep, LearningRateMultiplier, Schedule, Shape
+from ssd_cli.training.averaging import Averager
 from ssd_cli.training.objective import Objective
+from ssd_cli.training.schedule import Keep, LearningRateMultiplier, Schedule, Shape
+from ssd_cli.training.seeds import CellSeeds
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrainingSpec:
     """One training.
 
     Parameters
     ----------
-    network : Network
-        Trained in place.
+    start : callable
+        Returns the network to train; called once, when the network is needed.
     objective : Objective
     schedule : Schedule
     cases : TrainingSet
-        The training set, a part of it, or other series in its place.
+        The training set, a part of its cases or channels, or further series beside it.
+    seeds : CellSeeds
+        Of the cell whose random streams it uses.
     purpose, index : str, int
         Name the random streams of batch order and dropout.
     label : str
         Shown in progress and ledger.
     averager : Averager, optional
+    shared : mapping
+        What decides the weights of a network that cells share. Empty: the network belongs to one cell.
     """
 
-    network: Network
+    start: Callable[[], Network]
     objective: Objective
     schedule: Schedule
     cases: TrainingSet
-    purpose: str
+    seeds: CellSeeds
+    purpose: str = "student"
     index: int = 0
     label: str = ""
     averager: Averager | None = None
+    shared: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def network(self) -> Network:
+        """The network, trained in place."""
+        return self.start()
+
+    def key(self, together: Mapping[str, Any]) -> str:
+        """Return the content address of a shared network; `together` names the networks of its training step, if several."""
+        return digest({**self.shared, **together})
 
 
 class TrainingOptions(TypedDict, total=False):
@@ -50,7 +70,7 @@ class TrainingOptions(TypedDict, total=False):
     learning_rate, shape, keep : optional
         Replace the recipe's.
     lr_multiplier : callable
-        Factor of the learning rate after so many epochs, fractions included; replaces the shape.
+        Factor of the learning rate after a number of epochs, fractions included; replaces the shape.
     cases : TrainingSet
         The training set by default.
     purpose, index : str, int

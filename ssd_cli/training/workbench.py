@@ -1,38 +1,28 @@
-"""All that a method may use: networks made, copied, trained and shared, with every cost booked."""
+"""What a method may call: make, copy, train and share networks. Every training is booked."""
 
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Unpack, cast
+from typing import Unpack, cast
 
 import torch
 from torch import Tensor
 
 from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
-from ssd_cli.backbones.masked import MaskedNetwork
-from ssd_cli.core.executions import Execution
-from ssd_cli.engine.graphs import steps_of
-from ssd_cli.engine.planner import bind
-from ssd_cli.engine.precision import autocasting, check_execution, set_arithmetic
-from ssd_cli.errors import SsdBenchError
 from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.training.averaging import State, refresh_batch_norm
-from ssd_cli.training.base_networks import Rule, obtain_base_networks
-from ssd_cli.training.checkpoint import Checkpointer, Checkpoints, resumable
-from ssd_cli.training.holdout import holdout_split
-from ssd_cli.training.initialise import initialise
-from ssd_cli.training.joint import Trainee, at_once, train_jointly
-from ssd_cli.training.ledger import Entry, Ledger, Progress
-from ssd_cli.training.loop import Curve, Keep, Schedule, explaining_single_values, refuse_diverged, train
-from ssd_cli.training.networks import MemoryNetworks, Networks
-from ssd_cli.training.objective import CrossEntropy, Objective
+from ssd_cli.training.base_networks import obtain
+from ssd_cli.training.context import TrainingContext
+from ssd_cli.training.ledger import Ledger
+from ssd_cli.training.loop import explaining_single_values
+from ssd_cli.training.objective import Objective
 from ssd_cli.training.predict import cases_at_once
 from ssd_cli.training.recipe import Recipe
-from ssd_cli.training.seeds import generator, global_streams, sub_seed
+from ssd_cli.training.run import run_all
+from ssd_cli.training.schedule import Keep
 from ssd_cli.training.spec import TrainingOptions, TrainingSpec
 
 
@@ -41,139 +31,123 @@ class Workbench:
 
     Parameters
     ----------
-    training_set : TrainingSet
-    backbone : Backbone
-        Builds the networks.
-    backbone_identity : dict
-        Name and parameters of the backbone, as they stand in identities.
-    recipe : Recipe
-        Filled in for the backbone (`Recipe.for_backbone`).
-    seed : int
-    networks : Networks, optional
-        Where shared networks are kept; by default in memory.
-    device : str
-        "cpu", "cuda" or "mps".
-    execution : str
-        How the backbone is computed; part of a network's identity, since sums in another order give other bits.
-    on_epoch : callable, optional
-        Told the progress of every training.
-    checkpoints : Checkpoints, optional
-        Where trainings that take long keep where they stand; by default nowhere.
-    name : str
-        Of the cell, there and in the reports of the networks that it trains.
+    context : TrainingContext
     others : callable, optional
-        Makes the workbenches of other seeds and resamples whose members are trained in the same passes as this one's; only asked
-        where the execution trains several networks at once.
-
-    Attributes
-    ----------
-    ledger : Ledger
-        What every network cost.
+        Returns the contexts of other seeds and resamples whose base networks are trained in the same steps as this cell's. Only
+        called where the execution trains several networks at once.
     """
 
-    def __init__(
-        self,
-        training_set: TrainingSet,
-        backbone: Backbone,
-        backbone_identity: dict[str, Any],
-        recipe: Recipe,
-        seed: int,
-        *,
-        networks: Networks | None = None,
-        device: str = "cpu",
-        execution: str = "plain",
-        on_epoch: Callable[[Progress], None] | None = None,
-        checkpoints: Checkpoints | None = None,
-        name: str = "",
-        others: Callable[[], Sequence[Workbench]] = tuple,
-    ) -> None:
-        self.training_set = training_set
-        self.backbone = backbone
-        self.recipe = recipe
-        self.device = device
-        self.execution = Execution.of(execution)
-        self.ledger = Ledger()
-        self.backbone_identity = backbone_identity
-        self.seed = seed
-        self.networks = MemoryNetworks() if networks is None else networks
-        self.on_epoch = on_epoch or (lambda progress: None)
-        self.checkpoints = checkpoints
-        self.name, self._n_own = name, 0
+    def __init__(self, context: TrainingContext, others: Callable[[], Sequence[TrainingContext]] = tuple) -> None:
+        self.context = context
         self._others = others
-        self._tensors: dict[int, tuple[Tensor, Tensor]] = {}
-        set_arithmetic(device, recipe.precision)
-        check_execution(self.execution, recipe.precision)
+
+    # ---- the cell -------------------------------------------------------------------------------------------------------------
+
+    @property
+    def training_set(self) -> TrainingSet:
+        """The training cases."""
+        return self.context.training_set
+
+    @property
+    def backbone(self) -> Backbone:
+        """Builds the networks."""
+        return self.context.backbone
+
+    @property
+    def recipe(self) -> Recipe:
+        """How long and how networks are trained."""
+        return self.context.recipe
 
     @property
     def epochs(self) -> int:
         """Epochs of one full training."""
-        assert self.recipe.epochs is not None
-        return self.recipe.epochs
+        return cast(int, self.recipe.epochs)
+
+    @property
+    def device(self) -> str:
+        """The device of networks and data: "cpu", "cuda" or "mps"."""
+        return self.context.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of weights and data."""
-        return torch.float64 if self.recipe.precision == "fp64" else torch.float32
-
-    def sub_seed(self, purpose: str, index: int = 0) -> int:
-        """A seed of the cell's (seed, dataset, resample) for one purpose."""
-        return sub_seed(self.seed, self.training_set.dataset, self.training_set.resample, purpose, index)
-
-    def rng(self, purpose: str, index: int = 0, device: str | None = None) -> torch.Generator:
-        """A random stream for one purpose, on the workbench's device unless another is named."""
-        return generator(self.sub_seed(purpose, index), self.device if device is None else device)
+        """The type of weights and data."""
+        return self.context.dtype
 
     @property
-    def joint_cells(self) -> list[Workbench]:
-        """All workbenches whose members share passes, this one among them, in the order of resample and seed."""
-        return sorted([self, *self._their_benches], key=lambda bench: (bench.training_set.resample, bench.seed))
+    def ledger(self) -> Ledger:
+        """What every network cost."""
+        return self.context.ledger
 
-    @cached_property
-    def _their_benches(self) -> Sequence[Workbench]:
-        return self._others()
+    def sub_seed(self, purpose: str, index: int = 0) -> int:
+        """Return a seed for one purpose, from the cell's seed, dataset and resample."""
+        return self.context.seeds.sub_seed(purpose, index)
+
+    def rng(self, purpose: str, index: int = 0, device: str | None = None) -> torch.Generator:
+        """Return a random stream for one purpose, on the workbench's device unless another is named."""
+        return self.context.seeds.stream(purpose, index, device or self.device)
+
+    def tensors(self, cases: TrainingSet) -> tuple[Tensor, Tensor]:
+        """Return the series (n_cases, n_channels, n_timepoints) and labels (n_cases,) of cases on the device."""
+        return self.context.tensors(cases)
+
+    def validation_split(self) -> tuple[TrainingSet, TrainingSet] | None:
+        """Return a training and a validation part of the training set: ceil(0.2 n_c) validation cases of each class.
+
+        Each class keeps at least one case on each side; None where a class has a single case.
+        """
+        return self.context.split
+
+    def training_part(self) -> TrainingSet:
+        """Return the training part of `validation_split`."""
+        return self.context.training_part()
 
     # ---- networks -------------------------------------------------------------------------------------------------------------
 
     def fresh(
         self, index: int = 0, dropout: Dropout = NO_DROPOUT, backbone: Backbone | None = None, epochs: int | None = None
     ) -> Network:
-        """An untrained network; the same `index` gives the same weights whatever the dropout.
+        """Return an untrained network.
 
-        What is to be trained for other epochs than the recipe's says so: batch-norm momentum follows them (`Recipe.momentum`).
+        Parameters
+        ----------
+        index : int
+            The same index gives the same weights, with any dropout.
+        dropout : Dropout
+        backbone : Backbone, optional
+            By default the cell's.
+        epochs : int, optional
+            Epochs of its training, if not the recipe's: batch-norm momentum depends on them (`Recipe.momentum`).
         """
-        seed = self.sub_seed("init", index)
-        with global_streams(seed):  # a plug-in may have weights that `initialise` does not draw: recurrent layers
-            network = (backbone or self.backbone).build(self.training_set.n_channels, self.training_set.n_classes, dropout)
-        initialise(network, generator(seed, "cpu"), self.recipe.initialisation)
-        for layer in network.modules():
-            if isinstance(layer, torch.nn.modules.batchnorm._BatchNorm):
-                layer.momentum = self.recipe.momentum(epochs)
-        if self.training_set.padded:
-            network = MaskedNetwork(network)
-        return network.to(self.device, self.dtype)
+        return self.context.fresh(index, dropout, backbone, epochs)
 
     def copy(self, network: Network, dropout: Dropout | None = None) -> Network:
-        """A trainable copy with the same weights, with other dropout rates where given."""
+        """Return a trainable copy with the same weights, with other dropout rates if given."""
         twin = copy.deepcopy(network).requires_grad_(True)
         if dropout is not None:
             twin.embed_site.rate, twin.mid_site.rate = dropout.embed, dropout.mid
         return twin
 
     def copies(self, network: Network, states: Sequence[State]) -> list[Network]:
-        """A copy of a network for each of these sets of weights."""
+        """Return a copy of a network for each of these sets of weights."""
         twins = [self.copy(network) for _ in states]
         for twin, state in zip(twins, states, strict=True):
             twin.load_state_dict(state)
         return twins
 
     def bind(self, network: Network) -> Network:
-        """The execution of a network that trains and teaches with it: the network itself, or a faster one on its parameters."""
-        return bind(network, self.execution.convolution)
+        """Return the execution of a network that trains and teaches: the network itself, or a faster one on its parameters."""
+        return self.context.bind(network)
 
     def base_network(
-        self, index: int = 0, dropout: Dropout = NO_DROPOUT, stop: float = 1.0, keep: Keep | None = None, holdout: bool = False
+        self,
+        index: int = 0,
+        dropout: Dropout = NO_DROPOUT,
+        stop: float = 1.0,
+        keep: Keep | None = None,
+        holdout: bool = False,
+        backbone: Backbone | None = None,
     ) -> Network:
-        """A network trained with the plain objective; made once and shared by all methods.
+        """Return a network trained with the plain objective; it is trained once and shared by all methods.
 
         Parameters
         ----------
@@ -187,58 +161,65 @@ class Workbench:
             Replaces the recipe's rule.
         holdout : bool
             Train on the training part of `validation_split` only.
+        backbone : Backbone, optional
+            By default the cell's.
         """
-        return obtain_base_networks(self, [index], Rule(dropout, stop, keep, holdout))[0]
+        rule = {"dropout": dropout, "stop": stop, "keep": keep, "holdout": holdout, "backbone": backbone}
+        return obtain(self.context, self._joint_cells, [index], **rule)[0]
 
     def base_networks(self, indices: Sequence[int], dropout: Dropout = NO_DROPOUT) -> list[Network]:
-        """Several base networks; where the execution trains them in one pass, networks that `base_network` does not share."""
-        return obtain_base_networks(self, indices, Rule(dropout))
+        """Return several base networks; trained in one step, they are others than those of `base_network`."""
+        return obtain(self.context, self._joint_cells, indices, dropout=dropout)
+
+    def _joint_cells(self) -> list[TrainingContext]:
+        """Return the contexts of all cells that share training steps, in the order of resample and seed."""
+        return sorted([self.context, *self._other_cells], key=lambda cell: (cell.training_set.resample, cell.seed))
+
+    @cached_property
+    def _other_cells(self) -> Sequence[TrainingContext]:
+        return self._others()
+
+    # ---- training -------------------------------------------------------------------------------------------------------------
 
     def train(self, network: Network, objective: Objective, **options: Unpack[TrainingOptions]) -> Network:
-        """Train a network in place for this cell alone, and return it; `options` are those of `TrainingOptions`."""
+        """Train a network in place for this cell alone, and return it; see `TrainingOptions`."""
         return self.train_all([self.spec(network, objective, **options)], joint=False)[0]
 
     def spec(self, network: Network, objective: Objective, **options: Unpack[TrainingOptions]) -> TrainingSpec:
-        """Describe a training of this cell; `train_all` executes it."""
-        cases = options.pop("cases", self.training_set)
-        purpose, index = options.pop("purpose", "student"), options.pop("index", 0)
-        averager, label = options.pop("averager", None), options.pop("label", "") or purpose
-        changes = {name: value for name, value in options.items() if value is not None}
-        schedule = self.schedule(cases, cast(int, changes.pop("epochs", self.epochs)))
-        schedule = replace(schedule, **changes)  # type: ignore[arg-type]
-        return TrainingSpec(network, objective, schedule, cases, purpose, index, label, averager)
+        """Describe a training of this cell for `train_all`; see `TrainingOptions`."""
+        cases = options.get("cases", self.training_set)
+        schedule = self.context.schedule(cases, options.get("epochs"))
+        changes = {name: options.get(name) for name in ("learning_rate", "shape", "lr_multiplier", "keep")}
+        return TrainingSpec(
+            lambda: network,
+            objective,
+            replace(schedule, **{name: value for name, value in changes.items() if value is not None}),  # type: ignore[arg-type]
+            cases,
+            self.context.seeds,
+            options.get("purpose", "student"),
+            options.get("index", 0),
+            options.get("label") or options.get("purpose", "student"),
+            options.get("averager"),
+        )
 
     def train_all(self, specs: Sequence[TrainingSpec], joint: bool = True) -> list[Network]:
-        """Train several networks of one architecture in place for this cell alone, and return them.
+        """Train networks of one architecture in place for this cell alone, and return them.
 
         Parameters
         ----------
         specs : sequence of TrainingSpec
-            Made by `spec`; equal epochs and batch sizes.
+            Made by `spec`, with equal epochs and batch sizes.
         joint : bool
             Train them in one step where the execution and their objectives allow it; otherwise one after the other.
         """
-        if joint and self.execution.batching != "off" and all(type(one.objective) is CrossEntropy for one in specs):
-            self._train_jointly(specs)
-        else:
-            for one in specs:
-                self._n_own += 1
-                self.ledger.add(self.run(one, f"{self.name}-{self._n_own}"))
-        return [one.network for one in specs]
-
-    def _train_jointly(self, specs: Sequence[TrainingSpec]) -> None:
-        size = at_once(self, specs[0].cases, len(specs))
-        for start in range(0, len(specs), size):
-            some = specs[start : start + size]
-            for one, entry in zip(some, train_jointly([Trainee(self, one) for one in some]), strict=True):
-                refuse_diverged(entry.curve, one.schedule)
-                self.ledger.add(entry)
+        run_all(self.context, specs, joint)
+        return [spec.network for spec in specs]
 
     def refresh_batch_norm(self, network: Network, holdout: bool = False) -> Network:
-        """Estimate the batch-norm statistics anew from the training series, dropout off; return the network in eval mode.
+        """Estimate the batch-norm statistics again from the training series, dropout off; return the network in eval mode.
 
-        Where one batch cannot hold them all they come in random order, at least as many at once as in training: cases lie sorted by
-        class, and the variance of a batch of one class lacks what lies between classes.
+        Where one batch cannot hold all series they come in random order, at least as many at once as in training: cases are sorted
+        by class, and the variance of a batch of one class lacks the variance between classes.
         """
         x, _ = self.tensors(self.training_part() if holdout else self.training_set)
         at_once = cases_at_once(x.shape[-1])
@@ -248,78 +229,3 @@ class Workbench:
         with explaining_single_values(len(x), size):
             refresh_batch_norm(self.bind(network), x.split(size), modules=network)
         return network
-
-    # ---- data -----------------------------------------------------------------------------------------------------------------
-
-    @cached_property
-    def _split(self) -> tuple[TrainingSet, TrainingSet] | None:
-        return holdout_split(self.training_set, self.rng("validation", 0, "cpu"))
-
-    def validation_split(self) -> tuple[TrainingSet, TrainingSet] | None:
-        """A training and a validation part of the training set: ceil(0.2 n_c) validation cases of each class.
-
-        Each class keeps at least one case on each side; None where a class has a single case.
-        """
-        return self._split
-
-    def tensors(self, part: TrainingSet) -> tuple[Tensor, Tensor]:
-        """Series and labels of a training set on the device; made once."""
-        if id(part) not in self._tensors:
-            x = torch.as_tensor(part.X, dtype=self.dtype, device=self.device)
-            self._tensors[id(part)] = x, torch.as_tensor(part.y, device=self.device)
-        return self._tensors[id(part)]
-
-    def training_part(self) -> TrainingSet:
-        """The training part of `validation_split`."""
-        if self._split is None:
-            raise ValueError("a class has a single training case: no validation split is possible")
-        return self._split[0]
-
-    def seed_sites(self, network: Network, purpose: str, index: int) -> None:
-        """Give a network's dropout sites the streams of a training."""
-        for site, name in zip(network.sites(), ("mid", "embed"), strict=True):
-            site.generator = self.rng(f"{purpose} dropout {name}", index)
-
-    def schedule(self, part: TrainingSet, epochs: int, stop: int | None = None) -> Schedule:
-        """The recipe's plan for a training set; stopped early, the last weights are kept."""
-        stop = epochs if stop is None else stop
-        keep = self.recipe.keep if stop == epochs else "last"
-        return Schedule(epochs, stop, self.recipe.learning_rate, self.recipe.schedule, keep, self.recipe.batch(part.n_cases))
-
-    def run(self, spec: TrainingSpec, key: str) -> Entry:
-        """Train a network in place and say what it cost; `train` and `base_network` book it. It goes on where `key` was cut off."""
-        network, objective, schedule = spec.network, spec.objective, spec.schedule
-        x, y = self.tensors(spec.cases)
-        self.seed_sites(network, spec.purpose, spec.index)
-        checkpointer = Checkpointer(self.checkpoints, key)
-        objective.prepare(x)
-        kept = self.execution.batching != "graph" and resumable(network, objective, spec.averager)
-
-        def on_epoch(epoch: int, loss: float) -> None:
-            self.on_epoch(Progress(spec.label, epoch, schedule.stop, loss, checkpointer.resumed))
-
-        try:
-            streams = global_streams(self.sub_seed(f"{spec.purpose} torch", spec.index), self.device)
-            with streams, explaining_single_values(spec.cases.n_cases, schedule.batch_size):
-                curve: Curve = train(
-                    autocasting(self.bind(network), self.device, self.recipe.precision),
-                    x,
-                    y,
-                    objective,
-                    schedule,
-                    self.rng(f"{spec.purpose} order", spec.index, "cpu"),
-                    modules=network,
-                    averager=spec.averager,
-                    execute=steps_of(self.execution),
-                    on_epoch=on_epoch,
-                    checkpointer=checkpointer if kept else None,
-                )
-        except SsdBenchError:  # it diverged, or cannot be trained, and will again
-            checkpointer.discard()
-            raise
-        seconds, cpu_seconds = checkpointer.seconds
-        self.ledger.resumed_seconds += checkpointer.before[0]
-        for site in network.sites():
-            site.generator = None
-        steps = schedule.stop * math.ceil(spec.cases.n_cases / schedule.batch_size)
-        return Entry(spec.label, schedule.stop, steps, spec.cases.n_cases, seconds, cpu_seconds, curve)

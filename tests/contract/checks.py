@@ -16,6 +16,7 @@ from ssd_cli.methods import methods
 from ssd_cli.methods.recording import record_trainings
 from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.protocol.split import split
+from ssd_cli.training.context import TrainingContext
 from ssd_cli.training.networks import MemoryNetworks
 from ssd_cli.training.predict import freeze
 from ssd_cli.training.recipe import Recipe
@@ -119,7 +120,7 @@ def check_runs_on(name: str, backbone: str) -> None:
     X, y = waves(9, n_timepoints=16)
     training_set = TrainingSet(np.concatenate([X, -X], axis=1), y, 3, "Waves")
     recipe = Recipe(epochs=1, student_epochs=1, batch_size=8).for_backbone(backbone)
-    bench = Workbench(training_set, narrowest(backbone), {"name": backbone}, recipe, 0)
+    bench = Workbench(TrainingContext(training_set, narrowest(backbone), {"name": backbone}, recipe, 0))
     probabilities = methods.get(name)().fit(training_set, bench).predict_proba(training_set.X)
     assert probabilities.shape == (9, 3)
     assert np.isfinite(probabilities).all()

@@ -20,7 +20,7 @@ from ssd_cli.running.resume import look
 from ssd_cli.store.networks import NetworkStore
 from ssd_cli.store.results import ResultStore
 from ssd_cli.training.build import PlanOutdated
-from ssd_cli.training.ledger import Entry
+from ssd_cli.training.ledger import LedgerEntry
 from tests.running.builders import make_suite, write_dataset
 
 PLUGIN = '''
@@ -207,7 +207,7 @@ def test_a_teacher_that_a_killed_process_trained_is_spent_by_its_cell(cells, tmp
     assert ssd.costs["fit_seconds_spent"] == ssd.costs["fit_seconds_alone"] > sum(curve["fit_seconds"] for curve in ssd.curves)
     assert (ssd.costs["networks_reused"], other.costs["networks_reused"]) == (0, 1)
     assert other.costs["fit_seconds_spent"] <= other.costs["fit_seconds_alone"] - ssd.curves[0]["fit_seconds"] + 1e-9
-    assert ssd.curves[0].keys() == {item.name for item in dataclasses.fields(Entry)}
+    assert ssd.curves[0].keys() == {item.name for item in dataclasses.fields(LedgerEntry)}
 
 
 def test_deleting_the_networks_changes_no_result(cells, tmp_path):

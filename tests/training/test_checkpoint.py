@@ -118,14 +118,14 @@ def cut_off(bench, objective, epochs=3):
         if progress.epoch == epochs:
             raise Killed
 
-    bench.on_epoch = die
+    bench.context.on_epoch = die
     with pytest.raises(Killed):
         bench.train(bench.fresh(0), objective)
 
 
 def first_epoch(bench, objective):
     told = []
-    bench.on_epoch = told.append
+    bench.context.on_epoch = told.append
     bench.train(bench.fresh(0), objective)
     resumed = told[0].resumed
     assert told[0].epoch == max(1, resumed)  # where it goes on is told before an epoch is trained

@@ -1,4 +1,4 @@
-"""What only a CUDA device can show: captured steps, batched members and whole methods on it.
+"""What only a CUDA device can show: captured steps, joint steps and whole methods on it.
 
 python -m pytest tests/training/test_cuda.py
 """
@@ -7,14 +7,16 @@ import pytest
 import torch
 
 from ssd_cli.backbones.base import Dropout
-from ssd_cli.engine.graphs import DeviceStep, captured
+from ssd_cli.engine.graphs import Captured
 from ssd_cli.engine.precision import set_arithmetic
 from ssd_cli.methods.registry import methods
-from ssd_cli.training.loop import Schedule, train
+from ssd_cli.training.loop import train
 from ssd_cli.training.objective import CrossEntropy
+from ssd_cli.training.schedule import Schedule
 from ssd_cli.training.seeds import generator
-from tests.small import EXACT, waves, workbench
-from tests.training.test_batched import BACKBONES
+from ssd_cli.training.step import DeviceStep
+from tests.small import EXACT, training_spec, waves, waves_training_set, workbench
+from tests.training.test_stacked import BACKBONES
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
@@ -48,15 +50,15 @@ DETERMINISTIC = [name for name in METHODS if name not in RANDOM and not name.sta
 """Without dropout or a choice among views: a device draws others than another."""
 
 
-def trained(backbone, execute):
-    X, y = waves(11)
+def trained(backbone, kind):
     torch.manual_seed(0)
     network = backbone.build(1, 3, Dropout(0.2, 0.3)).cuda()
     for number, site in enumerate(network.sites()):
         site.generator = generator(number, "cuda")
     set_arithmetic("cuda", "fp32")
-    x = torch.as_tensor(X, device="cuda")
-    curve = train(network, x, torch.as_tensor(y, device="cuda"), CrossEntropy(), SCHEDULE, generator(7), execute=execute)
+    cases, objective = waves_training_set(11), CrossEntropy()
+    step = kind(network, objective, torch.as_tensor(cases.X, device="cuda"), torch.as_tensor(cases.y, device="cuda"))
+    (curve,) = train([training_spec(network, SCHEDULE, cases, objective)], step)
     return {name: value.cpu() for name, value in network.state_dict().items()}, curve
 
 
@@ -64,7 +66,7 @@ def trained(backbone, execute):
 def test_a_replayed_step_gives_the_bits_of_the_step_itself(name):
     """Dropout masks included: they come from streams that the graph moves on. The last batch, of 3 cases, is short."""
     one, curve = trained(BACKBONES[name], DeviceStep)
-    other, same = trained(BACKBONES[name], captured)
+    other, same = trained(BACKBONES[name], lambda *data: Captured(DeviceStep(*data)))
     assert all(torch.equal(value, other[key]) for key, value in one.items())
     assert curve == same
 

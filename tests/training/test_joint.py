@@ -16,10 +16,11 @@ from ssd_cli.methods.ens_vote import EnsVote
 from ssd_cli.methods.soup_uniform import grow
 from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.store.networks import NetworkStore
-from ssd_cli.training import joint
 from ssd_cli.training.base_networks import obtain_all
+from ssd_cli.training.loop import train
 from ssd_cli.training.networks import MemoryNetworks
 from ssd_cli.training.predict import predict_proba
+from ssd_cli.training.stacked import StackedStep
 from tests.small import EXACT, SHORT, fingerprint, waves, waves_training_set, workbench
 
 DROPOUT = Dropout(0.2, 0.3)
@@ -87,13 +88,13 @@ def test_progress_is_told():
 
 def test_passes_fit_into_memory(monkeypatch):
     made = []
-    original = joint.train_together
 
-    def train_together(members, *arguments, **options):
-        made.append(len(members))
-        return original(members, *arguments, **options)
+    def train_watched(specs, *arguments, **options):
+        if isinstance(arguments[0], StackedStep):
+            made.append(len(specs))
+        return train(specs, *arguments, **options)
 
-    monkeypatch.setattr(joint, "train_together", train_together)
+    monkeypatch.setattr("ssd_cli.training.run.train", train_watched)
     each = footprint.training_bytes(workbench().backbone, 1, 32, 3, 8)
     monkeypatch.setattr(footprint, "PASS_BYTES", 3 * each + 1)
     assert len(workbench(execution="batched").base_networks(range(5))) == 5

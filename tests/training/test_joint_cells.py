@@ -29,12 +29,12 @@ def benches(store=None, parts=PARTS, execution="batched", recipe=EXACT):
 
 
 def all_but(made, position):
-    return [*made[:position], *made[position + 1 :]]
+    return [bench.context for bench in (*made[:position], *made[position + 1 :])]
 
 
 def alone(bench, indices, **rule):
     """The same members, each trained by itself."""
-    apart = workbench(bench.training_set, EXACT, bench.seed)
+    apart = workbench(bench.training_set, EXACT, bench.context.seed)
     return [apart.base_network(index, **rule) for index in indices]
 
 

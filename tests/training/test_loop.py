@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from ssd_cli.errors import SsdBenchError
-from ssd_cli.training.loop import Schedule, train
+from ssd_cli.training.loop import refuse_diverged, train
 from ssd_cli.training.objective import Batch, CrossEntropy, Objective
-from tests.small import SmallBackbone, fingerprint, waves_training_set, workbench
+from ssd_cli.training.schedule import Schedule
+from ssd_cli.training.step import Step
+from tests.small import SmallBackbone, fingerprint, training_spec, waves_training_set, workbench
 
 PLAN = Schedule(epochs=4, stop=4, learning_rate=1e-2, shape="constant", keep="last", batch_size=8)
 
@@ -48,10 +50,13 @@ def network():
     return workbench().fresh(0)
 
 
-def fit(net, objective, plan=PLAN, n_cases=21, **options):
-    part = waves_training_set(n_cases)
-    order = torch.Generator().manual_seed(1)
-    return train(net, torch.from_numpy(part.X), torch.from_numpy(part.y), objective, plan, order, **options)
+def fit(net, objective, plan=PLAN, cases=None, averager=None):
+    cases = cases or waves_training_set()
+    x = torch.from_numpy(cases.X).to(net.classifier.weight.dtype)
+    spec = training_spec(net, plan, cases, objective, averager=averager)
+    (curve,) = train([spec], Step(net, objective, x, torch.from_numpy(cases.y)))
+    refuse_diverged(curve, plan)
+    return curve
 
 
 def test_every_epoch_sees_every_case_once_in_another_order_and_the_last_batch_may_be_short():
@@ -71,7 +76,7 @@ def test_the_batch_order_depends_on_its_generator_alone():
     assert first.seen == second.seen
 
 
-def test_a_course_is_followed_step_by_step():
+def test_a_learning_rate_multiplier_acts_after_every_step():
     """Adam moves a weight whose gradient is always 1 by the learning rate."""
     moved = []
 
@@ -82,9 +87,7 @@ def test_a_course_is_followed_step_by_step():
 
     plan = replace(PLAN, epochs=2, stop=2, lr_multiplier=lambda epochs: 1 + epochs)
     net = network().double()
-    part = waves_training_set(21)
-    order = torch.Generator().manual_seed(1)
-    curve = train(net, torch.from_numpy(part.X).double(), torch.from_numpy(part.y), Constant(), plan, order)
+    curve = fit(net, Constant(), plan)
     moved.append(-net.classifier.bias[0].item())
     np.testing.assert_allclose(np.diff(moved), [1e-2 * (1 + step / 3) for step in range(6)], rtol=1e-5)
     np.testing.assert_allclose(curve["learning_rate"], [1e-2, 2e-2])
@@ -92,7 +95,7 @@ def test_a_course_is_followed_step_by_step():
 
 def test_plateau_halves_the_rate_on_the_50th_epoch_without_improvement():
     plan = replace(PLAN, epochs=260, stop=260, learning_rate=1e-3, shape="plateau")
-    rates = fit(network(), Scripted([1.0] * 260), plan, n_cases=4)["learning_rate"]
+    rates = fit(network(), Scripted([1.0] * 260), plan, waves_training_set(4))["learning_rate"]
     # Keras: epoch 1 improves on infinity, epochs 2 to 51 do not; the callback acts at the end of the 51st.
     assert rates[:51] == [1e-3] * 51
     assert rates[51:101] == [5e-4] * 50
@@ -104,11 +107,11 @@ def test_plateau_halves_the_rate_on_the_50th_epoch_without_improvement():
 def test_plateau_counts_only_falls_of_more_than_a_ten_thousandth():
     plan = replace(PLAN, epochs=80, stop=80, learning_rate=1e-3, shape="plateau")
     slow = [1 - 0.9e-6 * epoch for epoch in range(80)]
-    assert fit(network(), Scripted(slow), plan, n_cases=4)["learning_rate"][51] == 5e-4
+    assert fit(network(), Scripted(slow), plan, waves_training_set(4))["learning_rate"][51] == 5e-4
     small = [0.01 - 0.9e-6 * epoch for epoch in range(80)]  # by more than a ten-thousandth of itself, but that is not the measure
-    assert fit(network(), Scripted(small), plan, n_cases=4)["learning_rate"][51] == 5e-4
+    assert fit(network(), Scripted(small), plan, waves_training_set(4))["learning_rate"][51] == 5e-4
     interrupted = [1.0] * 50 + [0.9998] + [1.0] * 29  # the 51st epoch improves by twice as much
-    assert set(fit(network(), Scripted(interrupted), plan, n_cases=4)["learning_rate"]) == {1e-3}
+    assert set(fit(network(), Scripted(interrupted), plan, waves_training_set(4))["learning_rate"]) == {1e-3}
 
 
 def test_cosine_steps_once_an_epoch_from_the_full_rate_towards_zero():
@@ -190,11 +193,10 @@ def test_a_loss_that_is_no_number_names_the_epoch(value):
 
 
 def test_training_series_with_nan_fail_in_the_first_epoch():
-    part = waves_training_set()
-    x = torch.from_numpy(part.X.copy())
-    x[3, 0, 5] = np.nan
+    cases = waves_training_set()
+    cases.X[3, 0, 5] = np.nan
     with pytest.raises(SsdBenchError, match="became nan at epoch 1"):
-        train(network(), x, torch.from_numpy(part.y), CrossEntropy(), PLAN, torch.Generator())
+        fit(network(), CrossEntropy(), cases=cases)
 
 
 def test_frozen_parameters_stay_and_modules_beside_the_network_are_trained():

@@ -6,6 +6,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ssd_cli.backbones.base import Dropout
 from ssd_cli.methods.registry import methods
+from ssd_cli.training.loop import train
 from ssd_cli.training.predict import outputs
 from tests.small import workbench
 
@@ -27,15 +28,16 @@ class Watch(TorchDispatchMode):
 
 class Watched:
     def __init__(self, step):
-        self.step, self.sums = step, step.sums
+        self.step, self.device = step, step.device
+        self.totals, self.weights, self.finish = step.totals, step.weights, step.finish
 
-    def begin_epoch(self):
+    def begin_epoch(self, epoch):
         with Watch():
-            self.step.begin_epoch()
+            self.step.begin_epoch(epoch)
 
-    def follow_rate(self):
+    def set_learning_rates(self, rates):
         with Watch():
-            self.step.follow_rate()
+            self.step.set_learning_rates(rates)
 
     def __call__(self, index):
         with Watch():
@@ -45,9 +47,12 @@ class Watched:
 @pytest.fixture
 def watched(monkeypatch):
     steps = []
-    execute = lambda step: steps.append(Watched(step)) or steps[-1]  # noqa: E731
-    monkeypatch.setattr("ssd_cli.training.workbench.steps_of", lambda execution: execute)
-    monkeypatch.setattr("ssd_cli.training.joint.Captured", lambda step, device: execute(step))
+
+    def watch(specs, step, **options):
+        steps.append(Watched(step))
+        return train(specs, steps[-1], **options)
+
+    monkeypatch.setattr("ssd_cli.training.run.train", watch)
     return steps
 
 
@@ -58,7 +63,7 @@ def test_no_step_of_a_method_waits(name, watched):
     assert watched
 
 
-def test_no_step_of_a_pass_waits(watched):
+def test_no_joint_step_waits(watched):
     workbench(execution="graph").base_networks(range(2), Dropout(0.2, 0.3))
     assert len(watched) == 1
 

@@ -1,0 +1,141 @@
+"""What all trainings of one cell have in common: data, recipe, device, seeds, and where networks and costs are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
+from ssd_cli.backbones.masked import MaskedNetwork
+from ssd_cli.core.executions import Execution
+from ssd_cli.engine.planner import bind
+from ssd_cli.engine.precision import check_execution, set_arithmetic
+from ssd_cli.protocol.containers import TrainingSet
+from ssd_cli.training.checkpoint import Checkpoints
+from ssd_cli.training.holdout import holdout_split
+from ssd_cli.training.initialise import initialise
+from ssd_cli.training.ledger import Ledger, Progress
+from ssd_cli.training.networks import MemoryNetworks, Networks
+from ssd_cli.training.recipe import Recipe
+from ssd_cli.training.schedule import Schedule
+from ssd_cli.training.seeds import CellSeeds, generator, global_streams
+
+
+@dataclass
+class TrainingContext:
+    """The context of one cell's trainings.
+
+    Parameters
+    ----------
+    training_set : TrainingSet
+    backbone : Backbone
+        Builds the networks.
+    backbone_identity : dict
+        Name and parameters of the backbone, as in identities.
+    recipe : Recipe
+        Filled in for the backbone (`Recipe.for_backbone`).
+    seed : int
+    device : {"cpu", "cuda", "mps"}
+    execution : Execution
+        How networks are computed; part of a network's identity, since sums in another order give other bits.
+    networks : Networks, optional
+        The store of shared networks; by default in memory.
+    checkpoints : Checkpoints, optional
+        The store of checkpoints; by default there are none.
+    on_epoch : callable
+        Called with the progress of every training.
+    name : str
+        Of the cell, in checkpoints and in the reports of shared networks.
+    ledger : Ledger, optional
+        Counts what every network cost.
+    """
+
+    training_set: TrainingSet
+    backbone: Backbone
+    backbone_identity: dict[str, Any]
+    recipe: Recipe
+    seed: int
+    device: str = "cpu"
+    execution: Execution = field(default_factory=Execution)
+    networks: Networks = field(default_factory=MemoryNetworks)
+    checkpoints: Checkpoints | None = None
+    on_epoch: Callable[[Progress], None] = lambda progress: None
+    name: str = ""
+    ledger: Ledger = field(default_factory=Ledger)
+
+    def __post_init__(self) -> None:
+        self.seeds = CellSeeds(self.seed, self.training_set.dataset, self.training_set.resample)
+        self._n_keys = 0
+        self._tensors: dict[int, tuple[TrainingSet, Tensor, Tensor]] = {}
+        set_arithmetic(self.device, self.recipe.precision)
+        check_execution(self.execution, self.recipe.precision)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of weights and data."""
+        return torch.float64 if self.recipe.precision == "fp64" else torch.float32
+
+    @property
+    def joint(self) -> bool:
+        """Whether the execution trains several networks in one step."""
+        return self.execution.batching != "off"
+
+    @property
+    def captures(self) -> bool:
+        """Whether the execution captures whole steps."""
+        return self.execution.batching == "graph"
+
+    def fresh(
+        self, index: int = 0, dropout: Dropout = NO_DROPOUT, backbone: Backbone | None = None, epochs: int | None = None
+    ) -> Network:
+        """See `Workbench.fresh`."""
+        seed = self.seeds.sub_seed("init", index)
+        with global_streams(seed):  # a plug-in may have weights that `initialise` does not draw: recurrent layers
+            network = (backbone or self.backbone).build(self.training_set.n_channels, self.training_set.n_classes, dropout)
+        initialise(network, generator(seed, "cpu"), self.recipe.initialisation)
+        for layer in network.modules():
+            if isinstance(layer, torch.nn.modules.batchnorm._BatchNorm):
+                layer.momentum = self.recipe.momentum(epochs)
+        if self.training_set.padded:
+            network = MaskedNetwork(network)
+        return network.to(self.device, self.dtype)
+
+    def bind(self, network: Network) -> Network:
+        """See `Workbench.bind`."""
+        return bind(network, self.execution.convolution)
+
+    def schedule(self, cases: TrainingSet, epochs: int | None = None, stop: int | None = None) -> Schedule:
+        """Return the recipe's schedule for these cases; of a training that stops early the last weights are kept."""
+        recipe = self.recipe
+        epochs = epochs or cast(int, recipe.epochs)
+        stop = epochs if stop is None else stop
+        keep = recipe.keep if stop == epochs else "last"
+        return Schedule(epochs, stop, recipe.learning_rate, recipe.schedule, keep, recipe.batch(cases.n_cases))
+
+    @cached_property
+    def split(self) -> tuple[TrainingSet, TrainingSet] | None:
+        """See `Workbench.validation_split`."""
+        return holdout_split(self.training_set, self.seeds.stream("validation"))
+
+    def training_part(self) -> TrainingSet:
+        """Return the training part of the validation split."""
+        if self.split is None:
+            raise ValueError("a class has a single training case: no validation split is possible")
+        return self.split[0]
+
+    def tensors(self, cases: TrainingSet) -> tuple[Tensor, Tensor]:
+        """Return series and labels on the device; made once."""
+        if id(cases) not in self._tensors:  # the entry holds the cases, so that no other object can get their id
+            x = torch.as_tensor(cases.X, dtype=self.dtype, device=self.device)
+            self._tensors[id(cases)] = cases, x, torch.as_tensor(cases.y, device=self.device)
+        return self._tensors[id(cases)][1:]
+
+    def next_key(self) -> str:
+        """Return the key of the next checkpoint of a training that belongs to this cell alone."""
+        self._n_keys += 1
+        return f"{self.name}-{self._n_keys}"

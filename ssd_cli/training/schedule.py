@@ -1,0 +1,111 @@
+"""The schedule of a training: its length, and its learning rate over time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler, ReduceLROnPlateau
+
+from ssd_cli.training.adam import Adam
+
+Keep = Literal["best", "last"]
+Shape = Literal["plateau", "cosine", "constant"]
+LearningRateMultiplier = Callable[[float], float]
+"""Factor of the first learning rate after a number of epochs, fractions included."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Length, learning rate and batch size of one training.
+
+    Parameters
+    ----------
+    epochs : int
+        Length of the learning-rate schedule.
+    stop : int
+        Epochs that are trained, at most `epochs`.
+    learning_rate : float
+        Of the first epoch.
+    shape : {"plateau", "cosine", "constant"}
+        Course of the learning rate; it changes once an epoch.
+    keep : {"best", "last"}
+        Keep the weights of the epoch with the lowest training loss, or the last ones.
+    batch_size : int
+    lr_multiplier : callable, optional
+        Replaces `shape`, and changes the learning rate after every step.
+    """
+
+    epochs: int
+    stop: int
+    learning_rate: float
+    shape: Shape
+    keep: Keep
+    batch_size: int
+    lr_multiplier: LearningRateMultiplier | None = None
+
+    def identity(self) -> dict[str, Any]:
+        """Return this part of a shared network's key, where the multiplier is called "course" and is always None."""
+        return {("course" if name == "lr_multiplier" else name): value for name, value in vars(self).items()}
+
+
+class LearningRate:
+    """The learning rate of one network.
+
+    torch's schedulers need an optimiser. They get one that has no gradients, so that a step of several networks can have a
+    learning rate for each.
+
+    Parameters
+    ----------
+    schedule : Schedule
+    steps_per_epoch : int
+    """
+
+    def __init__(self, schedule: Schedule, steps_per_epoch: int) -> None:
+        self._optimiser = Adam([nn.Parameter(torch.zeros(()))], lr=schedule.learning_rate)
+        self._scheduler = _scheduler(self._optimiser, schedule, steps_per_epoch)
+        self._optimiser.step()  # a scheduler warns if it is moved before its optimiser
+        self.stepwise = schedule.lr_multiplier is not None
+        """Whether it changes after every step instead of every epoch."""
+
+    @property
+    def value(self) -> float:
+        """The present learning rate."""
+        return float(self._optimiser.param_groups[0]["lr"])
+
+    def after_step(self) -> float:
+        """Move on by one step, and return the learning rate."""
+        if self.stepwise:
+            self._scheduler.step()
+        return self.value
+
+    def after_epoch(self, mean_loss: float) -> None:
+        """Move on by one epoch."""
+        if isinstance(self._scheduler, ReduceLROnPlateau):
+            self._scheduler.step(mean_loss)
+        elif not self.stepwise:
+            self._scheduler.step()
+
+    def state(self) -> dict[str, Any]:
+        """Return the scheduler's state as plain JSON values."""
+        return self._scheduler.state_dict()
+
+    def restore(self, value: float, state: dict[str, Any]) -> None:
+        """Continue from a value and a state that were saved."""
+        self._optimiser.param_groups[0]["lr"] = value
+        self._scheduler.load_state_dict(state)
+
+
+def _scheduler(optimiser: Adam, schedule: Schedule, steps_per_epoch: int) -> LRScheduler | ReduceLROnPlateau:
+    multiplier = schedule.lr_multiplier
+    if multiplier is not None:
+        return LambdaLR(optimiser, lambda step: multiplier(step / steps_per_epoch))
+    if schedule.shape == "plateau":
+        # Keras lowers the rate on the 50th epoch without improvement, torch when more than `patience` have passed: hence 49.
+        return ReduceLROnPlateau(optimiser, factor=0.5, patience=49, threshold=1e-4, threshold_mode="abs", min_lr=1e-4)
+    if schedule.shape == "cosine":
+        return CosineAnnealingLR(optimiser, T_max=schedule.epochs)
+    return LambdaLR(optimiser, lambda epoch: 1.0)
