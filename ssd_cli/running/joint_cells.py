@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +16,7 @@ if TYPE_CHECKING:
     from ssd_cli.training.context import TrainingContext
 
 
-def other_contexts(
-    spec: CellSpec, dataset: Dataset, training_set: TrainingSet, options: dict[str, Any]
-) -> Sequence[TrainingContext]:
+def other_contexts(spec: CellSpec, dataset: Dataset, training_set: TrainingSet, options: dict[str, Any]) -> list[TrainingContext]:
     """Build the contexts of the cells that are trained jointly with a cell.
 
     Parameters
@@ -33,7 +30,7 @@ def other_contexts(
         Options of `build_context`, the same for all.
     """
     if spec.together is None:
-        return ()
+        return []
     parts = {k: _training_set(dataset, k, spec) for k in spec.together.resamples} | {spec.resample: training_set}
     pairs = itertools.product(spec.together.resamples, spec.together.seeds)
     return [
