@@ -11,6 +11,11 @@ import numpy as np
 from torch import Tensor, nn
 
 from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
+from ssd_cli.backbones.fcn import FCNBackbone
+from ssd_cli.backbones.h_inception import HInceptionBackbone
+from ssd_cli.backbones.inception import InceptionBackbone
+from ssd_cli.backbones.lite import LITEBackbone
+from ssd_cli.backbones.resnet import ResNetBackbone
 from ssd_cli.configuration import configure, parse_label
 from ssd_cli.core.executions import Execution
 from ssd_cli.methods import methods
@@ -68,6 +73,16 @@ class SmallBackbone(Backbone):
     def narrow(self) -> Backbone:
         return SmallBackbone(max(2, self.width // 2))
 
+
+BACKBONES: dict[str, Backbone] = {
+    "inception": InceptionBackbone(width=3, kernel=8),
+    "h-inception": HInceptionBackbone(width=3, kernel=8),
+    "lite": LITEBackbone(width=4, kernel=8),
+    "litemv": LITEBackbone(width=4, kernel=8, separable=True),
+    "resnet": ResNetBackbone(width=4),
+    "fcn": FCNBackbone(width=4),
+    "plug-in": SmallBackbone(),
+}
 
 SHORT = Recipe(epochs=4, student_epochs=2, learning_rate=1e-2, schedule="cosine", keep="last", batch_size=8, bn_momentum=0.1)
 EXACT = dataclasses.replace(SHORT, precision="fp64")

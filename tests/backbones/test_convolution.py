@@ -5,7 +5,7 @@ from torch.func import vmap
 
 from ssd_cli.backbones import convolution
 from ssd_cli.backbones.convolution import column_convolution, padding_around, same_convolution
-from tests.training.test_batched import BACKBONES
+from tests.small import BACKBONES
 
 SHAPES = [(2, 3, 11, 5, 8, 1), (3, 1, 7, 2, 5, 2), (2, 4, 5, 3, 40, 1), (1, 2, 9, 2, 1, 1), (2, 2, 1, 2, 3, 4)]
 

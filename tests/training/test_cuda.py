@@ -15,8 +15,7 @@ from ssd_cli.training.objective import CrossEntropy
 from ssd_cli.training.schedule import Schedule
 from ssd_cli.training.seeds import generator
 from ssd_cli.training.step import DeviceStep
-from tests.small import EXACT, training_spec, waves, waves_training_set, workbench
-from tests.training.test_stacked import BACKBONES
+from tests.small import BACKBONES, EXACT, training_spec, waves, waves_training_set, workbench
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 

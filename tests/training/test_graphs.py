@@ -15,8 +15,7 @@ from ssd_cli.training.objective import CrossEntropy
 from ssd_cli.training.schedule import Schedule
 from ssd_cli.training.seeds import generator
 from ssd_cli.training.step import DeviceStep, Step
-from tests.small import SmallBackbone, fingerprint, training_spec, waves_training_set, workbench
-from tests.training.test_stacked import BACKBONES
+from tests.small import BACKBONES, SmallBackbone, fingerprint, training_spec, waves_training_set, workbench
 
 SCHEDULE = Schedule(6, 6, 1e-2, "cosine", "last", 4)
 DROPOUT = Dropout(0.2, 0.3)

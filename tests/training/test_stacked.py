@@ -6,11 +6,6 @@ from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from ssd_cli.backbones.base import Dropout
-from ssd_cli.backbones.fcn import FCNBackbone
-from ssd_cli.backbones.h_inception import HInceptionBackbone
-from ssd_cli.backbones.inception import InceptionBackbone
-from ssd_cli.backbones.lite import LITEBackbone
-from ssd_cli.backbones.resnet import ResNetBackbone
 from ssd_cli.engine.stack import Stack
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.protocol.containers import TrainingSet
@@ -22,17 +17,8 @@ from ssd_cli.training.schedule import Schedule
 from ssd_cli.training.seeds import generator
 from ssd_cli.training.stacked import StackedStep
 from ssd_cli.training.step import Step
-from tests.small import SmallBackbone, training_spec, waves
+from tests.small import BACKBONES, SmallBackbone, training_spec, waves
 
-BACKBONES = {
-    "inception": InceptionBackbone(width=3, kernel=8),
-    "h-inception": HInceptionBackbone(width=3, kernel=8),
-    "lite": LITEBackbone(width=4, kernel=8),
-    "litemv": LITEBackbone(width=4, kernel=8, separable=True),
-    "resnet": ResNetBackbone(width=4),
-    "fcn": FCNBackbone(width=4),
-    "plug-in": SmallBackbone(),
-}
 CONSTANT = Schedule(3, 3, 1e-2, "constant", "last", 4)
 
 
