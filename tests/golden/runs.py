@@ -75,6 +75,12 @@ RUNS = {
     "other series": _run(FEW, [*SMALL[:2], INCEPTIONS[0]], ("Pairs", "Ragged", "Gaps", "Subjects"), SHORT, "--resamples", "1,"),
     "unequal lengths and gaps": _run(["single"], SMALL[:1], ("Ragged", "Gaps"), SHORT, *["--length", "noise", "--impute", "mean"]),
     "recipe paper": _run([*FEW, "swa"], SMALL[:1], ("Waves",), "paper[epochs=5,student_epochs=3]", "--seeds", "1,"),
+    "methods that average": _run(
+        ["swa[start=0.4]", "fge[start=0.4,cycle=2]", "snapshot[cycles=3]", "ema", "soup-uniform", "soup-greedy"],
+        SMALL[:1],
+        ("Waves",),
+        "fast[epochs=10,batch_size=6]",
+    ),
     "recipe of equal compute": _run(FEW, SMALL[:1], ("Waves",), "smoke[epochs=4,budget=equal-compute,precision=fp64]"),
 }
 """By name; ``_command`` adds the folders and what all have in common."""

@@ -1,10 +1,10 @@
-"""Short trainings give the golden bits: several networks in one step, other series and other recipes."""
+"""Short trainings give the golden bits: joint training, other series, other recipes, averages over several epochs."""
 
 import pytest
 
 from tests.golden.check import assert_bits, assert_exact_parts, run_once
 
-NAMES = ["together", "other series", "unequal lengths and gaps", "recipe paper", "recipe of equal compute"]
+NAMES = ["together", "other series", "unequal lengths and gaps", "recipe paper", "methods that average", "recipe of equal compute"]
 
 
 @pytest.fixture(scope="module", params=NAMES)
