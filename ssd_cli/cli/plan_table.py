@@ -34,10 +34,10 @@ def show_plan(expected: Estimate, download: bool = True) -> None:
 
 def _say_estimate(expected: Estimate) -> None:
     workers = plural(expected.n_workers, "worker")
-    alone = duration(expected.seconds_alone)
-    saved = f", since cells share networks ({alone} if each cell trained all of its own: column alone)"
-    shares = expected.seconds_alone > 1.001 * expected.seconds
-    say(f"About {duration(expected.wall_seconds)} with {workers}: {duration(expected.seconds)} of work{saved if shares else ''}.")
+    seconds, seconds_alone = (sum(getattr(cell, kind) for cell in expected.plan.pending) for kind in ("cost", "alone"))
+    saved = f", since cells share networks ({duration(seconds_alone)} if each cell trained all of its own: column alone)"
+    shares = seconds_alone > 1.001 * seconds
+    say(f"About {duration(expected.wall_seconds)} with {workers}: {duration(seconds)} of work{saved if shares else ''}.")
     if expected.measured:
         rates = ", ".join(f"{one.label} {one.gigaflops:.0f}" for one in expected.measured)
         when = (

@@ -1,112 +1,108 @@
-"""A plan with what its cells will cost, at rates that are kept for this machine or measured now."""
+"""Estimate the seconds of a plan: counted work at the rates of this machine. No result depends on them."""
 
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ssd_cli.running import calibration
-from ssd_cli.running.cost_model import price, wall_seconds
+from ssd_cli.running import rates as machine_rates
 from ssd_cli.running.executors.base import Executor, Report, call_each
+from ssd_cli.running.work import Counts
 
 if TYPE_CHECKING:
     from ssd_cli.running.plan import Plan, PlannedCell
     from ssd_cli.running.suite import Suite
 
+ASSUMED = Counts(steps=0.01, flops=1e-11, input_flops=2e-12)
+"""Rates where none is measured: 100 billion operations per second, about one core with AVX-512. They suffice to order cells."""
+CELL_SECONDS = 0.05
+"""Seconds of a cell beside training and prediction: data, claims, record and networks on disk (LITE on GunPoint, AMD EPYC)."""
+START_SECONDS = 4.0
+"""Seconds that a worker process takes to load torch."""
+
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a plan will take.
+    """A plan with costs, the number of workers, the rates that were used, and the seconds that measuring took (0: all were known).
 
-    Parameters
-    ----------
-    plan : Plan
-        With the cost of every cell.
-    n_workers : int
-        That will compute at once.
-    measured : tuple of Measured
-        The rates that were used.
-    calibration_seconds : float
-        That measuring took just now; 0 where all rates were kept.
-    assumed, unknown : tuple of str
-        Backbones whose rates are assumed; methods of other libraries, whose time nobody knows, and datasets of unknown size.
+    `assumed` names backbones whose rates are assumed, `unknown` methods and datasets whose work is not known.
     """
 
     plan: Plan
     n_workers: int
-    measured: tuple[calibration.Measured, ...]
+    measured: tuple[machine_rates.Measured, ...]
     calibration_seconds: float
     assumed: tuple[str, ...]
     unknown: tuple[str, ...]
 
     @property
     def pace(self) -> float | None:
-        """Seconds that a second of the plan is expected to take: 1; None where something in it is assumed or unknown."""
+        """Expected seconds for one estimated second: 1; None where something is assumed or unknown."""
         return None if self.assumed or self.unknown else 1.0
 
     @property
-    def seconds(self) -> float:
-        """Of one worker, for all cells that are to do."""
-        return sum(cell.cost for cell in self.plan.pending)
-
-    @property
-    def seconds_alone(self) -> float:
-        """The same as if no method shared a network."""
-        return sum(cell.alone for cell in self.plan.pending)
-
-    @property
     def wall_seconds(self) -> float:
-        """Of the run."""
-        return wall_seconds(self.plan.pending, self.n_workers)
+        """Seconds of the run: an even share for each worker, but at least the longest cell."""
+        costs = [cell.cost for cell in self.plan.pending]
+        return START_SECONDS + max(sum(costs) / self.n_workers, *costs) if costs else 0.0
 
 
 def estimate(plan: Plan, suite: Suite, executor: Executor | None = None, report: Report | None = None) -> Estimate:
-    """Price a plan. Only costs are added: which cells there are and what identifies them stays.
+    """Add costs to the cells of a plan; identities stay as they are.
 
-    Parameters
-    ----------
-    plan : Plan
-    suite : Suite
-    executor : Executor, optional
-        Rates that are not kept are measured on as many of its workers as will compute, all at once, since they slow each other
-        down; without one such rates are assumed, so that a run never waits for them.
-    report : callable, optional
-        Receives what is being measured.
+    An executor measures unknown rates on as many workers as will compute. Without one they are assumed, which takes no time.
     """
     kinds = {cell.work.rates: cell for cell in plan.pending if cell.work is not None}
-    labels = _labels(kinds)
-    n_workers = min(suite.n_workers, max(1, len(plan.pending)))
-    of = calibration.machine(suite.threads, n_workers, plan.device)
-    # Rates of all workers are known better than assumed ones where fewer have something to do.
-    known = calibration.load(calibration.machine(suite.threads, suite.n_workers, plan.device)) | calibration.load(of)
-    seconds = 0.0
+    often = Counter(cell.cell.backbone for cell in kinds.values())
+    execution = {name: f" ({cell.spec.execution})" if often[cell.cell.backbone] > 1 else "" for name, cell in kinds.items()}
+    labels = {name: cell.cell.backbone + execution[name] for name, cell in kinds.items()}
+    n_workers, seconds = min(suite.n_workers, max(1, len(plan.pending))), 0.0
+    of = machine_rates.machine(suite.threads, n_workers, plan.device)
+    # Rates for all workers are better than assumed ones where fewer workers have something to do.
+    known = machine_rates.load(machine_rates.machine(suite.threads, suite.n_workers, plan.device)) | machine_rates.load(of)
     missing = [cell.spec for name, cell in kinds.items() if name not in known]
     if missing and executor is not None:
         started = time.perf_counter()
-        found = call_each(executor, n_workers, calibration.measure, missing, suite.threads, report=report)
-        if found:
-            calibration.keep(of, calibration.average(found))
-            known |= calibration.average(found)
-        seconds = time.perf_counter() - started
+        found = machine_rates.average(call_each(executor, n_workers, machine_rates.measure, missing, suite.threads, report=report))
+        machine_rates.keep(of, found)
+        known, seconds = known | found, time.perf_counter() - started
+    without = [cell for cell in plan.pending if cell.work is None]
+    names = (f"{cell.cell.dataset} (of unknown size)" if cell.spec.has_backbone else cell.cell.method for cell in without)
     return Estimate(
         price(plan, {name: one.rates for name, one in known.items()}),
         n_workers,
         tuple(replace(known[name], label=labels[name]) for name in kinds if name in known),
         seconds,
         tuple(labels[name] for name in kinds if name not in known),
-        tuple(dict.fromkeys(_without_estimate(cell) for cell in plan.pending if cell.work is None)),
+        tuple(dict.fromkeys(names)),
     )
 
 
-def _labels(kinds: dict[str, PlannedCell]) -> dict[str, str]:
-    """Each kind of network for people: its backbone, and the execution where one backbone has several (by length, for example)."""
-    often = Counter(cell.cell.backbone for cell in kinds.values())
-    execution = {name: f" ({cell.spec.execution})" if often[cell.cell.backbone] > 1 else "" for name, cell in kinds.items()}
-    return {name: cell.cell.backbone + execution[name] for name, cell in kinds.items()}
+def price(plan: Plan, rates: Mapping[str, Counts]) -> Plan:
+    """Return the plan with the cost of every cell at these rates, by name; rates that are missing are assumed."""
+    groups = defaultdict(list)
+    for cell in plan.cells:
+        groups[cell.group].append(cell)
+    priced = {cell.key: cell for group in groups.values() for cell in _price_group(group, plan.done, rates)}
+    return replace(plan, cells=[priced[cell.key] for cell in plan.cells])
 
 
-def _without_estimate(cell: PlannedCell) -> str:
-    """Why a cell's time is not known: its method, or its dataset."""
-    return cell.cell.method if not cell.spec.has_backbone else f"{cell.cell.dataset} (of unknown size)"
+def _price_group(cells: Iterable[PlannedCell], done: Mapping[str, str], rates: Mapping[str, Counts]) -> Iterator[PlannedCell]:
+    """Price cells in the order in which the queue submits them: the first that trains a shared network pays for it."""
+    paid: set[tuple[str, int, int]] = set()
+    prices = {}
+    for cell in cells:
+        own = (cell.cell.resample, cell.cell.seed)
+        speed, parts = (rates.get(cell.work.rates, ASSUMED), cell.work.parts) if cell.work else (ASSUMED, ())
+        prices[cell.key] = [((name, *own) if name else None, work.seconds(speed)) for name, work in parts]
+        if done.get(cell.key) == "ok":  # its networks are on disk
+            paid |= {network for network, _ in prices[cell.key] if network}
+    alone = {key: CELL_SECONDS + sum(seconds for _, seconds in parts) for key, parts in prices.items()}
+    for cell in reversed(sorted(cells, key=lambda cell: alone[cell.key])):  # as in `schedule.Queue`, also among equals
+        to_pay = [] if cell.key in done else prices[cell.key]
+        saved = sum(seconds for network, seconds in to_pay if network in paid)
+        paid |= {network for network, _ in to_pay if network}
+        yield replace(cell, cost=max(alone[cell.key] - saved, 0.0), alone=alone[cell.key])

@@ -11,7 +11,7 @@ from ssd_cli.running.plan import Plan
 from ssd_cli.running.work import Counts, Work
 from tests.running.builders import make_planned
 
-WORK = Work("lite", (("net", Counts(steps=1.0)),), Counts())
+WORK = Work("lite", (("net", Counts(steps=1.0)),))
 
 
 def shown(capsys, cells, done=()):
