@@ -1,4 +1,4 @@
-"""What is said of datasets that cannot be had: where they were looked for, and how to get them."""
+"""The error for absent datasets: where they were searched, and how to get them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ssd_cli.errors import SsdBenchError, shortened
 
 
 def absent(names: Sequence[str], looked_in: Sequence[Path], why: str = "") -> SsdBenchError:
-    """The error for datasets that are not on this machine.
+    """Return the error for datasets that are not on this machine.
 
     Parameters
     ----------
@@ -20,27 +20,27 @@ def absent(names: Sequence[str], looked_in: Sequence[Path], why: str = "") -> Ss
     looked_in : sequence of Path
         The data folders that were searched.
     why : str
-        Why they are not downloaded either; empty where nobody was to download them.
+        Why they are not downloaded either; empty if downloading was not asked for.
     """
-    if len(names) == 1 and (elsewhere := misplaced(names[0], looked_in)) is not None:
-        return elsewhere
+    if len(names) == 1 and (error := misplaced(names[0], looked_in)) is not None:
+        return error
     if len(names) == 1:
         what, folder = f"The dataset '{names[0]}' is", names[0]
     else:
         what, folder = f"{len(names)} datasets ({shortened(names)}) are", "NAME"
     places = "".join(f"\n  {root}" for root in looked_in) or " no folder"
-    ways = [f"If DIR/{folder}/ has the files, say --data-dir DIR (or SSD_BENCH_DATA=DIR).", *_origins(names)]
+    ways = [f"If DIR/{folder}/ has the files, use --data-dir DIR (or SSD_BENCH_DATA=DIR).", *_downloads(names)]
     if why:
-        ways.append("'ssd-bench run --only-present' leaves out what is absent.")
+        ways.append("'ssd-bench run --only-present' leaves out absent datasets.")
     return SsdBenchError(
         f"{what} not on this machine{f', {why}' if why else ''}.",
-        f"Looked for {folder}/{folder}_TRAIN.* and {folder}/{folder}_TEST.* ({', '.join(extensions())}) in:{places}",
+        f"Searched {folder}/{folder}_TRAIN.* and {folder}/{folder}_TEST.* ({', '.join(extensions())}) in:{places}",
         "\n".join(ways),
     )
 
 
-def _origins(names: Sequence[str]) -> list[str]:
-    """Where the datasets that are not the user's own come from, a sentence each."""
+def _downloads(names: Sequence[str]) -> list[str]:
+    """Return a sentence for each way to get datasets of an archive."""
     recorded = [name for name in names if catalog.record_of(name) is not None]
     of = {catalog.archive_of(name) for name in names}
     ways = []

@@ -1,4 +1,4 @@
-"""One file for a machine without a network: a zip of dataset folders with their manifests."""
+"""Bundles: zips of dataset folders with their manifests, for machines without a network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 
 from ssd_cli.archives.install import install
-from ssd_cli.archives.locate import Source, check_name, locate, roots
+from ssd_cli.archives.locate import DatasetFiles, check_name, locate, roots
 from ssd_cli.archives.manifest import Manifest, check_of, manifest_name, parse_manifest
 from ssd_cli.archives.unpack import extract, open_zip
 from ssd_cli.archives.verify import verify
@@ -18,29 +18,29 @@ from ssd_cli.core.atomic import replacing
 from ssd_cli.errors import SsdBenchError
 
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
-"""The same datasets make the same file."""
+"""A fixed time, so that the same datasets make the same file."""
 _SHOWN = 10
 
 
 def bundle(
-    names: Sequence[str], out: Path, data_dirs: Sequence[Path] = (), tell: Callable[[str], None] = lambda name: None
+    names: Sequence[str], out: Path, data_dirs: Sequence[Path] = (), on_written: Callable[[str], None] = lambda name: None
 ) -> None:
-    """Verify datasets, all of them before the first is written, and write them into one file.
+    """Verify datasets and write them into one file.
 
     Parameters
     ----------
     names : sequence of str
     out : Path
-        A ``.zip``; it appears when it is complete.
+        A ``.zip``, written atomically.
     data_dirs : sequence of Path
-        Folders of datasets, searched first.
-    tell : callable
-        Told the name of every dataset that is in the file.
+        Data folders that are searched first.
+    on_written : callable
+        Called with the name of every dataset that was written.
 
     Raises
     ------
     SsdBenchError
-        Datasets are absent or not what they claim to be.
+        A dataset is absent or differs from what is known of it.
     """
     ready, wrong = [], []
     for name in names:
@@ -55,26 +55,28 @@ def bundle(
             f"{len(wrong)} of {len(names)} datasets cannot go into a bundle:\n"
             + "\n".join(f"  {error.what}" for error in wrong[:_SHOWN])
             + (f"\n  … and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""),
-            "Only datasets that are here and verified go into a bundle.",
+            "A bundle holds verified datasets only.",
             "See: ssd-bench data download, ssd-bench data verify",
         )
     with replacing(out) as draft, zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, source, manifest in ready:
             _add(archive, name, source, manifest)
-            tell(name)
+            on_written(name)
 
 
-def unbundle(path: Path, root: Path, force: bool = False, tell: Callable[[str, bool], None] = lambda name, new: None) -> list[str]:
-    """Bring the datasets of a bundle into a data folder, each checked before it appears there.
+def unbundle(
+    path: Path, root: Path, force: bool = False, on_installed: Callable[[str, bool], None] = lambda name, new: None
+) -> list[str]:
+    """Install the datasets of a bundle, each after a check.
 
     Parameters
     ----------
     path : Path
     root : Path
     force : bool
-        Replace datasets that are there.
-    tell : callable
-        Told every name, and whether the dataset is new.
+        Replace installed datasets.
+    on_installed : callable
+        Called with every name and whether the dataset is new.
 
     Returns
     -------
@@ -84,7 +86,7 @@ def unbundle(path: Path, root: Path, force: bool = False, tell: Callable[[str, b
     Raises
     ------
     SsdBenchError
-        It is no bundle, is damaged, or tries to write elsewhere.
+        The file is no bundle, is damaged, or holds paths outside.
     """
     with open_zip(path) as archive:
         infos = {info.filename: info for info in archive.infolist()}
@@ -109,18 +111,18 @@ def unbundle(path: Path, root: Path, force: bool = False, tell: Callable[[str, b
                     raise SsdBenchError(f"{path}: {wrong[0]}", "Expected the bytes that the bundle's manifest names.")
                 return manifest.origin
 
-            tell(name, install(name, root, fill, force))
+            on_installed(name, install(name, root, fill, force))
     return names
 
 
-def _verified(name: str, data_dirs: Sequence[Path]) -> tuple[Source, Manifest]:
+def _verified(name: str, data_dirs: Sequence[Path]) -> tuple[DatasetFiles, Manifest]:
     source = locate(name, data_dirs)
     if source is None:
         places = ", ".join(map(str, roots(data_dirs)))
         raise SsdBenchError(f"{name} is not on this machine.", f"Looked in {places}.", "See: ssd-bench data download")
     finding = verify(name, source)
     if finding.wrong:
-        raise SsdBenchError(finding.wrong[0], "Only verified datasets go into a bundle.", f"See: ssd-bench data verify {name}")
+        raise SsdBenchError(finding.wrong[0], "A bundle holds verified datasets only.", f"See: ssd-bench data verify {name}")
     manifest = Manifest.read(source.folder, name)
     if manifest is None or set(manifest.files) != {path.name for path in source.files}:
         files = {path.name: check_of(path) for path in source.files}
@@ -128,11 +130,11 @@ def _verified(name: str, data_dirs: Sequence[Path]) -> tuple[Source, Manifest]:
     return source, manifest
 
 
-def _add(archive: zipfile.ZipFile, name: str, source: Source, manifest: Manifest) -> None:
+def _add(archive: zipfile.ZipFile, name: str, source: DatasetFiles, manifest: Manifest) -> None:
     for path in source.files:
         info = zipfile.ZipInfo(f"{name}/{path.name}", _NO_TIME)
         info.compress_type = zipfile.ZIP_DEFLATED
-        info.file_size = path.stat().st_size  # tells zipfile whether it needs the format of large files
+        info.file_size = path.stat().st_size  # zipfile needs it to choose the format of large files
         with path.open("rb") as content, archive.open(info, "w") as packed:
             shutil.copyfileobj(content, packed, 2**20)
     archive.writestr(zipfile.ZipInfo(f"{name}/{manifest_name(name)}", _NO_TIME), manifest.to_json())

@@ -1,8 +1,8 @@
-"""Parsed arrays, kept so that text is parsed once.
+"""Cache of parsed arrays.
 
 An entry is found by the SHA-256 of the dataset's name, published size and files, so it can be absent but never stale; its arrays
-are compared with the digest that it records. It is two files: ``.npy`` holds all values, which are mapped into memory where they
-are many, ``.npz`` the rest. A cache that is damaged or cannot be written costs time and nothing else.
+are compared with the digest that it records. It is two files: ``.npy`` holds all values, which are mapped into memory if they are
+many, ``.npz`` the rest. Without a cache, or with a damaged one, the files are parsed again.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ import numpy as np
 
 from ssd_cli.archives import catalog
 from ssd_cli.archives.dataset import Dataset, Part, make_dataset
-from ssd_cli.archives.locate import Source
+from ssd_cli.archives.locate import DatasetFiles
 from ssd_cli.core import atomic
 
 _FORMAT = 3
-"""Raised whenever reading the same files gives other arrays, or the entries look different."""
+"""To be increased when the same files give other arrays, or the layout of the entries changes."""
 
 MAPPED_BYTES = 2**25
-"""Values of this many bytes (32 MiB) and more are mapped: processes share them, and only what is used enters memory."""
+"""Arrays of at least this size (32 MiB) are mapped: processes share them, and only what is used is loaded."""
 
 _SETTLED_SECONDS = 2.0
-"""A file that was changed less than this ago can change again without its times showing it; its hash is not remembered."""
+"""A file that changed less than this ago can change again without another time stamp; its hash is not kept."""
 
 
 def cache_root() -> Path:
-    """``$SSD_BENCH_CACHE``, else ``$XDG_CACHE_HOME/ssd-bench``, else ``~/.cache/ssd-bench``."""
+    """Return the folder: ``$SSD_BENCH_CACHE``, else ``$XDG_CACHE_HOME/ssd-bench``, else ``~/.cache/ssd-bench``."""
     named = os.environ.get("SSD_BENCH_CACHE")
     if named:
         return Path(named)
@@ -41,8 +41,8 @@ def cache_root() -> Path:
     return Path(home) / "ssd-bench"
 
 
-def entry_path(name: str, source: Source) -> Path:
-    """The entry of a dataset; its files are read to find it, unless they are remembered unchanged."""
+def entry_path(name: str, source: DatasetFiles) -> Path:
+    """Return the path of a dataset's entry; the files are hashed for it, unless they have not changed since the last time."""
     sha = hashlib.sha256(f"{_FORMAT};{name};{source.train.suffix};{catalog.size(name)}".encode())
     for path in source.files:
         sha.update(_hash_of(path))
@@ -50,16 +50,16 @@ def entry_path(name: str, source: Source) -> Path:
 
 
 def read_digest(path: Path) -> str | None:
-    """The digest that an entry records, without its arrays, or None."""
+    """Return the digest that an entry records, without reading its arrays, or None."""
     try:
         with np.load(path, allow_pickle=False) as stored:
             return str(stored["digest"])
-    except Exception:  # whatever is wrong with an entry, the text is parsed again
+    except Exception:  # with any damage the text is parsed again
         return None
 
 
 def read_entry(path: Path, name: str) -> Dataset | None:
-    """The dataset of an entry, or None where there is none, or where its arrays do not have the digest that it records."""
+    """Return the dataset of an entry, or None if it is absent or its arrays do not have the recorded digest."""
     values_path = path.with_suffix(".npy")
     try:
         mapped = values_path.stat().st_size >= MAPPED_BYTES
@@ -69,12 +69,12 @@ def read_entry(path: Path, name: str) -> Dataset | None:
             train, test = _unpack(stored, "train", values[:n_train]), _unpack(stored, "test", values[n_train:])
             dataset = make_dataset(name, train, test)
             return dataset if dataset.digest == str(stored["digest"]) else None
-    except Exception:  # whatever is wrong with an entry, the text is parsed again
+    except Exception:  # with any damage the text is parsed again
         return None
 
 
 def write_entry(path: Path, dataset: Dataset) -> None:
-    """Write an entry under temporary names, then rename; nothing happens where that is not possible."""
+    """Write an entry, if the cache can be written."""
     n_train, n_test = (sum(series.size for series in part.X) for part in (dataset.train, dataset.test))
     small = {
         "digest": np.array(dataset.digest),
@@ -84,7 +84,7 @@ def write_entry(path: Path, dataset: Dataset) -> None:
     }
 
     def write_values(file: IO[bytes]) -> None:
-        # Series by series: at no time is there a second copy of all values.
+        # One series at a time, without a second copy of all values.
         header = {"descr": "<f8", "fortran_order": False, "shape": (n_train + n_test,)}
         np.lib.format.write_array_header_1_0(file, header)
         for series in dataset.train.X + dataset.test.X:
@@ -116,7 +116,7 @@ def _unpack(stored: np.lib.npyio.NpzFile, prefix: str, values: np.ndarray) -> Pa
 
 
 def _hash_of(path: Path) -> bytes:
-    """SHA-256 of a file; remembered while size, times and inode stay the same, as git does for its index."""
+    """Return the SHA-256 of a file; kept while size, times and inode stay the same, as in git's index."""
     memo = cache_root() / "files" / (hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:32] + ".json")
     before = _state(path)
     try:
@@ -124,7 +124,7 @@ def _hash_of(path: Path) -> bytes:
         if remembered["state"] == before:
             return bytes.fromhex(remembered["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
-        pass  # nothing is remembered, or the note is damaged: the file is read
+        pass  # nothing is kept, or it is damaged: the file is read
     with path.open("rb") as file:
         sha = hashlib.file_digest(file, "sha256").digest()
     settled = time.time() - max(before[1:3]) / 1e9 > _SETTLED_SECONDS

@@ -1,4 +1,4 @@
-"""Which datasets exist, in which archives, and how large they are; listing them imports neither aeon nor numpy.
+"""The catalogue of archives, their datasets and published sizes; listing it imports neither aeon nor numpy.
 
 ``catalog.csv`` holds the names of aeon 1.6's lists (``tsc_datasets.univariate``, ``univariate_equal_length``, ``UEA``, ``redux``,
 ``multiverse2026``, ``multiverse_core``, ``eeg2026``, ``rehab_pile``), the human activity problems that aeon can download, and
@@ -7,10 +7,10 @@
 
 The sizes of univariate problems are those of the UCR archive's DataSummary (Dau et al. 2019), those of multivariate ones the table
 of Bagnall et al. 2018 where a second source agrees, else two later sources that agree (the metadata of
-timeseriesclassification.com, tables of later papers, the files themselves). A value that could not be confirmed is left empty: the
+timeseriesclassification.com, tables of later papers, the files themselves). A value that could not be confirmed is empty: the
 split of DuckDuckGeese, the lengths of CharacterTrajectories and InsectWingbeat, the sizes of the HAR problems other than UCIHAR and
 of those that are in neither UCR nor UEA, but for Covid3Month_disc, which aeon ships. Types of univariate problems are those of the
-tsml repository's table. A digest is given where two independent sources of the files agree, or where aeon itself ships them.
+tsml repository's table. A digest is given if two independent sources of the files agree, or if aeon ships them.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ ZENODO_ZIPS = {
 
 @dataclass(frozen=True)
 class Size:
-    """What an archive publishes about a dataset; None where it could not be confirmed.
+    """The published size of a dataset; None for values that could not be confirmed.
 
     Parameters
     ----------
@@ -88,17 +88,17 @@ class _Row:
 
 
 def archives() -> dict[str, tuple[str, ...]]:
-    """Names of the datasets of every archive, sorted."""
+    """Return the names of the datasets of every archive, sorted."""
     return {archive: tuple(name for name, row in _rows().items() if archive in row.archives) for archive in ARCHIVES}
 
 
 def names() -> list[str]:
-    """All names of the catalogue, sorted."""
+    """Return all names of the catalogue, sorted."""
     return list(_rows())
 
 
 def size(name: str) -> Size | None:
-    """What is known of a dataset's size, or None where nothing is."""
+    """Return the published size of a dataset, or None if nothing is known."""
     row = _rows().get(name)
     if row is None or all(value is None for value in astuple(row.size)):
         return None
@@ -106,39 +106,36 @@ def size(name: str) -> Size | None:
 
 
 def archive_of(name: str) -> str | None:
-    """The archive that a dataset belongs to first ("ucr", "uea", "har", ...), or None for a dataset of the user's own.
-
-    A fold of MONSTER is where its dataset is.
-    """
+    """Return the first archive of a dataset or of the dataset of a MONSTER fold ("ucr", "uea", "har", ...), or None."""
     row = _rows().get(monster_name(name) or name)
     return None if row is None else row.archives[0]
 
 
 def monster_name(name: str) -> str | None:
-    """MONSTER's name of a dataset that is one of its folds (``MONSTER-WISDM-fold0``), else None."""
+    """Return the name of the dataset of a MONSTER fold (``MONSTER-WISDM-fold0``), or None for other names."""
     match = re.fullmatch(r"MONSTER-(.+)-fold\d+", name)
     return match[1] if match else None
 
 
 def type_of(name: str) -> str:
-    """The kind of data ("Image", "ECG", ...), or an empty text where it is not known."""
+    """Return the kind of data ("Image", "ECG", ...), or an empty text if it is not known."""
     row = _rows().get(name)
     return "" if row is None else row.type
 
 
 def known_digest(name: str) -> str:
-    """The digest that the dataset had when this release was made, or an empty text where no second source confirms it."""
+    """Return the digest of the dataset at the time of this release, or an empty text if no second source confirms it."""
     row = _rows().get(name)
     return "" if row is None else row.digest
 
 
 def record_of(name: str) -> int | None:
-    """The number of the dataset's Zenodo record, or None where it has none."""
+    """Return the number of the dataset's Zenodo record, or None."""
     return _records().get(name)
 
 
 def select(archives_wanted: Sequence[str] = (), patterns: Sequence[str] = (), data_dirs: Sequence[Path] = ()) -> list[str]:
-    """Names of all datasets that belong to one of the archives or match one of the patterns.
+    """Return the names of all datasets that belong to one of the archives or match one of the patterns.
 
     Parameters
     ----------
@@ -147,17 +144,17 @@ def select(archives_wanted: Sequence[str] = (), patterns: Sequence[str] = (), da
     patterns : sequence of str
         Names or globs (``Gun*``) of the catalogue and of the folders in `data_dirs`, ``$SSD_BENCH_DATA`` and aeon's cache.
     data_dirs : sequence of Path
-        Folders of datasets.
+        Data folders.
 
     Returns
     -------
     list of str
-        Sorted, each name once.
+        Sorted and unique.
 
     Raises
     ------
     MisuseError
-        An unknown archive, a name that is nowhere, or a glob that matches nothing.
+        An archive or a name is unknown, or a glob matches nothing.
     """
     chosen: set[str] = set()
     for archive in archives_wanted:
@@ -172,13 +169,13 @@ def select(archives_wanted: Sequence[str] = (), patterns: Sequence[str] = (), da
     for pattern in patterns:
         matches = [name for name in known if fnmatchcase(name, pattern)]
         if not matches and pattern in folders(data_dirs, whole=False):
-            matches = [pattern]  # whoever reads it says what it lacks
+            matches = [pattern]  # reading it raises an error that names the missing file
         if not matches and "," in pattern:
             each = " ".join(f"--dataset {name.strip()}" for name in pattern.split(",") if name.strip())
-            raise MisuseError(f"No dataset matches '{pattern}'.", "Expected one name or glob.", f"Name each on its own: {each}")
+            raise MisuseError(f"No dataset matches '{pattern}'.", "Expected one name or glob.", f"Name each separately: {each}")
         if not matches:
-            if (elsewhere := misplaced(pattern, user_roots(data_dirs))) is not None:
-                raise elsewhere
+            if (error := misplaced(pattern, user_roots(data_dirs))) is not None:
+                raise error
             is_glob = any(character in pattern for character in "*?[")
             what = f"No dataset matches '{pattern}'." if is_glob else f"Unknown dataset '{check_name(pattern)}'."
             raise MisuseError(

@@ -8,20 +8,20 @@ from pathlib import Path
 
 import numpy as np
 
-from ssd_cli.archives.check import check_size
 from ssd_cli.archives.dataset import Dataset
 from ssd_cli.archives.formats import extensions
 from ssd_cli.archives.install import install
-from ssd_cli.archives.locate import Source, check_name
+from ssd_cli.archives.locate import DatasetFiles, check_name
 from ssd_cli.archives.read import read_source
 from ssd_cli.archives.text import csv_rows
+from ssd_cli.archives.verify import check_size
 from ssd_cli.errors import MisuseError, SsdBenchError
 
 _GROUP_COLUMNS = ["part", "row", "subject", "label"]
 
 
 def add(name: str, train: Path, test: Path, groups: Path | None, root: Path, force: bool = False) -> Path:
-    """Copy a dataset of the user's own into a data folder, after it has been read and checked.
+    """Check two files of the user and copy them into a data folder as a dataset.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def add(name: str, train: Path, test: Path, groups: Path | None, root: Path, for
     Raises
     ------
     SsdBenchError
-        A file is malformed, all cases are of one class, the name is an archive's, or there is a dataset of this name.
+        A file is malformed, all cases have one class, the name is an archive's, or a dataset has this name.
     """
     for path in (train, test, *([groups] if groups else [])):
         if not path.is_file():
@@ -54,11 +54,11 @@ def add(name: str, train: Path, test: Path, groups: Path | None, root: Path, for
             f"{train.name} and {test.name} are not of one known format.", f"Expected one of {', '.join(extensions())}."
         )
     check_name(name)
-    dataset = read_source(name, Source(train, test))  # before anything is copied, so that an error names the user's own file
-    check_size(dataset, train.parent, "Choose another NAME: this one is an archive's dataset's.")
+    dataset = read_source(name, DatasetFiles(train, test))  # before the copy, so that an error names the user's file
+    check_size(dataset, train.parent, "Choose another NAME: this one is that of an archive's dataset.")
     if len(dataset.classes) < 2:
         raise SsdBenchError(
-            f"{train} and {test}: all cases are of the class {dataset.classes[0]}.", "Expected two classes at least."
+            f"{train} and {test}: all cases are of the class {dataset.classes[0]}.", "Expected at least two classes."
         )
 
     def fill(folder: Path) -> str:
@@ -69,18 +69,18 @@ def add(name: str, train: Path, test: Path, groups: Path | None, root: Path, for
         return f"{train.absolute()} and {test.absolute()}"
 
     if not install(name, root, fill, force, checksummed=lambda: False):
-        raise SsdBenchError(f"There is a dataset {name} in {root}.", "", "Choose another name, or say --force to replace it.")
+        raise SsdBenchError(f"There is a dataset {name} in {root}.", "", "Choose another name, or use --force to replace it.")
     return root / name
 
 
 def parts_are_equal(dataset: Dataset) -> bool:
-    """Whether both parts hold the same series in the same order: one file was named twice."""
+    """Return whether both parts hold the same series in the same order, as if one file was named twice."""
     pairs = zip(dataset.train.X, dataset.test.X, strict=False)
     return dataset.train.n_cases == dataset.test.n_cases and all(np.array_equal(*pair, equal_nan=True) for pair in pairs)
 
 
 def _split_groups(name: str, groups: Path, folder: Path) -> None:
-    """Write the two files of subjects that a dataset's folder has; their rows are checked when they are read."""
+    """Write the two files of subjects of a dataset's folder; their rows are checked when they are read."""
     header, *rows = csv_rows(groups) or [[]]
     if header != _GROUP_COLUMNS:
         raise SsdBenchError(f"{groups}, line 1: the columns are {','.join(header)}.", f"Expected {','.join(_GROUP_COLUMNS)}.")

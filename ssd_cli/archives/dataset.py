@@ -1,4 +1,4 @@
-"""A dataset as the archive has it: original values, original labels, unequal lengths and missing values included."""
+"""A dataset with the values, labels, lengths and missing values of its archive."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Part:
     Parameters
     ----------
     X : list of ndarray of float64, each of shape (n_channels, n_timepoints)
-        One array a case; lengths may differ, NaN is a missing value.
+        One array per case; lengths may differ, NaN is a missing value.
     y : ndarray of str, shape (n_cases,)
-        Original labels, lower-cased as aeon's parser does, so that aeon's resamples are the same.
+        Original labels in lower case, as from aeon's parser, so that resamples equal aeon's.
     groups : ndarray of int64, shape (n_cases,), optional
-        Subject of every case, where known.
+        Subject of every case, if known.
     channels : tuple of str
-        Names of the channels, in their order in `X`; empty where the format, or the file, has none.
+        Names of the channels, in their order in `X`; empty if the file has none.
     """
 
     X: list[Series] = field(repr=False)
@@ -57,13 +57,13 @@ class Part:
         return any(bool(np.isnan(series).any()) for series in self.X)
 
     def in_order_of(self, channels: tuple[str, ...], here: str, there: str) -> Part:
-        """The part with its channels in the order of these names; as it is where either has none.
+        """Return the part with its channels in the order of these names; unchanged if either has no names.
 
         Parameters
         ----------
         channels : tuple of str
         here, there : str
-            What an error calls this part, and what has the other names.
+            Names of this part and of the other source, for the error.
 
         Raises
         ------
@@ -79,7 +79,7 @@ class Part:
             raise SsdBenchError(
                 f"{here} and {there} have different channels: {only}.",
                 "Expected the same names, in any order.",
-                "Rename the columns, or leave out those that are no channels.",
+                "Rename the columns, or remove those that are no channels.",
             )
         order = [self.channels.index(name) for name in channels]
         return replace(self, X=[series[order] for series in self.X], channels=channels)
@@ -94,7 +94,7 @@ class Dataset:
     name : str
     train, test : Part
     classes : tuple of str
-        The labels that occur in either part, sorted as ``np.unique`` sorts them; a class index is a position in it.
+        The labels of both parts, sorted by ``np.unique``; a class index is a position in it.
     digest : str
         SHA-256 of arrays, labels and groups, before any preparation.
     """
@@ -111,13 +111,13 @@ def _listed(names: list[str]) -> str:
 
 
 def make_dataset(name: str, train: Part, test: Part) -> Dataset:
-    """Join two parts; classes and digest are computed from them."""
+    """Join two parts and compute classes and digest."""
     classes = tuple(str(label) for label in np.unique(np.concatenate([train.y, test.y])))
     return Dataset(name, train, test, classes, digest_of_parts(train, test))
 
 
 def digest_of_parts(*parts: Part) -> str:
-    """SHA-256 (hex) of the values, shapes, labels and groups of the parts; it depends on no file format and no name."""
+    """Return the SHA-256 (hex) of the values, shapes, labels and groups of the parts, independent of file format and name."""
     sha = hashlib.sha256()
     for part in parts:
         sha.update(f"{part.n_cases} cases;".encode())

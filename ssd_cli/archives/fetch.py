@@ -1,4 +1,4 @@
-"""Download datasets: one by one or many at once, from Zenodo or a mirror, checked before they appear in the data folder."""
+"""Download datasets, singly or several at once, from Zenodo or a mirror; files are checked before they are installed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zipfile import ZipInfo
 from ssd_cli.archives import catalog
 from ssd_cli.archives.absent import absent
 from ssd_cli.archives.http_errors import TransferError
-from ssd_cli.archives.install import install, locked, on_disk, workroom
+from ssd_cli.archives.install import install, locked, on_disk, work_folder
 from ssd_cli.archives.locate import aeon_home, check_name, locate, roots
 from ssd_cli.archives.remotes import Remote, Zenodo, choose_remote, offline
 from ssd_cli.archives.transport import RemoteFile
@@ -22,40 +22,40 @@ from ssd_cli.errors import SsdBenchError
 
 
 class Watcher(Protocol):
-    """Is told what happens; the methods are called from several threads."""
+    """Observer of downloads; its methods are called from several threads."""
 
     def started(self, name: str, n_bytes: int | None) -> None:
-        """The files of a dataset are on their way."""
+        """A download has started."""
 
     def advanced(self, name: str, n_bytes: int) -> None:
-        """More bytes are there; negative where a transfer starts again."""
+        """More bytes have arrived; negative if a transfer starts again."""
 
     def finished(self, name: str, error: SsdBenchError | None) -> None:
-        """A dataset is in its place, or could not be had."""
+        """A dataset is installed, or failed."""
 
 
 class Silent:
-    """A watcher that tells nobody."""
+    """A watcher that does nothing."""
 
     def started(self, name: str, n_bytes: int | None) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def advanced(self, name: str, n_bytes: int) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def finished(self, name: str, error: SsdBenchError | None) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 def fetch(name: str, looked_in: Sequence[Path] = ()) -> Path:
-    """Download a dataset into aeon's cache.
+    """Download a dataset into aeon's data folder.
 
     Parameters
     ----------
     name : str
         A name that has a Zenodo record.
     looked_in : sequence of Path
-        Folders that were searched before; named in the error.
+        Folders that were searched before, for the error.
 
     Returns
     -------
@@ -82,12 +82,12 @@ def fetch(name: str, looked_in: Sequence[Path] = ()) -> Path:
 
 
 def require(names: Iterable[str], data_dirs: Sequence[Path] = (), download: bool = True) -> None:
-    """Refuse datasets that cannot be had, all at once and before the first of the others is downloaded.
+    """Refuse unavailable datasets, all in one error and before the first download.
 
     Raises
     ------
     SsdBenchError
-        Some are not on this machine, and the network is forbidden or has no download for them.
+        Some are not on this machine and cannot be downloaded.
     """
     lacking = [name for name in names if locate(name, data_dirs) is None]
     if lacking and not download:
@@ -100,7 +100,7 @@ def require(names: Iterable[str], data_dirs: Sequence[Path] = (), download: bool
 
 
 def fetch_one(name: str, root: Path, remote: Remote, force: bool = False, watcher: Watcher | None = None) -> bool:
-    """Bring one dataset from an origin into a data folder; False where it is there already."""
+    """Install one dataset from a remote; return False if it was already installed."""
     watcher = watcher or Silent()
     checksummed = True
 
@@ -122,12 +122,12 @@ def fetch_one(name: str, root: Path, remote: Remote, force: bool = False, watche
 def fetch_many(
     names: Iterable[str], root: Path, remote: Remote, watcher: Watcher, jobs: int = 4, force: bool = False
 ) -> dict[str, SsdBenchError]:
-    """Bring datasets from an origin into a data folder, several at once; one that fails does not stop the others.
+    """Install datasets from a remote, several at once; a failure does not stop the others.
 
     Returns
     -------
     dict of str to SsdBenchError
-        What could not be had, and why.
+        The errors by dataset.
     """
     failed: dict[str, SsdBenchError] = {}
 
@@ -141,7 +141,7 @@ def fetch_many(
     with ThreadPoolExecutor(max_workers=max(1, jobs), thread_name_prefix="download") as pool:
         waiting: set[Future[None]] = {pool.submit(one, name) for name in names}
         try:
-            while waiting:  # in short steps, so that Ctrl-C is heard
+            while waiting:  # in short steps, so that Ctrl-C has an effect
                 done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
                 for future in done:
                     future.result()
@@ -153,22 +153,22 @@ def fetch_many(
 
 
 def zip_path(archive: str, root: Path) -> Path:
-    """Where the zip of a whole archive waits until everything that is wanted of it is unpacked."""
-    return workroom(root) / f"{archive}.zip"
+    """Return the path of an archive's zip until its datasets are unpacked."""
+    return work_folder(root) / f"{archive}.zip"
 
 
 def fetch_zip(archive: str, names: Sequence[str], root: Path, remote: Zenodo, watcher: Watcher) -> list[str]:
-    """Bring datasets from the zip of a whole archive; what it does not hold in usable form is left to the single records.
+    """Install datasets from the zip of a whole archive.
 
     Returns
     -------
     list of str
-        The names that are still to be had.
+        The datasets that the zip does not hold in usable form; their own records may.
 
     Raises
     ------
     DiskFull
-        No room for the zip, or for its datasets; what was downloaded is kept.
+        The disk has no room for the zip or its datasets; what was downloaded is kept.
     SsdBenchError
         The zip could not be downloaded, or is not safe to unpack.
     """
@@ -184,7 +184,7 @@ def fetch_zip(archive: str, names: Sequence[str], root: Path, remote: Zenodo, wa
         try:
             left = _unpack(path, names, root, f"{remote.page_of(record)} ({key})", watcher)
         except DiskFull:
-            raise  # the zip is good, and will be wanted again
+            raise  # the zip is good and is used again
         except SsdBenchError:
             path.unlink()
             raise
@@ -222,12 +222,12 @@ def _unpack(path: Path, names: Sequence[str], root: Path, page: str, watcher: Wa
             except DiskFull:
                 raise
             except SsdBenchError:
-                left.append(name)  # its own record may be better
+                left.append(name)
     return left
 
 
 def _keep_only(folder: Path, names: Iterable[str]) -> None:
-    """Remove what an attempt that failed left of other files; partial files are named after their checksum and never mistaken."""
+    """Remove other files that a failed attempt left; partial files carry their checksum in the name and stay."""
     for path in folder.iterdir():
         if path.name not in names and path.suffix != ".part":
             path.unlink()

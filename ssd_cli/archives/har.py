@@ -1,7 +1,7 @@
-"""Human activity recognition: which protocol a dataset has, and what a random split of it would be worth.
+"""Human activity recognition: the protocol of a dataset, and warnings of splits that leak.
 
-Most of these datasets cut long recordings of few people into overlapping windows. A split that puts windows of one recording on
-both sides measures memory, not recognition; what can be compared is the archive's split, MONSTER's folds, or leaving subjects out.
+Most of these datasets cut long recordings of few people into overlapping windows. A split with windows of one recording on both
+sides measures memory, not recognition. The archive's split, MONSTER's folds and splits by subject are comparable.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from ssd_cli.archives.load import load
 from ssd_cli.archives.locate import locate
 
 WITH_SUBJECTS = ("UCIHAR",)
-"""Datasets whose files, made as docs/data.md says, hold the subjects."""
+"""Datasets whose files, made as described in docs/data.md, hold the subjects."""
 
 
 def is_har(name: str) -> bool:
-    """Whether a dataset is one of human activity recognition; folds of MONSTER are what their dataset is."""
+    """Return whether a dataset, or the dataset of a MONSTER fold, is one of human activity recognition."""
     return (catalog.monster_name(name) or name) in catalog.archives()["har"]
 
 
 def protocol(name: str, groups_known: bool) -> str:
-    """How a dataset of human activity recognition is split, in a sentence."""
+    """Return a sentence on how a dataset of human activity recognition is split."""
     first = "one of MONSTER's folds" if catalog.monster_name(name) else "the archive's split"
     if groups_known:
         return f"Resample 0 is {first}; later ones leave out as many subjects as it does, drawn at random."
@@ -32,12 +32,12 @@ def protocol(name: str, groups_known: bool) -> str:
 
 
 def leak_warnings(names: Iterable[str], resamples: Sequence[int], data_dirs: Sequence[Path] = ()) -> list[str]:
-    """A warning where a dataset of human activity recognition whose subjects are unknown is to be resampled.
+    """Return a warning if a dataset of human activity recognition with unknown subjects is to be resampled.
 
     Parameters
     ----------
     names : iterable of str
-        Datasets that are on this machine; others are passed over.
+        Absent datasets are ignored.
     resamples : sequence of int
         0 alone needs no warning.
     data_dirs : sequence of Path
@@ -55,7 +55,7 @@ def leak_warnings(names: Iterable[str], resamples: Sequence[int], data_dirs: Seq
 
 
 def knows_subjects(name: str, data_dirs: Sequence[Path] = ()) -> bool:
-    """Whether the subject of every case is known; a dataset that is not here counts as known, since nothing can be said of it."""
+    """Return whether the subject of every case is known; true for an absent dataset."""
     source = locate(name, data_dirs)
     if source is None or source.train_subjects is not None:
         return True

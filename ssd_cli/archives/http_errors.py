@@ -1,4 +1,4 @@
-"""What goes wrong on the way to a server and back, told apart by whether trying again may help."""
+"""Errors of requests, divided into temporary and permanent ones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,16 @@ class NotThere(TransferError):
 
 
 class Temporary(Exception):
-    """May succeed when tried again; `wait` are the seconds that the server asks for, `resolved` is false without any network."""
+    """A failure after which a retry may succeed.
+
+    Parameters
+    ----------
+    reason : str
+    wait : float, optional
+        Seconds for which the server asks to wait.
+    resolved : bool
+        False if the name of the server could not be resolved, as without a network.
+    """
 
     def __init__(self, reason: str, wait: float | None = None, resolved: bool = True) -> None:
         super().__init__(reason)
@@ -35,15 +44,15 @@ class Temporary(Exception):
 
 
 @contextlib.contextmanager
-def on_the_way(url: str) -> Iterator[None]:
-    """Turn what asking a server and reading its answer raise into errors of a transfer; nothing else may stand inside.
+def translated_errors(url: str) -> Iterator[None]:
+    """Translate the exceptions of a request into `Temporary` and `TransferError`; no other code may be inside.
 
     Raises
     ------
     Temporary
-        Whatever may be better the next time.
+        A retry may succeed.
     TransferError
-        The rest.
+        A retry will fail as well.
     """
     try:
         yield
@@ -58,18 +67,18 @@ def on_the_way(url: str) -> Iterator[None]:
         if isinstance(error.reason, ssl.SSLCertVerificationError):
             raise TransferError(
                 f"The certificate of {url} is not valid: {error.reason.verify_message}.",
-                "Expected one that this machine trusts.",
-                "Mind the clock and the certificates of this machine, and any proxy in between.",
+                "Expected a certificate that this machine trusts.",
+                "Check the clock and the certificates of this machine, and any proxy.",
             ) from error
         raise Temporary(str(error.reason), resolved=not isinstance(error.reason, socket.gaierror)) from error
     except (http.client.InvalidURL, UnicodeError) as error:
-        raise TransferError(f"{ascii(url)[1:-1]} is no address of the web: {error}.", "", "Name another --mirror.") from error
-    except (http.client.HTTPException, OSError) as error:  # a network that goes away has many an errno
+        raise TransferError(f"{ascii(url)[1:-1]} is not a valid web address: {error}.", "", "Name another --mirror.") from error
+    except (http.client.HTTPException, OSError) as error:  # a lost network has many error numbers
         raise Temporary(f"{type(error).__name__}: {error}") from error
 
 
 def asked_wait(headers: Message) -> float | None:
-    """Seconds for which the server asks to be left alone, if it does."""
+    """Return the seconds for which the server asks to wait, if it does."""
     after = headers.get("Retry-After", "").strip()
     if after.isdecimal():
         return float(after)

@@ -1,4 +1,4 @@
-"""Put a dataset's files into a data folder in one step, after they have been checked; one process at a time."""
+"""Install a dataset's files into a data folder in one step, after they have been checked; one process at a time."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from pathlib import Path
 
 from ssd_cli.archives import catalog
 from ssd_cli.archives.cache import entry_path, write_entry
-from ssd_cli.archives.check import check_size
 from ssd_cli.archives.locate import check_name, source_in
 from ssd_cli.archives.manifest import Manifest, check_of, file_names, manifest_name, subject_names
 from ssd_cli.archives.read import read_source
-from ssd_cli.archives.verify import plain_digest
+from ssd_cli.archives.verify import check_size, plain_digest
 from ssd_cli.core.atomic import writing_to
 from ssd_cli.core.claims import Claims
 from ssd_cli.errors import SsdBenchError
 
 
-def workroom(root: Path) -> Path:
-    """Where files wait, inside the data folder, until they are whole; no name of a dataset begins with a dot."""
+def work_folder(root: Path) -> Path:
+    """Return the folder inside a data folder in which files are completed; no dataset's name begins with a dot."""
     return root / ".ssd-bench"
 
 
@@ -35,70 +34,73 @@ def install(
     pulse: Callable[[], None] = lambda: None,
     download: bool = False,
 ) -> bool:
-    """Bring a dataset into a data folder; files there that are not the dataset's stay where they are.
+    """Install a dataset; other files in its folder stay.
 
     Parameters
     ----------
     name : str
     root : Path
-        Made where it does not exist.
+        The data folder, created if it is missing.
     fill : callable
-        Puts the files into the folder that it is given, and returns where they came from. The folder is empty, but for what an
-        interrupted download left there.
+        Puts the files into the given folder and returns their origin. The folder is empty except for an interrupted download.
     force : bool
-        Replace a dataset that is there.
+        Replace an installed dataset.
     checksummed : callable
-        Asked after `fill`: whether it has compared the files with checksums of their publisher. If not, the arrays must have the
-        digest that this release knows, where it knows one.
+        Called after `fill`: whether it compared the files with checksums of their publisher. If not, the arrays must have the
+        digest that this release knows, if it knows one.
     pulse : callable
         Called while another process holds the lock; may raise to give up.
     download : bool
-        The files are an archive's. `fill` knows which of those in its folder it can go on from; half a dataset, which failed
-        downloads of aeon leave, is replaced without `force`; files of subjects that stand there stay, if they fit.
+        The files are an archive's: `fill` can resume an interrupted download, half a dataset (left by failed downloads of aeon) is
+        replaced without `force`, and files of subjects stay if they fit.
 
     Returns
     -------
     bool
-        False where another process, or an earlier run, had brought it already.
+        False if the dataset was already installed.
 
     Raises
     ------
     SsdBenchError
-        The files are malformed, of another size than the archive publishes, cannot be written, or would
-        replace files of the dataset's names without `force`; nothing is placed.
+        The files are malformed, of another size than the archive publishes, cannot be written, or would replace files of the
+        dataset's names without `force`; nothing is installed.
     """
-    target, staging = root / check_name(name), workroom(root) / name
-    with on_disk(root):
-        with locked(root, name, pulse):
-            _recover(target, name)
-            if not force and _is_whole(target, name):
-                return False
-            _refuse_loss(target, name, force, download)
-            if not download and staging.exists():
-                shutil.rmtree(staging)  # an attempt that failed may have left files of other data
-            staging.mkdir(parents=True, exist_ok=True)
-            origin = fill(staging)
-            for path in staging.iterdir():
-                if path.name not in file_names(name):
-                    path.unlink()  # partial files, an old manifest
-            keep_subjects = download and (not force or name in catalog.names())  # the same cases, then
-            carried = _carry_subjects(target, staging, name) if keep_subjects else []
-            with _undone(staging, target, carried):
-                _check(name, staging, origin, checksummed())
-            _exchange(staging, target, name)
-        return True
+    target, staging = root / check_name(name), work_folder(root) / name
+    with on_disk(root), locked(root, name, pulse):
+        _recover(target, name)
+        if not force and _is_whole(target, name):
+            return False
+        _refuse_loss(target, name, force, download)
+        if not download and staging.exists():
+            shutil.rmtree(staging)  # a failed attempt may have left files of other data
+        staging.mkdir(parents=True, exist_ok=True)
+        origin = fill(staging)
+        for path in staging.iterdir():
+            if path.name not in file_names(name):
+                path.unlink()  # partial files, an old manifest
+        keep_subjects = download and (not force or name in catalog.names())  # then the cases are the same
+        carried = _carry_subjects(target, staging, name) if keep_subjects else []
+        with _undone(staging, target, carried):
+            _check(name, staging, origin, checksummed())
+        _exchange(staging, target, name)
+    return True
 
 
 @contextlib.contextmanager
 def locked(root: Path, name: str, pulse: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Claim one dataset of a data folder; `pulse` is called repeatedly while another process or thread has it."""
-    key = name.replace(".", "_")  # two names of one key only wait for each other
-    with Claims(workroom(root) / ".locks").wait(key, name, pulse):  # no dataset can have the name of this folder
+    """Hold the lock of one dataset of a data folder; `pulse` is called repeatedly while another process or thread has it."""
+    key = name.replace(".", "_")  # two names with one key only wait for each other
+    with Claims(work_folder(root) / ".locks").wait(key, name, pulse):  # no dataset can have the name of this folder
         yield
 
 
+def on_disk(root: Path) -> contextlib.AbstractContextManager[None]:
+    """Raise a `StorageError` that names the data folder where the operating system refuses to write."""
+    return writing_to(root, "another folder (--to or $AEON_DATA)", "what has arrived is kept")
+
+
 def _carry_subjects(target: Path, staging: Path, name: str) -> list[str]:
-    """Copy the files of subjects that an archive's dataset was given, so that they are checked against the new cases."""
+    """Copy the installed files of subjects, so that they are checked against the new cases; return their names."""
     carried = [file for file in subject_names(name) if (target / file).is_file() and not (staging / file).exists()]
     for file in carried:
         shutil.copy2(target / file, staging)
@@ -106,7 +108,7 @@ def _carry_subjects(target: Path, staging: Path, name: str) -> list[str]:
 
 
 def _check(name: str, folder: Path, origin: str, checksummed: bool) -> None:
-    """Read the files as they will be read, compare them with the table, and write the manifest."""
+    """Read the files, compare them with the catalogue, and write the manifest."""
     source = source_in(folder, name)
     if source is None:
         raise SsdBenchError(f"{origin} has no files of {name}.")
@@ -115,7 +117,7 @@ def _check(name: str, folder: Path, origin: str, checksummed: bool) -> None:
     known = catalog.known_digest(name)
     if not checksummed and known and plain_digest(dataset) != known:
         raise SsdBenchError(f"{name} from {origin}: the values are not those that this release knows.", f"Expected digest {known}.")
-    write_entry(entry_path(name, source), dataset)  # found by content, so it serves the final place as well
+    write_entry(entry_path(name, source), dataset)  # found by content, so it is valid for the final folder as well
     files = {path.name: check_of(path) for path in source.files}
     Manifest(name, origin, date.today().isoformat(), dataset.digest, files).write(folder)
     for path in folder.iterdir():
@@ -124,9 +126,9 @@ def _check(name: str, folder: Path, origin: str, checksummed: bool) -> None:
 
 
 def _exchange(staging: Path, target: Path, name: str) -> None:
-    """Rename the finished folder to its place; whatever moment a kill comes at, `_recover` can tell by what is where."""
+    """Rename the finished folder to its final name; after a kill at any moment `_recover` can finish or undo it."""
     if target.is_symlink():
-        target.unlink()  # what it leads to is nobody's to remove
+        target.unlink()  # the folder behind the link stays
     if not target.exists():
         staging.rename(target)
         return
@@ -136,7 +138,7 @@ def _exchange(staging: Path, target: Path, name: str) -> None:
 
 
 def _recover(target: Path, name: str) -> None:
-    """Undo, or finish, an exchange that a kill cut off."""
+    """Undo, or finish, an exchange that a kill interrupted."""
     old = _replaced(target)
     if old.exists() and not target.exists():
         old.rename(target)
@@ -145,18 +147,18 @@ def _recover(target: Path, name: str) -> None:
 
 
 def _replaced(target: Path) -> Path:
-    """Where a folder waits while another takes its place; the name is no dataset's, and under the lock there is one at most."""
-    return workroom(target.parent) / f".{target.name}.old"
+    """Return the temporary name of a folder that is being replaced; under the lock there is at most one."""
+    return work_folder(target.parent) / f".{target.name}.old"
 
 
 def _bring_back(target: Path, name: str) -> None:
-    """Of the folder that was replaced, the files of a dataset go and all others move to the new one."""
+    """Remove the dataset's files from the replaced folder and move all others to the new one."""
     old = _replaced(target)
     replaced = {path for path in map(old.joinpath, (*file_names(name), manifest_name(name))) if path.is_file() or path.is_symlink()}
     others = [path for path in old.iterdir() if path not in replaced]
-    if not _is_whole(target, name) or any((target / path.name).exists() for path in others):  # after a kill somebody was there
+    if not _is_whole(target, name) or any((target / path.name).exists() for path in others):  # changed by somebody after the kill
         raise SsdBenchError(
-            f"{old} holds what was in {target} before a replacement that was cut off, and {target} has changed since.",
+            f"{old} holds the content of {target} before an interrupted replacement, and {target} has changed since.",
             "Nothing was removed.",
             "Move what you need from there into the folder of the dataset, delete the rest, and run the same command again.",
         )
@@ -168,33 +170,33 @@ def _bring_back(target: Path, name: str) -> None:
 
 
 def _refuse_loss(target: Path, name: str, force: bool, download: bool) -> None:
-    """Refuse to replace files that may be all that the user has of a dataset."""
+    """Refuse to replace files that may be the user's only copy of a dataset."""
     if target.exists() and not target.is_dir():
         raise SsdBenchError(f"{target} is a file.", f"Expected a folder of {name}, or nothing.", "Move it away.")
     there = file_names(name) & {path.name for path in target.iterdir()} if target.exists() else set()
     parts = {f"{name}_TRAIN.ts", f"{name}_TEST.ts"}
-    if download and not parts <= there:  # aeon's failed downloads leave one part; the files of subjects will be kept
+    if download and not parts <= there:  # aeon's failed downloads leave one part; files of subjects are kept
         there -= {*parts, *subject_names(name)}
     if there and not force:
         raise SsdBenchError(
             f"{target} holds {', '.join(sorted(there))}, but not a whole dataset.",
             "Nothing was changed.",
-            "Complete the folder, move its files away, or say --force to replace them.",
+            "Complete the folder, move its files away, or use --force to replace them.",
         )
 
 
 def _is_whole(folder: Path, name: str) -> bool:
     try:
         return source_in(folder, name) is not None
-    except SsdBenchError:  # half of it: aeon's failed downloads leave that
+    except SsdBenchError:  # one part only, as aeon's failed downloads leave it
         return False
 
 
 @contextlib.contextmanager
 def _undone(staging: Path, target: Path, carried: list[str]) -> Iterator[None]:
-    """Remove files that arrived whole but cannot be used: the next attempt must not start from them.
+    """Remove complete but unusable files, so that the next attempt does not start from them.
 
-    An error names those that were `carried` from `target` where they still are.
+    The error names the `carried` files by their path in `target`.
     """
     try:
         yield
@@ -204,8 +206,3 @@ def _undone(staging: Path, target: Path, carried: list[str]) -> Iterator[None]:
         for file in carried:
             texts = [text.replace(str(staging / file), str(target / file)) for text in texts]
         raise SsdBenchError(*texts) from error
-
-
-def on_disk(root: Path) -> contextlib.AbstractContextManager[None]:
-    """Raise a `StorageError` that names the data folder where the operating system refuses to write."""
-    return writing_to(root, "another folder (--to or $AEON_DATA)", "what has arrived is kept")

@@ -1,4 +1,4 @@
-"""A dataset by name: found, read or taken from the cache, and compared with what the archive publishes about it."""
+"""Load a dataset by name: find it, read it or its cache entry, and compare it with its published size."""
 
 from __future__ import annotations
 
@@ -7,39 +7,39 @@ from pathlib import Path
 
 from ssd_cli.archives.absent import absent
 from ssd_cli.archives.cache import entry_path, read_digest, read_entry, write_entry
-from ssd_cli.archives.check import check_size
 from ssd_cli.archives.dataset import Dataset
 from ssd_cli.archives.fetch import fetch
-from ssd_cli.archives.locate import Source, locate, roots
+from ssd_cli.archives.locate import DatasetFiles, locate, roots
 from ssd_cli.archives.read import read_source
+from ssd_cli.archives.verify import check_size
 
 
 def load(name: str, data_dirs: Sequence[Path] = (), download: bool = True) -> Dataset:
     """Load a dataset.
 
-    It is looked for in `data_dirs`, ``$SSD_BENCH_DATA``, aeon's bundled problems and aeon's cache (``$AEON_DATA`` or
-    ``~/aeon_data``), in this order, as ``NAME/NAME_TRAIN`` and ``NAME/NAME_TEST`` in one of the formats; last, it is downloaded.
+    It is searched in `data_dirs`, ``$SSD_BENCH_DATA``, aeon's bundled problems and aeon's downloads (``$AEON_DATA`` or
+    ``~/aeon_data``), in this order, as ``NAME/NAME_TRAIN`` and ``NAME/NAME_TEST`` in one of the formats, and then downloaded.
 
     Parameters
     ----------
     name : str
         Name of the dataset and of its folder.
     data_dirs : sequence of Path
-        Folders of datasets.
+        Data folders.
     download : bool
         Whether the network may be used.
 
     Raises
     ------
     SsdBenchError
-        The dataset is nowhere, a file is malformed, or it has not the size that the archive publishes.
+        The dataset is absent, a file is malformed, or the size is not the published one.
     MisuseError
         The name could lead out of a folder.
     """
     source = _source(name, data_dirs, download)
     entry = entry_path(name, source)
     dataset = read_entry(entry, name)
-    if dataset is None:  # an entry has passed the check when it was written
+    if dataset is None:  # an entry passed the check when it was written
         dataset = read_source(name, source)
         check_size(dataset, source.folder)
         write_entry(entry, dataset)
@@ -47,12 +47,12 @@ def load(name: str, data_dirs: Sequence[Path] = (), download: bool = True) -> Da
 
 
 def digest_of(name: str, data_dirs: Sequence[Path] = (), download: bool = True) -> str:
-    """The digest of a dataset: cheap where the cache knows its files, else as costly as `load`."""
+    """Return the digest of a dataset: cheap if the cache has it, else as costly as `load`."""
     known = read_digest(entry_path(name, _source(name, data_dirs, download)))
     return known or load(name, data_dirs, download).digest
 
 
-def _source(name: str, data_dirs: Sequence[Path], download: bool) -> Source:
+def _source(name: str, data_dirs: Sequence[Path], download: bool) -> DatasetFiles:
     source = locate(name, data_dirs)
     if source is None:
         if not download:

@@ -1,4 +1,4 @@
-"""Where the files of a dataset are looked for, in which order."""
+"""Find the files of a dataset: the data folders, in their order, and the names of the files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
 
 @dataclass(frozen=True)
-class Source:
+class DatasetFiles:
     """The files of one dataset.
 
     Parameters
@@ -44,7 +44,7 @@ class Source:
 
 
 def check_name(name: str) -> str:
-    """Return `name` if it can safely be the name of a folder; it becomes part of paths here and in the results."""
+    """Return `name` if it is safe as the name of a folder: it becomes part of paths here and in the results."""
     if not _NAME.fullmatch(name) or ".." in name:
         raise MisuseError(
             f"{name!a} cannot be the name of a dataset.",
@@ -54,7 +54,7 @@ def check_name(name: str) -> str:
 
 
 def bundled_root() -> Path | None:
-    """The folder of the problems that aeon ships; aeon is not imported."""
+    """Return the folder of the problems that aeon ships, without importing aeon."""
     specification = find_spec("aeon")
     if specification is None or not specification.submodule_search_locations:
         return None
@@ -62,12 +62,12 @@ def bundled_root() -> Path | None:
 
 
 def aeon_home() -> Path:
-    """The folder into which aeon downloads: ``$AEON_DATA``, else ``~/aeon_data``."""
+    """Return the folder into which aeon downloads: ``$AEON_DATA``, else ``~/aeon_data``."""
     return Path(os.path.expanduser(os.environ.get("AEON_DATA") or os.path.join("~", "aeon_data")))  # noqa: PTH111, PTH118
 
 
 def user_roots(data_dirs: Sequence[Path] = ()) -> list[Path]:
-    """The folders that the user named: `data_dirs`, then ``$SSD_BENCH_DATA``."""
+    """Return the folders that the user named: `data_dirs`, then ``$SSD_BENCH_DATA``."""
     for folder in data_dirs:
         if not Path(folder).is_dir():
             raise MisuseError(f"The data folder {folder} does not exist.", "Expected a folder that holds NAME/NAME_TRAIN.*.")
@@ -76,13 +76,13 @@ def user_roots(data_dirs: Sequence[Path] = ()) -> list[Path]:
 
 
 def roots(data_dirs: Sequence[Path] = ()) -> list[Path]:
-    """All folders that are searched, first to last: the user's, aeon's bundled problems, aeon's downloads."""
+    """Return all data folders in the order of the search: the user's, aeon's bundled problems, aeon's downloads."""
     bundled = bundled_root()
     return [*user_roots(data_dirs), *([bundled] if bundled else []), aeon_home()]
 
 
 def folders(data_dirs: Sequence[Path] = (), whole: bool = True) -> list[str]:
-    """Names of the datasets in the user's folders and among aeon's downloads, sorted; unless `whole`, also of incomplete ones."""
+    """Return names of the datasets in the user's folders and among aeon's downloads, sorted; incomplete ones too unless `whole`."""
     found: set[str] = set()
     for root in [*user_roots(data_dirs), aeon_home()]:
         if root.is_dir():
@@ -90,13 +90,13 @@ def folders(data_dirs: Sequence[Path] = (), whole: bool = True) -> list[str]:
     return sorted(found)
 
 
-def locate(name: str, data_dirs: Sequence[Path] = ()) -> Source | None:
-    """The files of a dataset from the first folder that has them, or None.
+def locate(name: str, data_dirs: Sequence[Path] = ()) -> DatasetFiles | None:
+    """Return the files of a dataset from the first folder that has them, or None.
 
     Raises
     ------
     SsdBenchError
-        A folder holds only a part of the files: another source is never taken silently in its place.
+        A folder holds only a part of the files; the next folder is never used silently instead.
     """
     check_name(name)
     for root in roots(data_dirs):
@@ -106,8 +106,8 @@ def locate(name: str, data_dirs: Sequence[Path] = ()) -> Source | None:
     return None
 
 
-def source_in(folder: Path, name: str) -> Source | None:
-    """The files of a dataset in one folder, or None where it holds neither part.
+def source_in(folder: Path, name: str) -> DatasetFiles | None:
+    """Return the files of a dataset in one folder, or None if it holds neither part.
 
     Raises
     ------
@@ -126,19 +126,21 @@ def source_in(folder: Path, name: str) -> Source | None:
                     f"{name} needs both.",
                     f"Complete the folder, or move {here.name} away.",
                 )
-        return Source(train, test, train_subjects, test_subjects) if train_subjects.is_file() else Source(train, test)
+        return DatasetFiles(train, test, train_subjects, test_subjects) if train_subjects.is_file() else DatasetFiles(train, test)
     return None
 
 
 def misplaced(name: str, roots: Sequence[Path]) -> MisuseError | None:
-    """The error that says what to do where a data folder holds the files of a dataset themselves; None where none does."""
+    """Return the error for a data folder that holds the files of a dataset without a folder of its name, or None."""
     for root in roots:
         if any((root / f"{name}_TRAIN{extension}").is_file() for extension in extensions()):
-            is_its_own = root.resolve().name == name
+            is_dataset_folder = root.resolve().name == name
             return MisuseError(
                 f"The data folder {root} holds the files of {name} themselves.",
-                f"Expected a folder that holds {name}/{name}_TRAIN.*, that is a folder of folders.",
-                f"Name its parent: --data-dir {root.resolve().parent}" if is_its_own else f"Move the files into {root / name}/.",
+                f"Expected a folder of folders: {name}/{name}_TRAIN.*.",
+                f"Name its parent: --data-dir {root.resolve().parent}"
+                if is_dataset_folder
+                else f"Move the files into {root / name}/.",
             )
     return None
 

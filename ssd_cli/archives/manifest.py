@@ -1,4 +1,4 @@
-"""The manifest of a download: ``NAME_checksums.json`` beside the files, by which they can be checked later and elsewhere."""
+"""The manifest of a dataset: ``NAME_checksums.json`` beside the files, by which they can be checked later."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HEX = re.compile(r"[0-9a-f]+")
 
 @dataclass(frozen=True)
 class Check:
-    """What a file must be: size in bytes, MD5 (what archives publish) and SHA-256 (what can be trusted), both hexadecimal."""
+    """Size of a file in bytes, its MD5 (published by archives) and its SHA-256 (safe against forgery), both hexadecimal."""
 
     size: int
     md5: str
@@ -27,7 +27,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Which files a dataset has, and where they came from.
+    """The files of a dataset and their origin.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Manifest:
     date : str
         Day of the download.
     digest : str
-        Of the arrays.
+        Digest of the arrays.
     files : dict of str to Check
     """
 
@@ -49,7 +49,7 @@ class Manifest:
 
     @staticmethod
     def read(folder: Path, name: str) -> Manifest | None:
-        """The manifest in a dataset's folder, or None where there is none.
+        """Read the manifest of a dataset's folder; return None if there is none.
 
         Raises
         ------
@@ -73,11 +73,11 @@ class Manifest:
         (folder / manifest_name(self.dataset)).write_text(self.to_json(), encoding="utf-8")
 
     def to_json(self) -> str:
-        """The manifest as text."""
+        """Return the manifest as text."""
         return json.dumps({"format": _FORMAT, **asdict(self)}, indent=1) + "\n"
 
     def differences(self, folder: Path) -> list[str]:
-        """What is wrong with which file, in sentences."""
+        """Return a sentence for every file that differs."""
         wrong = []
         for name, check in self.files.items():
             path = folder / name
@@ -92,23 +92,23 @@ class Manifest:
 
 
 def manifest_name(name: str) -> str:
-    """Name of a dataset's manifest."""
+    """Return the file name of a dataset's manifest."""
     return f"{name}_checksums.json"
 
 
 def file_names(name: str) -> set[str]:
-    """All names that a file of a dataset may have."""
+    """Return all names that a file of a dataset may have."""
     parts = {f"{name}_{part}{extension}" for part in ("TRAIN", "TEST") for extension in extensions()}
     return {*parts, *subject_names(name)}
 
 
 def subject_names(name: str) -> list[str]:
-    """Names of the files of subjects."""
+    """Return the names of the files of subjects."""
     return [f"{name}_subjects_train.csv", f"{name}_subjects_test.csv"]
 
 
 def check_of(path: Path) -> Check:
-    """Size and checksums of a file, read once."""
+    """Compute size and checksums of a file, which is read once."""
     md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(2**20):
@@ -118,7 +118,7 @@ def check_of(path: Path) -> Check:
 
 
 def parse_manifest(document: Any, name: str, where: str) -> Manifest:
-    """A manifest from its JSON; it comes from another machine, so nothing in it is taken on trust.
+    """Check and convert the JSON of a manifest, which may come from another machine.
 
     Raises
     ------

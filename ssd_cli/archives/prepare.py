@@ -1,4 +1,4 @@
-"""From raw series to one float32 array: missing values, common length, scale, by recorded rules that know the training part only.
+"""Prepare raw series as one float32 array: missing values, common length and scale, by rules fitted to the training part only.
 
 The order is fixed: impute, cut or resize, scale, fill up. Filling comes last, so that filled steps never enter a mean or a standard
 deviation. Zeros are then the series' own mean under ``scale="series"`` and the training mean under ``"train"``.

@@ -1,4 +1,4 @@
-"""From the files of a dataset to arrays, in whichever format they are; the arrays do not depend on it."""
+"""Read the files of a dataset into arrays, which do not depend on the format."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 from ssd_cli.archives import catalog
 from ssd_cli.archives.dataset import Dataset, Groups, Part, make_dataset
 from ssd_cli.archives.formats import format_of
-from ssd_cli.archives.locate import Source
+from ssd_cli.archives.locate import DatasetFiles
 from ssd_cli.archives.text import csv_rows, malformed, plain, whole_number
 from ssd_cli.errors import SsdBenchError
 
 _SUBJECT_COLUMNS = ["row", "subject", "label"]
 
 
-def read_source(name: str, source: Source) -> Dataset:
-    """Read both parts of a dataset; where channels have names, those of the test part are put into the order of the training part.
+def read_source(name: str, source: DatasetFiles) -> Dataset:
+    """Read both parts of a dataset; channels with names get the order of the training part.
 
     Raises
     ------
@@ -36,12 +36,12 @@ def read_source(name: str, source: Source) -> Dataset:
             "Both parts of a dataset must have the same channels.",
         )
     if (train.groups is None) != (test.groups is None):
-        raise SsdBenchError(f"{source.train} and {source.test}: only one of them tells the subjects.", "Expected both or neither.")
+        raise SsdBenchError(f"{source.train} and {source.test}: only one of them has subjects.", "Expected both or neither.")
     return make_dataset(name, train, test)
 
 
 def read_part(path: Path, subjects: Path | None = None, equal_length: bool | None = None, missing_label: str | None = None) -> Part:
-    """Read one part and, where there is one, its file of subjects.
+    """Read one part and its file of subjects, if any.
 
     Parameters
     ----------
@@ -50,11 +50,12 @@ def read_part(path: Path, subjects: Path | None = None, equal_length: bool | Non
     subjects : Path, optional
         CSV with the columns row (from 0), subject (a whole number) and label, one row a case.
     equal_length : bool, optional
-        Whether all series of the dataset are equally long, where that is known. Formats that store a table (``.tsv``, ``.arff``,
-        wide ``.csv`` and ``.parquet``) fill short series up with missing values at the end; there, values that are missing at the
-        end of a series are taken for filling, unless `equal_length` is true.
+        Whether all series of the dataset are equally long, if known. Formats that store a table (``.tsv``, ``.arff``, wide
+        ``.csv`` and ``.parquet``) fill short series with missing values at the end. There, missing values at the end of a series
+        count as filling, unless `equal_length` is true.
     missing_label : str, optional
-        Stands for every label where a ``.npz``, ``.csv`` or ``.parquet`` has none; by default that is an error.
+        The label of every case if the file has no labels, which is an error by default; ``.ts``, ``.tsv`` and ``.arff`` always
+        have labels.
     """
     part: Part = format_of(path.suffix).read(path, equal_length, missing_label)
     for case, series in enumerate(part.X):
@@ -64,12 +65,12 @@ def read_part(path: Path, subjects: Path | None = None, equal_length: bool | Non
         return part
     groups = _read_subjects(subjects, part.y)
     if part.groups is not None and not np.array_equal(part.groups, groups):
-        raise SsdBenchError(f"{path} and {subjects} tell different subjects.", "", "Remove one of them.")
+        raise SsdBenchError(f"{path} and {subjects} have different subjects.", "", "Remove one of them.")
     return replace(part, groups=groups)
 
 
 def _read_subjects(path: Path, y: np.ndarray) -> Groups:
-    """The subject of every case, checked against the labels of the data."""
+    """Read the subject of every case and check the labels beside it."""
     rows = csv_rows(path)
     if not rows or rows[0] != _SUBJECT_COLUMNS:
         raise malformed(path, 1, f"the columns are {','.join(rows[0]) if rows else 'missing'}", "Expected row,subject,label.")

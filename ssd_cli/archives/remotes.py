@@ -1,4 +1,4 @@
-"""Where the files of a dataset come from: Zenodo, or a mirror of it."""
+"""Remotes: sources of dataset files, namely Zenodo, its mirrors and MONSTER."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ class Zenodo(Remote):
         self._base = (base or os.environ.get("SSD_BENCH_ZENODO") or ZENODO).rstrip("/")
 
     def files(self, name: str) -> list[RemoteFile]:
-        """``NAME_TRAIN.ts`` and ``NAME_TEST.ts`` of the record, never its ``_eq`` and ``_nmv`` variants."""
+        """List ``NAME_TRAIN.ts`` and ``NAME_TEST.ts`` of the record, not its ``_eq`` and ``_nmv`` variants."""
         record = catalog.record_of(check_name(name))
         if record is None:
             raise SsdBenchError(
-                f"aeon knows no download for '{name}'.", "", "Put the files into a folder of your own; see --data-dir."
+                f"aeon knows no download for '{name}'.", "", "Get the files by hand and name their folder with --data-dir."
             )
         there = self.record(record)
         wanted = [f"{name}_TRAIN.ts", f"{name}_TEST.ts"]
@@ -75,15 +75,15 @@ class Zenodo(Remote):
         return [there[file] for file in wanted]
 
     def page(self, name: str) -> str:
-        """Address of the record."""
+        """Return the address of the record."""
         return self.page_of(catalog.record_of(name) or 0)
 
     def page_of(self, record: int) -> str:
-        """Address of a record."""
+        """Return the address of a record."""
         return f"{self._base}/records/{record}"
 
     def record(self, number: int) -> dict[str, RemoteFile]:
-        """The files of a record by name; names that are no plain file names are left out."""
+        """Return the files of a record by name, except those whose names are not plain file names."""
         url = f"{self._base}/api/records/{number}"
         answer = self.transport.json(url)
         listed = answer.get("files") if isinstance(answer, dict) else None
@@ -101,7 +101,7 @@ class WebMirror(Remote):
         self._base = base.rstrip("/")
 
     def files(self, name: str) -> list[RemoteFile]:
-        """The files that the dataset's manifest names."""
+        """List the files in the dataset's manifest."""
         url = f"{self._base}/{check_name(name)}/{manifest_name(name)}"
         try:
             manifest = parse_manifest(self.transport.json(url), name, self._base)
@@ -115,7 +115,7 @@ class WebMirror(Remote):
         ]
 
     def page(self, name: str) -> str:
-        """Address of the dataset's folder."""
+        """Return the address of the dataset's folder."""
         return f"{self._base}/{name}"
 
 
@@ -127,7 +127,7 @@ class FolderMirror(Remote):
         self._root = root
 
     def files(self, name: str) -> list[RemoteFile]:
-        """The files of the dataset, with their checksums where the folder has a manifest."""
+        """List the files of the dataset, with checksums if the folder has a manifest."""
         folder = self._root / check_name(name)
         source = source_in(folder, name)
         if source is None:
@@ -142,7 +142,7 @@ class FolderMirror(Remote):
         return found
 
     def page(self, name: str) -> str:
-        """The folder."""
+        """Return the folder."""
         return str(self._root / name)
 
 
@@ -203,7 +203,7 @@ def _fold(name: str) -> int:
 
 
 def choose_remote(mirror: str | None = None, transport: Transport | None = None) -> Remote:
-    """Where to get datasets: `mirror` (a URL or a folder), else ``$SSD_BENCH_MIRROR``, else Zenodo.
+    """Return the remote for `mirror` (a URL or a folder), else for ``$SSD_BENCH_MIRROR``, else Zenodo.
 
     Raises
     ------
@@ -225,12 +225,12 @@ def choose_remote(mirror: str | None = None, transport: Transport | None = None)
 
 
 def offline() -> bool:
-    """Whether ``$SSD_BENCH_OFFLINE`` forbids the network."""
+    """Return whether ``$SSD_BENCH_OFFLINE`` forbids the network."""
     return os.environ.get("SSD_BENCH_OFFLINE", "") not in ("", "0")
 
 
 def _web_address(text: str) -> str | None:
-    """A web address with what it may not hold (blanks, letters beyond ASCII) quoted, or None where the text is none."""
+    """Return a web address with blanks and non-ASCII letters quoted, or None if the text is none."""
     try:
         parts = urlsplit(text)
         usable = parts.scheme in ("http", "https") and parts.hostname is not None and (parts.port is None or parts.port > 0)
@@ -240,7 +240,7 @@ def _web_address(text: str) -> str | None:
 
 
 def _remote_file(item: Any) -> RemoteFile | None:
-    """A file of a record, as Zenodo describes it, or None where it cannot be a file of a dataset."""
+    """Convert Zenodo's description of a file; return None if it cannot be a file of a dataset."""
     if not isinstance(item, dict):
         return None
     links = item.get("links")
@@ -256,7 +256,7 @@ def _remote_file(item: Any) -> RemoteFile | None:
     size, checksum = item.get("size", item.get("filesize")), str(item.get("checksum", "")).lower()
     md5 = re.fullmatch(r"(?:md5:)?([0-9a-f]{32})", checksum)
     if not isinstance(size, int) or size < 0 or md5 is None:
-        raise TransferError(f"The record gives no size or MD5 of {ascii(name)[1:-1]}.", "Expected both, to check what arrives.")
+        raise TransferError(f"The record gives no size or MD5 of {ascii(name)[1:-1]}.", "Both are needed to check the download.")
     return RemoteFile(name, address, size, md5[1])
 
 

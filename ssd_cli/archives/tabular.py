@@ -1,10 +1,10 @@
 """Tables with named columns (``.csv``, ``.parquet``), in wide or long form; the names of the columns tell which.
 
-wide        label, [subject], then one column a step: ``0, 1, 2, ...`` or, for several channels, ``x_0, x_1, ..., y_0, y_1, ...``
-long        case, step, label, [subject], then one column a channel; one row a step
-long        case, channel, step, label, value, [subject]; one row a value
+wide        label, [subject], then one column per step: ``0, 1, 2, ...`` or, for several channels, ``x_0, x_1, ..., y_0, y_1, ...``
+long        case, step, label, [subject], then one column per channel; one row per step
+long        case, channel, step, label, value, [subject]; one row per value
 
-Steps count from 0 or from 1. An empty cell is a missing value. Only the wide form fills short series up.
+Steps count from 0 or from 1. An empty cell is a missing value. Only the wide form fills short series.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ TEXTS = ("label", "subject", "case", "step", "channel")
 _STEP = re.compile(r"(?:(.*)_)?(\d{1,9})", re.ASCII)
 _INDEX = re.compile(r"|__index_level_\d+__|Unnamed: \d+", re.ASCII)
 EXPECTED = (
-    "Expected label and one column a step (0, 1, ... or x_0, x_1, ..., y_0, ...), or case, step, label and one column a channel, "
-    "or case, channel, step, label, value."
+    "Expected label and one column per step (0, 1, ... or x_0, x_1, ..., y_0, ...), or case, step, label and one column per "
+    "channel, or case, channel, step, label, value."
 )
 
 
@@ -39,9 +39,9 @@ class Table:
     first_line : int
         Line (csv) or row (parquet) of the first record.
     texts : dict of str to sequence
-        The columns named in `TEXTS`, one entry a row.
+        The columns named in `TEXTS`, one entry per row.
     columns : list of str
-        Names of all others.
+        Names of all other columns.
     values : ndarray of float64, shape (n_rows, n_columns)
     """
 
@@ -78,7 +78,7 @@ def part_of(table: Table, header: list[str], equal_length: bool | None, missing_
     _refuse_strays(table, header)
     twice = [name for name in header if header.count(name) > 1]
     if twice:
-        raise table.wrong(-1, f"the column '{shown(twice[0])}' stands twice")
+        raise table.wrong(-1, f"the column '{shown(twice[0])}' occurs twice")
     if "label" not in header or not table.columns:
         raise table.wrong(-1, f"the columns are {shown(','.join(header))}", EXPECTED)
     if not len(table.values):
@@ -91,14 +91,14 @@ def part_of(table: Table, header: list[str], equal_length: bool | None, missing_
 
 
 def _refuse_strays(table: Table, header: list[str]) -> None:
-    """Columns that are no channel for sure: in the long form every name that is not known would become one."""
+    """Refuse columns that are surely no channels: in the long form every unknown name becomes one."""
     for name in header:
         plain = name.strip().lower()
         if _INDEX.fullmatch(name.strip()):
             raise SsdBenchError(
-                f"{table.path}: the column '{shown(name)}' has no name of its own.",
-                "It is the index that pandas writes beside the columns, or a line ends with a comma.",
-                "Leave it out, as table.to_csv(..., index=False) and table.to_parquet(..., index=False) do.",
+                f"{table.path}: the column '{shown(name)}' has no name.",
+                "It is the index that pandas writes, or a line ends with a comma.",
+                "Leave it out: table.to_csv(..., index=False) or table.to_parquet(..., index=False).",
             )
         if plain in TEXTS and name != plain:
             raise SsdBenchError(
@@ -110,7 +110,7 @@ def _refuse_strays(table: Table, header: list[str]) -> None:
 
 def _wide(table: Table, equal_length: bool | None) -> Part:
     channels: dict[str, list[int]] = {}
-    places: dict[str, list[int]] = {}  # the columns of a channel need not stand side by side
+    places: dict[str, list[int]] = {}  # the columns of a channel need not be adjacent
     for place, name in enumerate(table.columns):
         match = _STEP.fullmatch(name)
         if match is None:
@@ -133,7 +133,7 @@ def _wide(table: Table, equal_length: bool | None) -> Part:
 
 
 def _long(table: Table) -> Part:
-    """Cases, channels and steps in the order in which they first appear; every case has all channels and no gap."""
+    """Read cases, channels and steps in the order of their first row; every case has all channels and no gap."""
     places: dict[object, dict[tuple[str, int], int]] = {}
     channels = dict.fromkeys(table.columns)
     if "channel" in table.texts:
@@ -143,7 +143,7 @@ def _long(table: Table) -> Part:
     for row, case in enumerate(table.texts["case"]):
         cells = places.setdefault(case, {})
         if (names[row], steps[row]) in cells:
-            raise table.wrong(row, f"step {steps[row]} of case '{shown(str(case))}' stands twice")
+            raise table.wrong(row, f"step {steps[row]} of case '{shown(str(case))}' occurs twice")
         cells[names[row], steps[row]] = row
     X, first_rows = [], []
     for case, cells in places.items():
@@ -158,7 +158,7 @@ def _long(table: Table) -> Part:
 
 
 def _series(table: Table, case: str, cells: dict[tuple[str, int], int], channels: list[str]) -> Series:
-    """One case (n_channels, n_timepoints) from the rows of its steps."""
+    """Return one case (n_channels, n_timepoints) from the rows of its steps."""
     steps = sorted({step for _, step in cells})
     if steps[0] not in (0, 1) or steps[-1] - steps[0] + 1 != len(steps):
         raise SsdBenchError(
@@ -178,7 +178,7 @@ def _series(table: Table, case: str, cells: dict[tuple[str, int], int], channels
 
 
 def _named(channels: Iterable[str]) -> tuple[str, ...]:
-    """The names of the channels; a single channel need not have one."""
+    """Return the names of the channels; a single channel may have none."""
     names = tuple(channels)
     return names if any(names) else ()
 

@@ -1,4 +1,4 @@
-"""HTTP for files that must arrive whole: retries, resume, rate limits, checksums; nothing but a complete file gets its name."""
+"""Downloads with retries, resume, rate limits and checksums; a file gets its final name when it is complete."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ssd_cli.archives.http_errors import Temporary, TransferError, asked_wait, on_the_way
+from ssd_cli.archives.http_errors import Temporary, TransferError, asked_wait, translated_errors
 from ssd_cli.core.version import __version__
 
 _CHUNK = 2**17
 _JSON_BYTES = 2**24
 _MOST_TRIES = 200
-"""Of one file, however small the progress of each."""
+"""Attempts for one file, even if each makes progress."""
 
 
-class Stopped(Exception):
-    """The program was asked to end."""
+class TransferStopped(Exception):
+    """The program is to end."""
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file to fetch.
+    """A file of a remote.
 
     Parameters
     ----------
@@ -49,24 +49,24 @@ class RemoteFile:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Redirects within the web only, and never from https to http."""
+    """Follow redirects to http and https only, and never from https to http."""
 
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
         scheme = urllib.parse.urlsplit(newurl).scheme
         if scheme not in ("http", "https") or (req.type == "https" and scheme == "http"):
-            raise TransferError(f"{req.full_url} redirects to {ascii(newurl)[1:-1]}.", "Expected a redirect that stays as safe.")
+            raise TransferError(f"{req.full_url} redirects to {ascii(newurl)[1:-1]}.", "Expected a redirect to https.")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 class Transport:
-    """Fetches files; one object serves several threads.
+    """Downloader that several threads share.
 
     Parameters
     ----------
     attempts : int
-        Failures in a row, without a byte of progress, after which to give up.
+        Consecutive failures without progress before it gives up.
     first_pause : float
-        Seconds before the second attempt; doubled from one to the next.
+        Seconds before the second attempt; doubled for each further one.
     patience : float
         Longest pause in seconds that a server may ask for.
     timeout : float
@@ -81,16 +81,16 @@ class Transport:
         self._not_before = 0.0
 
     def stop(self) -> None:
-        """Make all transfers end soon, with `Stopped`; what has arrived is kept for the next time."""
+        """End all transfers soon with `TransferStopped`; partial files are kept."""
         self._stop.set()
 
     def check(self) -> None:
-        """Raise `Stopped` after `stop`."""
+        """Raise `TransferStopped` after `stop`."""
         if self._stop.is_set():
-            raise Stopped
+            raise TransferStopped
 
     def json(self, url: str) -> Any:
-        """The JSON document at a URL.
+        """Fetch a JSON document.
 
         Raises
         ------
@@ -98,7 +98,7 @@ class Transport:
         """
 
         def attempt() -> Any:
-            with self._open(url, {"Accept": "application/json"}) as response, on_the_way(url):
+            with self._open(url, {"Accept": "application/json"}) as response, translated_errors(url):
                 text = response.read(_JSON_BYTES + 1)
             announced = response.headers.get("Content-Length")
             if announced is not None and announced.isdecimal() and len(text) < min(int(announced), _JSON_BYTES + 1):
@@ -114,30 +114,30 @@ class Transport:
             raise TransferError(f"{url} did not answer with a JSON document ({error}).", "", "Try again later.") from error
 
     def download(self, file: RemoteFile, target: Path, on_bytes: Callable[[int], None] = lambda n: None) -> None:
-        """Fetch a file; `target` appears only when it is complete and has the announced size and checksum.
+        """Fetch a file; `target` is created when it is complete and has the announced size and checksum.
 
-        A partial file beside it, named after the checksum, is where an interrupted transfer goes on.
+        A partial file beside it, with the checksum in its name, lets an interrupted transfer resume.
 
         Parameters
         ----------
         file : RemoteFile
         target : Path
         on_bytes : callable
-            Told every change of the number of bytes that are there; negative where a transfer starts again.
+            Called with every change of the number of bytes; negative if a transfer starts again.
 
         Raises
         ------
         TransferError
-            It could not be fetched, or arrived twice with another checksum.
+            The file could not be fetched, or arrived twice with another checksum.
         OSError
-            It cannot be written.
+            The file cannot be written.
         """
         if file.md5 is not None and target.is_file() and not _difference(target, file):
             on_bytes(_size(target))
             return
         part = target.with_name(f"{target.name}.{(file.md5 or 'unknown')[:8]}.part")
         if file.md5 is None:
-            part.unlink(missing_ok=True)  # nothing tells whether it belongs to the same file
+            part.unlink(missing_ok=True)  # it may belong to another file
         on_bytes(_size(part))
         for _ in range(2):
             self._persistently(file.url, lambda: self._resume(file, part, on_bytes), lambda: _size(part))
@@ -156,7 +156,7 @@ class Transport:
     # ---- one attempt ----------------------------------------------------------------------------------------------------------
 
     def _resume(self, file: RemoteFile, part: Path, on_bytes: Callable[[int], None]) -> None:
-        """Fetch what is missing of a file."""
+        """Fetch the missing part of a file."""
         have = _size(part)
         if file.size is not None and have == file.size:
             return
@@ -178,15 +178,15 @@ class Transport:
                     have += len(chunk)
                     on_bytes(len(chunk))
                     if end is not None and have > end:
-                        return  # more than announced: the checksum will refuse it
+                        return  # more than announced, which the checksum will refuse
         if end is not None and have < end:
             raise Temporary(f"the connection was dropped after {have} of {end} bytes")
 
     def _open(self, url: str, headers: Mapping[str, str]) -> Any:
-        """The beginning of the server's answer, to be read `on_the_way` and closed."""
+        """Send a request; the response is to be read inside `translated_errors` and closed."""
         self._pause(self._not_before - time.monotonic())
         request = urllib.request.Request(url, headers={"User-Agent": f"ssd-bench/{__version__}", **headers})
-        with on_the_way(url):
+        with translated_errors(url):
             response = self._opener.open(request, timeout=self.timeout)
         if response.headers.get("X-RateLimit-Remaining") == "0":
             self._hold(asked_wait(response.headers) or 0.0)
@@ -195,7 +195,7 @@ class Transport:
     # ---- patience -------------------------------------------------------------------------------------------------------------
 
     def _persistently(self, url: str, attempt: Callable[[], Any], progress: Callable[[], int]) -> Any:
-        """The result of `attempt`, which is repeated while it fails temporarily."""
+        """Return the result of `attempt`, which is repeated after temporary failures."""
         failures = 0
         for _ in range(_MOST_TRIES):
             before = progress()
@@ -209,27 +209,27 @@ class Transport:
                         f"{url}: {error}, and asks to wait {error.wait / 60:.0f} minutes.", "", "Try again then, or use --mirror."
                     ) from error
                 if failures >= (self.attempts if error.resolved else 2):
-                    remedy = "Check the network and run the same command again: it goes on where it stopped. Or use --mirror."
+                    remedy = "Check the network and run the same command again: it resumes. Or use --mirror."
                     raise TransferError(f"{url} could not be fetched: {error}.", f"Tried {failures} times.", remedy) from error
                 if error.wait is None:
-                    # A little chance, so that many clients do not return together.
+                    # Random, so that many clients do not return together.
                     self._pause(self.first_pause * 2 ** (failures - 1) * random.uniform(0.75, 1.25))
-        raise TransferError(f"{url} could not be fetched: {_MOST_TRIES} attempts brought too little.", "", "Try again later.")
+        raise TransferError(f"{url} could not be fetched: {_MOST_TRIES} attempts were not enough.", "", "Try again later.")
 
     def _hold(self, seconds: float) -> None:
-        """Let no thread ask for anything for some seconds."""
+        """Delay the requests of all threads by some seconds."""
         with self._lock:
             self._not_before = max(self._not_before, time.monotonic() + min(seconds, self.patience))
 
     def _pause(self, seconds: float) -> None:
         if self._stop.wait(max(0.0, seconds)):
-            raise Stopped
+            raise TransferStopped
 
 
 def _chunks(response: Any, url: str) -> Iterator[bytes]:
-    """The body of an answer; what fails while it is written somewhere is none of the network's."""
+    """Yield the body of a response; errors of the network are translated, errors of the caller are not."""
     while True:
-        with on_the_way(url):
+        with translated_errors(url):
             chunk = response.read(_CHUNK)
         if not chunk:
             return
@@ -245,7 +245,7 @@ def _copy(file: RemoteFile, part: Path, on_bytes: Callable[[int], None]) -> None
 
 
 def _difference(path: Path, file: RemoteFile) -> str:
-    """What is wrong with a file, or an empty text."""
+    """Return what is wrong with a file, or an empty text."""
     size = _size(path)
     if file.size is not None and size != file.size:
         return f"it has {size} bytes, not {file.size}"

@@ -1,4 +1,4 @@
-"""Take single files out of a zip that may be hostile: no path outside, no link, no more bytes than announced and allowed."""
+"""Extract files from a zip that may be hostile: no path outside, no link, no more bytes than announced and allowed."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from pathlib import Path, PurePosixPath
 from ssd_cli.errors import SsdBenchError
 
 MOST_BYTES = 2**36
-"""Of one unpacked file (64 GiB); the largest one of the archives has a few GiB."""
+"""Limit for one unpacked file (64 GiB); the largest one of the archives has a few GiB."""
 _MOST_RATIO = 200
-"""Bytes out of one byte: text of numbers has 2 to 10, and deflate cannot have more than 1032."""
+"""Limit of the compression ratio: text of numbers has 2 to 10; deflate reaches 1032."""
 _SMALL = 2**20
 _DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
 
 
 @contextmanager
 def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
-    """A zip whose list of files has been checked.
+    """Open a zip and check its list of files.
 
     Raises
     ------
     SsdBenchError
-        It is damaged, or holds a path outside, a link, an encrypted file or one that is too large.
+        The zip is damaged, or holds a path outside, a link, an encrypted file or one that is too large.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -39,7 +39,7 @@ def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def members(archive: zipfile.ZipFile, names: Iterable[str]) -> dict[str, zipfile.ZipInfo]:
-    """The members with these plain names, in whichever folders they stand; a name that stands twice is left out."""
+    """Return the members with these file names, in any folder; a name that occurs twice is left out."""
     wanted = set(names)
     found: dict[str, zipfile.ZipInfo] = {}
     twice: set[str] = set()
@@ -52,16 +52,16 @@ def members(archive: zipfile.ZipFile, names: Iterable[str]) -> dict[str, zipfile
 
 
 def extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> None:
-    """Write one member to `target`, whatever path it has in the zip.
+    """Write one member to `target`; its path in the zip is not used.
 
     Raises
     ------
     SsdBenchError
-        It is not what it announces.
+        The member is damaged.
     """
     try:
         with archive.open(info) as packed, target.open("wb") as out:
-            # The announced size was found reasonable; reading ends there, and the checksum of the zip tells if it was a lie.
+            # `open_zip` has checked the announced size; reading ends there, and the checksum of the zip shows a wrong size.
             shutil.copyfileobj(packed, out, 2**20)
     except _DAMAGES as error:
         raise SsdBenchError(f"{archive.filename}: the member {_shown(info)} is damaged: {error}.") from error

@@ -1,4 +1,4 @@
-"""Is a dataset on this machine what it claims to be? Files against their manifest, arrays against the shipped table."""
+"""Compare an installed dataset with its manifest and with the catalogue."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ssd_cli.archives import catalog
-from ssd_cli.archives.check import check_size
 from ssd_cli.archives.dataset import Dataset, digest_of_parts
-from ssd_cli.archives.locate import Source, locate
+from ssd_cli.archives.locate import DatasetFiles, locate
 from ssd_cli.archives.manifest import Manifest
 from ssd_cli.archives.read import read_source
 from ssd_cli.errors import MisuseError, SsdBenchError
@@ -17,20 +16,20 @@ from ssd_cli.errors import MisuseError, SsdBenchError
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found of one dataset.
+    """The result of verifying one dataset.
 
     Parameters
     ----------
     name : str
     folder : Path
     wrong : list of str
-        What is wrong with which file; empty where all is well.
+        What is wrong with which file; empty if nothing is.
     checked : list of str
-        Against what it was compared: "checksums", "size", "digest".
+        What it was compared with: "checksums", "size", "digest".
     note : str
-        What is worth knowing without being wrong.
+        Worth knowing, but not wrong.
     digest : str
-        Of the arrays, as records have it; empty where they could not be read.
+        Digest of the arrays, as in records; empty if they could not be read.
     """
 
     name: str
@@ -41,8 +40,8 @@ class Finding:
     digest: str = ""
 
 
-def verify(name: str, source: Source) -> Finding:
-    """Read a dataset's files anew, whatever the cache holds, and compare them with all that is known of it."""
+def verify(name: str, source: DatasetFiles) -> Finding:
+    """Read a dataset's files, without the cache, and compare them with all that is known of the dataset."""
     wrong, checked, note = [], [], ""
     manifest = None
     try:
@@ -69,11 +68,11 @@ def verify(name: str, source: Source) -> Finding:
 
 
 def verify_named(name: str, data_dirs: Sequence[Path] = ()) -> Finding | None:
-    """Find a dataset and verify it; None where it is absent. An incomplete folder, or one that cannot be read, is a finding too."""
+    """Find and verify a dataset; return None if it is absent. An incomplete or unreadable folder is a finding."""
     try:
         source = locate(name, data_dirs)
         return None if source is None else verify(name, source)
-    except MisuseError:  # of the command, not of the dataset
+    except MisuseError:  # a mistake in the command, not in the dataset
         raise
     except SsdBenchError as error:
         return Finding(name, Path(name), [f"{error.what} {error.expected}".strip()])
@@ -81,6 +80,37 @@ def verify_named(name: str, data_dirs: Sequence[Path] = ()) -> Finding | None:
         return Finding(name, Path(name), [f"{error.filename or name} cannot be read: {error.strerror or error}."])
 
 
+def check_size(dataset: Dataset, folder: Path, remedy: str = "") -> None:
+    """Refuse a dataset with the name of an archive's dataset but another size.
+
+    A file that was cut at the end of a line is a valid file with fewer cases; only the published size can tell. `remedy` replaces
+    that of the error.
+    """
+    published = catalog.size(dataset.name)
+    if published is None:
+        return
+    train, test = dataset.train, dataset.test
+    lengths = {*train.lengths.tolist(), *test.lengths.tolist()}
+    found = {
+        "n_train": train.n_cases,
+        "n_test": test.n_cases,
+        "n_channels": train.n_channels,
+        "n_timepoints": max(lengths),
+        "n_classes": len(dataset.classes),
+        "equal_length": len(lengths) == 1,
+        "missing": train.missing or test.missing,
+        "shortest": min(lengths),
+    }
+    for key, value in found.items():
+        expected = getattr(published, key)
+        if expected is not None and value != expected:
+            raise SsdBenchError(
+                f"{dataset.name} in {folder}: {key} is {str(value).lower()}.",
+                f"The archive's {dataset.name} has {key} {str(expected).lower()}; the files are cut, changed or another dataset's.",
+                remedy or f"Remove {folder} and get the files again, or give the folder and its files a name that no archive has.",
+            )
+
+
 def plain_digest(dataset: Dataset) -> str:
-    """The digest without subjects, which is the one that the table has."""
+    """Return the digest without subjects, as the catalogue has it."""
     return digest_of_parts(replace(dataset.train, groups=None), replace(dataset.test, groups=None))

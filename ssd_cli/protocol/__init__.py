@@ -1,1 +1,1 @@
-"""Which cases train and which test, and the seal between them."""
+"""Splits into training and test cases, and the sealed test set."""

@@ -1,4 +1,4 @@
-"""What a method may see of a dataset: the training set, and nothing else."""
+"""The training set, the only part of a dataset that a method sees."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class TrainingSet:
     Parameters
     ----------
     X : ndarray of float32, shape (n_cases, n_channels, n_timepoints)
-        NaN marks the steps after the end of a shorter series, over which networks do not pool.
+        NaN marks the steps after the end of a shorter series; networks do not pool over them.
     y : ndarray of int64, shape (n_cases,)
         Class indices, 0 to n_classes - 1.
     n_classes : int
-        Number of classes of the dataset; a part of it may lack some.
+        Number of classes of the dataset; a subset may lack some.
     dataset : str
-        Name of the dataset; sub-seeds are derived from it.
+        Name of the dataset, from which sub-seeds are derived.
     resample : int
         0 is the archive's own split.
     groups : ndarray of int64, shape (n_cases,), optional
-        Subject of every case, where known.
+        Subject of every case, if known.
     """
 
     X: Floats
@@ -42,7 +42,7 @@ class TrainingSet:
 
     def __post_init__(self) -> None:
         if self.X.ndim != 3 or self.X.dtype != np.float32 or self.y.dtype != np.int64 or len(self.X) != len(self.y):
-            raise ValueError(f"X {self.X.shape} {self.X.dtype} and y {self.y.shape} {self.y.dtype} do not fit together")
+            raise ValueError(f"X {self.X.shape} {self.X.dtype} and y {self.y.shape} {self.y.dtype} are not one training set")
 
     @property
     def n_cases(self) -> int:
@@ -61,7 +61,7 @@ class TrainingSet:
 
     @cached_property
     def padded(self) -> bool:
-        """Whether any series ends before the others."""
+        """Whether a series ends before the others."""
         return bool(np.isnan(self.X[:, 0, -1]).any())
 
     @cached_property
@@ -78,13 +78,13 @@ class TrainingSet:
         return digest_of_arrays(parts)
 
     def subset(self, index: npt.NDArray[np.intp]) -> TrainingSet:
-        """The cases at `index`, in that order."""
+        """Return the cases at `index`, in that order."""
         groups = None if self.groups is None else self.groups[index]
         return TrainingSet(self.X[index], self.y[index], self.n_classes, self.dataset, self.resample, groups)
 
 
 def digest_of_arrays(arrays: list[npt.NDArray]) -> str:
-    """SHA-256 over dtype, shape and bytes of each array, in order."""
+    """Return the SHA-256 (hex) over dtype, shape and bytes of each array, in order."""
     sha = hashlib.sha256()
     for array in arrays:
         sha.update(f"{array.dtype.str}{array.shape}".encode())

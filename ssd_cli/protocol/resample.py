@@ -1,4 +1,4 @@
-"""Which cases train under resample k: the archive's split, tsml's stratified resamples, or a draw of subjects."""
+"""The training and test cases of resample k: the archive's split, a stratified resample as in tsml, or a draw of subjects."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ Index = npt.NDArray[np.intp]
 
 
 def resample_indices(dataset: Dataset, resample: int) -> tuple[Index, Index]:
-    """Positions of the training and of the test cases among all cases, the training part's before the test part's.
+    """Return the positions of the training and of the test cases among all cases (first the training part, then the test part).
 
-    Resample 0 is the archive's split. Resample k > 0 is the convention of tsml: aeon's ``stratified_resample_data`` on the original
-    labels with ``random_state=k``; where the subjects are known it draws whole subjects instead, as many for the test as the
-    archive's split has there.
+    Resample 0 is the archive's split. Resample k > 0 is tsml's: aeon's ``stratified_resample_data`` on the original labels with
+    ``random_state=k``. If the subjects are known, it draws whole subjects instead, as many for the test as in the archive's split.
 
     Parameters
     ----------
@@ -36,7 +35,7 @@ def resample_indices(dataset: Dataset, resample: int) -> tuple[Index, Index]:
 
 
 def stratified(y_train: Labels, y_test: Labels, seed: int) -> tuple[Index, Index]:
-    """The same indices as aeon's ``stratified_resample_data_indices`` (BSD-3-Clause), without importing aeon.
+    """Return the indices of aeon's ``stratified_resample_data_indices`` (BSD-3-Clause), without importing aeon.
 
     The cases of every class, in the sorted order of the labels, are shuffled by one ``RandomState``; the training class counts are
     kept. Labels must be the original ones: another order of the classes gives another resample.
@@ -58,7 +57,7 @@ def _by_subject(name: str, train_groups: Groups, test_groups: Groups, seed: int)
     subjects, n_test = np.unique(groups), len(np.unique(test_groups))
     if n_test == len(subjects):
         raise SsdBenchError(
-            f"{name}: all {n_test} subjects occur in the archive's test part, so no draw of as many leaves one for training.",
+            f"{name}: all {n_test} subjects occur in the archive's test part, so none would be left for training.",
             "A resample by subjects needs a split by subjects.",
             "Use resample 0, or remove the files of subjects to resample by cases.",
         )

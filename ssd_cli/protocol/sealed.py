@@ -1,4 +1,4 @@
-"""The test set behind a seal that is broken once the predictor can no longer change."""
+"""The test set, which can be read only after the predictor is final."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ssd_cli.protocol.containers import Floats, Ints
 
 
 class SealedTest:
-    """Prepared test series and their labels; no method ever holds one.
+    """Prepared test series and their labels, which no method gets.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class SealedTest:
         return len(self.__X)
 
     def unseal(self, frozen: bool) -> tuple[Floats, Ints]:
-        """The series and labels.
+        """Return the series and labels.
 
         Parameters
         ----------
@@ -35,7 +35,7 @@ class SealedTest:
         Raises
         ------
         RuntimeError
-            The predictor can still change: a mistake in the program, never in its use.
+            The predictor can still change: a defect of the program.
         """
         if frozen is not True:
             raise RuntimeError("The test set stays sealed until the predictor is frozen.")

@@ -1,4 +1,4 @@
-"""One resample of a dataset: a training set for the methods, a sealed test set for the runner."""
+"""Split a dataset by one resample into a training set for methods and a sealed test set for the runner."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ssd_cli.protocol.sealed import SealedTest
 
 
 def split(dataset: Dataset, resample: int, preparation: Preparation) -> tuple[TrainingSet, SealedTest]:
-    """Resample, then prepare: the preparation is fitted on the training cases of this resample and on nothing else.
+    """Resample, then prepare; the preparation is fitted on the training cases of this resample only.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def split(dataset: Dataset, resample: int, preparation: Preparation) -> tuple[Tr
     Raises
     ------
     SsdBenchError
-        The training set lacks a class, or has one class only.
+        The training set lacks a class, or has only one.
     """
     train, test = dataset.train, dataset.test
     train_index, test_index = resample_indices(dataset, resample)

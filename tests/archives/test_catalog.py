@@ -134,7 +134,7 @@ def test_select_knows_the_users_folders(write_problem, monkeypatch):
         ([], ["Italy"], "Did you mean 'ItalyPowerDemand'?"),
         ([], ["Nope"], "aeon_data"),
         ([], ["Zebra*"], "No dataset matches 'Zebra*'."),
-        ([], ["Coffee,GunPoint"], "Name each on its own: --dataset Coffee --dataset GunPoint"),
+        ([], ["Coffee,GunPoint"], "Name each separately: --dataset Coffee --dataset GunPoint"),
         ([], ["../GunPoint"], "cannot be the name"),
     ],
 )

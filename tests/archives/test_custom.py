@@ -100,12 +100,16 @@ def test_a_bundle_brings_datasets_to_another_machine(placed, write_problem, tmp_
     (tmp_path / "plain").touch()
     assert packed.stat().st_mode == (tmp_path / "plain").stat().st_mode  # it can be read by whoever may read other files
     told = []
-    assert unbundle(packed, tmp_path / "new", tell=lambda *news: told.append(news)) == ["GunPoint", "JapaneseVowels", "MyOwn"]
+    assert unbundle(packed, tmp_path / "new", on_installed=lambda *news: told.append(news)) == [
+        "GunPoint",
+        "JapaneseVowels",
+        "MyOwn",
+    ]
     for name in ("GunPoint", "JapaneseVowels", "MyOwn"):
         assert load(name, [tmp_path / "new"], download=False).digest == load(name, [placed, root], download=False).digest
         assert _found(tmp_path / "new", name).wrong == []
     assert Manifest.read(tmp_path / "new" / "GunPoint", "GunPoint").origin == "https://zenodo.org/records/0"
-    unbundle(packed, tmp_path / "new", tell=lambda *news: told.append(news))
+    unbundle(packed, tmp_path / "new", on_installed=lambda *news: told.append(news))
     assert told[0] == ("GunPoint", True) and told[-1] == ("MyOwn", False)
 
 

@@ -21,7 +21,7 @@ from ssd_cli.archives.fetch import Silent, fetch_many, fetch_one
 from ssd_cli.archives.load import load
 from ssd_cli.archives.manifest import Manifest
 from ssd_cli.archives.remotes import Zenodo
-from ssd_cli.archives.transport import Stopped
+from ssd_cli.archives.transport import TransferStopped
 from ssd_cli.errors import SsdBenchError
 
 from .conftest import TEST, TRAIN
@@ -344,5 +344,5 @@ def test_ctrl_c_ends_the_waiting_of_all_threads(archive, root):
     source = zenodo(archive)
     archive.faults[f"/api/records/{RECORD}"] = [("status", 429, {"Retry-After": "300"})]
     threading.Timer(0.3, source.transport.stop).start()
-    with pytest.raises(Stopped):
+    with pytest.raises(TransferStopped):
         fetch_many(["WISDM"], root, source, Silent())

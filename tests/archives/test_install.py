@@ -81,7 +81,7 @@ def test_after_a_kill_nothing_is_removed_where_somebody_else_made_the_folder_ane
     killed_while_replaced(files, tmp_path / "root", monkeypatch, moment=1)
     (tmp_path / "root" / "Watch").mkdir()
     old = tmp_path / "root" / ".ssd-bench" / ".Watch.old"
-    with pytest.raises(SsdBenchError, match=f"{old} holds what was in {tmp_path}/root/Watch before"):
+    with pytest.raises(SsdBenchError, match=f"{old} holds the content of {tmp_path}/root/Watch before"):
         custom.add("Watch", files / "b.ts", files / "a.ts", None, tmp_path / "root", force=True)
     assert (old / "Watch_TRAIN.ts").read_text() == TRAIN and (old / "notes.txt").read_text() == "mine"
 

@@ -285,7 +285,7 @@ def test_an_absent_dataset_offline_says_where_it_was_looked_for_and_how_to_get_i
     [
         ("Coffee", "(?s)data download --dataset Coffee.*timeseriesclassification"),
         ("UCIHAR", r"docs/data\.md"),
-        ("Mine", r"say --data-dir DIR \(or SSD_BENCH_DATA=DIR\)\.$"),
+        ("Mine", r"use --data-dir DIR \(or SSD_BENCH_DATA=DIR\)\.$"),
     ],
 )
 def test_what_is_not_downloaded_says_what_each_kind_of_dataset_needs(monkeypatch, name, way):

@@ -101,7 +101,7 @@ def test_the_address_of_a_mirror_may_hold_blanks_and_letters_beyond_ascii(archiv
 @pytest.mark.parametrize("url", ["http://[bad", "http://127.0.0.1:port/x", "http://127.0.0.1:9/x?ä"])
 def test_a_record_with_an_address_that_is_none_is_an_error(archive, root, url):
     archive.edit = lambda document: {"files": [{**file, "links": {"self": url}} for file in document["files"]]}
-    with pytest.raises(SsdBenchError, match=r"holds no WISDM_TRAIN|is no address"):
+    with pytest.raises(SsdBenchError, match=r"holds no WISDM_TRAIN|is not a valid web address"):
         fetch_one("WISDM", root, zenodo(archive))
 
 

@@ -23,7 +23,7 @@ def zenodo(archive, **options) -> Zenodo:
 
 
 def entries(root: Path) -> list[str]:
-    """What is in a data folder, but for the locks and the partial files in its workroom."""
+    """What is in a data folder, but for the locks and the partial files in its work folder."""
     return sorted(path.name for path in root.iterdir() if path.name != ".ssd-bench") if root.exists() else []
 
 

@@ -1,4 +1,4 @@
-"""Weka's ``.arff`` as the UEA archive uses it: the class comes last; several channels stand in one relational attribute."""
+"""Weka's ``.arff`` as in the UEA archive: the class is the last attribute; several channels form one relational attribute."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _ArffHeader:
 
 
 def read(path: Path, equal_length: bool | None = None, missing_label: str | None = None) -> Part:
-    """Read a part; short series are filled up with ``?`` at the end, as the archive has them.
+    """Read a part; short series are filled with ``?`` at the end, as in the archive.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def _read_header(path: Path, lines: Iterator[tuple[int, str]]) -> _ArffHeader:
 
 
 def _split(path: Path, line: int, text: str, header: _ArffHeader) -> tuple[list[str], str]:
-    """The channels of a case and its label, as they are written."""
+    """Return the channels of a case and its label, as they are written."""
     if not header.relational:
         values, comma, last = text.rpartition(",")
         if not comma:

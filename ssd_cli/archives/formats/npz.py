@@ -1,4 +1,4 @@
-"""numpy's ``.npz``: the arrays ``X`` and ``y``, and where they apply ``lengths`` and ``groups``."""
+"""numpy's ``.npz``: the arrays ``X`` and ``y``, and optionally ``lengths`` and ``groups``."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ _EXPECTED = (
 
 
 def read(path: Path, equal_length: bool | None = None, missing_label: str | None = None) -> Part:
-    """Read a part; where there are ``lengths``, what lies behind a series' length is ignored.
-
-    Where there is no ``y``, `missing_label` stands for every label, if it is given.
+    """Read a part; values after a series' length are ignored. Without ``y``, `missing_label` replaces every label, if it is given.
 
     Raises
     ------
@@ -29,7 +27,7 @@ def read(path: Path, equal_length: bool | None = None, missing_label: str | None
     try:
         with np.load(path, allow_pickle=False) as stored:
             arrays = {key: stored[key] for key in ("X", "y", "lengths", "groups") if key in stored}
-    except Exception as error:  # zipfile, zlib and numpy each have errors of their own for damaged files
+    except Exception as error:  # zipfile, zlib and numpy have no common error for damaged files
         raise SsdBenchError(f"{path} cannot be read: {error}.", _EXPECTED) from error
     X, y = arrays.get("X"), arrays.get("y")
     if X is not None and y is None and missing_label is not None:
@@ -45,7 +43,7 @@ def read(path: Path, equal_length: bool | None = None, missing_label: str | None
             raise SsdBenchError(f"{path}: {key} is {arrays[key].shape} {arrays[key].dtype}.", _EXPECTED)
     lengths = arrays.get("lengths", np.full(len(X), X.shape[2]))
     if lengths.min() < 1 or lengths.max() > X.shape[2]:
-        raise SsdBenchError(f"{path}: lengths go from {lengths.min()} to {lengths.max()}.", f"Expected 1 to {X.shape[2]}.")
+        raise SsdBenchError(f"{path}: lengths range from {lengths.min()} to {lengths.max()}.", f"Expected 1 to {X.shape[2]}.")
     if "groups" in arrays and arrays["groups"].max() > MOST:
         raise SsdBenchError(f"{path}: a group is {arrays['groups'].max()}.", "Expected whole numbers below 2^63.")
     X = X.astype(np.float64, copy=False)

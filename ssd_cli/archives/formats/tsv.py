@@ -1,4 +1,4 @@
-"""The UCR archive's ``.tsv``: one case a line, its label first, then the values of its only channel."""
+"""The UCR archive's ``.tsv``: one case per line, its label first, then the values of its only channel."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HOLDS_SUBJECTS = False
 
 
 def read(path: Path, equal_length: bool | None = None, missing_label: str | None = None) -> Part:
-    """Read a part; short series are filled up with NaN at the end, as the archive has them.
+    """Read a part; short series are filled with NaN at the end, as in the archive.
 
     Raises
     ------
@@ -29,7 +29,7 @@ def read(path: Path, equal_length: bool | None = None, missing_label: str | None
                 raise malformed(path, line, "no values", "Expected a label and values, with tabs between them.")
             n_values = n_values or len(values)
             if len(values) != n_values:
-                expected = f"The lines before it have {n_values}; fill shorter series up with NaN."
+                expected = f"The lines before it have {n_values}; fill shorter series with NaN."
                 raise malformed(path, line, f"{len(values)} values", expected)
             y.append(label(path, line, first))
             X.append(np.array([[number(path, line, value) for value in values]]))

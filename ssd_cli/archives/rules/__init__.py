@@ -6,20 +6,13 @@ exports ask these registries, so a new rule is one new class. Importing this mod
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 from ssd_cli.core.options import require_choice
 from ssd_cli.registry import Entry, Registry
 
-if TYPE_CHECKING:
-    from ssd_cli.archives.rules.imputation import ImputationRule
-    from ssd_cli.archives.rules.length import LengthRule
-    from ssd_cli.archives.rules.scaling import ScalingRule
 
-R = TypeVar("R")
-
-
-class Rules(Registry[R]):
+class Rules(Registry[Any]):
     """The rules that one option of ``run`` chooses from, in the order of their files.
 
     Parameters
@@ -40,7 +33,7 @@ class Rules(Registry[R]):
         return super().entry(name)
 
 
-length_rules: Rules[LengthRule] = Rules("length rule", "length")
-imputation_rules: Rules[ImputationRule] = Rules("imputation rule", "impute")
-scaling_rules: Rules[ScalingRule] = Rules("scaling rule", "scale")
-RULES: tuple[Rules[Any], ...] = (length_rules, imputation_rules, scaling_rules)
+length_rules: Rules = Rules("length rule", "length")
+imputation_rules: Rules = Rules("imputation rule", "impute")
+scaling_rules: Rules = Rules("scaling rule", "scale")
+RULES: tuple[Rules, ...] = (length_rules, imputation_rules, scaling_rules)

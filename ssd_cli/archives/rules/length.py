@@ -115,7 +115,7 @@ class Edge(LengthRule):
 
 
 @length_rules.register("noise")
-class Noise(LengthRule):
+class UniformNoise(LengthRule):
     """To the longest training series, with the mean of the series plus uniform noise from 0 to 0.001."""
 
     fills = True
