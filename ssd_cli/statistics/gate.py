@@ -22,7 +22,7 @@ and a variance of zero would make any other score an alarm (after Smyth 2004, wi
 GROUP_DEGREES, MEAN_DEGREES = 5, 20
 """Most degrees of freedom of the t distribution from which critical values are taken. Seeds may scatter with heavier tails than a
 normal distribution, and far out the t-test does not forgive it: with the 9 degrees of ten seeds, and noise of Student's t with 4
-degrees, 3.0 % of unchanged runs failed where 1 % was stated; with these, 1.1 % (``benchmarks/gate_study.py``)."""
+degrees, 3.0 % of unchanged runs failed where 1 % was stated; with these, 1.1 % (``benchmarks/simulations.py``)."""
 
 
 @dataclass(frozen=True)
