@@ -1,5 +1,5 @@
 # make demo     the main job on real data that needs no download
-# make test     all tests but the long ones
+# make test     all tests but the long ones; names the skipped ones and their reasons at the end
 # make lint     ruff and mypy
 # make torture  the long tests (kills, again and again)
 # make golden   writes the golden values again; only at a revision whose results are known to be right
@@ -29,7 +29,7 @@ demo: $(READY)
 	$(BIN)/ssd-bench compare demo -o demo/leaderboard
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not torture'
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not torture' -rs
 
 lint: $(READY)
 	$(BIN)/ruff check .

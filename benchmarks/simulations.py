@@ -50,7 +50,7 @@ def study(n_datasets: int, n_methods: int, winner: bool, seed: int) -> tuple[Flo
 
 @cache
 def shares(n: int) -> Floats:
-    """Return the share of the 2^n subsets of {1, …, n} with a sum of at most 0, 1, 2, …: the exact distribution of a signed-rank sum."""
+    """Return the share of the 2^n subsets of {1, …, n} with a sum of at most 0, 1, 2, … (exact signed-rank distribution)."""
     counts = np.zeros(n * (n + 1) // 2 + 1)
     counts[0] = 1
     for rank in range(1, n + 1):
