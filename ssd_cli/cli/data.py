@@ -46,8 +46,12 @@ def download(
     root = to or aeon_home()
     offline = offline or remotes.offline()
     if monster is not None:
-        given = {"--archive": archive, "--dataset": dataset, "--mirror": mirror, "--zip/--no-zip": zip_}
-        _refuse_beside_monster([option for option, value in given.items() if value not in (None, [])])
+        others = {"--archive": archive, "--dataset": dataset, "--mirror": mirror, "--zip/--no-zip": zip_}
+        given = [option for option, value in others.items() if value not in (None, [])]
+        if given:
+            raise MisuseError(
+                f"--monster cannot be combined with {' and '.join(given)}.", "Expected one dataset of MONSTER.", "Use two commands."
+            )
         _download_monster(monster, fold or 0, root, offline, force)
         return
     if fold is not None:
@@ -146,7 +150,7 @@ def bundle(
     if absent and (dataset or len(absent) == len(wanted)):
         raise SsdBenchError(f"Not on this machine: {shortened(absent)}.", "", "See: ssd-bench data download")
     if absent:
-        warn(f"Left out, for they are not on this machine: {shortened(absent)}.")
+        warn(f"Not on this machine, and left out: {shortened(absent)}.")
     names = [name for name in wanted if name not in absent]
     write_bundle(names, out, data_dir or [], lambda name: warn(f"packed {name}"))
     say(f"{plural(len(names), 'dataset')} in {out} ({out.stat().st_size / 1e6:.1f} MB).")
@@ -190,14 +194,14 @@ def add(
     describe_dataset(dataset)
     unseen = sorted(set(dataset.test.y.tolist()) - set(dataset.train.y.tolist()))
     if unseen:
-        warn(f"Warning: no training case has the label {', '.join(unseen)}, which test cases have: nothing can learn it.")
+        warn(f"Warning: test cases have the label {', '.join(unseen)}, but no training case has it, so no method can learn it.")
     if parts_are_equal(dataset):
-        warn("Warning: both parts hold the same series: accuracy on them says nothing of new series.")
+        warn("Warning: both parts hold the same series, so accuracy does not measure generalisation.")
     say(f"\n{name} is in {folder}.")
     root = to
     if to is None and not _is_found(name, folder):
         root = folder.parent
-        warn(f"Warning: another folder with a {name} is searched before {folder}: name --data-dir {root} to use this one.")
+        warn(f"Warning: another folder with a {name} is searched before {folder}. Use --data-dir {root} for this one.")
     say(f"Next: ssd-bench run --dataset {name} --method single{f' --data-dir {root}' if root is not None else ''}")
 
 
@@ -211,34 +215,34 @@ def _chosen(archives: list[str] | None, patterns: list[str] | None, data_dirs: l
 
 
 def _is_here(name: str, to: Path | None) -> bool:
-    """Whether a dataset is in the folder that is asked for, or, where none is, anywhere that `run` looks."""
+    """Return whether a dataset is in the given folder or, without one, in any folder that `run` searches."""
     from ssd_cli.archives.locate import locate, source_in
 
     try:
         return (locate(name) if to is None else source_in(to / name, name)) is not None
-    except SsdBenchError:  # half of it: to be replaced
+    except SsdBenchError:  # one part only, which is replaced
         return False
 
 
 def _is_found(name: str, folder: Path) -> bool:
-    """Whether commands that are given no folder take the dataset from this one."""
+    """Return whether commands without --data-dir take the dataset from this folder."""
     from ssd_cli.archives.locate import locate
 
     try:
         source = locate(name)
-    except SsdBenchError:  # half of another, which is refused before this one is reached
+    except SsdBenchError:  # one part only in a folder before it, which is refused
         return False
     return source is not None and source.folder.resolve() == folder.resolve()
 
 
 def _with_records(names: list[str], named: bool) -> list[str]:
-    """The datasets that Zenodo has; those that it has not are an error where they were named one by one."""
+    """Return the datasets that Zenodo has; the others are an error if they were `named` by --dataset."""
     from ssd_cli.archives import catalog
 
     without = [name for name in names if catalog.record_of(name) is None]
     if without:
         what = f"There is no download for {shortened(without)}."
-        remedy = "Get the files by hand and use 'ssd-bench data add', or put them into a folder of your own (docs/data.md)."
+        remedy = "Get the files by hand and use 'ssd-bench data add', or name their folder with --data-dir (docs/data.md)."
         if named:
             raise SsdBenchError(what, "", remedy)
         warn(f"{what} {remedy}")
@@ -260,27 +264,18 @@ def _download(
             absent = [name for name in names if name in members]
             fits = archive in catalog.ZENODO_ZIPS and isinstance(remote, Zenodo) and not force
             if zip_ and absent and not fits:
-                warn(f"No zip of {archive} can be used here{' with --force' if force else ''}; fetching its datasets one by one.")
-            pays = 2 * len(absent) > len(members) or zip_path(archive, root).is_file()  # left by a run that was interrupted
+                warn(f"No zip of {archive} can be used here{' with --force' if force else ''}; fetching its datasets singly.")
+            pays = 2 * len(absent) > len(members) or zip_path(archive, root).is_file()  # left by an interrupted run
             if fits and absent and (zip_ or (zip_ is None and pays)):
                 assert isinstance(remote, Zenodo)
                 try:
                     left = fetch_zip(archive, absent, root, remote, watcher)
                     names = [name for name in names if name not in absent or name in left]
-                except DiskFull:  # one by one they would find no more room
+                except DiskFull:  # single datasets would not fit either
                     raise
                 except SsdBenchError as error:
-                    warn(f"The zip of {archive} cannot be used ({error.what}); fetching its datasets one by one.")
+                    warn(f"The zip of {archive} cannot be used ({error.what}); fetching its datasets singly.")
         return fetch_many(names, root, remote, watcher, jobs, force)
-
-
-def _refuse_beside_monster(options: list[str]) -> None:
-    if options:
-        raise MisuseError(
-            f"--monster cannot stand beside {' and '.join(options)}.",
-            "Expected one dataset of MONSTER, which comes from its own place.",
-            "Download the others with a command of their own.",
-        )
 
 
 def _download_monster(name: str, fold: int, root: Path, offline: bool, force: bool) -> None:
@@ -296,7 +291,7 @@ def _download_monster(name: str, fold: int, root: Path, offline: bool, force: bo
 
 
 def _grouped(failed: dict[str, SsdBenchError]) -> list[tuple[str, SsdBenchError]]:
-    """Errors that say the same but for the dataset's name are told once, for the first dataset and with the names of the others."""
+    """Group errors that differ in the dataset's name only: the names of a group, and the error of its first dataset."""
     groups: dict[str, list[str]] = {}
     for name, error in failed.items():
         groups.setdefault(re.sub(r"\d+", "", str(error).replace(name, "NAME")), []).append(name)

@@ -1,4 +1,4 @@
-"""Progress of downloads: bars where somebody watches a terminal, a line for every dataset elsewhere."""
+"""Progress of downloads: bars on a terminal, otherwise a line for every dataset."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def transfers() -> LineTransfers | LiveTransfers:
-    """The watcher that suits standard error."""
+    """Return the watcher for standard error."""
     return LiveTransfers() if sys.stderr.isatty() else LineTransfers()
 
 
 class LineTransfers:
-    """A line for every dataset that is in its place."""
+    """Print a line for every dataset that is installed."""
 
     def __init__(self) -> None:
         self._bytes: dict[str, int] = {}
@@ -32,7 +32,7 @@ class LineTransfers:
         pass
 
     def started(self, name: str, n_bytes: int | None) -> None:
-        """Remember it."""
+        """Count its bytes from 0."""
         with self._lock:
             self._bytes[name] = 0
 
@@ -42,13 +42,13 @@ class LineTransfers:
             self._bytes[name] = self._bytes.get(name, 0) + n_bytes
 
     def finished(self, name: str, error: SsdBenchError | None) -> None:
-        """The line."""
+        """Print the line."""
         size = f" ({self._bytes[name] / 1e6:.1f} MB)" if self._bytes.get(name) else ""
         warn(f"{name}: {'FAILED' if error else 'placed'}{size}")
 
 
 class LiveTransfers:
-    """A bar for every download that is under way."""
+    """Show a bar for every running download."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -70,11 +70,11 @@ class LiveTransfers:
         self._tasks[name] = self._progress.add_task(name, total=n_bytes)
 
     def advanced(self, name: str, n_bytes: int) -> None:
-        """Move it."""
+        """Advance the bar."""
         self._progress.advance(self._tasks[name], n_bytes)
 
     def finished(self, name: str, error: SsdBenchError | None) -> None:
-        """Take the bar away; a line for what went wrong."""
+        """Remove the bar; print a line for a failure."""
         if name in self._tasks:
             self._progress.remove_task(self._tasks.pop(name))
         if error is not None:

@@ -1,1 +1,1 @@
-"""Records on disk: atomic, resumable, readable by other tools."""
+"""The output folder of a run: records, predictions, networks and checkpoints, readable by other tools."""

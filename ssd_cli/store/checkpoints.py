@@ -1,9 +1,9 @@
-"""States of unfinished trainings on disk, so that what a killed process had trained is not lost.
+"""Checkpoints of unfinished trainings, so that a killed process can be resumed.
 
     <root>/.checkpoints/<key>.checkpoint    a line of JSON, then the tensors as safetensors
 
-Whoever holds the claim of the cell or of the shared network writes them; they are removed with its result. One that is damaged, or
-was made by other sources of this program, another version of torch or on another processor, whose bits would differ, is not used.
+The process that holds the claim of the cell or of the shared network writes them; they are removed with its result. A checkpoint
+is not used if it is damaged, or if other sources, another version of torch or another processor made it: the bits would differ.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _SUFFIX = ".checkpoint"
 _OLD_SECONDS = 30 * 86400
-"""Nobody goes on with a training of another configuration, of which no record tells."""
+"""Age at which a checkpoint without a record is removed: its configuration is probably not used any more."""
 
 
 class CheckpointStore:
@@ -37,7 +37,7 @@ class CheckpointStore:
     root : Path
         The output folder of ``ssd-bench run``.
     made_with : str
-        The program and the processor that train here.
+        The program and the processor of this run.
     """
 
     def __init__(self, root: Path, made_with: str = "") -> None:
@@ -45,19 +45,19 @@ class CheckpointStore:
         self._folder = self._root / ".checkpoints"
 
     def save(self, key: str, arrays: Arrays, facts: dict[str, Any]) -> None:
-        """Keep arrays and plain JSON values in the place of what the key had before."""
+        """Write arrays and plain JSON values; an earlier checkpoint of the key is replaced."""
         import numpy as np
         from safetensors.numpy import save
 
         body = save({name: np.asarray(array, order="C") for name, array in arrays.items()})
         head = {"made_with": self._made_with, "facts": facts}
         line = json.dumps({**head, "sha256": _digest(head, body)})
-        with contextlib.suppress(atomic.StorageError), atomic.writing_to(self._root):  # a disk that is full needs no checkpoint
+        with contextlib.suppress(atomic.StorageError), atomic.writing_to(self._root):  # training can go on without a checkpoint
             atomic.make_folder(self._folder)
             atomic.write([(self._path(key), line.encode() + b"\n" + body)], self._root / ".tmp")
 
     def load(self, key: str) -> tuple[Arrays, dict[str, Any]] | None:
-        """What was last saved under a key; None where there is nothing that can be gone on with."""
+        """Return what was last saved under a key, or None if there is nothing usable."""
         from safetensors.numpy import load
 
         line, _, body = (atomic.content(self._path(key)) or b"").partition(b"\n")
@@ -71,20 +71,20 @@ class CheckpointStore:
         return load(body), head["facts"]
 
     def discard(self, key: str) -> None:
-        """Forget a key."""
+        """Remove the checkpoint of a key."""
         _remove(self._path(key))
 
     def discard_cell(self, identity_hash: str) -> None:
-        """Forget the trainings of a cell: those named by its identity's hash and a number."""
+        """Remove the checkpoints of a cell: those named by the hash of its identity and a number."""
         for path in self._folder.glob(f"{identity_hash}-*{_SUFFIX}"):
             _remove(path)
 
     def count(self) -> int:
-        """How many trainings have one, whoever made it."""
+        """Return the number of checkpoints of all runs."""
         return len(list(self._folder.glob(f"*{_SUFFIX}")))
 
     def clean(self, finished: Collection[str]) -> None:
-        """Forget what a process that died left behind: of cells with these hashes, of stored networks, and what is a month old."""
+        """Remove abandoned checkpoints: of cells with these hashes, of stored networks, and those older than 30 days."""
         for path in self._folder.glob(f"*{_SUFFIX}"):
             name, of_cell, _ = path.stem.partition("-")
             network = self._root / "networks" / name[:2] / f"{name}.json"
@@ -96,7 +96,7 @@ class CheckpointStore:
 
 
 def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):  # it is only in the way
+    with contextlib.suppress(OSError):  # it does no harm
         path.unlink()
 
 
@@ -107,5 +107,5 @@ def _is_old(path: Path) -> bool:
 
 
 def _digest(head: dict[str, Any], body: bytes) -> str:
-    """Python writes a float so that it reads back to the same digits."""
+    """Return the SHA-256 of a checkpoint; Python writes floats so that they read back exactly."""
     return hashlib.sha256(json.dumps(head, sort_keys=True).encode() + body).hexdigest()

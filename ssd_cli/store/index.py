@@ -1,9 +1,9 @@
-"""All records of a folder as one table, read again only where a file has changed.
+"""All records of a folder as one table; only changed files are read again.
 
-Reading 67,200 records takes a minute; looking at the state of their files takes half a second. The table is therefore kept in
-``<root>/.index``, each row with the state of its two files (modification and status-change time, size, inode). Whatever differs is
-read anew. A file that was touched within two seconds before it was looked at could be changed again without its times showing it,
-so it is never trusted from the table.
+Reading 67,200 records takes a minute; the state of their files takes half a second. The table is therefore kept in
+``<root>/.index``, each row with the state of its two files (modification and status-change time, size, inode). A row with another
+state is read again, and so is one whose file changed within two seconds before the look: it could change again without another
+time stamp.
 """
 
 from __future__ import annotations
@@ -52,32 +52,32 @@ def load_index(
     on_reading: Callable[[int], None] | None = None,
     on_unreadable: Callable[[str, SsdBenchError], None] | None = None,
 ) -> pd.DataFrame:
-    """One row a record.
+    """Return a table with one row per record.
 
     Parameters
     ----------
     root : Path
         A folder of results.
     on_reading : callable, optional
-        Told how many records are new or changed, before they are read.
+        Called with the number of new or changed records, before they are read.
     on_unreadable : callable, optional
-        Told the path and the error of each record that cannot be read, which has no row then; by default the first is raised.
+        Called with path and error of each record that cannot be read, which has no row; by default the first error is raised.
 
     Returns
     -------
     DataFrame
         Categorical columns dataset, method, backbone, recipe, folder, status, dataset_digest, preparation (JSON), configuration
         (a digest of what must be the same in all records of one method), predictions ("ok", "missing", "" for a cell without
-        any, or "changed" where the file's digest is no longer the recorded one: the scores are then counted anew from the file),
-        device and execution ("" where none is on record; "…, together" where cells shared passes);
+        any, or "changed" if the file's digest is not the recorded one: the scores are then computed from the file), device and
+        execution ("" if none is recorded; "…, together" if cells were trained jointly);
         text columns path (relative to root, without suffix), reason and identity_hash; integer columns resample, seed,
-        protocol_version and threads (0 where none is on record); and one float column for every number among the scores and the
+        protocol_version and threads (0 if none is recorded); and one float column for every number among the scores and the
         costs of any record, named by `Metric.key`.
 
     Raises
     ------
     SsdBenchError
-        A malformed record, a record in the wrong place, or one of another protocol version; without `on_unreadable`.
+        A record is malformed, in the wrong folder, or of another protocol version; only without `on_unreadable`.
     """
     import numpy as np
 
@@ -94,7 +94,7 @@ def load_index(
         return cached.iloc[rows].reset_index(drop=True)
     if on_reading is not None:
         on_reading(int((~known).sum()))
-    read = [_read_or_tell(root, paths[row], on_unreadable) for row in np.flatnonzero(~known)]
+    read = [_read_or_report(root, paths[row], on_unreadable) for row in np.flatnonzero(~known)]
     gone = np.array([row is None for row in read], dtype=bool)
     fresh = _frame([row for row in read if row is not None])
     frame = _joined(cached.iloc[rows[known]], fresh)
@@ -110,7 +110,7 @@ def load_index(
 
 
 def _scan(root: Path) -> tuple[list[str], States]:
-    """Paths of all records, and the states of their JSON and CSV files: times of modification and change, size, inode."""
+    """Return the paths of all records and the states of their JSON and CSV files: modification and change time, size, inode."""
     import numpy as np
 
     found: list[tuple[str, tuple[int, ...]]] = []
@@ -128,7 +128,7 @@ def _scan(root: Path) -> tuple[list[str], States]:
 
 
 def _state(entry: os.DirEntry[str]) -> tuple[int, ...] | None:
-    """None where the file has vanished since it was listed: a cell is being replaced."""
+    """Return the state, or None if the file was deleted since it was listed: a cell is being replaced."""
     try:
         status = entry.stat()
     except FileNotFoundError:
@@ -137,7 +137,7 @@ def _state(entry: os.DirEntry[str]) -> tuple[int, ...] | None:
 
 
 def _folders(root: Path) -> Iterator[str]:
-    """Every ``seed<s>/<method>@<backbone>/Predictions/<dataset>`` below the root."""
+    """Yield every ``seed<s>/<method>@<backbone>/Predictions/<dataset>`` below the root."""
     for seed in _subfolders(root):
         if _SEED.fullmatch(os.path.basename(seed)):  # noqa: PTH119 - pathlib would take a second for all folders
             for method in _subfolders(seed):
@@ -154,7 +154,7 @@ def _subfolders(folder: Path | str) -> list[str]:
         raise SsdBenchError(f"Cannot read {folder}: {error.strerror}.") from error
 
 
-def _read_or_tell(root: Path, path: str, tell: Callable[[str, SsdBenchError], None] | None) -> dict[str, Any] | None:
+def _read_or_report(root: Path, path: str, tell: Callable[[str, SsdBenchError], None] | None) -> dict[str, Any] | None:
     try:
         return _read(root, path)
     except SsdBenchError as error:
@@ -165,7 +165,7 @@ def _read_or_tell(root: Path, path: str, tell: Callable[[str, SsdBenchError], No
 
 
 def _read(root: Path, path: str) -> dict[str, Any] | None:
-    """The row of one record; None if it vanished meanwhile."""
+    """Return the row of one record; None if it was deleted meanwhile."""
     record_path, predictions_path = root / f"{path}.json", root / f"{path}.csv"
     while True:
         content = _content(record_path)
@@ -178,7 +178,7 @@ def _read(root: Path, path: str) -> dict[str, Any] | None:
         predictions = _content(predictions_path)
         if predictions is not None and hashlib.sha256(predictions).hexdigest() == record.predictions_sha256:
             return _row(path, record, "ok")
-        if _content(record_path) == content:  # else somebody wrote the cell anew between the two readings
+        if _content(record_path) == content:  # else another process replaced the cell between the two readings
             if predictions is None:
                 return _row(path, record, "missing")
             recounted = all_scores(*tsml.read(predictions, predictions_path))

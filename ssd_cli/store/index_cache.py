@@ -1,4 +1,4 @@
-"""The table of records as a file: numpy arrays without pickle, and whatever is unusable counts as absent."""
+"""The table of records as a file of numpy arrays without pickle; an unusable file counts as absent."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     States = npt.NDArray[np.int64]
 
 _VERSION = 3
-"""Raised with every change of the columns or of what stands in them."""
+"""To be increased with every change of the columns or their content."""
 
 
 def save(folder: Path, frame: pd.DataFrame, states: States) -> None:
-    """Keep the rows and the states of their files; a folder that cannot be written only means that the next reading is slow."""
+    """Write the rows and the states of their files, if the folder can be written."""
     import numpy as np
 
     arrays: dict[str, Any] = {"states": states}
@@ -56,7 +56,7 @@ def _bytes(text: str) -> npt.NDArray[np.uint8]:
 
 
 def load(folder: Path) -> tuple[list[str], States, pd.DataFrame | None]:
-    """What `save` kept: paths, states, rows; empty if there is nothing usable."""
+    """Return paths, states and rows as `save` wrote them; empty if there is nothing usable."""
     import numpy as np
     import pandas as pd
 

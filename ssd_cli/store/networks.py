@@ -1,7 +1,7 @@
-"""Trained networks on disk: each trained once, whoever asks for it, and never trusted when damaged.
+"""Trained networks on disk: each is trained once and shared, and a damaged file is not used.
 
     <root>/networks/<ab>/<sha256 of the file>.safetensors    the weights; the name is the digest of the content
-    <root>/networks/<cd>/<key>.json                          under this key: the weights' name, the training's report
+    <root>/networks/<cd>/<key>.json                          the name of the weights, and the report of the training
 
 Two methods that end with the same weights share one file, and ``sha256sum`` tells whether a file is whole.
 """
@@ -37,7 +37,7 @@ class NetworkStore:
     root : Path
         The output folder of ``ssd-bench run``; networks lie in its folder ``networks``.
     poll_seconds : float
-        How often to look whether another process has finished training a network.
+        Interval of looking whether another process has finished training a network.
     """
 
     def __init__(self, root: Path, poll_seconds: float = 0.2) -> None:
@@ -48,14 +48,14 @@ class NetworkStore:
         self._poll_seconds = poll_seconds
 
     def obtain(self, key: str, train: Callable[[], Trained]) -> tuple[Arrays, dict[str, Any], bool]:
-        """The network of a key, trained now if nobody has trained it; waits while another live process does.
+        """Return the network of a key; train it if it is missing, and wait while another live process trains it.
 
         Parameters
         ----------
         key : str
-            64 hexadecimal digits: the digest of all that decides the weights.
+            64 hexadecimal digits: the digest of everything that determines the weights.
         train : callable
-            Makes the weights and a report (plain JSON values) of their training.
+            Returns the weights and a report (plain JSON values) of their training.
 
         Returns
         -------
@@ -82,13 +82,13 @@ class NetworkStore:
                 return arrays, report, False
 
     def find(self, key: str) -> Trained | None:
-        """What was trained under `key`; None where there is nothing, or where a file is damaged: then it is made anew."""
+        """Return the network of `key`, or None if it is missing or damaged, so that it is trained again."""
         entry = self._entry(key)
         arrays = None if entry is None else _read(self._weights(entry["weights"]), entry["weights"])
         return None if entry is None or arrays is None else (arrays, entry["report"])
 
     def save(self, arrays: Arrays) -> tuple[str, int]:
-        """Keep the weights of a predictor; return the file's digest, which is its name, and its size in bytes."""
+        """Write the weights of a predictor; return the file's digest, which is its name, and its size in bytes."""
         name, content = _serialise(arrays)
         path = self._weights(name)
         if not _is_whole(path, name):
@@ -96,24 +96,24 @@ class NetworkStore:
         return name, len(content)
 
     def load(self, name: str) -> Arrays:
-        """The weights that `save` named.
+        """Return the weights that `save` wrote.
 
         Raises
         ------
         SsdBenchError
-            If the file is gone or damaged.
+            The file is missing or damaged.
         """
         arrays = _read(self._weights(name), name)
         if arrays is None:
             raise SsdBenchError(
                 f"The network {self._weights(name)} is missing or damaged.",
                 "Expected a file whose SHA-256 is its name.",
-                "Delete the records that name it and run the same command again: only these cells are computed anew.",
+                "Delete the records that name it and run the same command again: only these cells are computed again.",
             )
         return arrays
 
     def discard(self, keys: Iterable[str], keep: Iterable[str] = ()) -> int:
-        """Delete the networks trained under `keys`, but for the weights named in `keep`; return how many bytes that freed."""
+        """Delete the networks of `keys` except the weights named in `keep`; return the number of freed bytes."""
         kept, freed = set(keep), 0
         for key in keys:
             entry = self._entry(key)
@@ -159,7 +159,7 @@ def _serialise(arrays: Arrays) -> tuple[str, bytes]:
 
 
 def _read(path: Path, name: str) -> Arrays | None:
-    """The arrays of a file whose digest is `name`; None where it is missing or damaged."""
+    """Return the arrays of a file whose digest is `name`; None if it is missing or damaged."""
     from safetensors.numpy import load
 
     content = atomic.content(path)
@@ -171,6 +171,6 @@ def _is_whole(path: Path, name: str) -> bool:
 
 
 def _digest(entry: dict[str, Any]) -> str:
-    """Of a key's entry, without the digest itself: Python writes a float so that it reads back to the same digits."""
+    """Return the SHA-256 of a key's entry; Python writes floats so that they read back exactly."""
     text = json.dumps([entry["weights"], entry["report"]], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -198,5 +198,5 @@ def _malformed(source: str, why: str) -> SsdBenchError:
     return SsdBenchError(
         f"{source} is not a readable record: {why}.",
         "Expected the JSON that 'ssd-bench run' writes beside each file of predictions.",
-        "'ssd-bench recount DIR' names all such files; 'run --overwrite', or 'run' without the files, makes them anew.",
+        "'ssd-bench recount DIR' names all such files; 'run --overwrite', or 'run' without the files, computes the cells again.",
     )

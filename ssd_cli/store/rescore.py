@@ -1,4 +1,4 @@
-"""Every score again, from the stored probabilities: what a record claims must be what its predictions give."""
+"""Compute every score again from the stored probabilities, and compare it with the record."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from ssd_cli.store.record import CellRecord
 from ssd_cli.store.results import ResultStore, no_results
 
 TOLERANCE = 1e-12
-"""The stored probabilities read back bit by bit; only the order of a sum may differ between versions of numpy."""
+"""The stored probabilities are exact, but versions of numpy may add in another order."""
 
 
 @dataclass
 class Recount:
-    """What a recount of a folder found.
+    """The result of recomputing the scores of a folder.
 
     Parameters
     ----------
     n_records, n_recounted : int
         Records, and those with predictions (a failed cell has none).
     n_scores : int
-        Scores that were computed again.
+        Number of recomputed scores.
     scores : dict
-        (path of the record, relative, without suffix) to all recounted scores.
+        All recomputed scores by the record's relative path without suffix.
     problems : list of str
-        One sentence each, beginning with the file.
+        One sentence per problem, beginning with the file.
     not_recountable : set of str
-        Scores that stand on more than the stored probabilities, such as those of a teacher.
+        Scores that need more than the stored probabilities, such as those of a teacher.
     """
 
     n_records: int = 0
@@ -44,12 +44,12 @@ class Recount:
 
 
 def recount(root: Path) -> Recount:
-    """Compute every score of a folder of results again, and compare.
+    """Compute every score of a folder of results again, and compare it with the record.
 
     Raises
     ------
     SsdBenchError
-        No folder, or no records in it.
+        The folder does not exist or holds no records.
     """
     root = Path(root)
     if not root.is_dir():
@@ -79,7 +79,7 @@ def _recount_one(
         content = predictions.read_bytes()
         y, probabilities = tsml.read(content, predictions)
     except FileNotFoundError:
-        yield f"{predictions}: the file is gone; nothing stands behind the scores of the record."
+        yield f"{predictions}: the file is missing, so the scores of the record cannot be checked."
         return
     except SsdBenchError as error:
         yield error.what
@@ -97,4 +97,4 @@ def _recount_one(
     for name in record.scores.keys() & scores.keys():
         found.n_scores += 1
         if abs(record.scores[name] - scores[name]) > TOLERANCE:
-            yield f"{path}: {name} is {record.scores[name]!r} in the record, {scores[name]!r} by its probabilities."
+            yield f"{path}: {name} is {record.scores[name]!r} in the record, {scores[name]!r} from its probabilities."

@@ -1,9 +1,8 @@
-"""The folder of results: one file of predictions and one record a cell, in tsml's layout, each seed a root of its own.
+"""The folder of results: predictions and record of every cell, in tsml's layout, with one root per seed.
 
     <root>/seed<s>/<method>@<backbone>/Predictions/<dataset>/testResample<k>.csv and .json
 
-The JSON is the commit: it is written last and holds the digest of the CSV. A process that is killed at any moment leaves a cell
-that is finished or one that is not there.
+The JSON is the commit: it is written last and holds the digest of the CSV. After a kill at any moment a cell is finished or absent.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _RESULTS = "seed*/*/Predictions"
 
 
 def no_results(root: Path) -> MisuseError:
-    """The error for a folder that holds no results; it names one nearby that does."""
+    """Return the error for a folder without results; it names a folder nearby that has some."""
     near = [folder for folder in (*root.resolve().parents[:4], *sorted(root.glob("*"))) if any(folder.glob(_RESULTS))]
     return MisuseError(
         f"{root} holds no results." + (f" Did you mean {near[0]}?" if near else ""),
@@ -41,31 +40,31 @@ class ResultStore:
     Parameters
     ----------
     root : Path
-        The output folder of ``ssd-bench run``; created when it is first written to.
+        The output folder of ``ssd-bench run``; created by the first write.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
 
     def check_writable(self) -> None:
-        """Raise SsdBenchError unless the folder can be created and written; to be called before anything is computed."""
+        """Raise SsdBenchError unless the folder can be created and written; to be called before the computation."""
         with atomic.writing_to(self.root):
             probe = self.root / ".tmp" / "probe"
             atomic.write([(probe, b"")], self.root / ".tmp")
             probe.unlink(missing_ok=True)
 
     def paths(self, cell: Cell) -> tuple[Path, Path]:
-        """The files of a cell: predictions (.csv) and record (.json)."""
+        """Return the files of a cell: predictions (.csv) and record (.json)."""
         folder = self.root / f"seed{cell.seed}" / cell.folder / "Predictions" / cell.dataset
         return folder / f"testResample{cell.resample}.csv", folder / f"testResample{cell.resample}.json"
 
     def read(self, cell: Cell) -> CellRecord | None:
-        """The record of a cell, or None where there is none, or where its predictions are gone.
+        """Read the record of a cell; return None if it or its predictions are missing.
 
         Raises
         ------
         SsdBenchError
-            If the record is malformed, of another protocol version, or of another cell.
+            The record is malformed, of another protocol version, or of another cell.
         """
         predictions, path = self.paths(cell)
         try:
@@ -78,7 +77,7 @@ class ResultStore:
         return None if record.predictions_sha256 and not predictions.is_file() else record
 
     def predictions(self, cell: Cell) -> tuple[Ints, Probabilities]:
-        """True class indices (n_cases,) and probabilities (n_cases, n_classes) of a cell, as stored."""
+        """Read the true class indices (n_cases,) and probabilities (n_cases, n_classes) of a cell."""
         path = self.paths(cell)[0]
         try:
             return tsml.read(path.read_bytes(), path)
@@ -86,24 +85,24 @@ class ResultStore:
             raise SsdBenchError(f"Cannot read {path}: {error.strerror}.") from error
 
     def put(self, record: CellRecord, y: Ints | None = None, probabilities: Probabilities | None = None) -> CellRecord:
-        """Write a record, and replace the one that may be there.
+        """Write a record; an earlier record of the cell is replaced.
 
         Parameters
         ----------
         record : CellRecord
         y : ndarray of int, shape (n_cases,)
-            True class indices of the test cases; with a record that is ok.
+            True class indices of the test cases; only with a record that is ok.
         probabilities : ndarray of float64, shape (n_cases, n_classes)
 
         Returns
         -------
         CellRecord
-            As stored, with the digest of the predictions.
+            The record with the digest of the predictions.
 
         Raises
         ------
         SsdBenchError
-            If the disk is full or cannot be written; then all that was there before is still there.
+            The disk is full or cannot be written; the earlier files remain.
         """
         if (record.status == "ok") != (y is not None and probabilities is not None):
             raise ValueError("a record that is ok has predictions, any other has none")
@@ -121,19 +120,19 @@ class ResultStore:
         return record
 
     def records(self) -> Iterator[CellRecord]:
-        """All records, in the order of their paths."""
+        """Yield all records, in the order of their paths."""
         for path in sorted(self.root.glob("seed*/*/Predictions/*/testResample*.json")):
             record = CellRecord.from_json(path.read_bytes(), str(path))
             self.check_place(record, path)
             yield record
 
     def clean(self) -> int:
-        """Remove the temporary files that dead processes left behind; return how many."""
+        """Remove the drafts of processes that have ended; return how many."""
         with atomic.writing_to(self.root):
             return atomic.clean(self.root / ".tmp")
 
     def check_place(self, record: CellRecord, path: Path) -> None:
-        """Raise SsdBenchError unless `path` is where the record of this cell belongs."""
+        """Raise SsdBenchError unless `path` is the path of this cell's record."""
         if self.paths(record.cell)[1] != path:
             raise SsdBenchError(
                 f"{path} holds the record of another cell: {record.cell}.",

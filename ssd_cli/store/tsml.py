@@ -1,9 +1,9 @@
-"""The tsml file of predictions, which tsml-eval and the bake-off scripts read.
+"""Files of predictions in the format of tsml, for tsml-eval and the bake-off scripts.
 
 Line 1 is ``dataset,estimator,TEST,resample,MILLISECONDS,comment``, line 2 is free (here JSON), line 3 is
 ``accuracy,fit_time,predict_time,benchmark_time,memory,n_classes,estimate method,estimate time,fit and estimate time`` with -1 for
-unknown, and every further line is ``true,predicted,,p0,p1,…`` with class indices. Probabilities are written so that they read
-back to the very same float64, so every score can be recounted exactly.
+unknown, and every further line is ``true,predicted,,p0,p1,…`` with class indices. Probabilities are written so that they
+read back to the same float64, so that every score can be recomputed exactly.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def write(record: CellRecord, y: Ints, probabilities: Probabilities) -> bytes:
-    """The content of the file.
+    """Return the content of a file.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def write(record: CellRecord, y: Ints, probabilities: Probabilities) -> bytes:
     import numpy as np
 
     if probabilities.ndim != 2 or y.shape != probabilities.shape[:1] or not len(y):
-        raise ValueError(f"y {y.shape} and probabilities {probabilities.shape} do not fit together")
+        raise ValueError(f"y {y.shape} and probabilities {probabilities.shape} have different lengths")
     if not np.isfinite(probabilities).all():
         raise ValueError("a probability is not a finite number")
     predicted = probabilities.argmax(axis=1)
@@ -68,12 +68,12 @@ def write(record: CellRecord, y: Ints, probabilities: Probabilities) -> bytes:
 
 
 def read(content: bytes, source: str | Path) -> tuple[Ints, Probabilities]:
-    """The true class indices (n_cases,) and the probabilities (n_cases, n_classes) of a file's content.
+    """Parse a file: true class indices (n_cases,) and probabilities (n_cases, n_classes).
 
     Raises
     ------
     SsdBenchError
-        A malformed file, named with its line.
+        A line is malformed.
     """
     import numpy as np
 
@@ -112,5 +112,5 @@ def _malformed(source: str | Path, line: int, why: str) -> SsdBenchError:
     return SsdBenchError(
         f"{source}, line {line}: {why}.",
         "Expected a file of predictions in tsml format.",
-        "Delete the file and the .json beside it and run the same command again: only this cell is computed anew.",
+        "Delete the file and the .json beside it and run the same command again: only this cell is computed again.",
     )

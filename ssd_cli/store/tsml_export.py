@@ -1,4 +1,4 @@
-"""Results as a folder of tsml-eval: ``<out>/<estimator>/Predictions/<dataset>/testResample<k>.csv``."""
+"""Export results as a folder of tsml-eval: ``<out>/<estimator>/Predictions/<dataset>/testResample<k>.csv``."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ssd_cli.store.record import CellRecord
 from ssd_cli.store.results import ResultStore
 
 NAMES = "estimators.csv"
-"""Which method, backbone, recipe and seed each estimator is."""
+"""File with the method, backbone, recipe and seed of each estimator."""
 
-_REMEDY = "'ssd-bench run' as before computes only such cells again; 'ssd-bench recount DIR' names them all."
+_REMEDY = "'ssd-bench recount DIR' lists all such cells; the same 'ssd-bench run' computes only them again."
 
 
 @dataclass(frozen=True)
 class Export:
-    """What was written: estimators in order, files, and cells without predictions that were left out."""
+    """The result of an export: estimators in order, number of files, and number of cells without predictions."""
 
     estimators: tuple[str, ...]
     n_files: int
@@ -32,15 +32,14 @@ class Export:
 def export_tsml(root: Path, out: Path) -> Export:
     """Write every finished cell in the layout of tsml-eval.
 
-    tsml has no axis for seeds: where there are several, each makes an estimator of its own, ``<folder>-seed<s>``.
+    tsml has no axis for seeds: if there are several, each makes another estimator, ``<folder>-seed<s>``.
 
     Raises
     ------
     MisuseError
-        Nothing to export.
+        There is nothing to export.
     SsdBenchError
-        Predictions that are gone or not the recorded ones, two configurations under one estimator, or a folder that cannot be
-        written.
+        Predictions are missing or not the recorded ones, two configurations have one estimator, or the folder cannot be written.
     """
     store = ResultStore(root)
     records = list(store.records())
@@ -55,9 +54,9 @@ def export_tsml(root: Path, out: Path) -> Export:
         row: list[object] = [estimator, cell.method, cell.backbone, cell.recipe, cell.seed]
         if rows.setdefault(estimator, row) != row:
             raise SsdBenchError(
-                f"Two configurations would stand under the estimator {estimator}: {rows[estimator][1:]} and {row[1:]}.",
-                "Expected one recipe a folder.",
-                "Run each recipe into a folder of its own.",
+                f"Two configurations have the estimator {estimator}: {rows[estimator][1:]} and {row[1:]}.",
+                "Expected one recipe per folder.",
+                "Run each recipe into another folder.",
             )
         path = out / estimator / "Predictions" / cell.dataset / f"testResample{cell.resample}.csv"
         content = _renamed(store.paths(cell)[0], record, estimator)
@@ -68,13 +67,13 @@ def export_tsml(root: Path, out: Path) -> Export:
     with atomic.writing_to(out):
         atomic.write([(out / NAMES, text.getvalue().encode())], out / ".tmp")
         atomic.clean(out / ".tmp")
-        with contextlib.suppress(OSError):  # another export writes there
+        with contextlib.suppress(OSError):  # another export uses it
             (out / ".tmp").rmdir()
     return Export(tuple(rows), len(done), len(records) - len(done))
 
 
 def _renamed(path: Path, record: CellRecord, estimator: str) -> bytes:
-    """The file as stored, with the estimator's name in its first line; one that was cut or changed is not passed on."""
+    """Return a stored file with the estimator's name in its first line; a cut or changed file is an error."""
     try:
         content = path.read_bytes()
     except OSError as error:

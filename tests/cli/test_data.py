@@ -165,7 +165,7 @@ def test_add(machine, tmp_path):
     (tmp_path / "test.csv").write_text("label,0,1\na,1,2\nd,3,6\n")
     (tmp_path / "train.csv").write_text("label,0,1\na,1,2\nb,3,5\n")
     done = ok("data", "add", "Odd", "--train", tmp_path / "train.csv", "--test", tmp_path / "test.csv", **machine())
-    assert "no training case has the label d" in done.stderr and "Next: ssd-bench run --dataset Odd" in done.stdout
+    assert "test cases have the label d" in done.stderr and "Next: ssd-bench run --dataset Odd" in done.stdout
     assert "same series" not in done.stderr
     twice = ("--train", tmp_path / "train.csv", "--test", tmp_path / "train.csv")
     assert "Warning: both parts hold the same series" in ok("data", "add", "Twice", *twice, **machine()).stderr
@@ -194,8 +194,12 @@ def test_add_names_the_folder_where_another_dataset_of_the_name_is_found_first(m
         (["download", "--dataset", "UCIHAR"], 1, "no download for UCIHAR"),
         (["download", "--dataset", "WISDM", "--mirror", "nowhere"], 2, "neither a web address nor a folder"),
         (["download", "--monster", "WISDM", "--offline"], 1, "MONSTER needs the network"),
-        (["download", "--monster", "M", "--archive", "ucr", "--dataset", "W"], 2, "cannot stand beside --archive and --dataset"),
-        (["download", "--monster", "M", "--mirror", "m", "--no-zip"], 2, "cannot stand beside --mirror and --zip/--no-zip"),
+        (
+            ["download", "--monster", "M", "--archive", "ucr", "--dataset", "W"],
+            2,
+            "cannot be combined with --archive and --dataset",
+        ),
+        (["download", "--monster", "M", "--mirror", "m", "--no-zip"], 2, "cannot be combined with --mirror and --zip/--no-zip"),
         (["download", "--dataset", "WISDM", "--fold", "0"], 2, "--fold has no effect without --monster"),
         (["bundle", "x.zip", "--dataset", "WISDM"], 1, "Not on this machine: WISDM"),
         (["import", "nothing.zip"], 2, "There is no file"),

@@ -63,7 +63,7 @@ def test_probabilities_of_every_magnitude_read_back_to_the_same_bits():
 
 def test_predictions_that_do_not_fit_or_are_no_numbers_are_refused():
     y, p = make_predictions()
-    with pytest.raises(ValueError, match="fit together"):
+    with pytest.raises(ValueError, match="have different lengths"):
         tsml.write(make_record(), y[:-1], p)
     p[3, 1] = np.nan
     with pytest.raises(ValueError, match="finite"):
