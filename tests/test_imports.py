@@ -15,6 +15,7 @@ ALLOWED = {
     "engine": {"backbones", "training"},
     "training": {"backbones", "engine", "protocol.containers"},
     "methods": {"training", "backbones", "engine", "protocol.containers"},
+    "testing": {"archives", "protocol", "methods", "training", "backbones", "engine"},
     "costs": {"methods", "training", "backbones", "engine", "protocol.containers"},
     "estimators": {"archives", "protocol", "backbones", "engine", "training", "methods"},
     "deployment": {"archives", "protocol", "backbones", "engine", "training", "methods", "costs", "store"},

@@ -16,8 +16,8 @@ from ssd_cli.running.plugins import add_plugins
 from ssd_cli.running.suite import parse_suite
 from ssd_cli.store.rescore import recount
 from ssd_cli.store.results import ResultStore
+from ssd_cli.testing import methods as checks
 from tests.benchmarks.cells import put
-from tests.contract import checks
 from tests.plugins import forgotten
 from tests.small import EXACT, SmallBackbone, build, weights, workbench
 from tests.store.builders import make_cell, make_predictions, make_record
@@ -47,8 +47,8 @@ def test_single_long(plugin, tmp_path):
         bench = workbench(recipe=EXACT, backbone=SmallBackbone(12))
         return weights(build(text).fit(bench.training_set, bench).networks[0])
 
-    checks.check_learns("single-long")
-    checks.check_seeds_matter("single-long")
+    checks.check_learns(build("single-long"))
+    checks.check_seeds_matter(build("single-long"))
     np.testing.assert_allclose(fit("single-long[times=1]"), fit("single"), rtol=1e-9, atol=1e-12)
     assert np.abs(fit("single-long[times=1,mixup=true]") - fit("single")).max() > 1e-6
 

@@ -1,29 +1,45 @@
-"""Every registered method against the contract; a new one is swept without a change here."""
+"""Every registered method against the contract of `ssd_cli.testing`; a new method is included without a change here."""
+
+import dataclasses
 
 import pytest
 
 from ssd_cli.backbones.registry import backbones
 from ssd_cli.methods import methods
-from tests.contract import checks
+from ssd_cli.testing import methods as checks
+from ssd_cli.training.networks import MemoryNetworks
+
+SHARED = MemoryNetworks()
+"""One store for all checks of learning, as in a run: networks that one method leaves there are found by the next."""
+
+CHECKS = (
+    checks.check_identity,
+    checks.check_recording,
+    checks.check_test_labels_do_not_matter,
+    checks.check_seeds_matter,
+    checks.check_neighbours_do_not_matter,
+    checks.check_resumes,
+)
+
+
+def small(backbone):
+    """A registered backbone of the smallest width that its narrow version allows."""
+    kind = backbones.get(backbone)
+    return kind(width=2) if any(field.name == "width" for field in dataclasses.fields(kind)) else kind()
 
 
 @pytest.mark.parametrize("name", methods.names())
-class TestMethod:
-    def test_learns(self, name):
-        checks.check_learns(name)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_contract(check, name):
+    check(methods.get(name)())
 
-    def test_test_labels_do_not_matter_and_the_same_seed_gives_the_same_bits(self, name, tmp_path, monkeypatch):
-        monkeypatch.setenv("SSD_BENCH_CACHE", str(tmp_path / "cache"))
-        checks.check_test_labels_do_not_matter(name, tmp_path)
 
-    def test_seeds_matter(self, name):
-        checks.check_seeds_matter(name)
-
-    def test_neighbours_do_not_matter(self, name):
-        checks.check_neighbours_do_not_matter(name)
+@pytest.mark.parametrize("name", methods.names())
+def test_learns(name):
+    checks.check_learns(methods.get(name)(), SHARED)
 
 
 @pytest.mark.parametrize("backbone", backbones.names())
 @pytest.mark.parametrize("name", methods.names())
 def test_runs_on_every_backbone(name, backbone):
-    checks.check_runs_on(name, backbone)
+    checks.check_runs_on(methods.get(name)(), small(backbone))
