@@ -1,4 +1,8 @@
-"""Make an exported graph as small as what it computes: batch normalisation folded, the exporter's notes dropped."""
+"""Reduce an exported graph: batch norms folded into convolutions, the exporter's notes dropped.
+
+A graph of any network is folded, a plug-in's included, which `engine.folding` does not know. The arithmetic is `fold_into`'s, in
+float64.
+"""
 
 from __future__ import annotations
 
@@ -7,72 +11,69 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ssd_cli.engine.folding import fold_into
+
 if TYPE_CHECKING:
     import onnx
 
 
 def fold_batch_norms(model: onnx.ModelProto) -> int:
-    """Fold in place wherever convolutions alone feed the normalisation; return how many are left.
+    """Fold batch norms into the convolutions before them, in place; return how many are left.
 
-    A normalisation behind a concatenation is folded into those inputs that are convolutions; where the others follow an activation,
-    as hand-made filters do, it stays as one multiplication and one addition for these.
+    A norm after a concatenation is folded into those inputs that are convolutions. At most one other input is possible; it gets a
+    multiplication and an addition instead (hand-made filters, which end in a ReLU).
 
     Parameters
     ----------
     model : onnx.ModelProto
         With all weights inside.
     """
-    from onnx import helper, numpy_helper
-
-    graph = model.graph
-    weights = {tensor.name: tensor for tensor in graph.initializer}
-    producers = {output: node for node in graph.node for output in node.output}
-    uses = Counter(name for node in graph.node for name in node.input)
-    left = 0
-    for norm in [node for node in graph.node if node.op_type == "BatchNormalization"]:
-        gamma, beta, mean, variance = (numpy_helper.to_array(weights[name]).astype(np.float64) for name in norm.input[1:5])
-        epsilon = next((item.f for item in norm.attribute if item.name == "epsilon"), 1e-5)
-        factor = gamma / np.sqrt(variance + epsilon)
-        shift = beta - mean * factor
-        source = producers.get(norm.input[0])
-        if source is None or uses[norm.input[0]] != 1:
-            left += 1
-            continue
-        parts = list(source.input) if source.op_type == "Concat" else [norm.input[0]]
-        start, added = 0, []
-        sizes = [_channels(producers.get(name), weights) for name in parts]
-        if sizes.count(None) > (1 if source.op_type == "Concat" else 0):
-            left += 1
-            continue
-        rest = len(factor) - sum(size for size in sizes if size is not None)
-        for place, (name, size) in enumerate(zip(parts, sizes, strict=True)):
-            stop = start + (rest if size is None else size)
-            producer = producers.get(name)
-            if size is not None and producer is not None and uses[name] == 1:
-                _into_convolution(producer, factor[start:stop], shift[start:stop], weights, graph)
-            else:
-                scale_name, shift_name = f"{norm.name}_scale_{place}", f"{norm.name}_shift_{place}"
-                for new, values in ((scale_name, factor), (shift_name, shift)):
-                    tensor = numpy_helper.from_array(values[start:stop, None].astype(np.float32), new)
-                    graph.initializer.append(tensor)
-                added.append(helper.make_node("Mul", [name, scale_name], [f"{scale_name}_out"], name=scale_name))
-                added.append(helper.make_node("Add", [f"{scale_name}_out", shift_name], [f"{shift_name}_out"], name=shift_name))
-                if source.op_type == "Concat":
-                    source.input[place] = f"{shift_name}_out"
-            start = stop
-        position = list(graph.node).index(source)
-        for offset, node in enumerate(added):
-            graph.node.insert(position + offset, node)
-        _replace_input(graph, norm.output[0], norm.input[0])
-        graph.node.remove(norm)
-    _drop_unused(graph)
+    norms = [node for node in model.graph.node if node.op_type == "BatchNormalization"]
+    left = sum(not _fold(model.graph, norm) for norm in norms)
+    _drop_unused(model.graph)
     return left
 
 
-def drop_notes(model: onnx.ModelProto) -> None:
-    """Drop, in place, what the exporter notes about its work: stack traces and inferred shapes.
+def _fold(graph: Any, norm: Any) -> bool:
+    """Fold one norm if possible; return whether it was."""
+    from onnx import numpy_helper
 
-    They name folders of the machine, and weigh more than the weights of a small network.
+    weights = {tensor.name: tensor for tensor in graph.initializer}
+    producers = {output: node for node in graph.node for output in node.output}
+    uses = Counter(name for node in graph.node for name in node.input)
+    source = producers.get(norm.input[0])
+    if source is None or uses[norm.input[0]] != 1:
+        return False
+    joined = source.op_type == "Concat"
+    inputs = list(source.input) if joined else [norm.input[0]]
+    sizes = [_channels(producers.get(name), weights) for name in inputs]
+    if sizes.count(None) > joined:
+        return False
+    gamma, beta, mean, variance = (numpy_helper.to_array(weights[name]).astype(np.float64) for name in norm.input[1:5])
+    epsilon = next((item.f for item in norm.attribute if item.name == "epsilon"), 1e-5)
+    scale = gamma / np.sqrt(variance + epsilon)
+    shift = beta - mean * scale
+    rest = len(scale) - sum(size for size in sizes if size is not None)
+    start = 0
+    for position, (name, size) in enumerate(zip(inputs, sizes, strict=True)):
+        part = slice(start, start := start + (rest if size is None else size))
+        if size is not None and uses[name] == 1:
+            _fold_into_node(graph, producers[name], scale[part], shift[part], weights)
+        else:
+            constants = {f"{norm.name}_scale_{position}": scale[part], f"{norm.name}_shift_{position}": shift[part]}
+            source.input[position] = _insert_affine(graph, source, name, constants)
+    for node in graph.node:
+        for position, name in enumerate(node.input):
+            if name == norm.output[0]:
+                node.input[position] = norm.input[0]
+    graph.node.remove(norm)
+    return True
+
+
+def drop_notes(model: onnx.ModelProto) -> None:
+    """Drop the exporter's notes, in place: stack traces and inferred shapes.
+
+    They contain folder names of the machine, and are larger than the weights of a small network.
     """
     graph = model.graph
     del graph.value_info[:], graph.metadata_props[:]
@@ -82,37 +83,39 @@ def drop_notes(model: onnx.ModelProto) -> None:
 
 
 def _channels(node: Any, weights: dict[str, Any]) -> int | None:
-    """Output channels of a convolution with constant weights; None for anything else."""
+    """Return the output channels of a convolution with constant weights; None for anything else."""
     if node is None or node.op_type != "Conv" or node.input[1] not in weights:
         return None
     return int(weights[node.input[1]].dims[0])
 
 
-def _into_convolution(node: Any, factor: np.ndarray, shift: np.ndarray, weights: dict[str, Any], graph: Any) -> None:
+def _fold_into_node(graph: Any, node: Any, scale: np.ndarray, shift: np.ndarray, weights: dict[str, Any]) -> None:
     from onnx import numpy_helper
 
-    weight = numpy_helper.to_array(weights[node.input[1]]).astype(np.float64)
-    bias = numpy_helper.to_array(weights[node.input[2]]).astype(np.float64) if len(node.input) > 2 and node.input[2] else 0.0
-    folded = {
-        "weight": weight * factor.reshape(-1, *[1] * (weight.ndim - 1)),
-        "bias": bias * factor + shift,
-    }
-    names = []
-    for kind, values in folded.items():
-        name = f"{node.output[0]}_folded_{kind}"
-        tensor = numpy_helper.from_array(values.astype(np.float32), name)
-        graph.initializer.append(tensor)
-        weights[name] = graph.initializer[-1]
-        names.append(name)
+    arrays = [numpy_helper.to_array(weights[name]).astype(np.float64) for name in node.input[1:] if name]
+    weight, bias = fold_into(arrays[0], arrays[1] if len(arrays) > 1 else None, scale, shift)
     del node.input[1:]
-    node.input.extend(names)
+    for kind, values in (("weight", weight), ("bias", bias)):
+        node.input.append(_append_constant(graph, f"{node.output[0]}_folded_{kind}", values))
 
 
-def _replace_input(graph: Any, old: str, new: str) -> None:
-    for node in graph.node:
-        for place, name in enumerate(node.input):
-            if name == old:
-                node.input[place] = new
+def _insert_affine(graph: Any, before: Any, name: str, constants: dict[str, np.ndarray]) -> str:
+    """Insert, before a node, a multiplication and an addition of constants to the value `name`; return the result's name."""
+    from onnx import helper
+
+    for operation, (constant, values) in zip(("Mul", "Add"), constants.items(), strict=True):
+        _append_constant(graph, constant, values[:, None])
+        node = helper.make_node(operation, [name, constant], [f"{constant}_out"], name=constant)
+        graph.node.insert(list(graph.node).index(before), node)
+        name = node.output[0]
+    return name
+
+
+def _append_constant(graph: Any, name: str, values: np.ndarray) -> str:
+    from onnx import numpy_helper
+
+    graph.initializer.append(numpy_helper.from_array(values.astype(np.float32), name))
+    return name
 
 
 def _drop_unused(graph: Any) -> None:
