@@ -11,8 +11,7 @@ ALLOWED = {
     "archives": set(),
     "protocol": {"archives"},
     "backbones": set(),
-    # Until the training loop is one, batched.py and graphs.py still import it.
-    "engine": {"backbones", "training"},
+    "engine": {"backbones"},
     "training": {"backbones", "engine", "protocol.containers"},
     "methods": {"training", "backbones", "engine", "protocol.containers"},
     "testing": {"archives", "protocol", "methods", "training", "backbones", "engine"},

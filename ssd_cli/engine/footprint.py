@@ -86,7 +86,6 @@ def _kept(network: Network, forward: Callable[[], object]) -> tuple[int, int]:
 
 
 def members_at_once(n_members: int, bytes_each: int) -> int:
-    """How many of so many networks are trained in one pass: as many as fit into `PASS_BYTES`, in passes of nearly equal size."""
-    most = max(1, PASS_BYTES // bytes_each)
-    n_passes = -(-n_members // most)
-    return -(-n_members // n_passes)
+    """Return how many networks are trained jointly: at most what fits into `PASS_BYTES`, in groups of nearly equal size."""
+    n_groups = -(-n_members // max(1, PASS_BYTES // bytes_each))
+    return -(-n_members // n_groups)

@@ -10,10 +10,10 @@ from typing import cast
 
 import torch
 
+from ssd_cli.engine.batching.graphs import Captured
+from ssd_cli.engine.batching.stack import Stack
 from ssd_cli.engine.footprint import members_at_once, training_bytes
-from ssd_cli.engine.graphs import Captured
 from ssd_cli.engine.precision import autocasting, forward_context
-from ssd_cli.engine.stack import Stack
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.training.checkpoint import Checkpointer, Curve, resumable
 from ssd_cli.training.context import TrainingContext

@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
-from ssd_cli.engine.stack import Stack, StackedAdam
+from ssd_cli.engine.batching.stack import Stack, StackedAdam
 
 
 class StackedStep:

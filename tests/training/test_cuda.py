@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ssd_cli.backbones.base import Dropout
-from ssd_cli.engine.graphs import Captured
+from ssd_cli.engine.batching.graphs import Captured
 from ssd_cli.engine.precision import set_arithmetic
 from ssd_cli.methods.registry import methods
 from ssd_cli.training.loop import train

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ssd_cli.backbones.base import Dropout
-from ssd_cli.engine.graphs import WARM_UP, Captured
+from ssd_cli.engine.batching.graphs import WARM_UP, Captured
 from ssd_cli.methods.kd import KD
 from ssd_cli.methods.ssd import SSD
 from ssd_cli.training.averaging import ExponentialMean

@@ -7,7 +7,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ssd_cli.engine.stack import StackedAdam
+from ssd_cli.engine.batching.stack import StackedAdam
 from ssd_cli.estimators.aeon import MethodClassifier
 from ssd_cli.training.predict import freeze, predict_proba
 from tests.small import SmallBackbone, waves

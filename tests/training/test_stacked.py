@@ -6,7 +6,7 @@ from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from ssd_cli.backbones.base import Dropout
-from ssd_cli.engine.stack import Stack
+from ssd_cli.engine.batching.stack import Stack
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.training.initialise import initialise

@@ -1,4 +1,4 @@
-"""Several networks of one architecture as one: a row of weights for each, one forward pass for all."""
+"""Several networks of one architecture with stacked weights: one forward pass and one optimiser step for all."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ SITES = ("mid_site", "embed_site")
 class Stack:
     """The weights and buffers of several networks, stacked.
 
-    The definition of the architecture stays the network's own forward pass, mapped over the rows (`torch.func.vmap`): convolutions
-    become grouped ones, batch norms one over all members' channels. So every backbone works, plug-ins included.
+    The network's own forward pass is mapped over the rows (`torch.func.vmap`), so every backbone works, plug-ins included.
+    Convolutions become grouped ones, and batch norms one norm over the channels of all networks.
 
     Parameters
     ----------
     networks : sequence of Network
-        Of one architecture, on one device. Their dropout rates, and the generators of their sites, may differ.
+        Of one architecture, on one device; their dropout rates may differ.
 
     Attributes
     ----------
     weights : Tensor, shape (n_members, n_weights)
-        All trainable weights of a member in a row.
+        One row per network: all its trainable weights.
     buffers : dict of str to Tensor
-        Batch-norm statistics and whatever else is not trained, each (n_members, …).
+        Batch-norm statistics and everything else that is not trained, each (n_members, …).
     """
 
     def __init__(self, networks: Sequence[Network]) -> None:
@@ -51,19 +51,19 @@ class Stack:
 
     @property
     def generators(self) -> list[torch.Generator]:
-        """The random streams of the members' dropout."""
+        """The random generators of all dropout sites."""
         sites = [getattr(network, site) for network in self.networks for site in SITES]
         return [site.generator for site in sites if site.rate and site.generator is not None]
 
     def forward(self, x: Tensor, masks: dict[str, Tensor]) -> Tensor:
-        """Logits (n_members, batch, n_classes) in training mode; statistics of the batch norms move on.
+        """Return logits (n_members, batch, n_classes) in training mode; update the statistics of the batch norms.
 
         Parameters
         ----------
         x : Tensor, shape (batch, n_members, n_channels, n_timepoints)
-            A batch of its own for each member.
+            One batch for each network.
         masks : dict of str to Tensor
-            Of `draw`.
+            The result of `draw`.
         """
 
         def one(weights: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor, masks: dict[str, Tensor]) -> Tensor:
@@ -72,13 +72,13 @@ class Stack:
         return vmap(one, in_dims=(0, 0, 1, 0))(self._named(self.weights), self.buffers, x, masks)
 
     def draw(self, n_cases: int, filters: dict[str, int]) -> dict[str, Tensor]:
-        """Fresh dropout masks of a batch, each (n_members, batch, filters): a member draws from its own streams, as it does alone.
+        """Draw dropout masks of a batch, each (n_members, batch, filters), from the generators of each network.
 
         Parameters
         ----------
         n_cases : int
         filters : dict of str to int
-            Of the sites where any member drops anything (`dropped`).
+            The result of `dropped`.
         """
         masks = {}
         for site, n_filters in filters.items():
@@ -91,7 +91,7 @@ class Stack:
         return masks
 
     def dropped(self, x: Tensor) -> dict[str, int]:
-        """The sites where any member drops anything, and how many channels they see of x (n_cases, n_channels, n_timepoints)."""
+        """Return the sites where any network has dropout, with their channels for x (n_cases, n_channels, n_timepoints)."""
         first = self.networks[0]
         sites = {site for site in SITES for network in self.networks if getattr(network, site).rate}
         filters = {}
@@ -106,7 +106,7 @@ class Stack:
 
     @torch.no_grad()
     def write(self, weights: Tensor, buffers: dict[str, Tensor]) -> None:
-        """Give every network its row, and leave it in eval mode."""
+        """Copy the rows to the networks, and put the networks into evaluation mode."""
         named = self._named(weights)
         for row, network in enumerate(self.networks):
             for name, value in network.state_dict().items():
@@ -119,7 +119,7 @@ class Stack:
 
 
 class MaskedSite(nn.Module):
-    """A dropout site whose mask comes from outside: what is drawn inside a mapped function could not be a member's own stream."""
+    """A dropout site with a given mask: inside a mapped function, each network cannot draw from its own generator."""
 
     mask: Tensor
 
@@ -133,7 +133,7 @@ class MaskedSite(nn.Module):
 
 
 class StackedAdam:
-    """Adam on a stack of weights, with a learning rate for each member; torch's arithmetic, its step count on the device.
+    """Adam on a stack of weights, with one learning rate per network; as in torch, with the step count on the device.
 
     Kingma and Ba 2015, algorithm 1, with torch's form of epsilon.
 
@@ -154,7 +154,7 @@ class StackedAdam:
 
     @torch.no_grad()
     def step(self, gradient: Tensor) -> None:
-        """Move the weights against the gradient (n_members, n_weights)."""
+        """Update the weights with their gradient (n_members, n_weights)."""
         first, second = self.betas
         self._n_steps += 1
         self._mean.lerp_(gradient, 1 - first)
