@@ -117,9 +117,9 @@ def call(*arguments, root=ROOT, cwd=None, **variables):
     )
 
 
-def execute(options, data, out, root=ROOT, **variables):
-    """Run ``ssd-bench run`` on one worker of one thread on the processor, and raise where a command fails."""
-    fixed = ("--data-dir", data, "--out", out, "--workers", 1, "--threads", 1, "--device", "cpu", "--no-download")
+def execute(options, data, out, root=ROOT, device="cpu", **variables):
+    """Run ``ssd-bench run`` on one worker of one thread, and raise where a command fails."""
+    fixed = ("--data-dir", data, "--out", out, "--workers", 1, "--threads", 1, "--device", device, "--no-download")
     done = call("run", *options, *fixed, root=root, **variables)
     if done.returncode != 0:
         raise RuntimeError(f"{done.args} ended with {done.returncode}:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
