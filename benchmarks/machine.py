@@ -1,4 +1,4 @@
-"""What a benchmark ran on."""
+"""Describe the machine that a benchmark runs on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import psutil
 
 
 def describe() -> dict[str, Any]:
-    """Processor, cores, memory, system, load, commit, command and date, as plain values."""
+    """Return processor, cores, memory, system, load, commit, command and date."""
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else psutil.cpu_count(),
@@ -31,7 +31,7 @@ def describe() -> dict[str, Any]:
 
 
 def sentence(machine: dict[str, Any]) -> str:
-    """The same in a line or two."""
+    """Return the description as a sentence."""
     load = ", ".join(str(value) for value in machine["load_average"])
     return (
         f"{machine['processor']}, {machine['cores']} cores ({machine['cores_physical']} physical), {machine['memory_gib']} GiB, "
@@ -41,7 +41,7 @@ def sentence(machine: dict[str, Any]) -> str:
 
 
 def _processor() -> str:
-    """Its name, and the vector instructions that matter to a matrix product."""
+    """Return the name of the processor, and the vector instructions that matter to a matrix product."""
     info = Path("/proc/cpuinfo")
     if not info.exists():
         return platform.processor() or platform.machine()
@@ -53,7 +53,7 @@ def _processor() -> str:
 
 
 def _commit() -> str:
-    """Short hash of the working tree, with a plus sign where files differ from it."""
+    """Return the short hash of the checkout, with a plus sign if files differ from it."""
     here = Path(__file__).parent
     try:
         git = ["git", "-C", str(here)]

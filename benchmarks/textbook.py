@@ -28,7 +28,7 @@ HANDMADE_LENGTHS = (2, 4, 8, 16, 32, 64)
 
 
 def conv(n_in: int, n_out: int, kernel: int, **options: Any) -> nn.Conv1d:
-    """A convolution without bias that keeps the length."""
+    """Return a convolution without bias that keeps the length."""
     return nn.Conv1d(n_in, n_out, kernel, padding="same", bias=False, **options)
 
 
@@ -61,13 +61,13 @@ class Residual(nn.Module):
 
 
 def inception_group(n_in: int, n_out: int = 128) -> Residual:
-    """Three Inception modules and their shortcut."""
+    """Return three Inception modules and their shortcut."""
     modules = nn.Sequential(InceptionModule(n_in), InceptionModule(n_out), InceptionModule(n_out))
     return Residual(modules, nn.Sequential(conv(n_in, n_out, 1), nn.BatchNorm1d(n_out)))
 
 
 def resnet_block(n_in: int, n_out: int) -> Residual:
-    """Three convolutions of 8, 5 and 3 taps (Wang et al. 2017)."""
+    """Return three convolutions of 8, 5 and 3 taps (Wang et al. 2017)."""
     layers: list[nn.Module] = []
     for i, kernel in enumerate((8, 5, 3)):
         layers += [nn.Conv1d(n_in if i == 0 else n_out, n_out, kernel, padding="same"), nn.BatchNorm1d(n_out), nn.ReLU()]
@@ -113,7 +113,7 @@ class Multiplexed(nn.Module):
 
 
 def separable(n_in: int, n_out: int, kernel: int, dilation: int) -> nn.Sequential:
-    """Depthwise and pointwise convolution, batch normalisation, ReLU (LITE, Ismail-Fawaz et al. 2023)."""
+    """Return depthwise and pointwise convolution, batch normalisation, ReLU (LITE, Ismail-Fawaz et al. 2023)."""
     depthwise = conv(n_in, n_in, kernel, dilation=dilation, groups=n_in)
     return nn.Sequential(depthwise, conv(n_in, n_out, 1), nn.BatchNorm1d(n_out), nn.ReLU())
 
@@ -143,7 +143,7 @@ def train(
     y : array of int64, shape (n_cases,)
     batch_size, epochs : int
     on_epoch : callable
-        Called at the end of every epoch.
+        Called after every epoch.
     """
     loader = DataLoader(TensorDataset(torch.as_tensor(X), torch.as_tensor(y)), batch_size=batch_size, shuffle=True)
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-3)
@@ -164,7 +164,7 @@ def train(
 
 
 def main() -> None:
-    """Train on a file, as speed.py asks for it."""
+    """Train on a file and print what it took."""
     import numpy as np
 
     torch.set_num_threads(1)

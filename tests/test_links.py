@@ -49,6 +49,27 @@ def test_links_exist(page):
     assert broken(page) == []
 
 
+FILE = re.compile(r"(?<![\w/.-])(?:benchmarks|docs|examples|tests|ssd_cli)/[\w/.-]+\.(?:py|yaml|md|txt|csv)\b")
+SOURCES = [
+    *(page for page in PAGES if "results" not in page.parts and page.name != "CHANGELOG.md"),
+    *(path for folder in ("ssd_cli", "benchmarks") for pattern in ("*.py", "*.yaml") for path in (ROOT / folder).rglob(pattern)),
+    ROOT / "Makefile",
+]
+
+
+def test_named_files_exist():
+    """Files that texts and comments name by their path; a line that names a commit speaks of that commit."""
+    gone = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in SOURCES
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if "commit" not in line
+        for name in FILE.findall(line)
+        if not (ROOT / name).exists()
+    ]
+    assert gone == []
+
+
 def test_a_broken_link_is_found(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("# A head: line\n[a](gone.md) [b](#a-head-line) [c](#none) [d](https://example.org/x) `[e](code.md)`\n")

@@ -1,7 +1,7 @@
 """Serve aeon's TensorFlow networks.
 
-As it comes, aeon saves a .keras file at the end of every epoch whose loss is the lowest so far, which in a short run is nearly
-every one. The column "aeon" holds epochs with it; "aeon-bare" holds the same epochs up to the moment at which saving begins.
+aeon saves a .keras file after every epoch whose loss is the lowest so far: in a short run, nearly every epoch. The column "aeon"
+holds epochs with the saving; "aeon-bare" holds the same epochs without it.
 """
 
 import os
@@ -32,7 +32,7 @@ class Watch(tf.keras.callbacks.Callback):
         self.bare.start()
 
     def on_epoch_end(self, epoch, logs=None):
-        """End the bare epoch: the checkpoint is still to come."""
+        """End the bare epoch, before the checkpoint."""
         self.bare.lap()
 
     def on_train_end(self, logs=None):

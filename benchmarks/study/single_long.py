@@ -1,11 +1,8 @@
-"""Control: one network trained for longer, with or without mixup, in one run.
+"""Train one network for longer, with or without mixup: a control beside distillation.
 
-Why: among the proposals a network that is trained on for as many epochs again, on mixtures of two cases and labels alone, came
-nearest to `ens-avg`. It had a second cosine, dropout and mixup at once. Here each is by itself: more epochs, mixtures, both.
+Cost: `times` trainings; inference as `single`.
 
-Cost: `times` trainings; inference 1x.
-
-    ssd-bench run benchmarks/study/controls.yaml --out results/study/cells/controls
+    ssd-bench run benchmarks/study/lite15_mixup.yaml --out results/study/cells/lite15_mixup
 """
 
 from __future__ import annotations
@@ -30,14 +27,14 @@ if TYPE_CHECKING:
 @methods.register("single-long")
 @dataclass(frozen=True)
 class SingleLong(Method):
-    """`single` for more epochs under one schedule: the same start, and the same batches as far as it goes.
+    """Train `single` for more epochs under one schedule, from the same start.
 
     Parameters
     ----------
     times : int
-        Epochs, in epochs of the recipe.
+        Factor on the epochs of the recipe.
     mixup : bool
-        Learn from mixtures of two cases of a batch, in a proportion drawn uniformly for every step (Zhang et al. 2018, alpha = 1).
+        Train on mixtures of two cases of a batch, with a proportion drawn uniformly for every step (Zhang et al. 2018, alpha = 1).
     """
 
     times: int = 2
@@ -54,12 +51,12 @@ class SingleLong(Method):
 
 
 class Mixtures(Objective):
-    """Cross-entropy on mixtures of two cases of a batch, as `ssd-ensemble` among the proposals mixes them.
+    """Cross-entropy on mixtures of two cases of a batch.
 
     Parameters
     ----------
     workbench : Workbench
-        Gives the random stream.
+        Source of the random stream.
     """
 
     def __init__(self, workbench: Workbench) -> None:
@@ -68,7 +65,7 @@ class Mixtures(Objective):
         self.streams = (self.mixing,)
 
     def losses(self, network: Network, batch: Batch) -> dict[str, Tensor]:
-        """The mean cross-entropy of both labels, in the proportion of their series, under the name "ce"."""
+        """Return the cross-entropies of both labels, weighted by the proportion of their series, as "ce"."""
         share = torch.rand((), generator=self.mixing, device=batch.x.device, dtype=batch.x.dtype)
         partner = torch.randperm(len(batch.y), generator=self.mixing, device=batch.x.device)
         logits = network(share * batch.x + (1 - share) * batch.x[partner]).logits

@@ -5,7 +5,7 @@ statistics and curves agree within a relative 1e-9 after a few epochs. In float3
 bias of a convolution before a batch norm is an exception: its gradient is zero but for rounding, and no output depends on it.
 
 It is made for a GPU, which a small step does not occupy. On an H100 a step of five networks took 0.4 to 0.5 of the time of five
-steps on batches of up to 1536 values (cases times time points), and 1.0 to 1.15 of it from 7500 on (`benchmarks/speed_gpu.py`).
+steps on batches of up to 1536 values (cases times time points), and 1.0 to 1.15 of it from 7500 on (`benchmarks/speed.py gpu`).
 On a CPU it does not pay.
 """
 

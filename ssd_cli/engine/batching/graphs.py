@@ -5,7 +5,7 @@ learning rate keep their memory. Random streams are registered with the graph, s
 would have drawn.
 
 Without CUDA the same steps run uncaptured over the same fixed tensors, so that tests can compare them with plain steps. On an H100
-a captured step is 6 to 18 times as fast as the uncaptured one, which waits for Python (`benchmarks/speed_gpu.py`,
+a captured step is 6 to 18 times as fast as the uncaptured one, which waits for Python (`benchmarks/speed.py gpu`,
 results/speed/gpu).
 """
 
