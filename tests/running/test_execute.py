@@ -267,19 +267,18 @@ def test_what_no_record_may_hold_fails_the_cell_and_not_the_run(cells, tmp_path,
     assert record.costs["networks_trained"] == 1
 
 
-def test_a_plugin_that_changed_since_the_plan_ends_the_run(cells, tmp_path, monkeypatch):
-    """Else results of the new code would stand under the old one's digest."""
-    from ssd_cli.methods.registry import methods
-
+def test_a_plugin_that_changed_since_the_plan_ends_the_run(cells, tmp_path):
+    """Otherwise results of the new code would be stored under the digest of the old code."""
     file = tmp_path / "plugin.py"
     file.write_text(PLUGIN)
     add_plugins((file,))
     plan, job = cells(method=("test-broken",))
-    known = methods.entry("test-broken")
-    monkeypatch.setitem(methods._entries, "test-broken", dataclasses.replace(known, plugin_sha256="0" * 64))
+    (cell,) = plan.cells
+    method = dataclasses.replace(cell.spec.method, plugin_sha256="0" * 64)
+    planned = dataclasses.replace(cell, spec=dataclasses.replace(cell.spec, method=method))
     with pytest.raises(PlanOutdated, match="plug-in of the method 'test-broken' has changed"):
-        execute(job(plan.cells[0]), silent)
-    assert ResultStore(tmp_path / "out").read(plan.cells[0].cell) is None
+        execute(job(planned), silent)
+    assert ResultStore(tmp_path / "out").read(cell.cell) is None
 
 
 def test_a_predictor_with_a_rule_of_its_own_is_not_deployed_without_it(cells, tmp_path, data):
@@ -323,7 +322,6 @@ def test_data_that_changed_since_the_plan_end_the_run_and_leave_no_record(cells,
     write_dataset(data, "Moving")
     plan, job = cells(dataset=("Moving",), method=("single",))
     write_dataset(data, "Moving", shift=1.0)
-    room._dataset.cache_clear()
     with pytest.raises(PlanOutdated, match="Moving has changed since this run was planned"):
         execute(job(plan.cells[0]), silent)
     assert ResultStore(tmp_path / "out").read(plan.cells[0].cell) is None
