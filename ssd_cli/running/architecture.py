@@ -16,17 +16,7 @@ if TYPE_CHECKING:
 def architecture(network: Any, spec: CellSpec, training_set: TrainingSet) -> dict[str, Any]:
     """Return backbone, channels, classes, and whether padded time steps are masked.
 
-    Parameters
-    ----------
-    network : Network
-    spec : CellSpec
-        The cell's. A small student has the narrow version of its backbone.
-    training_set : TrainingSet
-
-    Returns
-    -------
-    dict
-        Empty for a network that a plug-in builds itself: only the plug-in can rebuild it.
+    A small student has the narrow version of the cell's backbone. The dict is empty for a network that a plug-in builds itself.
     """
     from ssd_cli.backbones.masked import MaskedNetwork
 

@@ -32,23 +32,7 @@ def resolve_device(wanted: str) -> str:
 
 
 def execution_of(backbone: Backbone, recipe: Recipe, shape: Shape, device: str, suite: Suite) -> tuple[str, JointCells | None]:
-    """Return how the networks of a cell are computed, and with which other cells they are trained jointly.
-
-    Parameters
-    ----------
-    backbone : Backbone
-    recipe : Recipe
-        Filled in for the backbone.
-    shape : Shape
-    device : str
-    suite : Suite
-        May name an execution, and ask for joint training of all resamples and seeds.
-
-    Returns
-    -------
-    execution : str
-        The planner's choice, or the user's.
-    together : JointCells, optional
+    """Return the execution of a cell's networks, the planner's choice or the suite's, and the cells of a joint training.
 
     Raises
     ------
@@ -74,6 +58,6 @@ def execution_of(backbone: Backbone, recipe: Recipe, shape: Shape, device: str, 
         raise MisuseError(
             f"--together: the execution '{execution.label}' trains one network at a time.",
             f"Expected one of: {', '.join(joint)}.",
-            f"Leave --together out, or use --engine {joint[0]} (on a CPU it is slower than apart).",
+            f"Leave --together out, or use --engine {joint[0]} (slower on a CPU).",
         )
     return execution.label, JointCells(suite.resamples, suite.seeds)

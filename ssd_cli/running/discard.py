@@ -1,4 +1,4 @@
-"""Delete shared networks that no cell of a run will ask for again."""
+"""Delete shared networks that no further cell of a run needs."""
 
 from __future__ import annotations
 
@@ -12,17 +12,10 @@ from ssd_cli.store.results import ResultStore
 
 
 def discard_group(store: ResultStore, networks: NetworkStore, cells: Iterable[PlannedCell]) -> int:
-    """Delete the networks that the finished cells of one group shared; return the bytes that were freed.
+    """Delete the networks that all cells of a finished group shared; return the bytes that were freed.
 
-    What any record of the same dataset, resamples and seeds names as kept stays, also where an earlier run wrote it. Another run
-    that still needs a deleted network trains it again: that costs time and changes nothing.
-
-    Parameters
-    ----------
-    store : ResultStore
-    networks : NetworkStore
-    cells : iterable of PlannedCell
-        All cells of the group.
+    Networks that a record of the same dataset, resamples and seeds names as kept stay. Another run that needs a deleted network
+    trains it again, with the same result.
     """
     patterns = set()
     for cell in (planned.cell for planned in cells):
@@ -33,7 +26,7 @@ def discard_group(store: ResultStore, networks: NetworkStore, cells: Iterable[Pl
         try:
             record = CellRecord.from_json(path.read_bytes(), str(path))
         except (OSError, SsdBenchError):
-            return 0  # what it names is not known, so nothing is deleted
+            return 0  # it may name any network as kept
         keys |= {entry["key"] for entry in record.curves if entry.get("key")}
         keep |= {entry["sha256"] for entry in record.networks if entry.get("kept")}
     return networks.discard(keys, keep)

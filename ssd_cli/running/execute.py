@@ -52,13 +52,7 @@ class CellResults:
 
 
 def finished_by_another(store: ResultStore, planned: PlannedCell) -> Outcome | None:
-    """Return the outcome of a cell that another run has computed meanwhile, or None.
-
-    Raises
-    ------
-    SsdBenchError
-        Another run writes the same cells with another configuration.
-    """
+    """Return the outcome of a cell that another run has computed meanwhile, or None; its identity must be the same."""
     found = store.read(planned.cell)
     if found is None:
         return None
@@ -75,8 +69,7 @@ def finished_by_another(store: ResultStore, planned: PlannedCell) -> Outcome | N
 def execute(job: Job, report: Report) -> Outcome:
     """Claim a cell, compute it, and write its record; a task for a worker.
 
-    An error in the cell becomes a record with the status "failed". Raised are only errors that no cell is to blame for: a full
-    disk, or a plan that is out of date.
+    An error in the cell becomes a record with the status "failed". Only a full disk or an outdated plan raises an error.
     """
     store, planned = ResultStore(job.out), job.planned
     with writing_to(job.out):
@@ -84,10 +77,8 @@ def execute(job: Job, report: Report) -> Outcome:
     if claim is None:
         return Outcome("claimed")
     with claim:
-        if record_mark(store, planned) != job.mark:
-            found = finished_by_another(store, planned)
-            if found is not None:
-                return found
+        if record_mark(store, planned) != job.mark and (found := finished_by_another(store, planned)) is not None:
+            return found
         started, parts = time.perf_counter(), CellResults()
         try:
             reason = _compute(job, parts, report)
@@ -123,7 +114,7 @@ def failed_record(job: Job, reason: str, trace: str | None) -> CellRecord:
 def _compute(job: Job, parts: CellResults, report: Report) -> str | None:
     """Fill in the results; return the reason if the method cannot be used with this training set."""
     from ssd_cli.archives.prepare import Preparation
-    from ssd_cli.costs import PeakMemory
+    from ssd_cli.costs import PeakMemory, measure
     from ssd_cli.engine.memory import kept_memory
     from ssd_cli.methods.registry import methods
     from ssd_cli.protocol.split import split
@@ -139,8 +130,8 @@ def _compute(job: Job, parts: CellResults, report: Report) -> str | None:
         predictor = _fit(job, method, dataset, training_set, parts, report)
         report("testing")
         _evaluate(predictor, sealed, parts)
-    parts.costs |= _measured(job, predictor, training_set, memory)
-    parts.costs |= plain(predictor.costs)
+    parts.costs |= measure(predictor, training_set)
+    parts.costs |= {"peak_memory_bytes": memory.peak_bytes, "busy_workers": job.busy_workers} | plain(predictor.costs)
     parts.diagnostics = plain(dict(predictor.diagnostics))
     parts.networks, parts.predictor = _keep(job, predictor, training_set), predictor
     return None
@@ -198,15 +189,6 @@ def _evaluate(predictor: Predictor, sealed: SealedTest, parts: CellResults) -> N
     parts.y, parts.probabilities = y, probabilities
 
 
-def _measured(job: Job, predictor: Predictor, training_set: TrainingSet, memory: Any) -> dict[str, Any]:
-    from ssd_cli.costs import measure
-
-    return measure(predictor, training_set) | {
-        "peak_memory_bytes": memory.peak_bytes,
-        "busy_workers": job.busy_workers,
-    }
-
-
 def _keep(job: Job, predictor: Predictor, training_set: TrainingSet) -> list[dict[str, Any]]:
     """Store the networks of the predictor; return their names and how to rebuild them, or their number where none is kept.
 
@@ -235,19 +217,9 @@ def _save(job: Job, predictor: Predictor) -> list[tuple[str, int]]:
 
 def cell_record(job: Job, status: str, reason: str | None, trace: str | None, parts: CellResults) -> CellRecord:
     """Return the record of a cell with these results."""
-    return CellRecord(
-        cell=job.planned.cell,
-        spec=job.planned.spec,
-        status=status,
-        reason=reason,
-        traceback=trace,
-        scores=parts.scores,
-        costs=parts.costs,
-        diagnostics=parts.diagnostics,
-        curves=parts.curves,
-        networks=parts.networks,
-        provenance=provenance(job.planned.spec.threads, job.command),
-    )
+    cell, spec = job.planned.cell, job.planned.spec
+    found = {name: getattr(parts, name) for name in ("scores", "costs", "diagnostics", "curves", "networks")}
+    return CellRecord(cell, spec, status, reason, trace, **found, provenance=provenance(spec.threads, job.command))
 
 
 @cache

@@ -1,8 +1,6 @@
-"""Several cells on one device: one starts only if what it may need at most fits beside those that run.
+"""Share a device's memory: a cell starts only if its estimated peak fits beside those of the running cells.
 
-Estimates come from shapes (`engine.footprint`) and the free memory from one look at the device when the run begins; the
-parent keeps account. A cell that runs out of memory all the same is tried once more with the device for itself, and then fails like
-any other.
+The free memory is read once, when the run begins. A cell that runs out of memory is tried once more alone, and then fails.
 """
 
 from __future__ import annotations
@@ -20,18 +18,18 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 SHARE = 0.9
-"""Of the memory that is free when a run begins: allocators lose some to fragments."""
+"""Share of the free memory that a run uses: allocators lose some to fragments."""
 
 
 class Packing:
-    """What fits beside what.
+    """Decide which cells may run at once.
 
     Parameters
     ----------
     capacity : int, optional
         Bytes of the device that the run may use; None: cells do not share a device's memory.
     needs : mapping of str to int
-        Estimated peak of each cell, by key.
+        Estimated peak of each cell in bytes, by key.
     """
 
     def __init__(self, capacity: int | None = None, needs: Mapping[str, int] | None = None) -> None:
@@ -39,7 +37,7 @@ class Packing:
         self._alone: set[str] = set()
 
     def fits(self, cell: PlannedCell, running: Iterable[PlannedCell]) -> bool:
-        """Whether a cell may start beside those that run; where none does it always may."""
+        """Return whether a cell may start beside the running ones; it always may where none runs."""
         others = [other.key for other in running]
         if not others:
             return True
@@ -48,11 +46,11 @@ class Packing:
         return self._capacity is None or sum(self._needs.get(key, 0) for key in [cell.key, *others]) <= self._capacity
 
     def isolate(self, cell: PlannedCell) -> None:
-        """Let a cell that ran out of memory start only where nothing else runs, and nothing beside it."""
+        """Run a cell that ran out of memory only while no other runs."""
         self._alone.add(cell.key)
 
     def is_alone(self, cell: PlannedCell) -> bool:
-        """Whether a cell has been isolated: its next failure counts."""
+        """Return whether a cell has been isolated: its next failure is recorded."""
         return cell.key in self._alone
 
 
@@ -65,7 +63,7 @@ def look_at_device(cells: Sequence[PlannedCell], report: Callable[[Any], None] |
 
 
 def needs_of(cells: Sequence[PlannedCell]) -> dict[str, int]:
-    """Estimated peak bytes of each cell with networks on a device, by key: process, data, and the networks of its largest step."""
+    """Estimate the peak bytes of each cell with networks, by key: process, data, and the networks of its largest step."""
     from ssd_cli.core.executions import Execution
     from ssd_cli.engine.footprint import CONTEXT_BYTES, members_at_once, training_bytes
     from ssd_cli.methods.recording import record_trainings
@@ -90,7 +88,7 @@ def needs_of(cells: Sequence[PlannedCell]) -> dict[str, int]:
             members *= len(spec.together.resamples) * len(spec.together.seeds)
             data *= 2 * len(spec.together.resamples)  # each training set, and all of them joined
         step = each * members_at_once(members, each)
-        if recorded.second_halves:  # of the teacher, while the student alone is trained
+        if recorded.second_halves:  # of the teacher, while only the student is trained
             halves = second_halves_bytes(backbone, n_channels, n_timepoints, batch_size, recorded.second_halves)
             step = max(step, each + halves)
         needs[cell.key] = CONTEXT_BYTES + data + step
@@ -98,16 +96,16 @@ def needs_of(cells: Sequence[PlannedCell]) -> dict[str, int]:
 
 
 def out_of_memory(error: Exception) -> bool:
-    """Whether a device's memory ran out."""
+    """Return whether an error says that a device's memory ran out."""
     import torch
 
-    # Where another process took the last of it, CUDA or cuBLAS says so, not torch's allocator.
-    told = ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
-    return isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in told)
+    # Where another process holds the memory, CUDA or cuBLAS raises, not torch's allocator.
+    texts = ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+    return isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in texts)
 
 
 def releasing(task: Callable[P, R]) -> Callable[P, R]:
-    """Let a task end with giving back the device's memory that torch keeps for later tensors: other processes wait for it."""
+    """Wrap a task so that it frees the device's memory that torch caches: other processes need it."""
 
     @wraps(task)
     def wrapped(*arguments: P.args, **options: P.kwargs) -> R:

@@ -1,4 +1,4 @@
-"""The plans of a folder, kept so that `status` can tell what is left. They decide nothing: a run always plans anew."""
+"""Store the plans of a folder for `status`, which lists what is left. A run does not read them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FOLDER = ".plans"
 
 
 def save_plan(out: Path, plan: Plan) -> None:
-    """Keep the plan's cells; the same plan is kept once."""
+    """Store the cells of a plan, once for equal plans."""
     cells: dict[str, dict[str, list[list[int]]]] = {}
     for planned in plan.cells:
         cell = planned.cell
@@ -28,7 +28,7 @@ def save_plan(out: Path, plan: Plan) -> None:
 
 
 def planned_cells(out: Path) -> list[Cell]:
-    """The cells of all plans that were run into a folder, each once.
+    """Return the cells of all plans that were run into a folder, each once.
 
     Raises
     ------
@@ -47,6 +47,6 @@ def planned_cells(out: Path) -> list[Cell]:
             raise SsdBenchError(
                 f"The plan {path} is damaged.",
                 "",
-                "Delete it; running the same suite again writes it anew and computes nothing twice.",
+                "Delete it. Running the same suite again writes it and computes nothing twice.",
             ) from error
     return list(cells)

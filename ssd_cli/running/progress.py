@@ -12,16 +12,7 @@ from ssd_cli.running.plan import PlannedCell
 
 @dataclass
 class RunningCell:
-    """A cell that is being computed.
-
-    Parameters
-    ----------
-    planned : PlannedCell
-    progress : object
-        What its worker reported last: a text, or the progress of a training (label, epoch, epochs, loss).
-    since : float
-        Start, on the clock of `time.monotonic`.
-    """
+    """A cell that is being computed: the last report of its worker, and its start on the clock of `time.monotonic`."""
 
     planned: PlannedCell
     progress: Any = "starting"
@@ -137,11 +128,7 @@ class Reporter(Protocol):
 class SilentReporter:
     """Show nothing."""
 
-    def update(self, progress: RunProgress) -> None:
+    def update(self, *arguments: Any, **options: Any) -> None:
         """See `Reporter`."""
 
-    def finished(self, planned: PlannedCell, outcome: Outcome, progress: RunProgress) -> None:
-        """See `Reporter`."""
-
-    def note(self, text: str) -> None:
-        """See `Reporter`."""
+    finished = note = update

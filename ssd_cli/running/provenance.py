@@ -1,4 +1,4 @@
-"""Where a result was made: versions, revision, hardware, command. Nothing that names a person, a machine or a folder of theirs."""
+"""Describe how a result was made: versions, revision, hardware, command. No names of persons, machines or folders."""
 
 from __future__ import annotations
 
@@ -26,15 +26,7 @@ _BARE = re.compile(r"""(?<![\w.:/\\>'"…])((?:[A-Za-z]:[\\/]|~?/)[^\s"':,;()<>\
 
 
 def provenance(threads: int, command: Sequence[str]) -> dict[str, Any]:
-    """What is worth knowing about where and how this process works.
-
-    Parameters
-    ----------
-    threads : int
-        Of this worker.
-    command : sequence of str
-        The command line of the run.
-    """
+    """Return versions, hardware and command of this process, which works with this many threads."""
     return {
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": reduce_command(command),
@@ -57,7 +49,7 @@ def _fixed() -> dict[str, Any]:
 
 @cache
 def made_with() -> str:
-    """What the bits of a training on a processor depend on, beside its cell's identity: program and processor."""
+    """Return what decides the bits of a training on a CPU beside the cell's identity: program and processor."""
     import torch
 
     sources = hashlib.sha256()
@@ -68,7 +60,7 @@ def made_with() -> str:
 
 
 def _accelerator() -> dict[str, Any]:
-    """The name of the GPU that this process uses, and its CUDA; nothing where it uses none."""
+    """Return name and CUDA version of the GPU that this process uses, if any."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_initialized():
         return {}
@@ -76,10 +68,9 @@ def _accelerator() -> dict[str, Any]:
 
 
 def reduce_paths(text: str) -> str:
-    """Text, such as a traceback, with every absolute path cut down to its last parts and the machine's name taken out.
+    """Shorten all absolute paths in a text, such as a traceback, and remove the machine's name.
 
-    Of a path inside an installed package the part behind ``site-packages`` is kept, of one inside this package the part from
-    ``ssd_cli`` on, of any other the last component.
+    Paths of installed packages are cut before the package, those of this package before ``ssd_cli``, others to the last component.
     """
     text = _QUOTED.sub(lambda match: f"{match[1]}{_reduced(match[2])}{match[1]}", text)
     text = _BARE.sub(lambda match: _reduced(match[1]), text)
@@ -88,7 +79,7 @@ def reduce_paths(text: str) -> str:
 
 
 def reduce_command(command: Sequence[str]) -> str:
-    """A command line whose absolute and upward paths are cut down to their last component."""
+    """Join a command line, with absolute and upward paths cut to their last component."""
     program = PurePath(command[0]).name if command else ""
     program = "python -m ssd_cli" if program in ("__main__.py", "-m") else program
     return " ".join([program, *map(_reduced_argument, command[1:])])
@@ -96,7 +87,7 @@ def reduce_command(command: Sequence[str]) -> str:
 
 @cache
 def git_revision() -> str | None:
-    """The revision of the checkout that this package runs from, with ``+changes`` where files differ; None outside a checkout."""
+    """Return the git revision of this package, with ``+changes`` where files differ; None outside a checkout."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None

@@ -1,4 +1,4 @@
-"""What of a plan is already there. Identities are compared, never names; nothing is reused or replaced silently."""
+"""Find the cells of a plan that are done. Identities are compared, not names; nothing is reused or replaced silently."""
 
 from __future__ import annotations
 
@@ -23,33 +23,32 @@ if TYPE_CHECKING:
 Mark = tuple[int, int]
 
 _TABLE_FROM = 2000
-"""Records from which on the table of all records is quicker than opening each; it needs pandas, which takes half a second."""
+"""Number of records from which the table of all records is faster than opening each; loading pandas takes half a second."""
 
 _WHOLE = ("ok", "")
-"""States of predictions in the table of all records; cells in any other state are computed again."""
+"""States of predictions with which a cell is not computed again."""
 
 _SHOWN = 3
 _WITHOUT_RESULT = {"failed": " (the earlier cell failed)", "skipped": " (the earlier cell was skipped)"}
 
 
 def plan_and_look(suite: Suite, dry_run: bool, report: Report | None = None) -> Plan:
-    """Make the plan of a suite and compare it with what its output folder holds; a task for a worker."""
+    """Plan a suite and compare the plan with its output folder; a task for a worker."""
     return look(make_plan(suite, dry_run, report), suite)
 
 
 def look(plan: Plan, suite: Suite) -> Plan:
-    """The plan, with what is done.
+    """Return the plan with the cells that are done.
 
-    A cell is done if a record of the same identity is there; a failed one too, unless `suite.retry_failed`, with which failed and
-    skipped cells of another identity are replaced as well: they hold no result. With `suite.overwrite` any record of another
-    identity is replaced; records of the same identity stay, since computing them again would give the same.
+    A cell is done if it has a record with the same identity. With `suite.retry_failed`, failed cells are not done, and failed and
+    skipped cells of another identity are replaced. With `suite.overwrite`, all records of another identity are replaced.
 
     Raises
     ------
     MisuseError
-        A record of another identity is there; shows the difference.
+        A record has another identity; the message shows the difference.
     SsdBenchError
-        A record is damaged or of another protocol version.
+        A record is damaged or has another protocol version.
     """
     store = ResultStore(suite.out)
     marks = {cell.key: mark for cell in plan.cells if (mark := record_mark(store, cell)) is not None}
@@ -60,7 +59,7 @@ def look(plan: Plan, suite: Suite) -> Plan:
         if identity_hash == cell.identity_hash:
             if not (status == "failed" and suite.retry_failed):
                 done[cell.key] = status
-        elif not (dry_absent(cell) or suite.overwrite or (status != "ok" and suite.retry_failed)):
+        elif not (unknown_identity(cell) or suite.overwrite or (status != "ok" and suite.retry_failed)):
             changed.append((cell, status))
     if changed:
         raise _conflict(store, changed)
@@ -68,7 +67,7 @@ def look(plan: Plan, suite: Suite) -> Plan:
 
 
 def record_mark(store: ResultStore, planned: PlannedCell) -> Mark | None:
-    """The state of a cell's record on disk; it changes whenever the record is written."""
+    """Return the state of a cell's record on disk, which changes whenever the record is written."""
     try:
         stat = store.paths(planned.cell)[1].stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -77,22 +76,22 @@ def record_mark(store: ResultStore, planned: PlannedCell) -> Mark | None:
 
 
 def record_path(store: ResultStore, cell: Cell) -> str:
-    """Where the cell's files lie below the root, without suffix, as the table of all records (`load_index`) has it."""
+    """Return the path of a cell's files below the root, without suffix, as in the table of all records (`load_index`)."""
     return store.paths(cell)[1].relative_to(store.root).with_suffix("").as_posix()
 
 
 def whole(table: pd.DataFrame) -> pd.DataFrame:
-    """Of the table of all records those that a run does not compute again for want of their predictions."""
+    """Return the rows of the table of all records whose predictions are not damaged or missing."""
     return table[table["predictions"].isin(_WHOLE)]
 
 
-def dry_absent(cell: PlannedCell) -> bool:
-    """Whether the cell's dataset is not on this machine, so that its identity is not known yet."""
+def unknown_identity(cell: PlannedCell) -> bool:
+    """Return whether a dry run does not know the identity, since the dataset is not on this machine."""
     return not cell.spec.dataset_digest
 
 
 def _records(store: ResultStore, cells: list[PlannedCell], overwrite: bool) -> Iterator[tuple[PlannedCell, str, str]]:
-    """Status and identity of every record that is whole."""
+    """Yield status and identity hash of every cell whose record and predictions are not damaged."""
     rows = _table(store) if len(cells) >= _TABLE_FROM else {}
     for cell in cells:
         if row := rows.get(record_path(store, cell.cell)):
@@ -111,7 +110,7 @@ def _records(store: ResultStore, cells: list[PlannedCell], overwrite: bool) -> I
 
 
 def _table(store: ResultStore) -> dict[str, tuple[str, str, str]]:
-    """Status, identity and state of the predictions by path; records that cannot be read, the plan's or not, have no row."""
+    """Return status, identity hash and state of the predictions by path, of all records that can be read."""
     from ssd_cli.store.index import load_index
 
     table = load_index(store.root, on_unreadable=lambda path, error: None)
@@ -122,7 +121,7 @@ def _table(store: ResultStore) -> dict[str, tuple[str, str, str]]:
 def _predictions_are_whole(store: ResultStore, cell: PlannedCell, expected: str | None) -> bool:
     if expected is None:
         return True
-    content = atomic.content(store.paths(cell.cell)[0])  # None: another run replaces the cell at this moment
+    content = atomic.content(store.paths(cell.cell)[0])  # None: another run is replacing the cell
     return content is not None and hashlib.sha256(content).hexdigest() == expected
 
 

@@ -1,4 +1,4 @@
-"""In which order cells are handed to workers: longest first, and cells that share networks one after the other on one worker."""
+"""The order of cells: longest first, and cells that share networks one after the other on one worker."""
 
 from __future__ import annotations
 
@@ -11,14 +11,7 @@ if TYPE_CHECKING:
 
 
 class Queue:
-    """The cells that are still to be handed out.
-
-    Parameters
-    ----------
-    cells : iterable of PlannedCell
-        A cell's `group` names the networks it shares with others; its costs are only compared: within a group what it would take
-        alone, between groups what the cells take together.
-    """
+    """Cells that wait for a worker. Within a group they are ordered by `alone`, groups by the sum of `cost`."""
 
     def __init__(self, cells: Iterable[PlannedCell]) -> None:
         self._groups: dict[str, list[PlannedCell]] = defaultdict(list)
@@ -32,10 +25,10 @@ class Queue:
         return sum(map(len, self._groups.values()))
 
     def take(self, last_group: str | None = None) -> PlannedCell:
-        """The next cell for a worker that worked on `last_group`.
+        """Return the next cell for a worker that computed `last_group`.
 
-        It is the longest of that group; else the longest of the group with the most work that nobody has started; else the longest
-        of all, which may have to wait for a network that another worker is training.
+        It is the longest of that group; else the longest of the unstarted group with the most work; else the longest of all, which
+        may have to wait for a network that another worker is training.
         """
         if last_group not in self._groups:
             fresh = [group for group in self._groups if group not in self._started]
@@ -50,5 +43,5 @@ class Queue:
         return cell
 
     def put_back(self, cell: PlannedCell) -> None:
-        """Queue a cell again, as the next of its group."""
+        """Return a cell to the queue, as the next of its group."""
         self._groups[cell.group].append(cell)

@@ -1,4 +1,4 @@
-"""What to run: the options of ``ssd-bench run``, from a YAML file and from the command line."""
+"""The options of ``ssd-bench run``, from a YAML file and from the command line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _KINDS = {"str": "a text", "int": "a whole number", "bool": "true or false", "Pa
 
 
 def available_cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -80,25 +80,24 @@ class Suite:
 
     @property
     def n_workers(self) -> int:
-        """Worker processes to start."""
+        """Number of worker processes."""
         return self.workers or max(1, available_cores() // self.threads)
 
 
 def parse_suite(file: Path | None, flags: Mapping[str, Any]) -> Suite:
-    """Join a YAML suite and the options of the command line.
+    """Combine a YAML suite and the options of the command line, which replace those of the file.
 
     Parameters
     ----------
     file : Path, optional
-        Its keys are the names of the options (``data-dir``); a value may be a list where the option may be repeated, and null
-        leaves the option out.
+        Its keys are names of options (``data-dir``); repeatable options take a list, and null is the default.
     flags : mapping of str to object
-        Options by field name as they were typed; None or an empty list means not given. Explicit flags replace the file's value.
+        Options by field name as typed; None or an empty list means not given.
 
     Raises
     ------
     MisuseError
-        The file cannot be read, a key is unknown, or a value is not what its option takes; names the line.
+        The file cannot be read, a key is unknown, or a value is not what its option takes; the message names the line.
     """
     values = {} if file is None else _read(file)
     values |= {
@@ -108,14 +107,9 @@ def parse_suite(file: Path | None, flags: Mapping[str, Any]) -> Suite:
 
 
 def parse_numbers(text: str | int | list[Any], where: str) -> Numbers:
-    """``5`` is 0 to 4, ``0,3,7`` are these three, ``3,`` is only 3; sorted, without repetition.
+    """Read numbers: ``5`` is 0 to 4, ``0,3,7`` are these three, ``3,`` is only 3. Return them sorted, each once.
 
-    Parameters
-    ----------
-    text : str, int or list
-        A list holds the numbers themselves.
-    where : str
-        Option or file and line, for messages.
+    A list holds the numbers themselves. Messages name `where`: an option, or file and line.
     """
     parts = text if isinstance(text, list) else str(text).split(",")
     try:
@@ -149,7 +143,7 @@ def _read(file: Path) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         raise MisuseError(f"{file}{line}: not valid YAML ({getattr(error, 'problem', error)}).") from error
-    except ValueError as error:  # a date that is none
+    except ValueError as error:  # an invalid date
         raise MisuseError(f"{file}: not valid YAML ({error}).") from error
     if not isinstance(values, dict) or not isinstance(tree, yaml.MappingNode):
         raise MisuseError(f"{file}: not a suite.", "Expected lines such as 'dataset: [GunPoint]', one option each.")
@@ -164,7 +158,7 @@ def _read(file: Path) -> dict[str, Any]:
                 f"Known options: {', '.join(known)}.",
             )
         if known[key] in suite:
-            raise MisuseError(f"{file}, line {line}: the option '{key}' stands twice.")
+            raise MisuseError(f"{file}, line {line}: the option '{key}' is given twice.")
         value = values[key]  # null is the option's default
         suite[known[key]] = None if value is None else _value(known[key], value, f"{file}, line {line}: {key}")
     return {name: value for name, value in suite.items() if value is not None}
@@ -176,7 +170,7 @@ def _fields() -> dict[str, Any]:
 
 
 def _value(name: str, value: Any, where: str) -> Any:
-    """A value as its field wants it."""
+    """Return a value with the type of its field."""
     hint = _fields()[name]
     if name in ("resamples", "seeds"):
         return parse_numbers(value, where)

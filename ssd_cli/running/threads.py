@@ -26,16 +26,8 @@ def thread_variables(threads: int) -> dict[str, str]:
 
 
 def warnings_before(suite: Suite, environment: Mapping[str, str]) -> list[str]:
-    """Return a warning for each setting with which the workers of a run slow each other down.
-
-    Parameters
-    ----------
-    suite : Suite
-    environment : mapping of str to str
-        Environment variables of the command.
-    """
-    found = []
-    cores = available_cores()
+    """Return a warning for each setting or environment variable with which the workers of a run slow each other down."""
+    found, cores = [], available_cores()
     if suite.n_workers * suite.threads > cores and suite.device in ("auto", "cpu"):
         found.append(
             f"{suite.n_workers} workers with {suite.threads} threads each on {cores} cores slow each other down; "
