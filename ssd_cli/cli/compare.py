@@ -1,4 +1,4 @@
-"""``ssd-bench compare``: ranks, tests and figures of what lies in folders of results."""
+"""``ssd-bench compare``: ranks, tests and figures of folders of results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ssd_cli.leaderboard.comparison import Comparison
 
 _MANY_PAIRS = 10
-"""Up to as many pairs, those of five methods, are shown; more are read in the file."""
+"""Largest number of pairs that the terminal shows (five methods); more are in the file."""
 _MANY_MISSING = 20
 _CAPTION_WIDTH = 100
 _SCREEN_WIDTH = 104  # columns of the screenshot
@@ -138,7 +138,7 @@ def _show(comparison: Comparison, console: Console, first: int = 0) -> None:
 
 
 def _photograph(comparison: Comparison, path: Path) -> Path:
-    """Write the leaderboard and its caption as a picture of a terminal; it fetches no font, and the same table gives the same."""
+    """Write the leaderboard and its caption as an SVG picture of a terminal, without fonts; deterministic."""
     import io
     import re
 
@@ -163,7 +163,7 @@ def new_console() -> Console:
 
 
 def _tables(comparison: Comparison, console: Console) -> list[tuple[str, Table]]:
-    """The leaderboard comes last, next to the prompt."""
+    """Headings and tables; the leaderboard is last, next to the prompt."""
     from ssd_cli.leaderboard.caption import effects_note
     from ssd_cli.leaderboard.publish import columns
     from ssd_cli.leaderboard.table import PAIRWISE_HEADER, leaderboard_rows, missing_rows, pairwise_rows, per_dataset_rows
@@ -191,7 +191,7 @@ def _tables(comparison: Comparison, console: Console) -> list[tuple[str, Table]]
     if beside:
         header = ["", *(column.title for column in beside)]
         numbers = [[str(i + 1), *(_number(column.values[i], column.form) for column in beside)] for i in range(n_methods)]
-        known = [row for row in numbers if set(row[1:]) != {"–"}]  # of what others report there is nothing here
+        known = [row for row in numbers if set(row[1:]) != {"–"}]  # external results have no such numbers
         chosen = _fitting(header, known, [0, *(column.terminal for column in beside)], console)
         n_more = len(header) - len(chosen)
         rest = f"; {plural(n_more, 'more column')} in leaderboard.md" if n_more else ""
@@ -220,7 +220,7 @@ def _number(value: float, form: str) -> str:
 
 
 def _table(header: list[str], rows: list[list[str]], texts: tuple[int, ...] = (0,)) -> Table:
-    """Numbers to the right, texts to the left and folded where the terminal is narrow."""
+    """Return a table with numbers to the right, and texts to the left, folded in narrow terminals."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -235,7 +235,7 @@ def _table(header: list[str], rows: list[list[str]], texts: tuple[int, ...] = (0
 
 
 def _print(console: Console, heading: str, table: Table) -> None:
-    """Print the table; where nobody watches, as wide as it needs, so that a row stays a line."""
+    """Print the table; without a terminal as wide as needed, so that each row is one line."""
     if not console.is_terminal:
         console.width = max(console.width, console.measure(table, options=console.options.update(width=10_000)).maximum)
     console.print(heading, style="bold")

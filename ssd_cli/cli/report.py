@@ -1,4 +1,4 @@
-"""``ssd-bench report``: one file of HTML to explore, send and publish."""
+"""``ssd-bench report``: one HTML file with all results."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def report(
 
 
 def about() -> dict[str, Any]:
-    """Who made the page, and when: now, or at $SOURCE_DATE_EPOCH (seconds), so that a page can be made again byte for byte."""
+    """Return version and time: now, or $SOURCE_DATE_EPOCH (seconds) for a reproducible page."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
     made = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdecimal() else datetime.now(UTC)
     return {"version": __version__, "made": made.strftime("%Y-%m-%d %H:%M UTC")}
 
 
 def heading(folders: list[Path]) -> str:
-    """A title from the names of the folders."""
+    """Return a title with the names of the folders."""
     return f"ssd-bench: {', '.join(folder.resolve().name for folder in folders)}"

@@ -1,4 +1,4 @@
-"""``ssd-bench serve``: the page of `report`, renewed while a run goes on."""
+"""``ssd-bench serve``: the page of `report`, updated during a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must stand under every table and figure: what was averaged, what is missing, which tests, and what they cannot show."""
+"""The caption of tables and figures: averages, missing results, tests, noise, recipes."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import numpy as np
 
 from ssd_cli.leaderboard.missing import POLICIES, numbers
 from ssd_cli.statistics.effects import LEVEL, SAMPLES
-from ssd_cli.statistics.variance import POWER, Noise
+from ssd_cli.statistics.variance import POWER, Variability
 
 if TYPE_CHECKING:
     from ssd_cli.leaderboard.comparison import Comparison
 
 _SHOWN = 5
 FEW = 6
-"""Below it no two-sided signed-rank test can reach p <= .05, since 2^(1 - 5) is .0625."""
+"""With fewer datasets no two-sided signed-rank test reaches p <= .05, since 2^(1 - 5) is .0625."""
 
 
 def caption(comparison: Comparison) -> list[str]:
-    """Sentences: the data, the policy for missing results, the tests, the rule of the groups, the recipes."""
+    """Return sentences: the data, the policy for missing results, the tests, the rule of the groups, noise, the recipes."""
     lines = [_data(comparison), _missing(comparison), _friedman(comparison), comparison.verdicts.test]
     lines.append(comparison.verdicts.rule)
     apart = comparison.unjoined
@@ -35,7 +35,7 @@ def caption(comparison: Comparison) -> list[str]:
 
 
 def warning(comparison: Comparison) -> list[str]:
-    """A sentence if there are too few datasets for any verdict; it stands before the caption."""
+    """Return a sentence for before the caption if there are too few datasets for any significant difference."""
     n, tests = len(comparison.datasets), comparison.tests
     datasets = "1 dataset proves" if n == 1 else f"{n} datasets prove"
     if n < FEW and not tests.enough:
@@ -82,7 +82,7 @@ def _friedman(comparison: Comparison) -> str:
 
 
 def _noise(comparison: Comparison) -> list[str]:
-    """What chance does: the smallest difference this study could see, the split of the variance, the gaps within seed noise."""
+    """The smallest detectable difference, the variance components, and the gaps within seed noise."""
     noise = comparison.noise
     if noise is None:
         return []
@@ -112,7 +112,7 @@ def _noise(comparison: Comparison) -> list[str]:
     return [*lines, f"THIS GAP IS WITHIN SEED NOISE: {'; '.join(shown)}{more}."]
 
 
-def _split(noise: Noise) -> str:
+def _split(noise: Variability) -> str:
     """Shares of the variance, averaged over the methods."""
     mean = [_mean([split[axis] for split in noise.splits]) for axis in range(3)]
     total = float(np.nansum(mean))
@@ -127,13 +127,13 @@ def _split(noise: Noise) -> str:
 
 
 def _mean(values: list[float]) -> float:
-    """Over the methods whose single results are known; NaN where none is."""
+    """Mean over the methods whose single results are known; NaN without one."""
     known = [value for value in values if np.isfinite(value)]
     return float(np.mean(known)) if known else float("nan")
 
 
 def effects_note() -> str:
-    """What the columns of pairwise.csv beside the p-value are."""
+    """Return a sentence that explains the effect sizes of pairs."""
     return (
         f"Differences are first minus second; intervals are percentile bootstraps over datasets at {LEVEL:.0%} ({SAMPLES} draws); "
         "the effect is the matched-pairs rank-biserial correlation."
@@ -144,7 +144,7 @@ def _recipes(comparison: Comparison) -> list[str]:
     recipes: dict[str, list[str]] = {}
     for row in comparison.rows:
         if row.external:
-            continue  # their protocols stand among the sources
+            continue  # the sources state their protocols
         recipes.setdefault(row.recipe, []).append(row.name)
     if not recipes:
         return []
@@ -154,5 +154,5 @@ def _recipes(comparison: Comparison) -> list[str]:
 
 
 def p_text(p: float) -> str:
-    """``= .012``, or ``< .001``."""
+    """Return p as ``= .012``, or ``< .001``."""
     return "< .001" if p < 0.001 else f"= {p:.3f}".replace("= 0.", "= .")

@@ -1,4 +1,4 @@
-"""From folders of results to one table of cells that may be compared with each other, or an error that says why they may not."""
+"""Read folders of results into one table of cells, and refuse cells that cannot be compared."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Cells:
     Parameters
     ----------
     frame : DataFrame
-        One row a cell, as `load_index` gives it, with the columns name (of the contestant) and root.
+        One row per cell, from `load_index`, with the columns name (of the method in the leaderboard) and root.
     warnings : tuple of str
     """
 
@@ -37,7 +37,7 @@ class Cells:
 
 
 def no_cells() -> Cells:
-    """No results at all, where only those of others are compared."""
+    """Return an empty table, for comparisons of external results only."""
     import pandas as pd
 
     columns = ["name", "dataset", "method", "backbone", "recipe", "status", "reason", "root", "path", "device", "execution"]
@@ -47,14 +47,14 @@ def no_cells() -> Cells:
 
 
 def collect(folders: list[Path], on_reading: Callable[[int], None] | None = None) -> Cells:
-    """Read the folders, name the contestants, and refuse what cannot stand in one table.
+    """Read the folders, name the methods, and refuse what cannot be compared.
 
-    A contestant is called by its method's label, and by ``<method>@<backbone>`` where it has a backbone and several are compared.
+    A method is named by its label, or by ``<method>@<backbone>`` if it has a backbone and several backbones are compared.
 
     Raises
     ------
     SsdBenchError
-        A folder that is not there or holds no results; different recipes, configurations or protocol versions under one name;
+        A folder that does not exist or has no results; different recipes, configurations or protocol versions of one name;
         different data or preparations of one dataset; one cell with different results.
     """
     import pandas as pd
@@ -90,18 +90,18 @@ def _every_result_has_an_accuracy(frame: pd.DataFrame) -> None:
 
 
 def _as_text(frame: pd.DataFrame) -> pd.DataFrame:
-    """Categories as plain text: tables of several folders have different ones."""
+    """Convert categories to text, since tables of several folders have different categories."""
     return frame.astype(dict.fromkeys(frame.select_dtypes("category").columns, "object"))
 
 
 def _predictions(frame: pd.DataFrame) -> list[str]:
-    """Warn of predictions that are not those of the record; cells whose predictions are gone count as failed."""
+    """Return warnings about changed predictions; mark cells without their predictions as failed."""
     warnings = []
     for row in frame[frame["predictions"] == "changed"].itertuples():
-        warnings.append(f"{row.root}/{row.path}.csv was changed after it was written; its scores are counted anew from the file.")
+        warnings.append(f"{row.root}/{row.path}.csv was changed after it was written; its scores are computed again from the file.")
     gone = frame["predictions"] == "missing"
     frame.loc[gone, "status"] = "failed"
-    frame.loc[gone, "reason"] = "the file of its predictions is gone"
+    frame.loc[gone, "reason"] = "the file of its predictions is missing"
     return warnings
 
 
@@ -116,52 +116,52 @@ def _one_configuration_a_name(frame: pd.DataFrame) -> None:
     for name in counts.index[counts > 1]:
         group = frame[frame["name"] == name].drop_duplicates("configuration")
         raise SsdBenchError(
-            f"'{name}' stands for different configurations:\n{_difference(group, ('method', 'backbone', 'recipe'))}",
+            f"'{name}' has different configurations:\n{_difference(group, ('method', 'backbone', 'recipe'))}",
             "Expected the same recipe and the same parameters in all records of one name.",
             "Compare the folders one at a time, or run all datasets with one recipe.",
         )
 
 
 def _one_truth_a_dataset(frame: pd.DataFrame) -> None:
-    """Every contestant must have seen the same arrays, prepared in the same way."""
+    """Check that all methods used the same arrays with the same preparation."""
     done = frame[frame["status"] == "ok"]
     for column, what in (("dataset_digest", "different data"), ("preparation", "different preparations")):
         counts = done.groupby("dataset", observed=True)[column].nunique()
         for dataset in counts.index[counts > 1]:
             group = done[done["dataset"] == dataset].drop_duplicates(column)
             raise SsdBenchError(
-                f"The results on '{dataset}' stand on {what}:\n{_difference(group, (column,))}",
+                f"The results on '{dataset}' used {what}:\n{_difference(group, (column,))}",
                 "Expected the same arrays and the same preparation for every method.",
                 "Run the methods again on one copy of the dataset, into one folder.",
             )
 
 
 def _one_record_a_cell(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """The same cell in two folders is counted once if both agree; a result is preferred to a failure."""
+    """Keep one record of each cell if its records agree, a result rather than a failure."""
     repeated = frame.duplicated(_CELL, keep=False)
     if not repeated.any():
         return frame, []
     for _, group in frame[repeated].groupby(_CELL, observed=True, sort=False):
         if group["identity_hash"].nunique() > 1:
             raise SsdBenchError(
-                f"One cell stands in two folders with different identities:\n{_difference(group.drop_duplicates('identity_hash'))}",
+                f"One cell is in two folders with different identities:\n{_difference(group.drop_duplicates('identity_hash'))}",
                 "Expected each cell once, or the same one.",
                 "Compare the folders one at a time.",
             )
         done = group[group["status"] == "ok"]
         if done["accuracy"].nunique() > 1:
             raise SsdBenchError(
-                f"One cell stands in two folders with different results: {_listed(done)}.",
+                f"One cell is in two folders with different results: {_listed(done)}.",
                 "Expected the same cell to have the same accuracy everywhere.",
                 "Leave one of the folders out.",
             )
     n_cells = int((~frame[repeated].duplicated(_CELL)).sum())
     first_ok = frame.sort_values("status", key=lambda status: status != "ok", kind="stable").drop_duplicates(_CELL).sort_index()
-    return first_ok, [f"{n_cells} cells stand in more than one folder with the same identity and result; each is counted once."]
+    return first_ok, [f"{n_cells} cells are in more than one folder with the same identity and result; each is counted once."]
 
 
 def _difference(group: pd.DataFrame, keys: tuple[str, ...] | None = None) -> str:
-    """Where the identities behind the first two rows differ."""
+    """List where the identities of the first two rows differ."""
     files = [_path(group.iloc[position]) for position in (0, 1)]
     first, second = (CellRecord.from_json(Path(file).read_bytes(), file).spec for file in files)
     lines = [line.replace(" before, ", " here, ").replace(" now", " there") for line in differences(first, second, keys)]

@@ -17,7 +17,7 @@ from ssd_cli.statistics.friedman import Friedman
 from ssd_cli.statistics.pairs import PairwiseTests, Verdicts
 from ssd_cli.statistics.ranks import Contests
 from ssd_cli.statistics.tests import DEFAULT
-from ssd_cli.statistics.variance import Noise
+from ssd_cli.statistics.variance import Variability
 
 Floats = npt.NDArray[np.float64]
 
@@ -57,7 +57,7 @@ class Comparison:
     effects : Effects
     summary : Summary
         Other scores, costs, distillation.
-    noise : Noise or None
+    noise : Variability or None
         None where no dataset is complete.
     rope : float or None
     posteriors : dict of (int, int) to Posterior
@@ -85,7 +85,7 @@ class Comparison:
     selection: str = ""
     effects: Effects = field(repr=False)
     summary: Summary = field(repr=False)
-    noise: Noise | None = field(default=None, repr=False)
+    noise: Variability | None = field(default=None, repr=False)
     rope: float | None = None
     posteriors: dict[tuple[int, int], Posterior] = field(default_factory=dict, repr=False)
 

@@ -1,7 +1,7 @@
-"""Under which conditions cells were computed (device, execution, threads), and so which of their times may be compared.
+"""The conditions under which cells were computed (device, execution, threads), which decide whether their times are comparable.
 
-A time says something about a method only beside a time taken under the same conditions: five networks on a GPU are sooner trained
-than one on a CPU. Accuracies may stand beside each other, since conditions differ in rounding only.
+Times are comparable only under the same conditions: a GPU trains five networks faster than a CPU trains one. Accuracies are
+comparable, since the conditions change only rounding.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CONDITIONS = {
-    # column of the table of records: among which cells it should be the same, what differing ones are called, what sets it
+    # column of the records: cells that should agree in it, name of a difference, option that sets it
     "device": (["dataset"], "different devices", "--device"),
     "threads": (["dataset", "device"], "different numbers of threads", "--threads"),
     "execution": (["dataset", "device", "backbone"], "different executions of one backbone", "--engine"),
@@ -31,7 +31,7 @@ _SHOWN = 8
 
 
 def warnings(frame: pd.DataFrame) -> list[str]:
-    """A sentence for each condition in which compared cells differ, with the methods on either side."""
+    """Return a sentence for each condition in which compared cells differ, with the methods on either side."""
     found = []
     for condition, cells in _mixed(frame).items():
         _, what, option = CONDITIONS[condition]
@@ -45,17 +45,17 @@ def warnings(frame: pd.DataFrame) -> list[str]:
 
 
 def times_compare(frame: pd.DataFrame) -> bool:
-    """Whether the times of all methods were taken under the same conditions."""
+    """Return whether the times of all methods were measured under the same conditions."""
     return not _mixed(frame)
 
 
 def condition_codes(frame: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """A number for the conditions of every row: the same where all of them are."""
+    """Return a number for the conditions of every row, equal for equal conditions."""
     return frame.groupby(list(CONDITIONS), observed=True).ngroup().to_numpy().astype(np.int64)
 
 
 def conditions_of(frame: pd.DataFrame, names: list[str], datasets: list[str]) -> npt.NDArray[np.int64]:
-    """The conditions of each dataset × method as a number; -1 where its results differ in them, or there is none."""
+    """Return the conditions of each dataset × method as a number; -1 for mixed conditions or no results."""
     grouped = Grouped(frame, names, datasets)
     place, codes = (grouped.row, grouped.column), condition_codes(grouped.cells)
     lowest = np.full(grouped.counts.shape, np.iinfo(np.int64).max)
@@ -66,7 +66,7 @@ def conditions_of(frame: pd.DataFrame, names: list[str], datasets: list[str]) ->
 
 
 def _mixed(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """For each condition that differs where it should be the same, the cells concerned."""
+    """The affected cells, for each condition that differs where it should not."""
     done = frame[frame["status"] == "ok"]
     found = {}
     for condition, (within, _, _) in CONDITIONS.items():

@@ -1,4 +1,4 @@
-"""Exported files beside the leaderboard: accuracy, size and latency of each method as a device would run it."""
+"""Accuracy, size and latency of exported models, as columns of the leaderboard."""
 
 from __future__ import annotations
 
@@ -27,30 +27,52 @@ Report = dict[str, Any]
 Run = tuple[int, int]
 """Resample and seed."""
 Place = tuple[str, Run]
-"""Dataset, and resample and seed: where files of several methods may stand beside each other."""
+"""Dataset, and resample and seed: files of several methods are comparable at the same place."""
 Found = dict[str, dict[Place, list[Report]]]
 """The reports of each method."""
 
 
 def with_deployed(comparison: Comparison, places: Sequence[Path], folders: Sequence[Path]) -> Comparison:
-    """The comparison with the figures of exported files among its facts, and sentences that say what they are.
+    """Return the comparison with the figures of exported models, and with notes about them.
 
-    A figure is the mean over what every exported method has a file of: datasets, and on each the same resamples and seeds, since a
-    hard resample of one method beside an easy one of another says nothing about either.
+    A figure is the mean over the datasets, resamples and seeds of which every exported method has a file.
 
     Parameters
     ----------
     comparison : Comparison
     places : sequence of Path
-        Files that ``ssd-bench export`` wrote (``model.onnx`` or ``model.onnx.json``), or folders that hold such files.
+        Files of ``ssd-bench export`` (``model.onnx`` or ``model.onnx.json``), or folders with such files.
     folders : sequence of Path
-        The folders of results that were compared. A file that was exported from another training is left out, with a warning.
+        Compared folders of results. Files that were exported from other trainings are left out, with a warning.
 
     Raises
     ------
     SsdBenchError
-        No file belongs to these results, a report is malformed, or no dataset has files of all exported methods from one run.
+        No file belongs to these results, a malformed report, or no dataset with files of all methods from one run.
     """
+    found, strange = _belonging(comparison, places, folders)
+    means, notes = {}, []
+    warnings = [f"Not of these results, and left out: {', '.join(sorted(strange))}."] if strange else []
+    for kind, title in DEPLOYED_KINDS.items():
+        there = _there(found, kind)
+        common = _common(there)
+        if not common:
+            continue
+        for figure in DEPLOYED_FIGURES:
+            means[f"deployed_{kind}_{figure}"] = _means(comparison.names, common, found, kind, figure)
+        notes.append(_note(title, common, comparison))
+        warnings += _unshared(title, there, common)
+    notes.append(f"Latency of exported files: {_conditions(found)}.")
+    return dataclasses.replace(
+        comparison,
+        summary=dataclasses.replace(comparison.summary, values={**comparison.summary.values, **means}),
+        notes=(*comparison.notes, *notes),
+        warnings=(*comparison.warnings, *warnings),
+    )
+
+
+def _belonging(comparison: Comparison, places: Sequence[Path], folders: Sequence[Path]) -> tuple[Found, list[str]]:
+    """Reports of the compared trainings, and the names of all other files."""
     files = [path for place in places for path in _reports(place)]
     trained = {identity for folder in folders for identity in load_index(folder)["identity_hash"].tolist()}
     found: Found = defaultdict(lambda: defaultdict(list))
@@ -76,24 +98,7 @@ def with_deployed(comparison: Comparison, places: Sequence[Path], folders: Seque
             "\n".join(f"  {name}: {_places(sorted(places))}" for name, places in sorted(_there(found, "float").items())),
             "Export each method on the same datasets, with the same --resample and --seed.",
         )
-    means, notes = {}, []
-    warnings = [f"Not of these results, and left out: {', '.join(sorted(strange))}."] if strange else []
-    for kind, title in DEPLOYED_KINDS.items():
-        there = _there(found, kind)
-        common = _common(there)
-        if not common:
-            continue
-        for figure in DEPLOYED_FIGURES:
-            means[f"deployed_{kind}_{figure}"] = _means(comparison.names, common, found, kind, figure)
-        notes.append(_note(title, common, comparison))
-        warnings += _unshared(title, there, common)
-    notes.append(f"Latency of exported files: {_conditions(found)}.")
-    return dataclasses.replace(
-        comparison,
-        summary=dataclasses.replace(comparison.summary, values={**comparison.summary.values, **means}),
-        notes=(*comparison.notes, *notes),
-        warnings=(*comparison.warnings, *warnings),
-    )
+    return found, strange
 
 
 def _reports(place: Path) -> list[Path]:
@@ -123,7 +128,7 @@ def _read(path: Path) -> Report:
 
 
 def _there(found: Found, kind: str) -> dict[str, set[Place]]:
-    """Where each method that has files of the kind has them."""
+    """Places of the files of the kind, for each method that has any."""
     places = {name: {place for place, some in reports.items() if _of(some, kind)} for name, reports in found.items()}
     return {name: some for name, some in places.items() if some}
 
@@ -133,7 +138,7 @@ def _of(reports: list[Report], kind: str) -> list[Report]:
 
 
 def _common(there: dict[str, set[Place]]) -> dict[str, set[Run]]:
-    """The datasets, and the runs on each, of which all these methods have a file."""
+    """Datasets, and the runs on each, of which all these methods have a file."""
     common: dict[str, set[Run]] = {}
     for dataset, run in sorted(set.intersection(*there.values())) if there else []:
         common.setdefault(dataset, set()).add(run)
@@ -143,7 +148,7 @@ def _common(there: dict[str, set[Place]]) -> dict[str, set[Run]]:
 def _means(names: list[str], common: dict[str, set[Run]], found: Found, kind: str, figure: str) -> npt.NDArray[np.float64]:
     """Mean over the common runs of a dataset, then over the datasets; NaN for a method without files.
 
-    Of a cell that was exported twice (as float, and in 8 bits, where the report has the float figures too) it is the mean.
+    For a cell that was exported twice (as float, and in 8 bits with the float figures) it is the mean.
     """
 
     def mean(name: str, dataset: str) -> np.floating:
@@ -154,7 +159,7 @@ def _means(names: list[str], common: dict[str, set[Run]], found: Found, kind: st
 
 
 def _note(title: str, common: dict[str, set[Run]], comparison: Comparison) -> str:
-    """Of which runs and datasets the figures are, and that the accuracy which was ranked is of others, where it is."""
+    """State the runs and datasets of the figures, and whether the ranked accuracy is the mean of other results."""
     runs = set.union(*common.values())
     partly = "" if all(one == runs for one in common.values()) else ", not all of them on every dataset"
     text = f"{title}: exported files of {describe_grid(runs)}{partly}, mean over {_listed(list(common), len(comparison.datasets))}."
@@ -164,7 +169,7 @@ def _note(title: str, common: dict[str, set[Run]], comparison: Comparison) -> st
 
 
 def _unshared(title: str, there: dict[str, set[Place]], common: dict[str, set[Run]]) -> list[str]:
-    """Files that do not count although every method has some of their dataset: of runs that another method lacks."""
+    """List files that are left out because another method lacks their run."""
     shared = set.intersection(*({dataset for dataset, _ in places} for places in there.values()))
     left_out = {
         name: sorted((dataset, run) for dataset, run in places if dataset in shared and run not in common.get(dataset, set()))

@@ -1,4 +1,4 @@
-"""The gate: what of a run is worse than a reference by more than seeds explain, and what else has changed about it."""
+"""The gate: compares the scores of a run with a reference, and lists what else has changed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LOG_FLOOR = 1e-6
 
 @dataclass(frozen=True)
 class Moved:
-    """One test: a dataset × method, or a method over all datasets (dataset "" then)."""
+    """Result of one test: of a dataset × method, or of a method over all datasets (dataset "")."""
 
     dataset: str
     name: str
@@ -37,24 +37,23 @@ class Moved:
 
 @dataclass(frozen=True)
 class GateReport:
-    """What the gate found.
+    """Result of the gate.
 
     Parameters
     ----------
     tests : tuple of Moved
     absent : tuple of str
-        Groups of the reference that the run lacks, or cells of them, and why where that is on record: an alarm too. Of a group that
-        lacks a cell nothing is compared.
+        Groups of the reference, or cells of them, that the run lacks, with recorded reasons; they fail the run. A group that lacks
+        a cell is not compared.
     other_data : tuple of str
-        Datasets whose arrays are not those of the reference; not compared, and an alarm.
+        Datasets whose arrays differ from those of the reference; not compared, and they fail the run.
     extra : tuple of str
-        Groups that only the run has, or resamples of them; not compared.
+        Groups, or resamples of them, that only the run has; not compared.
     alpha : float
-    n_same_seed : int
-        Cells whose seed is in the reference too, and n_equal of them with exactly its scores.
-    n_equal : int
+    n_same_seed, n_equal : int
+        Cells whose seed is in the reference, and those of them with exactly its accuracy.
     two_sided : bool
-        Whether what is better is an alarm too.
+        Whether better scores fail the run, too.
     """
 
     tests: tuple[Moved, ...]
@@ -68,17 +67,17 @@ class GateReport:
 
     @property
     def fallen(self) -> list[Moved]:
-        """What is worse than the reference by more than chance explains."""
+        """Tests in which the run is significantly worse."""
         return [test for test in self.tests if test.fall.fell]
 
     @property
     def risen(self) -> list[Moved]:
-        """What is better than the reference by more than chance explains."""
+        """Tests in which the run is significantly better."""
         return [test for test in self.tests if test.fall.rose]
 
     @property
     def passed(self) -> bool:
-        """Whether there is no alarm at all."""
+        """Whether nothing fails the run."""
         return not (self.alarms or self.absent or self.other_data)
 
     @property
@@ -99,21 +98,18 @@ def check(
     Parameters
     ----------
     run, reference : DataFrame
-        As `made_with` and `read_reference` give them.
+        From `made_with` and `read_reference`.
     alpha : float
-        Probability of any false alarm of a run that has not changed.
+        Probability that an unchanged run fails.
     two_sided : bool
-        Whether to raise an alarm for what is better as well, each side at half of `alpha`: labels that leak make scores better, and
-        so may a changed recipe, after which old and new results no longer belong into one table.
+        Whether better scores fail the run, too, each side at half of `alpha`: a leak of labels or a changed recipe improves scores.
     unfinished : DataFrame, optional
-        The cells of the run that failed or were skipped, as `reference.unfinished` gives them: they tell why a cell is missing, and
-        of seeds that finished nowhere.
+        Cells of the run that failed or were skipped, from `reference.unfinished`: the reasons of missing cells, and further seeds.
 
     Raises
     ------
     SsdBenchError
-        Nothing in common, or a reference with fewer than `LEAST_SEEDS` seeds of some group or other resamples of one seed than of
-        another.
+        Nothing in common, or a reference with a group of fewer than `LEAST_SEEDS` seeds or of unequal resamples of its seeds.
     """
     if not 0 < alpha < 0.5:
         raise MisuseError(f"The false-alarm rate cannot be {alpha:g}.", "Expected a number above 0 and below 0.5, such as 0.01.")
@@ -146,7 +142,7 @@ def check(
 
 
 def _sound(old: Groups) -> None:
-    """Whether the spread of the seeds of every group of the reference is known."""
+    """Check that the spread over seeds is known for every group of the reference."""
     for key, group in old.items():
         if group["seed"].nunique() < LEAST_SEEDS:
             raise SsdBenchError(
@@ -181,19 +177,19 @@ def _tests(old: Groups, new: Groups, common: list[Key], alpha: float) -> list[Mo
 
 
 def _has(group: pd.DataFrame, score: str) -> bool:
-    """Whether every cell has the score; one without probabilities has no NLL."""
+    """Whether every cell has the score; a cell without probabilities has no NLL."""
     return score in group and bool(group[score].notna().all())
 
 
 def _by_seed(part: pd.DataFrame, score: str) -> np.ndarray:
-    """One value a seed, the mean over its resamples, higher is better; NLL as minus its logarithm, which has fewer outliers."""
+    """Mean over resamples of each seed, higher is better; minus the logarithm of NLL, which has fewer outliers."""
     values = part[score].to_numpy(dtype=np.float64)
     values = -np.log(np.maximum(values, _LOG_FLOOR)) if METRICS[score].direction == "down" else values
     return np.asarray(part.assign(value=values).groupby("seed")["value"].mean().to_numpy(dtype=np.float64))
 
 
 def _causes(old: pd.DataFrame, new: pd.DataFrame) -> tuple[str, ...]:
-    """What is different about how the cells were made; the seed where nothing else is; nothing where not even the seeds differ."""
+    """What differs in how the cells were made; the seed if nothing else does; nothing if the seeds are the same, too."""
     causes = tuple(name for column, name in CAUSES.items() if not set(new[column]) <= set(old[column]))
     return causes or (() if set(new["seed"]) <= set(old["seed"]) else ("seed",))
 

@@ -1,4 +1,4 @@
-"""The gate's findings for a job page (Markdown), a test report (JUnit XML), and a diff (GitHub annotations)."""
+"""The result of the gate as text, Markdown, JUnit XML and GitHub annotations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HEADER = ["what", "score", "change", "tolerance", "p", "changed besides"]
 
 
 def rows(moved: list[Moved]) -> list[list[str]]:
-    """One row a test, the most improbable first."""
+    """Return one row per test, the smallest p first."""
     return [
         [test.where, _shown(test.score), f"{test.fall.change:+.4f}", f"±{test.fall.tolerance:.4f}", f"{test.fall.p:.1e}",
          ", ".join(test.causes) or "nothing"]
@@ -24,7 +24,7 @@ def rows(moved: list[Moved]) -> list[list[str]]:
 
 
 def summary(report: GateReport) -> list[str]:
-    """Sentences: the verdict, the false-alarm rate, the power."""
+    """Return sentences: the verdict, the false-alarm rate, the power."""
     means = [test for test in report.tests if not test.dataset and test.score == "accuracy"]
     groups = [test for test in report.tests if test.dataset and test.score == "accuracy"]
     what = "different from" if report.two_sided else "worse than"
@@ -55,7 +55,7 @@ def summary(report: GateReport) -> list[str]:
 
 
 def markdown(report: GateReport) -> str:
-    """For the summary page of a job."""
+    """Return the summary page of a job."""
     parts = [f"## Accuracy gate: {'passed' if report.passed else 'failed'}", "", *(f"{line}  " for line in summary(report))]
     for title, moved in (
         ("Worse than the reference", report.fallen),
@@ -73,7 +73,7 @@ def markdown(report: GateReport) -> str:
 
 
 def junit(report: GateReport) -> str:
-    """A test case for every test of the gate, as CI systems read them."""
+    """Return a JUnit report with a test case for every test of the gate."""
     cases, alarms = [], report.alarms
     for test in report.tests:
         name = f"{test.dataset or 'all datasets'}: {test.score}"
@@ -93,7 +93,7 @@ def junit(report: GateReport) -> str:
 
 
 def github(report: GateReport) -> list[str]:
-    """Lines that GitHub turns into annotations."""
+    """Return the lines that GitHub shows as annotations."""
     texts = [_sentence(test) for test in report.alarms]
     texts += [f"{name} is not in the run" for name in report.absent]
     texts += [f"{name} has other data than in the reference" for name in report.other_data]

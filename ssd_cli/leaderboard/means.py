@@ -15,14 +15,14 @@ Ints = npt.NDArray[np.int64]
 
 
 class Grouped:
-    """The finished cells of some datasets and methods.
+    """Finished cells of some datasets and methods.
 
     Parameters
     ----------
     frame : DataFrame
-        Cells, as `collect` gives them.
+        Cells from `collect`.
     names : list of str
-        Of the contestants: the columns.
+        Methods: the columns.
     datasets : list of str
         The rows.
 
@@ -30,9 +30,9 @@ class Grouped:
     ----------
     cells : DataFrame
     row, column : ndarray of int (n_cells,)
-        The dataset and the method of each.
+        Dataset and method of each cell.
     counts : ndarray of int (n_datasets, n_methods)
-        How many cells there are.
+        Number of cells.
     """
 
     def __init__(self, frame: pd.DataFrame, names: list[str], datasets: list[str]) -> None:
@@ -46,6 +46,6 @@ class Grouped:
         self.counts: Ints = np.bincount(self._place, minlength=len(datasets) * len(names)).reshape(self._shape)
 
     def mean(self, column: str) -> Floats:
-        """Mean over resamples and seeds, shape (n_datasets, n_methods); NaN where a cell lacks the number, or there is none."""
+        """Return means over resamples and seeds (n_datasets, n_methods); NaN without cells, or if a cell lacks the number."""
         totals = np.bincount(self._place, weights=self.cells[column], minlength=self.counts.size).reshape(self._shape)
         return np.divide(totals, self.counts, out=np.full(self._shape, np.nan), where=self.counts > 0)

@@ -1,4 +1,4 @@
-"""Results that are not there: which, why, and what the three policies do about them."""
+"""Missing results: which, why, and the policies for them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ POLICIES = {
     "complete": "leave the dataset out for all methods",
     "worst-rank": "rank the method last on the dataset",
 }
-"""What to do where a method lacks results on a dataset."""
+"""Policies for a method that lacks results on a dataset."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Missing:
     ----------
     dataset, name : str
     n_results : int
-        How many of the expected ones are there.
+        Number of existing results.
     reasons : tuple of str
-        Why cells failed or were skipped, each once.
+        Distinct reasons of failed and skipped cells.
     """
 
     dataset: str
@@ -45,14 +45,14 @@ class Missing:
 
     @property
     def reason(self) -> str:
-        """All reasons in one text; "not run" where nothing is on record."""
+        """All reasons in one text; "not run" without a record."""
         return "; ".join(self.reasons) or "not run"
 
 
 def find_missing(
     frame: pd.DataFrame, names: list[str], datasets: list[str], counts: npt.NDArray[np.int64], expected: int
 ) -> list[Missing]:
-    """Every dataset × method with fewer results than expected, with the reasons on record."""
+    """Return every dataset × method with fewer results than expected, with recorded reasons."""
     wrong = frame[frame["status"] != "ok"]
     reasons: dict[tuple[str, str], dict[str, None]] = {}
     for row in wrong.itertuples():
@@ -64,14 +64,14 @@ def find_missing(
 
 
 def refusal(lacking: list[Missing], grid: Grid) -> SsdBenchError:
-    """The error that says which results are missing, why, and what can be done."""
+    """Return the error that lists the missing results, the reasons and the remedies."""
     shown = [f"  {item.dataset}, {item.name}: {item.n_results} of {len(grid)} results ({item.reason})" for item in lacking[:10]]
     more = [f"  and {len(lacking) - 10} more"] if len(lacking) > 10 else []
     steps = []
     if any(not item.reasons for item in lacking):
         steps.append("Run the same 'ssd-bench run' command again for what has not been run.")
     if any(reason.startswith("failed") for item in lacking for reason in item.reasons):
-        steps.append("Run it with --retry-failed for what failed, once the cause is mended.")
+        steps.append("Run it with --retry-failed for what failed, once the cause is fixed.")
     steps.append(
         f"{'Or choose' if steps else 'Choose'} --missing complete (leave these datasets out for all methods), --missing worst-rank "
         "(rank the method last there), or what to compare by --method and --dataset."
@@ -84,7 +84,7 @@ def refusal(lacking: list[Missing], grid: Grid) -> SsdBenchError:
 
 
 def describe_grid(grid: Grid) -> str:
-    """``resamples 0-4 with seeds 0, 1``."""
+    """Return a text such as ``resamples 0-4 with seeds 0, 1``."""
     if not grid:
         return "a result"
     resamples, seeds = ({pair[axis] for pair in grid} for axis in (0, 1))
@@ -94,13 +94,13 @@ def describe_grid(grid: Grid) -> str:
 
 
 def numbers(values: set[int]) -> str:
-    """``0-4`` or ``0, 3, 7``."""
+    """Return a text such as ``0-4`` or ``0, 3, 7``."""
     ordered = sorted(values)
     consecutive = len(ordered) > 2 and ordered[-1] - ordered[0] == len(ordered) - 1
     return f"{ordered[0]}-{ordered[-1]}" if consecutive else ", ".join(map(str, ordered))
 
 
 def worst_filled(scores: Floats) -> Floats:
-    """A missing score loses against every other one, and by more than any two scores differ; two missing ones are equal."""
+    """Replace missing scores by a value that loses to every score by more than any two scores differ."""
     lowest, highest = np.nanmin(scores), np.nanmax(scores)
     return np.where(np.isnan(scores), lowest - 2 * (highest - lowest) - 1, scores)

@@ -1,4 +1,4 @@
-"""Tables for papers and pages: Markdown and LaTeX (booktabs), the best bold and the second underlined."""
+"""Tables in Markdown and LaTeX (booktabs), with the best value bold and the second underlined."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ def _same_datasets(comparison: Comparison) -> bool:
 
 
 def _accuracy(comparison: Comparison, form: str) -> Column:
-    """Each method's mean over the datasets that it has; nothing is the best of means over different datasets."""
+    """Mean accuracies; without marks if the means are over different datasets."""
     direction = METRICS[RANKED].direction if _same_datasets(comparison) else "none"
     return Column(METRICS[RANKED].title, comparison.mean_scores, form, direction)
 
 
 def markdown(comparison: Comparison) -> str:
-    """The leaderboard, its columns as of `columns`, and the caption below it."""
+    """Return the leaderboard with its caption in Markdown."""
     listed = columns(comparison)
     head = ["", "method", *(column.title for column in listed), "groups"]
     rows = [
@@ -82,7 +82,7 @@ def markdown(comparison: Comparison) -> str:
 
 
 def latex(comparison: Comparison) -> str:
-    """The leaderboard as a booktabs table, with the caption."""
+    """Return the leaderboard with its caption in LaTeX."""
     listed = columns(comparison)
     rows = [
         [
@@ -98,7 +98,7 @@ def latex(comparison: Comparison) -> str:
 
 
 def latex_per_dataset(comparison: Comparison) -> str:
-    """Accuracy of every method on every dataset as a booktabs table; methods by their place in the leaderboard."""
+    """Return the accuracy of every method on every dataset in LaTeX; methods are named by their place in the leaderboard."""
     rows = []
     for dataset, scores in zip(comparison.datasets, comparison.scores, strict=True):
         column = Column(dataset, scores, ".3f", METRICS[RANKED].direction)
@@ -129,7 +129,7 @@ def write_published(comparison: Comparison, folder: Path) -> list[Path]:
 
 
 def _marked(column: Column, place: int, best: str, second: str) -> str:
-    """The number, marked where it is the best or the second of its column."""
+    """The formatted value, marked if it is the best or the second of its column."""
     _, values, form, direction, _ = column
     if not np.isfinite(values[place]):
         return "–"
@@ -142,7 +142,7 @@ def _marked(column: Column, place: int, best: str, second: str) -> str:
 
 
 def _tabular(form: str, head: list[str], rows: list[list[str]], text: str, label: str) -> str:
-    # {}: after \\ of the row before, LaTeX would take [ for an optional length, and * for a part of the command
+    # {}: after the \\ of the previous row LaTeX reads [ as an optional length and * as part of the command
     lines = [
         ("{}" if row[0][:1] in ("[", "*") else "") + " & ".join(cell.replace("–", "--") for cell in row) + r" \\" for row in rows
     ]

@@ -1,4 +1,4 @@
-"""A reference for the gate: the scores of a run with several seeds, and what they were made with, as two small files."""
+"""Reference of the gate: scores of a run with several seeds, and how they were made, in two small files."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ CELLS, ABOUT = "cells.csv", "reference.json"
 KEY = ["dataset", "method", "backbone", "recipe", "resample", "seed"]
 SCORES = ("accuracy", "nll")
 LEAST_SEEDS = 3
-"""Of every group: fewer give no spread to compare with."""
+"""Minimum for every group; fewer do not give a spread."""
 CAUSES = {"dataset_digest": "data", "configuration": "configuration", "revision": "code revision", "versions": "versions"}
-"""Columns that say with what a cell was made, and their names for people."""
+"""Columns that state how a cell was made, and their names in reports."""
 
 
 def made_with(cells: Cells) -> pd.DataFrame:
-    """The finished cells with the columns of `KEY`, `SCORES` (where known) and `CAUSES`; provenance is read from the records."""
+    """Return finished cells with the columns of `KEY`, `SCORES` (where known) and `CAUSES`; provenance is read from the records."""
     frame = cells.frame[cells.frame["status"] == "ok"]
     provenance = [_provenance(Path(root) / f"{path}.json") for root, path in zip(frame["root"], frame["path"], strict=True)]
     columns = [*KEY, *(score for score in SCORES if score in frame), "dataset_digest", "configuration"]
@@ -36,23 +36,23 @@ def made_with(cells: Cells) -> pd.DataFrame:
 
 
 def unfinished(cells: Cells) -> pd.DataFrame:
-    """The cells that failed or were skipped: the columns of `KEY`, and the reason, such as ``failed: NaN in epoch 3``."""
+    """Return failed and skipped cells: the columns of `KEY`, and the reason, such as ``failed: NaN in epoch 3``."""
     frame = cells.frame[cells.frame["status"] != "ok"]
     return frame[KEY].assign(reason=frame["status"].astype(str) + ": " + frame["reason"].astype(str))
 
 
 def unequal(group: pd.DataFrame) -> bool:
-    """Whether one seed of a group has other resamples than another, so that their means are not of the same cases."""
+    """Return whether the seeds of a group have different resamples, so that their means are not comparable."""
     return bool(group.groupby("seed")["resample"].agg(frozenset).nunique() > 1)
 
 
 def write_reference(frame: pd.DataFrame, folder: Path, command: str) -> list[Path]:
-    """Write what `made_with` gave as a reference.
+    """Write the result of `made_with` as a reference.
 
     Raises
     ------
     MisuseError
-        Fewer than `LEAST_SEEDS` seeds of some group, or unequal resamples of them.
+        A group with fewer than `LEAST_SEEDS` seeds, or with unequal resamples of its seeds.
     SsdBenchError
         The folder cannot be written.
     """
@@ -84,14 +84,14 @@ def write_reference(frame: pd.DataFrame, folder: Path, command: str) -> list[Pat
 
 
 def read_reference(folder: Path) -> pd.DataFrame:
-    """The frame that `write_reference` wrote.
+    """Read a reference of `write_reference`.
 
     Raises
     ------
     MisuseError
-        No reference there.
+        No reference in the folder.
     SsdBenchError
-        One that is not readable.
+        A malformed reference.
     """
     import pandas as pd
 
@@ -105,16 +105,16 @@ def read_reference(folder: Path) -> pd.DataFrame:
     texts = dict.fromkeys([*KEY[:4], *CAUSES], str)
     try:
         nothing = {score: [""] for score in SCORES}
-        # By default pandas reads a third of such fractions as the number beside the one that was written.
+        # the default parser of pandas reads a third of such fractions as a neighbouring number
         frame = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=nothing, float_precision="round_trip")
         missing = {*KEY, *CAUSES, "accuracy"} - set(frame.columns)
         if missing:
             raise ValueError(f"it lacks {', '.join(sorted(missing))}")
         frame = frame.astype({"resample": int, "seed": int, **{score: float for score in SCORES if score in frame}})
     except ValueError as error:
-        raise SsdBenchError(f"{path} is not a reference: {error}.", "", "Write it anew with --update.") from error
+        raise SsdBenchError(f"{path} is not a reference: {error}.", "", "Write it again with --update.") from error
     if frame["accuracy"].isna().any() or frame.duplicated(KEY).any():
-        raise SsdBenchError(f"{path} holds a cell twice or without accuracy.", "", "Write it anew with --update.")
+        raise SsdBenchError(f"{path} holds a cell twice or without accuracy.", "", "Write it again with --update.")
     return frame
 
 

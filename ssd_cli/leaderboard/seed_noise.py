@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssd_cli.leaderboard.means import Grouped
-from ssd_cli.statistics.variance import Noise, noise
+from ssd_cli.statistics.variance import Variability, noise
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,22 +18,24 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 
 
-def seed_noise(frame: pd.DataFrame, names: list[str], datasets: list[str], grid: Grid, ranks: Floats, alpha: float) -> Noise | None:
-    """Variance split, seed noise and detectable differences, on the datasets on which no result is missing; None if there is none.
+def seed_noise(
+    frame: pd.DataFrame, names: list[str], datasets: list[str], grid: Grid, ranks: Floats, alpha: float
+) -> Variability | None:
+    """Return variance components, seed noise and detectable differences on the complete datasets; None without one.
 
-    All of it stands on our own results; of those of others no single ones are known.
+    External results are ignored, since their single results are unknown.
 
     Parameters
     ----------
     frame : DataFrame
-        Cells, as `collect` gives them.
+        Cells from `collect`.
     names : list of str
         In the order of the columns of `ranks`.
     datasets : list of str
         In the order of its rows.
     grid : set of (int, int)
-        Pairs of resample and seed. Where they are not every resample with every seed, each pair counts as a resample of its own,
-        and the noise of seeds is unknown.
+        Pairs of resample and seed. Unless every resample has every seed, each pair counts as another resample and seed noise is
+        unknown.
     ranks : ndarray, shape (n_datasets, n_methods)
     alpha : float
     """
@@ -49,7 +51,7 @@ def seed_noise(frame: pd.DataFrame, names: list[str], datasets: list[str], grid:
 
 
 def single_results(frame: pd.DataFrame, names: list[str], datasets: list[str], grid: Grid) -> Floats:
-    """Accuracies of shape (n_datasets, n_methods, n_resamples, n_seeds), NaN where a result is missing."""
+    """Return accuracies of shape (n_datasets, n_methods, n_resamples, n_seeds), NaN where missing."""
     resamples, seeds = (sorted({pair[axis] for pair in grid}) for axis in (0, 1))
     grouped = Grouped(frame, names, datasets)
     done = grouped.cells

@@ -1,4 +1,4 @@
-"""A part of the results, by patterns of methods and datasets; what was chosen stands in the caption and in the table."""
+"""Selection of results by patterns of methods and datasets."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ssd_cli.leaderboard.conditions import warnings as differing_conditions
 
 @dataclass(frozen=True)
 class Selection:
-    """Which results are compared.
+    """Results to compare.
 
     Parameters
     ----------
     methods, datasets : tuple of str
-        Patterns, of which one must fit; none: all. ``*`` stands for any text and ``?`` for any character; brackets stand for
-        themselves, since labels of methods have them. A method is named by its label, or by ``<method>@<backbone>`` where several
-        backbones are compared.
+        Patterns, of which one must match; empty: all. ``*`` matches any text and ``?`` any character; brackets match themselves,
+        since labels of methods have them. Patterns are matched with the label of a method, and with ``<method>@<backbone>`` if
+        several backbones are compared.
     """
 
     methods: tuple[str, ...] = ()
@@ -33,7 +33,7 @@ class Selection:
 
     @classmethod
     def parse(cls, text: str) -> Selection:
-        """The selection whose `text` this is."""
+        """Return the selection with this `text`."""
         words = shlex.split(text)
         pairs = list(zip(words[::2], words[1::2], strict=False))
         methods, datasets = (tuple(value for name, value in pairs if name == option) for option in ("--method", "--dataset"))
@@ -41,34 +41,35 @@ class Selection:
 
     @property
     def text(self) -> str:
-        """As options of the command line."""
+        """The selection as options of the command line."""
         chosen = [("--method", one) for one in self.methods] + [("--dataset", one) for one in self.datasets]
         return shlex.join(word for pair in chosen for word in pair)
 
     def of(self, cells: Cells) -> Cells:
-        """The chosen cells.
+        """Return the selected cells.
 
         Raises
         ------
         MisuseError
-            A pattern that fits nothing.
+            A pattern that matches nothing.
         """
         frame = cells.frame
         called = dict(zip(frame["name"], frame["method"], strict=True))
         names = _fitting(self.methods, {name: (name, label) for name, label in called.items()}, "method")
-        datasets = self.datasets_of(frame["dataset"]) if len(frame) else []  # without results of one's own others give the datasets
+        # without own results the external ones give the datasets
+        datasets = self.datasets_of(frame["dataset"]) if len(frame) else []
         chosen = frame[frame["name"].isin(names) & frame["dataset"].isin(datasets)]
         before = differing_conditions(frame)
         others = [text for text in cells.warnings if text not in before]
         return dataclasses.replace(cells, frame=chosen, warnings=(*others, *differing_conditions(chosen)))
 
     def datasets_of(self, names: Iterable[str]) -> list[str]:
-        """The chosen ones of these datasets, sorted; errors as of `of`."""
+        """Return the selected datasets, sorted; errors of `of`."""
         return sorted(_fitting(self.datasets, {name: (name,) for name in names}, "dataset"))
 
 
 def _fitting(patterns: tuple[str, ...], known: dict[str, tuple[str, ...]], what: str) -> set[str]:
-    """The keys of which one of the texts fits one of the patterns."""
+    """Return the keys of which a text matches a pattern."""
     if not patterns:
         return set(known)
     found: set[str] = set()

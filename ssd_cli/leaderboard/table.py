@@ -1,4 +1,4 @@
-"""The rows of the tables, for the terminal and as CSV files."""
+"""Rows of the tables, for the terminal and as CSV files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Texts = list[str]
 
 
 def leaderboard_rows(comparison: Comparison) -> list[Texts]:
-    """Place, method, average rank, mean accuracy, number of datasets, wins/ties/losses, letters: one row a method, best first."""
+    """Return place, method, average rank, mean accuracy, number of datasets, wins/ties/losses and letters of each method."""
     wins, ties, losses = (counts.sum(axis=1) for counts in comparison.contests)
     return [
         [
@@ -39,7 +39,7 @@ def leaderboard_rows(comparison: Comparison) -> list[Texts]:
 
 
 def per_dataset_rows(comparison: Comparison) -> list[Texts]:
-    """The dataset and the accuracy of every method, best method first; ``*`` marks the best of a dataset, ``–`` a missing one."""
+    """Return dataset and accuracies, best method first; ``*`` marks the best of a dataset, ``–`` a missing accuracy."""
     best = np.nanmax(comparison.scores, axis=1)
     return [
         [dataset, *("–" if np.isnan(score) else f"{score:.3f}{'*' if top - score <= TIE else ' '}" for score in scores)]
@@ -51,7 +51,7 @@ PAIRWISE_HEADER = ["first", "second", "wins/ties/losses", "difference", "95 % in
 
 
 def pairwise_rows(comparison: Comparison) -> list[Texts]:
-    """Every pair, the better ranked first; the columns are `PAIRWISE_HEADER`."""
+    """Return a row per pair, the better ranked method first, with the columns `PAIRWISE_HEADER`."""
     tests, (wins, ties, losses), effects = comparison.tests, comparison.contests, comparison.effects
     return [
         [
@@ -68,18 +68,18 @@ def pairwise_rows(comparison: Comparison) -> list[Texts]:
 
 
 def _sizes(effects: Effects, i: int, j: int) -> Texts:
-    """Difference, interval and effect; dashes where the two have no dataset in common."""
+    """Difference, interval and effect; dashes without a common dataset."""
     mean, low, high, effect = (float(part[i, j]) for part in effects)
     return ["–"] * 3 if np.isnan(mean) else [f"{mean:+.4f}", f"{low:+.3f} to {high:+.3f}", f"{effect:+.2f}"]
 
 
 def missing_rows(comparison: Comparison) -> list[Texts]:
-    """Dataset, method, how many of the results are there, and why the others are not."""
+    """Return dataset, method, number of existing results, and the reason for the missing ones."""
     return [[item.dataset, item.name, f"{item.n_results} of {comparison.n_results}", item.reason] for item in comparison.missing]
 
 
 def write_csv(comparison: Comparison, folder: Path) -> list[Path]:
-    """Write leaderboard.csv (a row a method, ranked), per_dataset.csv (a row a dataset × method), pairwise.csv and variance.csv.
+    """Write leaderboard.csv (a row per method), per_dataset.csv (a row per dataset × method), pairwise.csv and variance.csv.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def write_csv(comparison: Comparison, folder: Path) -> list[Path]:
 
 
 def csv_tables(comparison: Comparison) -> dict[str, list[list[object]]]:
-    """The rows of each file, header first."""
+    """Return the rows of each file, header first."""
     return {
         "leaderboard.csv": _leaderboard(comparison),
         "per_dataset.csv": _per_dataset(comparison),
@@ -159,12 +159,12 @@ def _pairwise(comparison: Comparison) -> list[list[object]]:
 
 
 def _known(values: Iterable[float]) -> list[object]:
-    """The values, empty where they are NaN."""
+    """The values, with empty text for NaN."""
     return ["" if np.isnan(value) else value for value in values]
 
 
 def _variance(comparison: Comparison) -> list[list[object]]:
-    """Variance components of the single results; empty where the study cannot tell."""
+    """Variance components of the single results; empty where unknown."""
     rows: list[list[object]] = [["name", "datasets", "resamples", "seeds"]]
     for name, split in zip(comparison.names, comparison.noise.splits if comparison.noise else (), strict=False):
         rows.append([name, *_known(split)])
@@ -172,7 +172,7 @@ def _variance(comparison: Comparison) -> list[list[object]]:
 
 
 def as_csv(rows: list[list[object]]) -> bytes:
-    """The rows as the content of a file; numbers read back to the same float64."""
+    """Return the rows as the content of a file; numbers can be read back exactly."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([_plain(value) for value in row] for row in rows)
     return text.getvalue().encode()

@@ -1,4 +1,4 @@
-"""Tables again, from recounted scores: every number of a published CSV must be one that the stored probabilities give."""
+"""Check CSV tables against scores that were computed again from the stored probabilities."""
 
 from __future__ import annotations
 
@@ -30,30 +30,30 @@ _TOLERANCE = 1e-9
 
 
 class Checked(NamedTuple):
-    """What came of a folder of tables: differences, one sentence each, and columns that the recount does not give."""
+    """Result for a folder of tables: differences as sentences, and columns that cannot be computed again."""
 
     problems: list[str]
     beyond: list[str]
 
 
 def check_tables(roots: list[Path], recounts: list[Recount], folder: Path) -> Checked:
-    """Where the tables of a folder differ from what the recounted scores give.
+    """Compare the tables of a folder with tables from recounted scores.
 
     Parameters
     ----------
     roots : list of Path
-        The folders of results that were compared.
+        Folders of results that were compared.
     recounts : list of Recount
-        Of these, in their order.
+        Of these folders, in the same order.
     folder : Path
-        Holds leaderboard.csv, per_dataset.csv and pairwise.csv of ``ssd-bench compare``.
+        Has leaderboard.csv, per_dataset.csv and pairwise.csv of ``ssd-bench compare``.
 
     Raises
     ------
     MisuseError
-        The folder holds none of them.
+        The folder has none of them.
     SsdBenchError
-        It lacks leaderboard.csv, or the results cannot be compared at all.
+        It lacks leaderboard.csv, or the results cannot be compared.
     """
     tables = {name: _read(folder / name) for name in _TABLES if (folder / name).is_file()}
     if not tables:

@@ -1,4 +1,4 @@
-"""The Bayesian signed-rank test: how probable is it that a method is better, worse, or practically the same on the next dataset."""
+"""The Bayesian signed-rank test: the probability that a method is better, worse or practically the same on the next dataset."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ssd_cli.statistics.ranks import TIE
 Floats = npt.NDArray[np.float64]
 
 PRIOR = 0.5
-"""Weight of the one pseudo-observation of no difference, as in baycomp."""
+"""Weight of the one pseudo-observation without a difference, as in baycomp."""
 SAMPLES = 20_000
-"""Puts the Monte-Carlo standard error of a probability below 0.004."""
+"""The Monte-Carlo standard error of a probability is then below 0.004."""
 _CHUNK = 2_000  # samples at a time: 2,000 x 400 datasets are 6 MB
 
 
@@ -27,7 +27,7 @@ class Posterior(NamedTuple):
 
 
 def signed_rank(differences: Floats, rope: float, n_samples: int = SAMPLES, seed: int = 0) -> Posterior:
-    """Posterior of the signed-rank test under a Dirichlet-process prior (Benavoli et al. 2014; Benavoli et al. 2017, section 4.3).
+    """Return the posterior under a Dirichlet-process prior (Benavoli et al. 2014; Benavoli et al. 2017, section 4.3).
 
     Parameters
     ----------
@@ -41,9 +41,8 @@ def signed_rank(differences: Floats, rope: float, n_samples: int = SAMPLES, seed
     Returns
     -------
     Posterior
-        Shares of the samples in which each of the three regions has the largest mass; regions with equal masses share the sample,
-        so that of two methods with the same scores none is better where the rope is 0. NaN without any difference: that would be
-        the prior alone.
+        Share of the samples in which each of the three regions has the largest mass; regions with equal masses share the sample,
+        so that equal scores with a rope of 0 favour no method. NaN without any differences, where only the prior is left.
     """
     if not len(differences):
         return Posterior(np.nan, np.nan, np.nan)
@@ -64,5 +63,5 @@ def signed_rank(differences: Floats, rope: float, n_samples: int = SAMPLES, seed
 
 
 def _step(x: Floats) -> Floats:
-    """1 above zero, a half at it: accuracies are counts over counts, so that sums at the rope's very edge are common."""
+    """1 above zero, a half at zero: accuracies are ratios of counts, so sums exactly at the edge of the rope are common."""
     return np.heaviside(np.where(np.abs(x) <= TIE, 0.0, x), 0.5)

@@ -1,4 +1,4 @@
-"""Groups of methods that the tests cannot tell apart, as the bars of a critical-difference diagram and as letters in a table."""
+"""Groups of methods that do not differ significantly, as bars of a critical-difference diagram and as letters in a table."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ RULE = (
     "A bar (in the table: a shared letter) joins a longest run of methods, neighbours by average rank, "
     "no two of which differ significantly."
 )
-"""Neighbours only, so that a bar never passes over a method that differs from one it joins; all pairs of the run, so that no bar is
-cut at the first gap. Pairs that are not different but are kept apart by a method between them are named separately."""
+"""A bar joins neighbours only, so that it never covers a method that differs from one it joins. Pairs that do not differ but have a
+differing method between them are listed by `unjoined`."""
 
 
 def cliques(different: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Longest runs without a significant pair.
+    """Return the longest runs without a significant pair.
 
     Parameters
     ----------
     different : ndarray of bool, shape (n_methods, n_methods)
-        Symmetric; methods in the order of their average ranks.
+        Symmetric, with methods in the order of their average ranks.
 
     Returns
     -------
     list of (int, int)
-        First and last method of each run, the last included; runs of one method stand for themselves. No run lies inside another.
+        First and last method of each run, the last included; a run may have one method. No run is part of another.
     """
     runs: list[tuple[int, int]] = []
     for first in range(len(different)):
@@ -37,13 +37,13 @@ def cliques(different: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 
 def letters(runs: list[tuple[int, int]], n_methods: int) -> list[str]:
-    """The letters of each method: two methods share one exactly if some run holds both. After z comes aa."""
+    """Return the letters of each method: two methods share one if and only if a run has both. After z comes aa."""
     names = [_letter(number) for number in range(len(runs))]
     return ["".join(name for name, (first, last) in zip(names, runs, strict=True) if first <= i <= last) for i in range(n_methods)]
 
 
 def unjoined(different: npt.NDArray[np.bool_], runs: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Pairs that do not differ significantly although no run holds both."""
+    """Return the pairs that do not differ significantly and are in no common run."""
     return [
         (i, j)
         for i in range(len(different))

@@ -1,6 +1,6 @@
-"""How large a difference is, beside whether it is there: mean, rank-biserial correlation, bootstrap interval.
+"""Effect sizes: mean difference, its bootstrap interval, rank-biserial correlation.
 
-Everywhere: scores have shape (n_datasets, n_methods), higher is better, NaN is missing; results have shape (n_methods, n_methods),
+Scores have shape (n_datasets, n_methods), higher is better, NaN is missing; results have shape (n_methods, n_methods),
 the method of the row minus that of the column.
 """
 
@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 
 LEVEL = 0.95
 SAMPLES = 2000
-"""Bootstrap samples: the ends of the interval then vary by about 2 % of its width."""
+"""Number of bootstrap samples; the ends of the interval then vary by about 2 % of its width."""
 
 
 class Effects(NamedTuple):
@@ -30,9 +30,9 @@ class Effects(NamedTuple):
 
 
 def effects(scores: Floats, seed: int = 0) -> Effects:
-    """Effect sizes of all pairs, on the datasets on which both methods have a score; NaN where there is none.
+    """Return the effect sizes of all pairs, on the datasets on which both methods have a score; NaN without one.
 
-    The interval is the percentile bootstrap over datasets (Efron 1979) at `LEVEL`; all pairs share the draws.
+    The interval is the percentile bootstrap over datasets (Efron 1979) at `LEVEL`; all pairs use the same draws.
     """
     n_datasets, n_methods = scores.shape
     first, second = np.triu_indices(n_methods, k=1)
@@ -59,10 +59,9 @@ def effects(scores: Floats, seed: int = 0) -> Effects:
 
 
 def rank_biserial(differences: Floats) -> float:
-    """Matched-pairs rank-biserial correlation (Kerby 2014): share of the rank sum in favour minus the share against.
+    """Return the matched-pairs rank-biserial correlation (Kerby 2014): share of the rank sum in favour minus share against.
 
-    Ranks by Pratt, as in the test beside it. 1: better on every dataset; 0: as much for as against, or no difference at all; NaN
-    without datasets.
+    Ranks by Pratt, as in `wilcoxon`. 1: better on every dataset; 0: balanced, or no difference; NaN without datasets.
     """
     if not len(differences):
         return float("nan")

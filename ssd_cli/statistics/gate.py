@@ -1,8 +1,8 @@
-"""Has a score fallen by more than chance explains? New results against a reference of several seeds.
+"""Tests of whether a score has fallen by more than its seeds explain: new results against a reference of several seeds.
 
-Half of the false-alarm rate is spent on each single group (dataset × method), by Bonferroni, so that a collapse on one dataset is
-found; half on the mean over the datasets of each method, so that a small drop everywhere is found. All tests are one-sided.
-The degrees of freedom are capped, so that the rate holds for noise with heavy tails as well.
+Half of the false-alarm rate goes to single groups (dataset × method), by Bonferroni, to find a collapse on one dataset. The other
+half goes to the mean over the datasets of each method, to find a small drop everywhere. All tests are one-sided. The degrees of
+freedom are capped, so that the rate also holds for noise with heavy tails.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ Floats = npt.NDArray[np.float64]
 
 POWER = 0.8
 PRIOR_DEGREES = 4
-"""Weight of the mean variance of all groups in that of one, in degrees of freedom: small test sets often repeat one score exactly,
-and a variance of zero would make any other score an alarm (after Smyth 2004, with a fixed weight)."""
+"""Weight of the mean variance of all groups in that of one group, in degrees of freedom (after Smyth 2004, with a fixed weight).
+Small test sets often repeat one score exactly, and a variance of zero would make any other score an alarm."""
 
 GROUP_DEGREES, MEAN_DEGREES = 5, 20
-"""Most degrees of freedom of the t distribution from which critical values are taken. Seeds may scatter with heavier tails than a
-normal distribution, and far out the t-test does not forgive it: with the 9 degrees of ten seeds, and noise of Student's t with 4
-degrees, 3.0 % of unchanged runs failed where 1 % was stated; with these, 1.1 % (``benchmarks/simulations.py``)."""
+"""Upper bounds of the degrees of freedom of the t distribution that gives the critical values. Seeds may have heavier tails than
+a normal distribution: with the 9 degrees of ten seeds, and noise of Student's t with 4 degrees, 3.0 % of unchanged runs failed
+instead of the stated 1 %; with these bounds 1.1 % (``benchmarks/simulations.py``)."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Fall:
     change : float
         New mean minus reference mean; negative is worse.
     tolerance : float
-        A fall of at most this is within the noise.
+        The largest fall within the noise.
     p : float
-        Of so large a fall, or of so large a rise where it rose; one-sided, before the correction.
+        One-sided p-value of the fall, or of the rise, before the correction.
     detectable : float
-        The fall that would be found with probability `POWER`.
+        The fall that is detected with probability `POWER`.
     """
 
     change: float
@@ -48,17 +48,17 @@ class Fall:
 
     @property
     def fell(self) -> bool:
-        """Whether the fall is larger than chance explains."""
+        """Whether the fall exceeds the tolerance."""
         return self.change < -self.tolerance
 
     @property
     def rose(self) -> bool:
-        """Whether it rose by as much."""
+        """Whether the rise exceeds the tolerance."""
         return self.change > self.tolerance
 
 
 def spreads(reference: list[Floats]) -> Floats:
-    """Standard deviation over seeds of each group, never below its mixture with the mean of all groups."""
+    """Return the standard deviation over seeds of each group, at least that of its mixture with the mean of all groups."""
     variances = np.array([values.var(ddof=1) for values in reference])
     degrees = np.array([len(values) - 1 for values in reference])
     mixed = (PRIOR_DEGREES * variances.mean() + degrees * variances) / (PRIOR_DEGREES + degrees)
@@ -66,12 +66,12 @@ def spreads(reference: list[Floats]) -> Floats:
 
 
 def group_falls(reference: list[Floats], new: list[Floats], alpha: float) -> list[Fall]:
-    """A t-test for every group.
+    """Test every group by a t-test.
 
     Parameters
     ----------
     reference, new : list of ndarray
-        Scores over seeds of each group, higher is better; the reference at least three.
+        Scores over seeds of each group, higher is better; at least three in the reference.
     alpha : float
         For each test.
     """
@@ -87,7 +87,7 @@ def group_falls(reference: list[Floats], new: list[Floats], alpha: float) -> lis
 
 
 def mean_fall(reference: list[Floats], new: list[Floats], alpha: float) -> Fall:
-    """Test of the mean over independent groups: the datasets of one method, paired by dataset (Welch 1947 for the degrees)."""
+    """Test the mean over the datasets of one method, paired by dataset, with degrees of freedom by Welch 1947."""
     degrees = np.array([len(values) - 1 for values in reference])
     squares = spreads(reference) ** 2 * np.array([1 / len(b) + 1 / len(n) for b, n in zip(reference, new, strict=True)])
     total = squares.sum()
@@ -99,7 +99,7 @@ def mean_fall(reference: list[Floats], new: list[Floats], alpha: float) -> Fall:
 def _fall(change: float, error: float, degrees: float, alpha: float) -> Fall:
     from scipy.special import stdtr, stdtrit
 
-    error = max(error, 1e-12)  # a reference without any spread: every change counts
+    error = max(error, 1e-12)  # a reference without spread: every change exceeds the tolerance
     critical = float(stdtrit(degrees, 1 - alpha))
     reach = critical + float(stdtrit(degrees, POWER))
     return Fall(change, critical * error, float(stdtr(degrees, -abs(change) / error)), reach * error)

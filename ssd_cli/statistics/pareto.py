@@ -1,4 +1,4 @@
-"""Which methods no other beats at once in score and in cost."""
+"""The Pareto front of score and cost."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ Floats = npt.NDArray[np.float64]
 
 
 def front(scores: Floats, costs: Floats) -> npt.NDArray[np.bool_]:
-    """Whether each method is on the Pareto front: none is at least as good and as cheap, and better in one of the two.
+    """Return whether each method is on the front: no other is at least as good and as cheap, and better in one of the two.
 
     Parameters
     ----------
     scores, costs : ndarray, shape (n_methods,)
-        Higher scores and lower costs are better. NaN is on no front and keeps nobody off it.
+        Higher scores and lower costs are better. Methods with NaN are ignored.
     """
     known = np.isfinite(scores) & np.isfinite(costs)
     scores, costs = np.where(known, scores, -np.inf), np.where(known, costs, np.inf)

@@ -1,6 +1,6 @@
-"""Ranks on each dataset, their averages, and who beats whom how often.
+"""Ranks on each dataset, and counts of wins, ties and losses.
 
-Everywhere: scores have shape (n_datasets, n_methods), and higher is better.
+Scores have shape (n_datasets, n_methods), and higher is better.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 TIE = 1e-12
-"""Scores that differ by less are equal: the rounding error of a mean must not decide a rank. The smallest real step, one test case
-of the largest dataset in one of hundreds of runs, is five orders of magnitude larger."""
+"""Scores that differ by less are equal, so that the rounding error of a mean does not decide a rank. The smallest real step, one
+test case of the largest dataset in one of hundreds of runs, is five orders of magnitude larger."""
 
 
 def rank_scores(scores: Floats) -> Floats:
-    """Rank 1 is the best of a dataset; equal scores share the mean of their ranks. Same shape as `scores`."""
+    """Return the ranks on each dataset: 1 is the best, equal scores share the mean of their ranks. Same shape as `scores`."""
     gap = scores[:, None, :] - scores[:, :, None]  # [dataset, i, j]: by how much j is better than i
     better = (gap > TIE).sum(axis=2)
     equal = (np.abs(gap) <= TIE).sum(axis=2)
@@ -26,9 +26,9 @@ def rank_scores(scores: Floats) -> Floats:
 
 
 def doubled_ranks(values: Floats) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Twice the rank of each of some values (n,), 1 the smallest, and how many equal it, itself among them.
+    """Return twice the rank of each value (n,), smallest first, and the number of values equal to it, itself included.
 
-    Equal values share the mean of their ranks; doubled, all are whole numbers.
+    Equal values share the mean of their ranks; doubled ranks are whole numbers.
     """
     gap = values[:, None] - values[None, :]
     n_equal = (np.abs(gap) <= TIE).sum(axis=1)
@@ -44,7 +44,7 @@ class Contests(NamedTuple):
 
 
 def contests(scores: Floats) -> Contests:
-    """On how many datasets the method of the row beats, equals and loses to the method of the column; the diagonal is 0."""
+    """Count the datasets on which the method of the row beats, equals and loses to that of the column; 0 on the diagonal."""
     gap = scores[:, :, None] - scores[:, None, :]
     wins = (gap > TIE).sum(axis=0)
     ties = (np.abs(gap) <= TIE).sum(axis=0)

@@ -126,7 +126,10 @@ def test_figures_of_an_earlier_comparison_are_named(tmp_path, capsys):
     command.compare([tmp_path], figures=True)
     assert "earlier" not in capsys.readouterr().err
     command.compare([tmp_path])
-    assert "Warning: matrix.svg, matrix.png, scatter.svg" in capsys.readouterr().err
+    assert (
+        "Warning: differences.svg, differences.png, matrix.svg, matrix.png, scatter.svg, scatter.png there"
+        in capsys.readouterr().err
+    )
     (tmp_path / "leaderboard" / "matrix.svg").unlink()
     command.compare([tmp_path], formats="svg")
     assert "cd.png there show an earlier" in capsys.readouterr().err

@@ -221,7 +221,7 @@ def test_methods_that_saw_different_data_are_not_compared(tmp_path, changes, wor
     store = fill(tmp_path, {"a": [0.5, 0.5]})
     put(store, "D00", "b", 0.6)
     put(store, "D01", "b", 0.6, identity=changes)
-    with pytest.raises(SsdBenchError, match=f"'D01' stand on {words}"):
+    with pytest.raises(SsdBenchError, match=f"'D01' used {words}"):
         compare([tmp_path])
 
 
@@ -246,7 +246,7 @@ def test_the_same_cell_twice_is_counted_once_and_said(tmp_path):
     found = compare([tmp_path / "two", tmp_path / "one"])
     assert found.names == ["c", "b", "a"]
     assert found.missing == ()
-    assert any("2 cells stand in more than one folder" in text for text in found.warnings)
+    assert any("2 cells are in more than one folder" in text for text in found.warnings)
 
 
 def test_the_same_cell_with_two_results_is_an_error(tmp_path):
@@ -276,7 +276,7 @@ def test_changed_predictions_change_the_table_and_are_named(tmp_path):
 def test_predictions_that_are_gone_count_as_missing(tmp_path):
     store = fill(tmp_path, {"a": [0.5, 0.5], "b": [0.6, 0.6]})
     store.paths(make_cell("D00", "a"))[0].unlink()
-    with pytest.raises(SsdBenchError, match="the file of its predictions is gone"):
+    with pytest.raises(SsdBenchError, match="the file of its predictions is missing"):
         compare([tmp_path])
 
 

@@ -25,7 +25,7 @@ from ssd_cli.leaderboard.page.assemble import assemble
 from ssd_cli.leaderboard.page.container import pack
 from ssd_cli.leaderboard.page.data import payload
 from ssd_cli.leaderboard.page.details import NONE, Reader, downsampled
-from ssd_cli.leaderboard.page.server import HOST, Source, open_server
+from ssd_cli.leaderboard.page.server import HOST, PageData, open_server
 from ssd_cli.running.plan_file import save_plan
 from ssd_cli.store.results import ResultStore
 from tests.leaderboard.builders import Given, fill, put
@@ -283,7 +283,7 @@ def test_a_browser_that_leaves_while_it_is_answered_is_no_error(tmp_path, monkey
             browser.close()
             return get(source)
 
-        monkeypatch.setattr(Source, "get", get_and_leave)
+        monkeypatch.setattr(PageData, "get", get_and_leave)
         with socket.create_connection((HOST, server.server_port)) as browser:
             browser.sendall(b"GET /data HTTP/1.1\r\nHost: localhost\r\n\r\n")
             server.handle_request()
@@ -311,7 +311,7 @@ def test_progress_counts_cells_without_their_predictions_as_left_as_status_does(
 def test_data_are_not_made_anew_at_every_question(tmp_path, monkeypatch):
     fill(tmp_path, TABLE)
     monkeypatch.setattr("ssd_cli.leaderboard.page.server.REST", 1e9)
-    source = Source([tmp_path], dict)
+    source = PageData([tmp_path], dict)
     first = source.get()
     fill(tmp_path, {"kd": [0.5]})
     assert source.get() == first

@@ -1,6 +1,6 @@
-"""The critical-difference diagram (Demšar 2006), with the bars of our clique rule and the whole test written under it.
+"""The critical-difference diagram (Demšar 2006), with the caption below.
 
-Everything is laid out in inches from measured text, so that labels cannot overlap however many and however long they are.
+The layout is in inches from measured texts, so that labels do not overlap.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from ssd_cli.leaderboard.comparison import Comparison
 
 _INK, _BAR = "#000000", "#0072B2"
-"""The blue of Okabe and Ito's palette, which colour-blind readers tell from black, as does everybody in print."""
+"""The blue of Okabe and Ito's palette, which differs from black for colour-blind readers and in print."""
 
 _LABEL, _SMALL = 9.0, 7.5  # points
-_LINE, _SMALL_LINE = 0.165, 0.135  # inches a line of text
+_LINE, _SMALL_LINE = 0.165, 0.135  # inches per line of text
 _MARGIN = 0.2
 _AXIS_WIDTH, _AXIS_Y = 4.6, 0.55
-_NUMBER, _HALVES = 0.25, 0.1  # inches: room of a number on the axis, and of a rank from which its half has a mark
+_NUMBER, _HALVES = 0.25, 0.1  # inches: width of a number on the axis; width of a rank from which half ranks have a mark
 _GAP = 0.2  # between the axis and the ends of the lines to the labels
 _FIRST_BAR, _BAR_STEP = 0.14, 0.12
 _WRAP = 34  # characters of a line of a label
@@ -55,11 +55,7 @@ class _Label:
 
 
 def draw(comparison: Comparison) -> Figure:
-    """The diagram as a figure.
-
-    The best method is on the right, as in the papers of the field. Lines lead from the average ranks to the names; a bar joins
-    methods that the tests cannot tell apart.
-    """
+    """Draw the average ranks, the best on the right, with lines to the names and a bar over each group that does not differ."""
     figure = blank(1, 1)
     ranks = comparison.average_ranks.tolist()
     texts = [_text(name, rank) for name, rank in zip(comparison.names, ranks, strict=True)]
@@ -98,7 +94,7 @@ def draw(comparison: Comparison) -> Figure:
 
 
 def _labels(texts: list[str], x: list[float], scale: _Scale, top: float) -> list[_Label]:
-    """The better half on the right from the best downwards, the worse half on the left from the worst downwards: no lines cross."""
+    """Labels: the better half on the right from the best downwards, the worse half on the left, so that no lines cross."""
     n_right = (len(texts) + 1) // 2
     right, left = range(n_right), range(len(texts) - 1, n_right - 1, -1)
     labels = []
@@ -111,7 +107,7 @@ def _labels(texts: list[str], x: list[float], scale: _Scale, top: float) -> list
 
 
 def _bars(comparison: Comparison, x: list[float]) -> list[tuple[float, float, int]]:
-    """Start, end and level of each bar; bars that would touch stand on different levels."""
+    """Start, end and level of each bar; bars that would touch get different levels."""
     bars: list[tuple[float, float, int]] = []
     for first, last in comparison.cliques:
         if first == last:
@@ -124,7 +120,7 @@ def _bars(comparison: Comparison, x: list[float]) -> list[tuple[float, float, in
 
 
 def _overhang(x: list[float], end: int, beyond: int) -> float:
-    """How far a bar reaches over its last method: never to the next one, which it does not join."""
+    """Overhang of a bar beyond its last method, less than the distance to the next one."""
     return min(0.05, 0.4 * abs(x[end] - x[beyond])) if 0 <= beyond < len(x) else 0.05
 
 
@@ -150,17 +146,17 @@ def _draw_label(axes: Axes, label: _Label) -> None:
     )
     shift = 0.05 if label.side == "left" else -0.05
     for number, line in enumerate(label.text.split("\n")):
-        y = label.y + 0.045 + _LINE * number  # the line to the first one ends at half the height of its letters
+        y = label.y + 0.045 + _LINE * number  # the lead line ends at half the height of the first line of text
         axes.text(label.end + shift, y, line, fontsize=_LABEL, ha=label.side, va="baseline", parse_math=False, gid="label")
 
 
 def _text(name: str, rank: float) -> str:
-    """The name in lines of at most `_WRAP` characters where it can be broken, and the rank."""
+    """The wrapped name and the rank."""
     return f"{wrap_name(name, _WRAP)}  {rank:.2f}"
 
 
 def _filled(figure: Figure, text: str, width: float) -> list[str]:
-    """The text in lines that are at most `width` inches wide."""
+    """The text in lines of at most `width` inches."""
     lines: list[str] = []
     for word in text.split():
         if lines and _width(figure, f"{lines[-1]} {word}", _SMALL) <= width:
@@ -171,7 +167,7 @@ def _filled(figure: Figure, text: str, width: float) -> list[str]:
 
 
 def _width(figure: Figure, text: str, size: float) -> float:
-    """Of the widest line, in inches."""
+    """Width of the widest line in inches."""
     from matplotlib.font_manager import FontProperties
 
     renderer, font = figure.canvas.get_renderer(), FontProperties(size=size)  # type: ignore[attr-defined]

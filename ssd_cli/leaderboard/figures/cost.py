@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def draw(comparison: Comparison) -> Figure | None:
-    """Mean accuracy against MACs of one prediction, and against seconds of training if these compare, with the Pareto fronts."""
+    """Draw mean accuracy against MACs, and against training seconds if these are comparable, with the Pareto fronts."""
     summary = comparison.summary
     panels = [
         ("macs", "multiply-accumulates of one prediction", summary.pareto_inference),
@@ -84,12 +84,12 @@ def _panel(axes: Axes, comparison: Comparison, costs: Floats, front: npt.NDArray
 
 
 def number_points(axes: Axes, costs: Floats, accuracy: Floats) -> None:
-    """Write each point's place at the nearest spot where it covers neither another number nor another point.
+    """Write the place of each point near it, where it covers neither another number nor another point.
 
     Parameters
     ----------
     axes : Axes
-        Of a figure that has been drawn, so that positions are known.
+        Of a figure that is drawn, so that positions are known.
     costs, accuracy : ndarray, shape (n_methods,)
     """
     scale = axes.figure.dpi / 72

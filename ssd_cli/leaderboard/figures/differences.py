@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def draw(comparison: Comparison) -> Figure:
-    """Boxes of the differences by dataset to `single`, or to the first of the leaderboard where there is none."""
+    """Draw the differences by dataset to `single`, or to the first method of the leaderboard without `single`."""
     names = comparison.names
     bases = [i for i, one in enumerate(comparison.rows) if one.method == "single" and not one.external]
     base = bases[0] if bases else 0

@@ -1,6 +1,6 @@
-"""The multi-comparison matrix (Ismail-Fawaz et al. 2023, arXiv 2305.11921), with our verdicts: every pair of methods on its own.
+"""The multi-comparison matrix (Ismail-Fawaz et al. 2023, arXiv 2305.11921) of every pair of methods.
 
-Unlike average ranks, what stands in a cell does not depend on which other methods are compared; only the correction of p does.
+Unlike average ranks, a cell does not depend on the other methods; only the correction of p does.
 """
 
 from __future__ import annotations
@@ -21,18 +21,15 @@ if TYPE_CHECKING:
 _CELL_WIDTH, _CELL_HEIGHT = 0.74, 0.5  # inches
 _TOP, _MARGIN = 0.4, 0.12
 _WRAP = 34  # characters of a line of a name
-_CHARACTER = 0.072  # inches a character of a name, at most, at 8 points
+_CHARACTER = 0.072  # inches: largest width of a character at 8 points
 _INK = "#000000"
 _MAP = "RdBu"
-"""Red to blue through white, which colour-blind readers tell apart; of the paler part, so that black text can be read on it."""
+"""Red to blue through white, which colour-blind readers can distinguish; only pale shades, below black text."""
 _PALEST, _DARKEST = 0.25, 0.75
 
 
 def draw(comparison: Comparison) -> Figure:
-    """A cell for every ordered pair: mean difference of row minus column, wins/ties/losses of the row, adjusted p.
-
-    Rows and columns stand in the order of the average ranks; the columns are called by the place. Bold: the pair differs.
-    """
+    """Draw for every ordered pair the mean difference of row minus column, wins/ties/losses and adjusted p; bold if it differs."""
     n = len(comparison.names)
     labels = [
         wrap_name(f"{place + 1}  {name}", _WRAP) + f"\n{mean:.4f}"

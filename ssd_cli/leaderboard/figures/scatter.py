@@ -18,7 +18,7 @@ _PANEL = 2.2  # inches
 
 
 def draw(comparison: Comparison) -> Figure:
-    """The first of the leaderboard against each other method: a point a dataset, above the diagonal where the first is better."""
+    """Draw a panel per method: one point per dataset, above the diagonal where the first method is better."""
     n = len(comparison.names) - 1
     n_columns = min(4, n)
     names = [wrap_name(name, 32) for name in comparison.names[1:]]
@@ -42,7 +42,7 @@ def draw(comparison: Comparison) -> Figure:
 
 
 def _panel(axes: Axes, comparison: Comparison, place: int, limits: tuple[float, float]) -> None:
-    """The leader against the method at `place`."""
+    """Draw the first method against the method at `place`."""
     look = looks(comparison.names)[comparison.names[place]]
     counts = "/".join(str(part[0, place]) for part in comparison.contests)
     verdict = "different" if comparison.tests.different[0, place] else "not different"

@@ -1,1 +1,1 @@
-"""The page: every cell of the folders in one file of HTML that needs no network, and recomputes in the browser what it shows."""
+"""The page: one HTML file with all cells, which computes in the browser what it shows and needs no network."""

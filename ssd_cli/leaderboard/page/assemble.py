@@ -1,4 +1,4 @@
-"""One file of HTML from its template, style, scripts and data."""
+"""Assemble the HTML file from its template, style, scripts and data."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ SCRIPTS = (
     "provenance",
     "main",
 )
-"""In the order in which they stand in the page: one scope, each after what it uses when it is loaded."""
+"""In the order of the page; all share one scope, and each comes after the scripts that it uses when it is loaded."""
 
 
 def assemble(title: str, content: bytes | None) -> bytes:
-    """The page.
+    """Return the page.
 
     Parameters
     ----------
     title : str
     content : bytes, optional
-        What `payload` made. Without it the page asks the server that it came from, again and again.
+        Result of `payload`. Without it the page polls the server that it came from.
 
     Returns
     -------
     bytes
-        HTML that may load nothing from anywhere: its policy allows its own style and script by their digests, and nothing else.
+        HTML whose content security policy allows only its own style and script, by their digests.
     """
     style = _asset("page.css")
     script = '"use strict";\n(() => {\n' + "\n".join(_asset(f"{name}.js") for name in SCRIPTS) + "\n})();\n"
@@ -58,7 +58,7 @@ def assemble(title: str, content: bytes | None) -> bytes:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write the file, or leave the one that is there.
+    """Write the file atomically.
 
     Raises
     ------

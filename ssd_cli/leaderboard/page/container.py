@@ -1,4 +1,4 @@
-"""A header of JSON and arrays of numbers in one gzipped block: what the page carries, and what it can read with four lines."""
+"""A JSON header and arrays of numbers in one gzipped block, which the page embeds."""
 
 from __future__ import annotations
 
@@ -10,26 +10,25 @@ import numpy as np
 import numpy.typing as npt
 
 _ALIGNMENT = 8
-"""Bytes; a browser refuses a view of numbers that does not start at a multiple of their size."""
+"""Bytes; a typed array must start at a multiple of its item size."""
 
 _TYPES = {"u1": "Uint8Array", "u2": "Uint16Array", "u4": "Uint32Array", "f4": "Float32Array", "f8": "Float64Array"}
 
 
 def pack(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> bytes:
-    """Header and arrays as one block.
+    """Return header and arrays as one block.
 
     Parameters
     ----------
     header : dict
         Plain JSON.
     arrays : dict of str to ndarray
-        Of unsigned integers of 1, 2 or 4 bytes or floats of 4 or 8; any shape, written row after row, little-endian.
+        Unsigned integers of 1, 2 or 4 bytes or floats of 4 or 8, of any shape; written row by row, little-endian.
 
     Returns
     -------
     bytes
-        gzip of: length of the JSON (4 bytes, little-endian), the JSON with the place of every array, the arrays. The same content
-        gives the same bytes.
+        gzip of: length of the JSON (4 bytes, little-endian), the JSON with the place of every array, the arrays. Deterministic.
     """
     places, blocks, start = {}, [], 0
     for name, array in arrays.items():

@@ -1,4 +1,4 @@
-"""Everything the page knows, as a header and arrays: cells, datasets, contestants, costs, curves, provenance, failures."""
+"""The data of the page, as a header and arrays: cells, datasets, methods, metrics, curves, provenance, failures."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ssd_cli.leaderboard.external.sources import NONE, ExternalSources, by_resam
 from ssd_cli.leaderboard.page.container import pack
 from ssd_cli.leaderboard.page.details import Details, Reader
 from ssd_cli.leaderboard.page.tests import other_tests
+from ssd_cli.leaderboard.ranking import grid_of
 from ssd_cli.metrics import DEFAULT_COST, MATCHED, METRICS, RANKED, metrics
 from ssd_cli.statistics.cliques import RULE
 from ssd_cli.statistics.ranks import TIE
@@ -39,44 +40,35 @@ def payload(
     on_reading: Callable[[int], None] | None = None,
     externals: ExternalSources = NONE,
 ) -> bytes:
-    """The block that the page carries.
+    """Return the block that the page embeds.
 
     Parameters
     ----------
     folders : list of Path
         Output folders of ``ssd-bench run``.
     reader : Reader, optional
-        Keeps what was read, for a page that is made again and again.
+        Keeps details of records between calls.
     about : dict, optional
-        Goes into the header: title, version, when, progress of a run.
+        Entries of the header: version, time, progress of a run.
     on_reading : callable, optional
-        Told how many new or changed records are about to be read.
+        Receives the number of new or changed records before they are read.
     externals : ExternalSources
         Results of others to show.
 
     Raises
     ------
     SsdBenchError
-        If the folders hold no results, or results that cannot stand in one table.
+        No results, or results that cannot be compared.
     """
     cells = collect(folders, on_reading)
     frame = cells.frame.sort_values(["dataset", "name", "resample", "seed"], kind="stable").reset_index(drop=True)
     own, datasets = sorted(frame["name"].unique()), sorted(frame["dataset"].unique())
-    grid = sorted(set(zip(frame["resample"].tolist(), frame["seed"].tolist(), strict=True)))
+    grid = sorted(grid_of(frame))
     others, choices = by_resamples(externals, own, datasets, grid)
     methods = sorted([*_methods(frame, own), *others], key=lambda method: method["name"])
     names = [method["name"] for method in methods]
-    place = {pair: number for number, pair in enumerate(grid)}
-    pairs = zip(frame["resample"].tolist(), frame["seed"].tolist(), strict=True)
-    arrays: dict[str, npt.NDArray[Any]] = {
-        "dataset": _codes(frame["dataset"], datasets).astype(np.uint16),
-        "method": _codes(frame["name"], names).astype(np.uint16),
-        "run": np.array([place[pair] for pair in pairs], dtype=np.uint16),
-        "status": _codes(frame["status"], list(STATUSES)).astype(np.uint8),
-        "accuracy": frame["accuracy"].to_numpy(np.float64),
-        "conditions": condition_codes(frame).astype(np.uint16),
-    }
     columns = [one for one in metrics("page") if one.source == "record" and one.key in frame and frame[one.key].notna().any()]
+    arrays = _arrays(frame, datasets, names, grid)
     arrays["columns"] = np.array([frame[one.key].to_numpy(np.float64) for one in columns], dtype=np.float32)
     details = _details(frame, arrays, reader or Reader())
     header = {
@@ -101,6 +93,20 @@ def payload(
     return pack(header, arrays)
 
 
+def _arrays(frame: pd.DataFrame, datasets: list[str], names: list[str], grid: list[tuple[int, int]]) -> dict[str, npt.NDArray[Any]]:
+    """Numbers that every cell has."""
+    place = {pair: number for number, pair in enumerate(grid)}
+    pairs = zip(frame["resample"].tolist(), frame["seed"].tolist(), strict=True)
+    return {
+        "dataset": _codes(frame["dataset"], datasets).astype(np.uint16),
+        "method": _codes(frame["name"], names).astype(np.uint16),
+        "run": np.array([place[pair] for pair in pairs], dtype=np.uint16),
+        "status": _codes(frame["status"], list(STATUSES)).astype(np.uint8),
+        "accuracy": frame["accuracy"].to_numpy(np.float64),
+        "conditions": condition_codes(frame).astype(np.uint16),
+    }
+
+
 def _catalogued(name: str) -> dict[str, Any]:
     """Archives, type and sizes of a dataset of the catalogue, without the unknown ones."""
     found = size(name)
@@ -116,7 +122,7 @@ def _codes(values: pd.Series, categories: list[str]) -> npt.NDArray[Any]:
 
 
 def _conditions(frame: pd.DataFrame, codes: npt.NDArray[Any]) -> list[dict[str, Any]]:
-    """What each code of `condition_codes` stands for."""
+    """The conditions of each code of `condition_codes`."""
     first = frame.iloc[np.unique(codes, return_index=True)[1]]
     return [{name: str(first[name].iat[code]) for name in CONDITIONS} for code in range(len(first))]
 
@@ -128,7 +134,7 @@ def _methods(frame: pd.DataFrame, names: list[str]) -> list[dict[str, str]]:
 
 
 def _details(frame: pd.DataFrame, arrays: dict[str, npt.NDArray[Any]], reader: Reader) -> list[Details]:
-    """Of every record; with curves for the first result of each dataset × method, since all would be a hundred megabytes."""
+    """Details of every record; curves only of the first result of each dataset × method, since all need a hundred megabytes."""
     first = np.zeros(len(frame), dtype=bool)
     done = np.flatnonzero(arrays["status"] == 0)
     place = arrays["dataset"].astype(np.int64) * (int(arrays["method"].max()) + 1) + arrays["method"]
@@ -138,7 +144,7 @@ def _details(frame: pd.DataFrame, arrays: dict[str, npt.NDArray[Any]], reader: R
 
 
 def _provenance(frame: pd.DataFrame, details: list[Details], arrays: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:
-    """Each provenance once, and for every cell which one, when, where, and the first 12 digits of its identity."""
+    """Distinct provenances; for every cell its provenance, time, folder, and the first 12 digits of its identity."""
     known: dict[str, int] = {}
     texts = (json.dumps(one.provenance, sort_keys=True) for one in details)
     arrays["provenance"] = np.array([known.setdefault(text, len(known)) for text in texts], dtype=np.uint32)
@@ -160,7 +166,7 @@ def _failures(frame: pd.DataFrame, details: list[Details]) -> dict[str, Any]:
 
 
 def _curves(details: list[Details], arrays: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:
-    """Curves with one byte a point, 256 steps between the least and the largest loss, of its logarithm where all are positive."""
+    """Curves with one byte per point: 256 steps between the smallest and the largest loss, in logarithms if all are positive."""
     labels: dict[str, int] = {}
     rows, points = [], []
     for cell, one in enumerate(details):

@@ -1,4 +1,4 @@
-"""What the page shows and the table of all records lacks: how a cell was made, how its networks learned, why it failed."""
+"""Details of records that the table of records lacks: provenance, learning curves, tracebacks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 N_POINTS = 32
-"""Of a learning curve; the charts of the page are two hundred pixels wide."""
+"""Points of a learning curve; the charts of the page are 200 pixels wide."""
 
 _MOST_NETWORKS = 3
 _LONGEST_TRACEBACK = 2000
@@ -27,7 +27,7 @@ class Curve:
     label : str
     epochs : int
     values : tuple of float
-        At most `N_POINTS`, each the mean of equally many consecutive epochs.
+        At most `N_POINTS` means of consecutive epochs.
     """
 
     label: str
@@ -37,18 +37,18 @@ class Curve:
 
 @dataclass(frozen=True)
 class Details:
-    """Of one record.
+    """Details of one record.
 
     Parameters
     ----------
     provenance : dict
-        As recorded, without the time.
+        Without the time.
     finished : int
-        Seconds since the epoch, 0 where it is not known.
+        Seconds since the epoch, 0 if unknown.
     traceback : str
-        The end of it; empty if there is none.
+        Its end; empty without one.
     n_networks : int
-        Trained networks with a curve on record.
+        Trained networks with a recorded curve.
     curves : tuple of Curve
         Of the first two and the last network.
     """
@@ -64,13 +64,13 @@ NONE = Details({})
 
 
 class Reader:
-    """Reads records, each once as long as its file does not change."""
+    """Reads records, and reads a record again only if its file changed."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, bool], tuple[tuple[int, ...], Details]] = {}
 
     def read(self, path: Path, with_curves: bool) -> Details:
-        """Details of the record in a file; nothing where there is no such record (any more)."""
+        """Return the details of the record in a file; `NONE` without a readable record."""
         key = (str(path), with_curves)
         try:
             state = path.stat()
@@ -99,7 +99,7 @@ def _details(content: bytes, with_curves: bool) -> Details:
 
 
 def _part(content: bytes, name: str) -> Any:
-    """One part of a record. Each stands in a line of its own, so the others need not be parsed: ten times as fast."""
+    """One part of a record. Each part has its own line, and parsing one line only is ten times as fast."""
     start = content.find(f'\n"{name}": '.encode())
     if start < 0:
         return json.loads(content).get(name)
@@ -113,7 +113,7 @@ def _losses(entry: dict[str, Any]) -> list[float]:
 
 
 def downsampled(values: Iterable[float]) -> tuple[float, ...]:
-    """At most `N_POINTS` values, each the mean of equally many neighbours (one more or less)."""
+    """Return at most `N_POINTS` values, means of consecutive values in parts of equal size (up to one)."""
     array = np.asarray(list(values), dtype=np.float64)
     if len(array) <= N_POINTS:
         return tuple(array.tolist())

@@ -40,14 +40,14 @@ def open_server(
         If the port is taken or forbidden.
     """
     try:
-        return _Server((HOST, port), partial(_Handler, assemble(title, None), Source(folders, progress, externals)))
+        return _Server((HOST, port), partial(_Handler, assemble(title, None), PageData(folders, progress, externals)))
     except OSError as error:
         raise MisuseError(
             f"Cannot listen on port {port}: {error.strerror}.", "", "Choose another one with --port, or --port 0."
         ) from error
 
 
-class Source:
+class PageData:
     """The data of the page, computed on request, but not at every one.
 
     Parameters
@@ -98,7 +98,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     """Answers two addresses: the page and its data."""
 
-    def __init__(self, page: bytes, source: Source, *rest: Any) -> None:
+    def __init__(self, page: bytes, source: PageData, *rest: Any) -> None:
         self._page, self._source = page, source
         super().__init__(*rest)
 
