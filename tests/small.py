@@ -10,8 +10,7 @@ from torch import nn
 
 from ssd_cli.backbones.base import Backbone, Network
 from ssd_cli.backbones.fcn import FCNBackbone
-from ssd_cli.backbones.h_inception import HInceptionBackbone
-from ssd_cli.backbones.inception import InceptionBackbone
+from ssd_cli.backbones.inception import HInceptionBackbone, InceptionBackbone
 from ssd_cli.backbones.lite import LITEBackbone
 from ssd_cli.backbones.resnet import ResNetBackbone
 from ssd_cli.configuration import configure, parse_label

@@ -58,10 +58,6 @@ class DropoutSite(nn.Module):
     """Inverted dropout of the coordinates of an embedding (batch, size), or of whole channels (batch, filters, n_timepoints).
 
     The training assigns a random generator to it, so that masks do not shift the batch order or the initialisation.
-
-    Parameters
-    ----------
-    rate : float
     """
 
     def __init__(self, rate: float) -> None:
@@ -96,7 +92,6 @@ class Network(nn.Module, ABC):
         Number of filters of the last maps.
     n_classes : int
     dropout : Dropout
-        Rates of the two sites.
 
     Attributes
     ----------
@@ -167,25 +162,10 @@ class Backbone(ABC):
 
     @abstractmethod
     def build(self, n_channels: int, n_classes: int, dropout: Dropout = NO_DROPOUT) -> Network:
-        """Build an untrained network with torch's default initialisation.
-
-        Parameters
-        ----------
-        n_channels : int
-            Channels of the input series.
-        n_classes : int
-        dropout : Dropout
-            Rates of the two sites; they add no parameters.
-        """
+        """Build an untrained network with torch's default initialisation; dropout adds no parameters."""
 
     def narrow(self) -> Backbone:
-        """Return the configuration of a network of about a tenth of the size, for a small student.
-
-        Raises
-        ------
-        ValueError
-            The backbone has no narrow version.
-        """
+        """Return the configuration of a network of about a tenth of the size; raise ValueError where there is none."""
         if self.narrow_share is None:
             raise ValueError(f"{type(self).__name__} has no narrow version")
         width: Any = {"width": max(1, round(vars(self)["width"] * self.narrow_share))}

@@ -19,15 +19,7 @@ from torch.autograd.function import once_differentiable
 
 
 def same_convolution(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, dilation: int = 1, groups: int = 1) -> Tensor:
-    """Convolve x (batch, in_channels, n_timepoints), padding "same": (batch, out_channels, n_timepoints).
-
-    Parameters
-    ----------
-    x : Tensor
-    weight : Tensor, shape (out_channels, in_channels / groups, taps)
-    bias : Tensor, shape (out_channels,), optional
-    dilation, groups : int, default 1
-    """
+    """Convolve x (batch, in_channels, n_timepoints), padding "same", with weight (out_channels, in_channels / groups, taps)."""
     if groups == 1 and by_columns(x):
         return column_convolution(x, weight, bias, dilation)
     padding = padding_around(weight.shape[-1], dilation)
@@ -63,26 +55,23 @@ def columns_of(x: Tensor, taps: int, dilation: int, padding: tuple[int, int]) ->
 
 
 class _ColumnConvolution(Function):
-    """The convolution of each network's series with its kernels; "members" counts the networks.
+    """The convolution of x (members, batch, in_channels, n_timepoints) by weight (members, out_channels, in_channels, taps).
 
-    The backward pass computes the columns again: they are larger than the series by the number of taps.
+    Each member is a network. The backward pass computes the columns again: they are larger than the series by the number of taps.
     """
 
     @staticmethod
     def forward(x: Tensor, weight: Tensor, dilation: int) -> Tensor:
-        """Map x (members, batch, in_channels, n_timepoints) by weight (members, out_channels, in_channels, taps)."""
         return _convolve(x, weight, dilation, padding_around(weight.shape[-1], dilation))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, int], output: Tensor) -> None:
-        """Keep series and kernels."""
         x, weight, ctx.dilation = inputs
         ctx.save_for_backward(x, weight)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        """Convolve the gradient with the reversed kernels; multiply it with the columns."""
         x, weight = ctx.saved_tensors
         taps, dilation = weight.shape[-1], ctx.dilation
         left, right = padding_around(taps, dilation)
@@ -96,7 +85,6 @@ class _ColumnConvolution(Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], x: Tensor, weight: Tensor, dilation: int) -> tuple[Tensor, int]:
-        """Treat the mapped dimension as more members."""
 
         def members(tensor: Tensor, dim: int | None) -> Tensor:
             moved = tensor.expand(info.batch_size, *tensor.shape) if dim is None else tensor.movedim(dim, 0)

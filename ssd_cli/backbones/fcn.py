@@ -23,12 +23,7 @@ class FCNLayer(nn.Sequential):
 
 
 class FCNNetwork(Network):
-    """Three convolutional layers; the first is the stem, the others the body.
-
-    Attributes
-    ----------
-    layers : ModuleList of FCNLayer
-    """
+    """Three convolutional layers; the first is the stem, the others the body."""
 
     resumable = True
 

@@ -62,7 +62,4 @@ class HandMadeFilters(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x (batch, n_channels, n_timepoints) to (batch, out_channels, n_timepoints)."""
-        responses = []
-        for weight in self.weights():
-            responses.append(same_convolution(x, weight, groups=self.groups))
-        return F.relu(torch.cat(responses, 1))
+        return F.relu(torch.cat([same_convolution(x, weight, groups=self.groups) for weight in self.weights()], 1))

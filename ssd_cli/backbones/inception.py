@@ -1,8 +1,9 @@
-"""The network of InceptionTime (Ismail Fawaz et al. 2020), as in the repository hfawaz/InceptionTime."""
+"""InceptionTime's network (Ismail Fawaz et al. 2020, hfawaz/InceptionTime) and H-Inception (2022, MSD-IRIMAS/CF-4-TSC)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -19,14 +20,9 @@ GROUP = 3
 
 
 class InceptionModule(nn.Module):
-    """Three parallel convolutions on a 1x1 bottleneck, and a pooled branch; then batch normalisation and ReLU.
+    """Three parallel convolutions on a 1x1 bottleneck, a pooled branch and optional hand-made filters; batch norm and ReLU.
 
-    Parameters
-    ----------
-    in_channels, width, kernel : int
-        Channels of the input, filters of each branch, taps of the longest convolution (the others have a half and a quarter).
-    handmade : HandMadeFilters, optional
-        A fifth branch with frozen filters.
+    Each branch has `width` filters. The convolutions have `kernel`, half and a quarter of `kernel` taps.
     """
 
     def __init__(self, in_channels: int, width: int, kernel: int, handmade: HandMadeFilters | None = None) -> None:
@@ -70,12 +66,7 @@ class InceptionGroup(nn.Module):
 
 
 class InceptionNetwork(Network):
-    """Groups of three Inception modules; the first group is the stem, all others the body.
-
-    Attributes
-    ----------
-    groups : ModuleList of InceptionGroup
-    """
+    """Groups of three Inception modules; the first group is the stem, all others the body."""
 
     resumable = True
 
@@ -118,6 +109,7 @@ class InceptionBackbone(Backbone):
     reference subtracts one from its argument 41, so that kernels have 40, 20 and 10 taps.
     """
 
+    hybrid: ClassVar[bool] = False
     narrow_share = 10 / 32  # a tenth of the parameters: 41,990 for one channel, without the head
 
     width: int = 32
@@ -131,6 +123,24 @@ class InceptionBackbone(Backbone):
 
     def build(self, n_channels: int, n_classes: int, dropout: Dropout = NO_DROPOUT) -> Network:
         """Build an untrained network."""
-        return InceptionNetwork(
-            n_channels, n_classes, dropout, width=self.width, depth=self.depth, kernel=self.kernel, hybrid=False
-        )
+        return InceptionNetwork(n_channels, n_classes, dropout, **vars(self), hybrid=self.hybrid)
+
+
+@backbones.register("h-inception")
+@dataclass(frozen=True)
+class HInceptionBackbone(InceptionBackbone):
+    """InceptionTime's network whose first module also has 17 hand-made, frozen filters; 421 thousand parameters.
+
+    Parameters
+    ----------
+    width, depth, kernel : int
+        As for ``inception``.
+
+    Notes
+    -----
+    Trainable parameters: 421,314 + 129 K for one channel, 490,594 + 192 C + 129 K for C > 1 channels and K classes;
+    438 C weights are frozen.
+    """
+
+    published_batch_divisor = 10  # MSD-IRIMAS/CF-4-TSC: batches of min(n // 10, 64)
+    hybrid = True

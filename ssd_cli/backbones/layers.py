@@ -16,12 +16,6 @@ class SameConv1d(nn.Conv1d):
 
     Zeros are padded explicitly: floor((k - 1) d / 2) on the left, the rest on the right, for a kernel of k taps and dilation d.
     This is Keras's ``padding="same"``. An even kernel is thus off centre by half a step, to the right.
-
-    Parameters
-    ----------
-    in_channels, out_channels, kernel_size : int
-    bias : bool, default False
-    groups, dilation : int, default 1
     """
 
     def __init__(
@@ -40,13 +34,7 @@ class SameConv1d(nn.Conv1d):
 
 
 class PointwiseConv1d(nn.Conv1d):
-    """A 1x1 convolution: a linear map of the channels at every step.
-
-    Parameters
-    ----------
-    in_channels, out_channels : int
-    bias : bool, default False
-    """
+    """A 1x1 convolution: a linear map of the channels at every step."""
 
     def __init__(self, in_channels: int, out_channels: int, *, bias: bool = False) -> None:
         super().__init__(in_channels, out_channels, 1, bias=bias)

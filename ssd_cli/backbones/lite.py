@@ -43,13 +43,7 @@ class SeparableLayer(nn.Sequential):
 
 
 class LITENetwork(Network):
-    """A multiplexed layer (the stem) and two separable, dilated ones (the body).
-
-    Attributes
-    ----------
-    first : MultiplexedLayer
-    second, third : SeparableLayer
-    """
+    """A multiplexed layer (the stem) and two separable, dilated ones (the body)."""
 
     resumable = True
 

@@ -35,10 +35,6 @@ class ValidSteps:
 class MaskedNetwork(Network):
     """A network that pools over valid steps; its parameters are those of the inner network.
 
-    Parameters
-    ----------
-    inner : Network
-
     Raises
     ------
     SsdBenchError

@@ -40,12 +40,7 @@ class ResidualBlock(nn.Module):
 
 
 class ResNetNetwork(Network):
-    """Three residual blocks; the first is the stem, the others the body.
-
-    Attributes
-    ----------
-    blocks : ModuleList of ResidualBlock
-    """
+    """Three residual blocks; the first is the stem, the others the body."""
 
     resumable = True
 
