@@ -48,12 +48,7 @@ def fold_into(weight: Array, bias: Array | None, scale: Array, shift: Array) -> 
 
 
 class Affine(nn.Module):
-    """A scale and a shift for every channel: the part of a batch norm that follows a ReLU.
-
-    Parameters
-    ----------
-    scale, shift : Tensor, shape (channels,)
-    """
+    """A scale and a shift (channels,) of maps: the part of a batch norm that follows a ReLU."""
 
     def __init__(self, scale: Tensor, shift: Tensor) -> None:
         super().__init__()

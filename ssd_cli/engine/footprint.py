@@ -29,13 +29,7 @@ joint training, and thus the bits, depend on shapes and not on free memory."""
 
 @lru_cache(maxsize=1024)
 def training_bytes(backbone: Backbone, n_channels: int, n_timepoints: int, n_classes: int, batch_size: int) -> int:
-    """Return the peak memory of training one network in float32, without the data and the process itself.
-
-    Parameters
-    ----------
-    backbone : Backbone
-    n_channels, n_timepoints, n_classes, batch_size : int
-    """
+    """Return the peak memory of training one network in float32, without the data and the process itself."""
     with torch.device("meta"):
         network = backbone.build(n_channels, n_classes).train()
         x = torch.empty(batch_size, n_channels, n_timepoints)
@@ -46,13 +40,7 @@ def training_bytes(backbone: Backbone, n_channels: int, n_timepoints: int, n_cla
 
 @lru_cache(maxsize=1024)
 def second_half_bytes(backbone: Backbone, n_channels: int, n_timepoints: int, n_cases: int) -> int:
-    """Return the peak memory of the second half of a frozen network: at most all stored maps, its input and columns.
-
-    Parameters
-    ----------
-    backbone : Backbone
-    n_channels, n_timepoints, n_cases : int
-    """
+    """Return the peak memory of the second half of a frozen network: at most all stored maps, its input and columns."""
     with torch.device("meta"):
         network = backbone.build(n_channels, 2).eval()
         filters = network.stem(torch.empty(1, n_channels, n_timepoints)).shape[1]

@@ -38,17 +38,7 @@ def set_arithmetic(device: str, precision: str) -> None:
     """Set, for this process, what torch otherwise decides by itself on CUDA.
 
     By torch's defaults convolutions use tf32 and non-deterministic algorithms. Here fp32 means fp32, and the same seed gives the
-    same bits on the same kind of device.
-
-    Parameters
-    ----------
-    device : str
-    precision : {"fp32", "tf32", "bf16", "fp64"}
-
-    Raises
-    ------
-    MisuseError
-        See `check_precision`.
+    same bits on the same kind of device. Errors as of `check_precision`.
     """
     check_precision(device, precision)
     if device != "cuda":
@@ -69,14 +59,7 @@ def autocasting(network: Network, device: str, precision: str) -> Network:
 
 
 class Autocast:
-    """A network whose forward pass runs in a lower precision; its outputs have the precision of x, so that losses are exact.
-
-    Parameters
-    ----------
-    network : Network
-    context : callable
-        Of `forward_context`.
-    """
+    """A network whose forward pass runs in a context of lower precision; its outputs have that of x, so that losses are exact."""
 
     def __init__(self, network: Network, context: Callable[[], AbstractContextManager]) -> None:
         self._network, self._context = network, context

@@ -14,10 +14,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ssd_cli.engine.batching.graphs import TrainingStep
 from ssd_cli.training.averaging import Averager
 from ssd_cli.training.schedule import LearningRate
 from ssd_cli.training.spec import TrainingSpec
-from ssd_cli.training.step import Step, TrainingStep
+from ssd_cli.training.step import Step
 
 SECONDS = 60.0
 """Between two checkpoints; a shorter training has none. One of a ResNet has 8 MB and takes a tenth of a second, synced to disk."""

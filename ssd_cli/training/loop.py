@@ -9,11 +9,11 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from ssd_cli.engine.batching.graphs import TrainingStep
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.training.checkpoint import Checkpointer, Curve, TrainingState
 from ssd_cli.training.schedule import LearningRate, Schedule
 from ssd_cli.training.spec import TrainingSpec
-from ssd_cli.training.step import TrainingStep
 
 
 def train(

@@ -10,7 +10,7 @@ from typing import cast
 
 import torch
 
-from ssd_cli.engine.batching.graphs import Captured
+from ssd_cli.engine.batching.graphs import Captured, TrainingStep
 from ssd_cli.engine.batching.stack import Stack
 from ssd_cli.engine.footprint import members_at_once, training_bytes
 from ssd_cli.engine.precision import autocasting, forward_context
@@ -23,7 +23,7 @@ from ssd_cli.training.objective import CrossEntropy
 from ssd_cli.training.seeds import global_streams
 from ssd_cli.training.spec import TrainingSpec
 from ssd_cli.training.stacked import StackedStep
-from ssd_cli.training.step import DeviceStep, Step, TrainingStep
+from ssd_cli.training.step import DeviceStep, Step
 
 
 def run(context: TrainingContext, spec: TrainingSpec, key: str) -> LedgerEntry:

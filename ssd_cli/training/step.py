@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,30 +11,6 @@ from torch import Tensor, nn
 from ssd_cli.backbones.base import Network
 from ssd_cli.training.adam import Adam
 from ssd_cli.training.objective import Batch, Objective
-
-
-class TrainingStep(Protocol):
-    """What the loop needs of a step."""
-
-    device: torch.device
-
-    def begin_epoch(self, epoch: int) -> None:
-        """Put the networks into training mode and set the sums of the epoch to zero."""
-
-    def set_learning_rates(self, rates: Sequence[float]) -> None:
-        """Use these learning rates, one for each network."""
-
-    def __call__(self, index: Tensor) -> None:
-        """Train on the cases at these positions, index (n_networks, batch)."""
-
-    def totals(self) -> list[dict[str, float]]:
-        """Return the sums over the cases of this epoch, by network and name; "loss" is the minimised one. Waits for the device."""
-
-    def weights(self) -> dict[str, Tensor]:
-        """Return all weights and buffers; of several networks each is (n_networks, …)."""
-
-    def finish(self, weights: Mapping[str, Tensor] | None) -> None:
-        """Give the networks these weights, or those they have, and leave them in eval mode."""
 
 
 class Step:

@@ -25,28 +25,32 @@ all persistent memory is allocated. torch's notes on CUDA graphs advise three.""
 Key = tuple[tuple[int, ...], tuple[bool, ...]]
 
 
-class Capturable(Protocol):
-    """A training step that can be captured: it never waits for the device, and changes all tensors that outlive it in place."""
+class TrainingStep(Protocol):
+    """What the training loop needs of a step."""
 
     device: torch.device
 
     def begin_epoch(self, epoch: int) -> None:
-        """See `TrainingStep`."""
+        """Put the networks into training mode and set the sums of the epoch to zero."""
 
     def set_learning_rates(self, rates: Sequence[float]) -> None:
-        """See `TrainingStep`."""
+        """Use these learning rates, one for each network."""
 
     def __call__(self, index: Tensor) -> None:
-        """See `TrainingStep`."""
+        """Train on the cases at these positions, index (n_networks, batch)."""
 
     def totals(self) -> list[dict[str, float]]:
-        """See `TrainingStep`."""
+        """Return the sums over the cases of this epoch, by network and name; "loss" is the minimised one. Waits for the device."""
 
     def weights(self) -> dict[str, Tensor]:
-        """See `TrainingStep`."""
+        """Return all weights and buffers; of several networks each is (n_networks, …)."""
 
     def finish(self, weights: Mapping[str, Tensor] | None) -> None:
-        """See `TrainingStep`."""
+        """Copy these weights to the networks, or keep the present ones; put the networks into evaluation mode."""
+
+
+class Capturable(TrainingStep, Protocol):
+    """A training step that can be captured: it never waits for the device, and changes all tensors that outlive it in place."""
 
     @property
     def generators(self) -> Sequence[torch.Generator]:
@@ -68,12 +72,7 @@ class Graphs(Protocol):
 
 
 class CudaGraphs:
-    """CUDA graphs in one memory pool, on a side stream.
-
-    Parameters
-    ----------
-    device : torch.device
-    """
+    """CUDA graphs in one memory pool, on a side stream."""
 
     def __init__(self, device: torch.device) -> None:
         self._stream = torch.cuda.Stream(device)

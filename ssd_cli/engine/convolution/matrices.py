@@ -44,12 +44,7 @@ class MatrixConvolution:
 
 
 def by_matrices(maps: Tensor, kernels: Sequence[Tensor]) -> Tensor:
-    """Convolve maps (inputs, n_cases, n_timepoints) with kernels (filters, inputs, taps) of several lengths, with gradients.
-
-    Returns
-    -------
-    Tensor, shape (filters of all kernels, n_cases, n_timepoints)
-    """
+    """Convolve maps (inputs, n_cases, n_timepoints) with kernels (filters, inputs, taps): (all filters, n_cases, n_timepoints)."""
     result: Tensor = _Convolution.apply(maps, *kernels)
     return result
 

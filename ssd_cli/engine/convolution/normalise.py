@@ -26,7 +26,6 @@ def normalise(parts: Sequence[Tensor], norm: nn.BatchNorm1d, residual: Tensor | 
     norm : BatchNorm1d
         Its running statistics are updated in training mode.
     residual : Tensor, optional
-        Maps that are added before the ReLU.
     """
     if norm.training:
         return _BatchNormalise.apply(norm, residual, norm.weight, norm.bias, *parts)

@@ -60,15 +60,7 @@ def max_of_three(maps: Tensor) -> Tensor:
 
 
 def route_to_maxima(gradient: Tensor, maps: Tensor, maximum: Tensor, total: Tensor) -> None:
-    """Add the gradient of `max_of_three` to `total`, each value at the earliest step with the maximum, as torch does.
-
-    Parameters
-    ----------
-    gradient : Tensor
-        Gradient of the maximum; overwritten.
-    maps, maximum, total : Tensor
-        All of one shape (channels, n_cases, n_timepoints).
-    """
+    """Add the gradient of the maximum, which is overwritten, to `total`: at the earliest step with the maximum, as torch does."""
     share = torch.empty_like(maps)
     before = torch.eq(maps[..., :-1], maximum[..., 1:], out=share[..., 1:])  # 1.0 where the step before held the maximum
     before.mul_(gradient[..., 1:])

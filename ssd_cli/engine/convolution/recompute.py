@@ -27,16 +27,7 @@ def repeating() -> bool:
 
 
 def light(part: Callable[[Tensor], Tensor], maps: Tensor, n_steps: int) -> Tensor:
-    """Run a part of a network; for a large batch store only its input.
-
-    Parameters
-    ----------
-    part : callable
-        Deterministic; takes and returns maps.
-    maps : Tensor
-    n_steps : int
-        Cases times steps of the batch.
-    """
+    """Run a deterministic part of a network; of a large batch (`n_steps`: cases times steps) store only its input."""
     if n_steps < LARGE or not torch.is_grad_enabled():
         return part(maps)
     result: Tensor = checkpoint(part, maps, use_reentrant=False, preserve_rng_state=False, context_fn=_contexts)

@@ -83,13 +83,7 @@ def pointwise(maps: Tensor, weight: Tensor) -> Tensor:
 
 
 def convolve(maps: Tensor, kernels: Sequence[Tensor]) -> list[Tensor]:
-    """Convolve maps with kernels (filters, inputs, taps) of several lengths.
-
-    Returns
-    -------
-    list of Tensor
-        The maps of all filters in order; not necessarily one tensor per kernel.
-    """
+    """Convolve maps with kernels (filters, inputs, taps); the result has all filters in order, in one tensor or several."""
     if windows_are_cheaper(kernels):
         return by_windows(maps, kernels)
     return [by_spectra(maps, kernels)]

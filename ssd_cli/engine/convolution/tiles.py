@@ -114,15 +114,7 @@ class Tiling:
 
 @lru_cache(maxsize=1024)
 def tiling_for(n_cases: int, n_timepoints: int, taps: int, inputs: int, filters: int) -> Tiling | None:
-    """Return the cheapest tiling of a batch, or None where a direct convolution is cheaper: a pure function of shapes.
-
-    Parameters
-    ----------
-    n_cases, n_timepoints : int
-        Shape of the batch.
-    taps, inputs, filters : int
-        Shape of the kernels.
-    """
+    """Return the cheapest tiling of a batch, or None where a direct convolution is cheaper: a pure function of shapes."""
     most = max(1, n_timepoints // max(taps, 8))
     tilings = [Tiling(n_timepoints, taps, tiles) for tiles in range(1, most + 1)]
     best = min(tilings, key=lambda tiling: cost(tiling, n_cases, inputs, filters))

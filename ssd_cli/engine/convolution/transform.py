@@ -109,17 +109,7 @@ def good_size(at_least: int) -> int:
 
 @lru_cache(maxsize=1024)
 def transform_for(n_timepoints: int, n_cases: int, reach: tuple[int, int], inputs: int, outputs: int) -> Transform:
-    """Return the cheapest transform for a dense convolution: a pure function of shapes.
-
-    Parameters
-    ----------
-    n_timepoints, n_cases : int
-        Shape of a batch.
-    reach : tuple of int
-        Steps that the widest kernel reaches to the left and to the right.
-    inputs, outputs : int
-        Channels.
-    """
+    """Return the cheapest transform for a dense convolution whose widest kernel reaches so far to the left and to the right."""
     left, right = reach
     single = good_size(n_timepoints + max(left, right))
     whole = Transform(n_timepoints, left, right, single, 1)
@@ -149,10 +139,7 @@ _kept: ContextVar[dict[tuple[Any, ...], Tensor] | None] = ContextVar("kept spect
 
 @contextmanager
 def kept_spectra() -> Iterator[None]:
-    """Transform each kernel only once until the end of the block; inside it no weight may change, and gradients are not available.
-
-    The networks must outlive the block: kernels are recognised by `id`.
-    """
+    """Transform each kernel once until the end of the block, without gradients; networks must outlive it, weights stay constant."""
     token = _kept.set({})
     try:
         yield
