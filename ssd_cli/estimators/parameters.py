@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ssd_cli.estimators.core import Settings, fit
 from ssd_cli.methods.base import IdleParameterError, Method
-from ssd_cli.methods.ens_avg import EnsAvg
+from ssd_cli.methods.ensembles import EnsAvg
 from ssd_cli.methods.single import Single
 from ssd_cli.methods.ssd import SSD
 

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from ssd_cli.methods.base import Method, Predictor, require
+from ssd_cli.methods.base import Method, Network, Predictor, TrainingSet, Workbench, require
 from ssd_cli.methods.kd import SoftLabels
 from ssd_cli.methods.registry import methods
 from ssd_cli.training.predict import freeze
-
-if TYPE_CHECKING:
-    from ssd_cli.backbones.base import Network
-    from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.workbench import Workbench
 
 
 @methods.register("ban-k")
@@ -47,12 +41,7 @@ class BAN(Method):
 class BANEns(BAN):
     """The ensemble of born-again networks: the mean of the probabilities of all generations but generation 0.
 
-    Furlanello et al. 2018, "Born Again Neural Networks".
-
-    Parameters
-    ----------
-    generations : int
-        Networks of the ensemble, trained as in `ban-k`; at least 1.
+    Furlanello et al. 2018, "Born Again Neural Networks". The generations, at least one, are those of `ban-k`.
     """
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The interface of methods, and the predictor that a method returns."""
+"""The interface of methods, the predictor that a method returns, and the types that a method uses."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from ssd_cli.configuration import require  # noqa: F401 - methods and plug-ins import it from here
+from ssd_cli.backbones.base import Backbone, Network
+from ssd_cli.configuration import require
 from ssd_cli.protocol.containers import Floats, TrainingSet
 from ssd_cli.training.predict import predict_proba
+from ssd_cli.training.workbench import Workbench
 
-if TYPE_CHECKING:
-    from ssd_cli.backbones.base import Backbone, Network
-    from ssd_cli.training.workbench import Workbench
+__all__ = ["Backbone", "IdleParameterError", "Method", "Network", "Predictor", "TrainingSet", "Workbench", "refuse_idle", "require"]
 
 Probabilities = npt.NDArray[np.float64]
 Combination = Literal["mean", "vote"]
@@ -92,14 +92,7 @@ class Method(ABC):
         """Train networks and return the predictor.
 
         `fit` also runs on a small stand-in training set and a workbench that records trainings instead of running them, to count
-        what the method trains (`ssd_cli.methods.recording`).
-
-        Parameters
-        ----------
-        training_set : TrainingSet
-            Everything that a method may know of the dataset.
-        workbench : Workbench
-            Makes, copies, trains and shares networks, and records their costs.
+        what the method trains (`ssd_cli.methods.recording`). A training set is everything that a method may know of a dataset.
         """
 
     def versions(self) -> dict[str, str]:
@@ -122,15 +115,10 @@ class IdleParameterError(ValueError):
 def refuse_idle(method: Method, in_use: Mapping[str, bool]) -> None:
     """Refuse changed parameters that have no effect: an ablation would compare a method with itself under two labels.
 
-    Parameters
-    ----------
-    method : Method
-    in_use : mapping of str to bool
-        Whether each of these parameters has an effect.
-
     Raises
     ------
     IdleParameterError
+        A parameter differs from its default although `in_use` is False for it.
     """
     defaults = {parameter.name: parameter.default for parameter in dataclasses.fields(method)}
     for name, used in in_use.items():

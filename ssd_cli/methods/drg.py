@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ssd_cli.backbones.base import BN_EPS
-from ssd_cli.methods.base import Method, Predictor, refuse_idle, require
+from ssd_cli.methods.base import Method, Network, Predictor, TrainingSet, Workbench, refuse_idle, require
 from ssd_cli.methods.dsr import RankedOutputs, compared_batches
 from ssd_cli.methods.registry import methods
 from ssd_cli.training.initialise import initialise
 from ssd_cli.training.losses import softened_kl
 from ssd_cli.training.objective import Batch, Objective
-
-if TYPE_CHECKING:
-    from ssd_cli.backbones.base import Network
-    from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.workbench import Workbench
 
 
 @methods.register("drg")

@@ -1,18 +1,16 @@
-"""Base classes of methods with dropout sites, and of methods whose student starts from a teacher with dropout."""
+"""Methods whose networks have dropout, and those whose student starts from such a network."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from ssd_cli.backbones.base import Dropout
-from ssd_cli.methods.base import Method, Predictor, refuse_idle, require
-
-if TYPE_CHECKING:
-    from ssd_cli.backbones.base import Network
-    from ssd_cli.training.objective import Objective
-    from ssd_cli.training.recipe import Recipe
-    from ssd_cli.training.workbench import Workbench
+from ssd_cli.methods.base import Method, Network, Predictor, TrainingSet, Workbench, refuse_idle, require
+from ssd_cli.methods.registry import methods
+from ssd_cli.training.objective import CrossEntropy, Objective
+from ssd_cli.training.predict import freeze
+from ssd_cli.training.recipe import Recipe
 
 DropoutSites = Literal["embed", "mid", "embed+mid"]
 
@@ -57,6 +55,19 @@ class DropoutMethod(Method):
         return workbench.refresh_batch_norm(workbench.copy(network)) if self.rates.mid else network
 
 
+@methods.register("single-dropout")
+@dataclass(frozen=True)
+class SingleDropout(DropoutMethod):
+    """One network, trained by the recipe with dropout: the teacher of ssd by itself.
+
+    It separates the regularising effect of dropout from that of self-distillation.
+    """
+
+    def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
+        """Return base network 0, trained with dropout."""
+        return Predictor([self.deploy(workbench.base_network(dropout=self.rates), workbench)])
+
+
 @dataclass(frozen=True)
 class StudentMethod(DropoutMethod):
     """A method whose student starts from a teacher and is trained further for fewer epochs.
@@ -66,8 +77,6 @@ class StudentMethod(DropoutMethod):
 
     Parameters
     ----------
-    dropout, dropout_sites, mid_dropout
-        Of teacher and student; see `single-dropout`.
     student_epochs : int, optional
         Epochs of the student; None: the recipe's (100 under `paper`, as released by Aslam et al.; else a quarter of the epochs).
     """
@@ -91,3 +100,14 @@ class StudentMethod(DropoutMethod):
         """Train the student and return the predictor that deploys it."""
         workbench.train(student, objective, epochs=self.budget(workbench.recipe), purpose="student")
         return Predictor([self.deploy(student, workbench)], teacher=self.deploy(teacher, workbench))
+
+
+@methods.register("finetune")
+@dataclass(frozen=True)
+class Finetune(StudentMethod):
+    """The teacher of ssd, trained further with labels alone: what the student's extra epochs are worth without distillation."""
+
+    def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
+        """Train a copy of the teacher for the student's epochs."""
+        teacher = freeze(workbench.base_network(dropout=self.rates))
+        return self.train_student(workbench.copy(teacher), teacher, CrossEntropy(), workbench)

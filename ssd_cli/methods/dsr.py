@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ssd_cli.methods.base import Method, Predictor, require
+from ssd_cli.methods.base import Method, Network, Predictor, TrainingSet, Workbench, require
 from ssd_cli.methods.registry import methods
 from ssd_cli.training.losses import softened_kl
 from ssd_cli.training.objective import Batch, Objective
-
-if TYPE_CHECKING:
-    from ssd_cli.backbones.base import Network
-    from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.workbench import Workbench
 
 
 @methods.register("dsr")

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from ssd_cli.methods.base import Method, Predictor, require
+from ssd_cli.methods.base import Method, Predictor, TrainingSet, Workbench, require
 from ssd_cli.methods.registry import methods
 from ssd_cli.training.averaging import ExponentialMean
 from ssd_cli.training.objective import CrossEntropy
-
-if TYPE_CHECKING:
-    from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.workbench import Workbench
 
 
 @methods.register("ema")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,19 +13,14 @@ from torch.nn import functional
 
 from ssd_cli.backbones.masked import MaskedNetwork
 from ssd_cli.methods.augmentations import augment
-from ssd_cli.methods.base import Method, Predictor, refuse_idle, require
+from ssd_cli.methods.base import Backbone, Method, Network, Predictor, TrainingSet, Workbench, refuse_idle, require
 from ssd_cli.methods.registry import methods
-from ssd_cli.methods.single_small import untrained, why_not_narrow
+from ssd_cli.methods.small import untrained, why_not_narrow
 from ssd_cli.training.initialise import initialise
 from ssd_cli.training.losses import softened_kl
 from ssd_cli.training.objective import Batch, ExtraMemory, Objective
 from ssd_cli.training.predict import freeze, outputs
-
-if TYPE_CHECKING:
-    from ssd_cli.backbones.base import Backbone, Network
-    from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.recipe import Recipe
-    from ssd_cli.training.workbench import Workbench
+from ssd_cli.training.recipe import Recipe
 
 JITTER = 0.03
 """Standard deviation of the noise on augmentations, in units of the prepared series; meant for unit variance."""

@@ -14,16 +14,13 @@ import time
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from ssd_cli.errors import MisuseError, did_you_mean
-from ssd_cli.methods.base import Method, Predictor, Probabilities
+from ssd_cli.methods.base import Method, Predictor, Probabilities, Workbench
 from ssd_cli.protocol.containers import Floats, TrainingSet
-
-if TYPE_CHECKING:
-    from ssd_cli.training.workbench import Workbench
 
 DISTRIBUTIONS = {"aeon": "aeon", "sktime": "sktime", "sklearn": "scikit-learn"}
 _OURS = ("self", "random_state", "n_jobs")

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 from torch.nn import functional
 
-from ssd_cli.methods.base import Predictor, require
+from ssd_cli.methods.base import Network, Predictor, TrainingSet, Workbench, require
 from ssd_cli.methods.dropout import StudentMethod
 from ssd_cli.methods.registry import methods
 from ssd_cli.training.objective import Batch, Objective
 from ssd_cli.training.predict import freeze, outputs
-
-if TYPE_CHECKING:
-    from ssd_cli.backbones.base import Network
-    from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.workbench import Workbench
 
 
 @methods.register("feat-kd")
@@ -31,10 +25,6 @@ class FeatKD(StudentMethod):
 
     Parameters
     ----------
-    dropout, dropout_sites, mid_dropout
-        Of teacher and student; see `single-dropout`.
-    student_epochs : int, optional
-        Epochs of the student; None: the recipe's.
     distillation_weight : float
         Weight of the squared error of the embedding; the cross-entropy has the rest. As `ssd`.
     """

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from ssd_cli.methods.base import Method, Predictor, require
+from ssd_cli.methods.base import Method, Predictor, TrainingSet, Workbench, require
 from ssd_cli.methods.registry import methods
 from ssd_cli.methods.swa import first_part
 from ssd_cli.training.averaging import Collector
 from ssd_cli.training.objective import CrossEntropy
-
-if TYPE_CHECKING:
-    from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.workbench import Workbench
 
 LONG_CYCLE, LONG_CYCLE_FROM = 4, 40
 """Epochs of a cycle as released, and the smallest number of remaining epochs that uses it; with fewer, a cycle has two."""

@@ -1,25 +1,20 @@
-"""Knowledge distillation from one network to another of the same architecture."""
+"""Knowledge distillation from one network, or several, to another of the same architecture."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ssd_cli.methods.base import Method, Predictor, refuse_idle, require
+from ssd_cli.methods.base import Method, Network, Predictor, TrainingSet, Workbench, refuse_idle, require
 from ssd_cli.methods.registry import methods
 from ssd_cli.training.losses import softened_kl
 from ssd_cli.training.objective import Batch, Objective
 from ssd_cli.training.predict import freeze, outputs
-
-if TYPE_CHECKING:
-    from ssd_cli.backbones.base import Network
-    from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.workbench import Workbench
 
 Average = Literal["logits", "probabilities"]
 
@@ -66,18 +61,43 @@ class KD(Method):
         return SoftLabels(bound, self.temperature, self.ce_weight, self.kd_weight, average)
 
 
-class SoftLabels(Objective):
-    """Cross-entropy with the labels, and divergence from the softened probabilities of frozen teachers.
+@methods.register("ens-kd")
+@dataclass(frozen=True)
+class EnsKD(KD):
+    """Ensemble distillation: a fresh student learns from labels and from the softened outputs of several networks.
 
-    The teachers are deterministic and the series are not augmented, so their logits are computed once.
+    Hinton et al. 2015, "Distilling the Knowledge in a Neural Network"; the loss is that of `kd`. The teachers are the networks of
+    `ens-avg`; the student has the initialisation and the batch order of the next base network.
 
     Parameters
     ----------
-    teachers : sequence of Network
-    temperature, ce_weight, kd_weight : float
-        See `KD`.
-    average : {"logits", "probabilities"}
-        What is averaged over several teachers: logits, which are softened afterwards, or softened probabilities.
+    members : int
+        Teachers. Default that of `ens-avg`.
+    target : {"logits", "probabilities"}
+        What is averaged over the teachers: logits, which are softened afterwards, or softened probabilities.
+    """
+
+    members: int = 5
+    target: Average = "logits"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.members >= 1, f"members must be at least 1, not {self.members}")
+        refuse_idle(self, {"target": self.members > 1 and self.kd_weight > 0})
+
+    def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
+        """Train a fresh student."""
+        teachers = [freeze(teacher) for teacher in workbench.base_networks(range(self.members))]
+        student, objective = workbench.fresh(self.members), self.objective(teachers, workbench, self.target)
+        workbench.train(student, objective, purpose="member", index=self.members, label="student")
+        return Predictor([student])
+
+
+class SoftLabels(Objective):
+    """Cross-entropy with the labels, and divergence from the softened probabilities of frozen teachers.
+
+    The teachers are deterministic and the series are not augmented, so their logits are computed once. `average` is the target of
+    `EnsKD`.
     """
 
     resumable = True

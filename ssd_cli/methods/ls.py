@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from ssd_cli.methods.base import Method, Predictor, refuse_idle, require
+from ssd_cli.methods.base import Method, Predictor, TrainingSet, Workbench, refuse_idle, require
 from ssd_cli.methods.registry import methods
 from ssd_cli.training.objective import CrossEntropy
-
-if TYPE_CHECKING:
-    from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.workbench import Workbench
 
 
 @methods.register("ls")

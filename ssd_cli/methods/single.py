@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from ssd_cli.methods.base import Method, Predictor
+from ssd_cli.methods.base import Method, Predictor, TrainingSet, Workbench
 from ssd_cli.methods.registry import methods
-
-if TYPE_CHECKING:
-    from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.workbench import Workbench
 
 
 @methods.register("single")

@@ -17,21 +17,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from ssd_cli.backbones.base import NO_DROPOUT
 from ssd_cli.methods.attention import Guidance, Guide
-from ssd_cli.methods.base import Predictor, refuse_idle, require
+from ssd_cli.methods.base import Backbone, Network, Predictor, TrainingSet, Workbench, refuse_idle, require
 from ssd_cli.methods.dropout import StudentMethod
 from ssd_cli.methods.registry import methods
-from ssd_cli.methods.single_small import why_not_narrow
+from ssd_cli.methods.small import why_not_narrow
 from ssd_cli.methods.student_guided import FeatureLoss, LogitLoss, LossParameters, StudentGuided
 from ssd_cli.training.predict import freeze
-
-if TYPE_CHECKING:
-    from ssd_cli.backbones.base import Backbone, Network
-    from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.workbench import Workbench
 
 _EARLY = {"early25": 0.25, "early50": 0.5, "early75": 0.75}
 

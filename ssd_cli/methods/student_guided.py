@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +17,7 @@ from ssd_cli.methods.representations import StochasticTeacher
 from ssd_cli.training.initialise import initialise
 from ssd_cli.training.losses import softened_kl
 from ssd_cli.training.objective import Batch, ExtraMemory, Objective
-
-if TYPE_CHECKING:
-    from ssd_cli.training.workbench import Workbench
+from ssd_cli.training.workbench import Workbench
 
 BODY_SHARE = 0.75
 """Share of a network behind the site `mid`, for estimates of cost: Inception .61, LITE .73, ResNet .93, FCN .996."""

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from ssd_cli.methods.base import Method, Predictor, require
+from ssd_cli.methods.base import Method, Network, Predictor, TrainingSet, Workbench, require
 from ssd_cli.methods.registry import methods
 from ssd_cli.training.averaging import RunningMean
 from ssd_cli.training.objective import CrossEntropy
-
-if TYPE_CHECKING:
-    from ssd_cli.backbones.base import Network
-    from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.workbench import Workbench
 
 
 @methods.register("swa")

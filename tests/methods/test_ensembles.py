@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from ssd_cli.methods.base import Predictor
-from ssd_cli.methods.ens_avg import EnsAvg
-from ssd_cli.methods.ens_vote import EnsVote
+from ssd_cli.methods.ensembles import EnsAvg, EnsVote
 from tests.small import fingerprint, waves, workbench
 
 

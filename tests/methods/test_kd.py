@@ -4,13 +4,12 @@ import torch
 from torch.nn import functional
 
 from ssd_cli.methods.ban import BAN, train_generations
-from ssd_cli.methods.ens_avg import EnsAvg
-from ssd_cli.methods.ens_kd import EnsKD
-from ssd_cli.methods.feat_kd import FeatKD
-from ssd_cli.methods.finetune import Finetune
-from ssd_cli.methods.kd import KD, SoftLabels
+from ssd_cli.methods.dropout import Finetune
+from ssd_cli.methods.ensembles import EnsAvg
+from ssd_cli.methods.feat_kd import EmbeddingTarget, FeatKD
+from ssd_cli.methods.kd import KD, EnsKD, SoftLabels
 from ssd_cli.training.losses import softened_kl
-from ssd_cli.training.objective import Batch
+from ssd_cli.training.objective import Batch, CrossEntropy
 from ssd_cli.training.predict import freeze
 from tests.small import EXACT, fingerprint, weights, workbench
 
@@ -143,17 +142,19 @@ def test_the_teacher_is_untouched_and_frozen(method):
 
 
 def test_students_of_one_teacher_see_the_same_batches(monkeypatch):
-    from ssd_cli.training import loop
-
     seen = [[]]
-    original = loop._batches
 
-    def batches(*arguments):
-        for index in original(*arguments):
-            seen[-1].append(index.tolist())
-            yield index
+    def watch(kind):
+        original = kind.losses
 
-    monkeypatch.setattr(loop, "_batches", batches)
+        def losses(self, network, batch):
+            seen[-1].append(batch.index.tolist())
+            return original(self, network, batch)
+
+        monkeypatch.setattr(kind, "losses", losses)
+
+    watch(CrossEntropy)
+    watch(EmbeddingTarget)
     bench = workbench()
     bench.base_network(0, FeatKD().rates)
     for method in (FeatKD(), Finetune()):

@@ -12,7 +12,7 @@ from ssd_cli.backbones.registry import backbones
 from ssd_cli.methods.augmentations import augment, mix, warp
 from ssd_cli.methods.budget import fill_in
 from ssd_cli.methods.embed_distill import Geometric, TeacherTargets, inherit, merge_head
-from ssd_cli.methods.single_small import untrained
+from ssd_cli.methods.small import untrained
 from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.training.objective import Batch
 from ssd_cli.training.predict import freeze, predict_proba

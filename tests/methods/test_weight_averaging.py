@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from ssd_cli import metrics as scores
-from ssd_cli.methods import soup_greedy, soup_uniform
+from ssd_cli.methods import soups
 from ssd_cli.methods.ema import EMA
-from ssd_cli.methods.soup_greedy import SoupGreedy, Validation
-from ssd_cli.methods.soup_uniform import SoupUniform
+from ssd_cli.methods.soups import SoupGreedy, SoupUniform, Validation
 from ssd_cli.methods.swa import SWA
 from ssd_cli.protocol.containers import TrainingSet
+from ssd_cli.training import run
 from ssd_cli.training.objective import CrossEntropy
 from ssd_cli.training.predict import predict_proba
 from ssd_cli.training.recipe import Recipe
@@ -24,26 +24,27 @@ class EndsOfEpochs:
 
     def __init__(self, monkeypatch):
         self.states = []
-        import ssd_cli.training.workbench as module
+        original, outer = run.train, self
 
-        original = module.train
+        class Both:
+            def __init__(self, averager):
+                self.averager = averager
 
-        def train(network, *arguments, averager=None, **options):
-            outer = self
+            def after_step(self, network):
+                if self.averager is not None:
+                    self.averager.after_step(network)
 
-            class Both:
-                def after_step(self, network):
-                    if averager is not None:
-                        averager.after_step(network)
+            def after_epoch(self, network):
+                outer.states.append(copy.deepcopy(network.state_dict()))
+                if self.averager is not None:
+                    self.averager.after_epoch(network)
 
-                def after_epoch(self, network):
-                    outer.states.append(copy.deepcopy(network.state_dict()))
-                    if averager is not None:
-                        averager.after_epoch(network)
+        def train(specs, step, **options):
+            (spec,) = map(copy.copy, specs)
+            object.__setattr__(spec, "averager", Both(spec.averager))
+            return original([spec], step, **options)
 
-            return original(network, *arguments, averager=Both(), **options)
-
-        monkeypatch.setattr(module, "train", train)
+        monkeypatch.setattr(run, "train", train)
 
 
 def test_swa_is_the_mean_of_the_last_quarter_at_a_constant_rate(monkeypatch):
@@ -120,7 +121,7 @@ def test_ema_with_live_statistics_has_the_buffers_of_the_trained_network():
 
 def test_branches_are_trained_as_declared():
     bench = workbench(recipe=TEN)
-    grown = soup_uniform.grow(bench)
+    grown = soups.grow(bench)
     _, *entries = bench.ledger.entries
     assert [entry.epochs for entry in entries] == [4] * 5
     assert [entry.curve["learning_rate"][0] for entry in entries] == [1e-3, 3e-4, 1e-3, 1e-3, 3e-4]
@@ -138,7 +139,7 @@ def test_branches_are_judged_by_accuracy_and_likelihood():
     network, part = bench.base_network(0, holdout=True), bench.validation_split()[1]
     probabilities = predict_proba(network, part.X)
     expected = scores.accuracy(part.y, probabilities), scores.nll(part.y, probabilities)
-    assert soup_greedy.validate(network, part) == pytest.approx(expected, rel=1e-12)
+    assert soups.validate(network, part) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.fixture
@@ -148,8 +149,7 @@ def identical(monkeypatch):
     def grow(bench, holdout=False):
         return [bench.base_network(0, holdout=holdout) for _ in range(5)]
 
-    monkeypatch.setattr("ssd_cli.methods.soup_uniform.grow", grow)
-    monkeypatch.setattr("ssd_cli.methods.soup_greedy.grow", grow)
+    monkeypatch.setattr("ssd_cli.methods.soups.grow", grow)
 
 
 def test_a_soup_of_identical_networks_has_the_weights_of_one(identical):
@@ -177,7 +177,7 @@ def test_the_greedy_soup_is_at_least_as_good_on_validation_as_every_ingredient()
 
 
 @pytest.mark.parametrize(
-    ("singles", "soups", "chosen"),
+    ("singles", "candidates", "chosen"),
     [
         # (accuracy, nll) of the five branches; accuracies of the candidate soups in the order in which they are tried
         ([(0.5, 1), (0.9, 1), (0.7, 1), (0.6, 1), (0.8, 1)], [0.95, 0.95, 0.96, 0.90], [1, 4, 3]),
@@ -185,14 +185,14 @@ def test_the_greedy_soup_is_at_least_as_good_on_validation_as_every_ingredient()
         ([(0.9, 1), (0.9, 1), (0.8, 1), (0.8, 1), (0.8, 1)], [0.9, 0.9, 0.9, 0.9], [0]),
     ],
 )
-def test_branches_join_in_the_order_of_validation_and_only_if_they_help(monkeypatch, singles, soups, chosen):
-    scores = iter([Validation(*single) for single in singles] + [Validation(accuracy, 1.0) for accuracy in soups])
-    monkeypatch.setattr(soup_greedy, "validate", lambda network, part: next(scores))
+def test_branches_join_in_the_order_of_validation_and_only_if_they_help(monkeypatch, singles, candidates, chosen):
+    scores = iter([Validation(*single) for single in singles] + [Validation(accuracy, 1.0) for accuracy in candidates])
+    monkeypatch.setattr("ssd_cli.methods.soups.validate", lambda network, part: next(scores))
     bench = workbench(recipe=EXACT)
     predictor = SoupGreedy().fit(bench.training_set, bench)
     assert predictor.diagnostics["branches"] == chosen
     twin = workbench(recipe=EXACT)
-    grown = soup_uniform.grow(twin, holdout=True)
+    grown = soups.grow(twin, holdout=True)
     expected = np.mean([weights(grown[index].classifier) for index in chosen], axis=0)
     np.testing.assert_allclose(weights(predictor.networks[0].classifier), expected, rtol=1e-12)
 

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 
 from ssd_cli.methods import methods
 from ssd_cli.methods.base import Method, Predictor
-from ssd_cli.methods.ens_vote import EnsVote
+from ssd_cli.methods.ensembles import EnsVote
 
 
 @methods.register("test-thawed")

@@ -7,11 +7,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from ssd_cli.backbones import backbones
 from ssd_cli.backbones.base import NO_DROPOUT
 from ssd_cli.backbones.lite import LITEBackbone
-from ssd_cli.methods.ens_avg import EnsAvg
+from ssd_cli.methods.ensembles import EnsAvg
 from ssd_cli.methods.kd import KD
 from ssd_cli.methods.recording import record_trainings
 from ssd_cli.methods.single import Single
-from ssd_cli.methods.soup_greedy import SoupGreedy
+from ssd_cli.methods.soups import SoupGreedy
 from ssd_cli.running.work import RECOMPUTED, Counts, Shape, rates_key, step_flops, work_of
 from ssd_cli.training.recipe import Fast
 from tests.running.builders import make_spec

@@ -11,9 +11,8 @@ from ssd_cli.engine import footprint
 from ssd_cli.engine.planner import plan
 from ssd_cli.engine.precision import set_arithmetic
 from ssd_cli.errors import MisuseError
-from ssd_cli.methods.ens_avg import EnsAvg
-from ssd_cli.methods.ens_vote import EnsVote
-from ssd_cli.methods.soup_uniform import grow
+from ssd_cli.methods.ensembles import EnsAvg, EnsVote
+from ssd_cli.methods.soups import grow
 from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.store.networks import NetworkStore
 from ssd_cli.training.base_networks import obtain_all

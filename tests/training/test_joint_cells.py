@@ -9,7 +9,7 @@ import torch
 
 from ssd_cli.backbones.base import Dropout
 from ssd_cli.errors import SsdBenchError
-from ssd_cli.methods.ens_avg import EnsAvg
+from ssd_cli.methods.ensembles import EnsAvg
 from ssd_cli.training.networks import MemoryNetworks
 from tests.small import EXACT, SHORT, fingerprint, waves, waves_training_set, workbench
 

@@ -1,16 +1,12 @@
-"""A deep ensemble: the mean of the probabilities of several networks."""
+"""Deep ensembles: the mean of the probabilities of several networks, or their vote."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import ClassVar
 
-from ssd_cli.methods.base import Method, Predictor, require
+from ssd_cli.methods.base import Combination, Method, Predictor, TrainingSet, Workbench, require
 from ssd_cli.methods.registry import methods
-
-if TYPE_CHECKING:
-    from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.workbench import Workbench
 
 
 @methods.register("ens-avg")
@@ -36,3 +32,14 @@ class EnsAvg(Method):
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Return the first base networks."""
         return Predictor(workbench.base_networks(range(self.members)), combination=self.combination)
+
+
+@methods.register("ens-vote")
+@dataclass(frozen=True)
+class EnsVote(EnsAvg):
+    """An ensemble: the class that most of several networks vote for.
+
+    The networks are those of `ens-avg`.
+    """
+
+    combination: ClassVar[Combination] = "vote"

@@ -1,19 +1,14 @@
-"""A narrow network trained alone: the control of all methods that distil into one."""
+"""Narrow networks: trained alone, the control of all methods that distil into one, and by knowledge distillation."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from ssd_cli.methods.base import Method, Predictor
+from ssd_cli.methods.base import Backbone, Method, Network, Predictor, TrainingSet, Workbench
+from ssd_cli.methods.kd import KD
 from ssd_cli.methods.registry import methods
-from ssd_cli.training.objective import CrossEntropy
-
-if TYPE_CHECKING:
-    from ssd_cli.backbones.base import Backbone, Network
-    from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.training.objective import Objective
-    from ssd_cli.training.workbench import Workbench
+from ssd_cli.training.objective import CrossEntropy, Objective
+from ssd_cli.training.predict import freeze
 
 
 @methods.register("single-small")
@@ -32,6 +27,26 @@ class SingleSmall(Method):
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Train the narrow network."""
         return Predictor([train_small(untrained(workbench), CrossEntropy(), workbench)])
+
+
+@methods.register("kd-small")
+@dataclass(frozen=True)
+class KDSmall(KD):
+    """Knowledge distillation into a small student: `kd` into the backbone's narrow version.
+
+    Hinton et al. 2015, "Distilling the Knowledge in a Neural Network". The teacher is `single`; the student starts as
+    `single-small`.
+    """
+
+    def skip(self, training_set: TrainingSet, backbone: Backbone) -> str | None:
+        """See `why_not_narrow`."""
+        return why_not_narrow(backbone)
+
+    def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
+        """Train a narrow student on the labels and on the teacher's outputs."""
+        teacher = freeze(workbench.base_network())
+        student = train_small(untrained(workbench), self.objective([teacher], workbench), workbench)
+        return Predictor([student], teacher=teacher)
 
 
 def why_not_narrow(backbone: Backbone) -> str | None:
