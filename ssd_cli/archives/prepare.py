@@ -24,21 +24,9 @@ from ssd_cli.errors import SsdBenchError
 
 @dataclass(frozen=True)
 class Preparation:
-    """The names of the rules; ``dataclasses.asdict`` of it is what an identity records.
+    """Names of rules of `ssd_cli.archives.rules`; ``dataclasses.asdict`` of it is what an identity records.
 
-    Parameters
-    ----------
-    length : str
-        What to do where series differ in length: a rule of `ssd_cli.archives.rules.length`.
-    impute : str
-        What to do with missing values: a rule of `ssd_cli.archives.rules.imputation`.
-    scale : str
-        A rule of `ssd_cli.archives.rules.scaling`.
-
-    Raises
-    ------
-    MisuseError
-        No rule has this name.
+    An unknown name raises a `MisuseError`.
     """
 
     length: str = "pad"
@@ -59,15 +47,7 @@ class Preparation:
 
 @dataclass(frozen=True, eq=False)
 class FittedPreparation:
-    """Rules with what they learned from the training part.
-
-    Parameters
-    ----------
-    preparation : Preparation
-    length : LengthRule
-    imputation : ImputationRule
-    scaling : ScalingRule
-    """
+    """Rules, fitted to the training part."""
 
     preparation: Preparation
     length: LengthRule
@@ -102,8 +82,7 @@ class FittedPreparation:
                 scaled = self.scaling.apply(self.length.cut(self.imputation.filled(series)))
                 ends[case] = end = scaled.shape[1]
                 prepared[case, :n_channels, :end] = scaled
-                if self.imputation.n_added:
-                    prepared[case, n_channels:, :end] = self.length.cut(self.imputation.added(series))
+                prepared[case, n_channels:, :end] = self.length.cut(self.imputation.added(series)) if self.imputation.n_added else 0
                 if self.unequal and self.length.fills and end < self.n_timepoints:
                     self.length.fill(prepared[case, :n_channels], end)
         if not np.isfinite(prepared).all():
@@ -119,7 +98,7 @@ class FittedPreparation:
         return prepared
 
     def check_exported(self) -> None:
-        """Raise SsdBenchError where a rule cannot be part of an exported model."""
+        """Raise SsdBenchError if a rule cannot be part of an exported model."""
         fitted: tuple[Any, ...] = (self.length, self.imputation, self.scaling)
         for rules, rule in zip(RULES, fitted, strict=True):
             if not rule.exported:
@@ -132,7 +111,7 @@ class FittedPreparation:
 
 
 def default_preparation(name: str) -> Preparation:
-    """The rules used where the user names none: ``scale="train"`` for the har archive, ``scale="series"`` for all others.
+    """Return the default rules of a dataset: ``scale="train"`` for the har archive, ``scale="series"`` for all others.
 
     In human activity recognition level and amplitude carry the class (gravity tells sitting from lying). Most problems of the UCR
     archive are published z-normalised per series. Seven of 2018 are not (BME, Chinatown, GunPointAgeSpan,

@@ -1,4 +1,4 @@
-"""Imputation rules: which value stands where one is missing. A rule knows the training part only."""
+"""Imputation rules: which value replaces a missing one. A rule knows the training part only."""
 
 from __future__ import annotations
 
@@ -19,41 +19,27 @@ from ssd_cli.errors import SsdBenchError
 class ImputationRule(ABC):
     """A rule, fitted to the training series.
 
-    Parameters
-    ----------
-    fill : ndarray of float64, shape (n_channels,)
-        Means of the channels over the training part; every value of a channel that a series lacks altogether.
+    `fill`, shape (n_channels,), holds the means of the channels over the training part; they fill channels without any value.
     """
 
     fill: Series
 
     exported: ClassVar[bool] = False
-    """Whether `fill` is all that the rule learns: an exported model keeps it and fills series by `filled`. A rule that does not say
-    so is refused by ``ssd-bench export``."""
+    """Whether `fill` is all that the rule learns, so that an exported model can keep it; ``ssd-bench export`` refuses others."""
+    n_added: ClassVar[int] = 0
+    """Number of channels that `added` returns."""
 
     @classmethod
     def fit(cls, training: Sequence[Series]) -> ImputationRule:
         """Learn from the training series, each of shape (n_channels, n_timepoints_i)."""
-        return cls(channel_means(training))
+        return cls(_channel_means(training))
 
     @abstractmethod
     def replace(self, values: Series, gaps: npt.NDArray[np.bool_]) -> Series | None:
-        """Values for the gaps of one channel that has some values; None for the mean of the training part.
-
-        Parameters
-        ----------
-        values : ndarray of float64, shape (n_timepoints,)
-            NaN where a value is missing.
-        gaps : ndarray of bool, shape (n_timepoints,)
-            Where that is.
-
-        Returns
-        -------
-        ndarray of float64, shape (number of gaps,)
-        """
+        """Return values for the gaps of one channel (n_timepoints,) that has some values; None for the training mean."""
 
     def filled(self, series: Series) -> Series:
-        """One series (n_channels, n_timepoints) without missing values; the same array where none is missing."""
+        """Return one series (n_channels, n_timepoints) without missing values; the same array if none is missing."""
         missing = np.isnan(series)
         if not missing.any():
             return series
@@ -65,13 +51,8 @@ class ImputationRule(ABC):
                     filled[channel, gaps] = values
         return filled
 
-    @property
-    def n_added(self) -> int:
-        """Number of channels that `added` puts behind those of a series."""
-        return 0
-
     def added(self, series: Series) -> Series:
-        """Channels (n_added, n_timepoints) that tell where values of a series were missing; they are not scaled."""
+        """Return channels (n_added, n_timepoints) that show which values of a series were missing; they are not scaled."""
         return series[:0]
 
 
@@ -82,7 +63,6 @@ class Linear(ImputationRule):
     exported = True
 
     def replace(self, values: Series, gaps: npt.NDArray[np.bool_]) -> Series:
-        """Interpolate."""
         steps = np.arange(len(values))
         return np.interp(steps[gaps], steps[~gaps], values[~gaps])
 
@@ -94,17 +74,16 @@ class Mean(ImputationRule):
     exported = True
 
     def replace(self, values: Series, gaps: npt.NDArray[np.bool_]) -> None:
-        """Leave the mean."""
+        return None
 
 
 @imputation_rules.register("forward")
 class Forward(ImputationRule):
-    """The last value before the gap; the first value where there is none."""
+    """The last value before the gap; the first value if there is none."""
 
     exported = True
 
     def replace(self, values: Series, gaps: npt.NDArray[np.bool_]) -> Series:
-        """Carry the last value on."""
         last = np.maximum.accumulate(np.where(gaps, -1, np.arange(len(values))))
         return values[np.where(last < 0, np.argmin(gaps), last)][gaps]
 
@@ -112,46 +91,29 @@ class Forward(ImputationRule):
 @imputation_rules.register("mask")
 @dataclass(frozen=True, eq=False)
 class Mask(Linear):
-    """As ``linear``, with a further channel for every channel that misses values in training: 1 where a value was there, else 0.
-
-    Parameters
-    ----------
-    fill : ndarray of float64, shape (n_channels,)
-    masked : ndarray of int64
-        The channels that miss values in the training part.
-    """
+    """As ``linear``, with a further channel for every channel that misses values in training: 1 where a value was there, else 0."""
 
     masked: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """The channels that miss values in the training part."""
 
     exported = False
 
     @classmethod
     def fit(cls, training: Sequence[Series]) -> ImputationRule:
-        """Learn which channels miss values; where none does, the rule is ``linear``."""
-        missing = np.zeros(len(training[0]), dtype=bool)
-        for series in training:
-            missing |= np.isnan(series).any(axis=1)
-        means = channel_means(training)
+        missing = np.any([np.isnan(series).any(axis=1) for series in training], axis=0)
+        means = _channel_means(training)
         return cls(means, np.flatnonzero(missing)) if missing.any() else Linear(means)
 
     @property
-    def n_added(self) -> int:
-        """Number of masked channels."""
+    def n_added(self) -> int:  # type: ignore[override]
         return len(self.masked)
 
     def added(self, series: Series) -> Series:
-        """The masks."""
         return np.where(np.isnan(series[self.masked]), 0.0, 1.0)
 
 
-def channel_means(training: Sequence[Series]) -> Series:
-    """Mean of the values that are present, per channel over all training series, shape (n_channels,).
-
-    Raises
-    ------
-    SsdBenchError
-        A channel has no value.
-    """
+def _channel_means(training: Sequence[Series]) -> Series:
+    """Mean of the present values per channel over all training series, shape (n_channels,)."""
     present = sum((~np.isnan(series)).sum(axis=1) for series in training)
     total = sum(np.nansum(series, axis=1) for series in training)
     if not np.all(present):

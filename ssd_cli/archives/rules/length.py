@@ -1,7 +1,7 @@
 """Length rules: how series of different lengths get the length of the training series.
 
-A series that already has that length is never changed. Where all training series are equally long, a shorter test series is filled
-up with zeros after scaling, and a longer one loses its end, under every rule but ``resize``.
+A series that already has that length is never changed. If all training series are equally long, a shorter test series is filled
+with zeros after scaling, and a longer one loses its end, under every rule but ``resize``.
 """
 
 from __future__ import annotations
@@ -18,26 +18,21 @@ from ssd_cli.archives.dataset import Series
 from ssd_cli.archives.rules import length_rules
 
 _NOISE = 0.001
-"""Largest value of the noise after a series' end: that of the UCR archive's adjusted datasets (Dau et al. 2019), as in aeon."""
+"""Largest value of the noise after a series' end, as in the UCR archive's adjusted datasets (Dau et al. 2019) and aeon."""
 
 
 @dataclass(frozen=True)
 class LengthRule:
-    """A rule, fitted to the training series; this class cuts longer series and leaves zeros after the end of shorter ones.
+    """A rule, fitted to the training series: cut longer series, leave zeros after the end of shorter ones.
 
-    Parameters
-    ----------
-    n_timepoints : int
-        Length of every prepared series.
-    unequal : bool
-        Whether the training series differ in length.
+    `n_timepoints` is the length of every prepared series, `unequal` tells whether the training series differ in length.
     """
 
     n_timepoints: int
     unequal: bool
 
     exported: ClassVar[bool] = False
-    """Whether `graph` computes what `cut` and `fill` compute. A rule that does not say so is refused by ``ssd-bench export``."""
+    """Whether `graph` computes what `cut` and `fill` compute; ``ssd-bench export`` refuses other rules."""
     marks: ClassVar[bool] = False
     """Whether the steps after a series' end become NaN, over which networks do not pool (`ssd_cli.backbones.masked`)."""
     fills: ClassVar[bool] = False
@@ -51,30 +46,21 @@ class LengthRule:
 
     @staticmethod
     def common(lengths: set[int]) -> int:
-        """The common length of training series of these lengths."""
+        """Return the common length of training series of these lengths."""
         return max(lengths)
 
     def cut(self, series: Series) -> Series:
-        """One series (n_channels, n_timepoints_i) of the common length or shorter, before it is scaled."""
+        """Bring one series (n_channels, n_timepoints_i) to the common length, or leave it shorter, before it is scaled."""
         return series[:, : self.n_timepoints]
 
     def fill(self, prepared: npt.NDArray[np.float32], end: int) -> None:
-        """Put values after the end of one scaled series (n_channels, n_timepoints), in place; only where `fills`."""
+        """Put values after the end of one scaled series (n_channels, n_timepoints), in place."""
 
     def graph(self, torch: Any, x: Any) -> tuple[Any, Any]:
-        """Tensors of the common length, before they are scaled, for an exported model.
+        """Bring a tensor (batch, n_channels, any length) to the common length before it is scaled, for an exported model.
 
-        Parameters
-        ----------
-        torch : module
-            Passed because this package does not import it.
-        x : Tensor, shape (batch, n_channels, any length), float64
-
-        Returns
-        -------
-        x : Tensor, shape (batch, n_channels, n_timepoints)
-        valid : Tensor, broadcast to the shape of `x`
-            1 for the steps of a series, 0 after its end.
+        The second result, broadcast to the first, is 1 for the steps of a series and 0 after its end. `torch` is the module, which
+        this package does not import.
         """
         # Zeros as many as the common length, then a cut: no operation depends on whether a series is longer or shorter.
         pad = torch.nn.functional.pad
@@ -105,11 +91,9 @@ class Edge(LengthRule):
     fills = True
 
     def fill(self, prepared: npt.NDArray[np.float32], end: int) -> None:
-        """Repeat the last value."""
         prepared[:, end:] = prepared[:, end - 1 : end]
 
     def graph(self, torch: Any, x: Any) -> tuple[Any, Any]:
-        """Repeat the last value."""
         cut, valid = super().graph(torch, x)
         return cut * valid + x[..., -1:] * (1 - valid), valid
 
@@ -122,12 +106,11 @@ class UniformNoise(LengthRule):
 
     @classmethod
     def fit(cls, training: Sequence[Series]) -> LengthRule:
-        """Learn the common length; where all series have it, no noise is needed."""
         fitted = super().fit(training)
         return fitted if fitted.unequal else Zeros(fitted.n_timepoints, False)
 
     def fill(self, prepared: npt.NDArray[np.float32], end: int) -> None:
-        """Add the noise, drawn from a stream of the series itself, so that it does not depend on other cases."""
+        # The stream is derived from the series, so that the noise does not depend on other cases.
         generator = np.random.RandomState(zlib.crc32(prepared[:, :end].tobytes()))
         mean = prepared[:, :end].mean(axis=1, keepdims=True)
         prepared[:, end:] = mean + generator.uniform(0, _NOISE, (len(prepared), prepared.shape[1] - end))
@@ -141,7 +124,6 @@ class Truncate(LengthRule):
 
     @staticmethod
     def common(lengths: set[int]) -> int:
-        """The shortest."""
         return min(lengths)
 
 
@@ -152,13 +134,11 @@ class Resize(LengthRule):
     exported = True
 
     def cut(self, series: Series) -> Series:
-        """Interpolate every channel."""
         if series.shape[1] == self.n_timepoints:
             return series
         old, new = np.linspace(0, 1, series.shape[1]), np.linspace(0, 1, self.n_timepoints)
         return np.stack([np.interp(new, old, channel) for channel in series])
 
     def graph(self, torch: Any, x: Any) -> tuple[Any, Any]:
-        """Interpolate every channel."""
         x = torch.nn.functional.interpolate(x, size=self.n_timepoints, mode="linear", align_corners=True)
         return x, torch.ones_like(x[:1, :1])

@@ -1,4 +1,4 @@
-"""Scaling rules: which mean is subtracted from a channel, and which standard deviation divides it."""
+"""Scaling rules: what is subtracted from a channel, and what divides it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ScalingRule(ABC):
     """A rule, fitted to the training series."""
 
     exported: ClassVar[bool] = False
-    """Whether `graph` computes what `apply` computes. A rule that does not say so is refused by ``ssd-bench export``."""
+    """Whether `graph` computes what `apply` computes; ``ssd-bench export`` refuses other rules."""
 
     @classmethod
     def fit(cls, training: Iterable[Series]) -> Self:
@@ -33,15 +33,10 @@ class ScalingRule(ABC):
         """Scale one series (n_channels, n_timepoints) without missing values."""
 
     def graph(self, torch: Any, x: Any, valid: Any) -> Any:
-        """Scale tensors as `apply` scales arrays, for an exported model.
+        """Scale a tensor (batch, n_channels, n_timepoints) of float64 as `apply` scales arrays, for an exported model.
 
-        Parameters
-        ----------
-        torch : module
-            Passed because this package does not import it.
-        x : Tensor, shape (batch, n_channels, n_timepoints), float64
-        valid : Tensor, broadcast to the shape of `x`
-            1 for the steps of a series, 0 after its end.
+        `valid`, broadcast to `x`, is 1 for the steps of a series and 0 after its end. `torch` is the module, which this package
+        does not import.
         """
         raise NotImplementedError
 
@@ -53,12 +48,10 @@ class SeriesScaling(ScalingRule):
     exported = True
 
     def apply(self, series: Series) -> Series:
-        """Scale one series."""
         mean, spread = _mean_and_spread(series)
         return (series - mean) / spread
 
     def graph(self, torch: Any, x: Any, valid: Any) -> Any:
-        """Scale tensors."""
         count = valid.sum(-1, keepdim=True)
         mean = (x * valid).sum(-1, keepdim=True) / count
         spread = ((x - mean).square() * valid).sum(-1, keepdim=True).div(count).sqrt()
@@ -69,13 +62,7 @@ class SeriesScaling(ScalingRule):
 @scaling_rules.register("train")
 @dataclass(frozen=True, eq=False)
 class TrainingScaling(ScalingRule):
-    """Every channel with the mean and (population) standard deviation of the training part.
-
-    Parameters
-    ----------
-    mean, spread : ndarray of float64, shape (n_channels, 1)
-        A standard deviation of 0 counts as 1.
-    """
+    """Every channel with the mean and (population) standard deviation of the training part, both (n_channels, 1)."""
 
     mean: Series
     spread: Series
@@ -84,7 +71,6 @@ class TrainingScaling(ScalingRule):
 
     @classmethod
     def fit(cls, training: Iterable[Series]) -> Self:
-        """Learn mean and standard deviation of every channel over all training series."""
         series = list(training)
         # One channel at a time: the joined series of all channels would be a second copy of the training part.
         joined = (np.concatenate([one[channel] for one in series]) for channel in range(len(series[0])))
@@ -92,26 +78,22 @@ class TrainingScaling(ScalingRule):
         return cls(np.concatenate([mean for mean, _ in pairs]), np.concatenate([spread for _, spread in pairs]))
 
     def apply(self, series: Series) -> Series:
-        """Scale one series."""
         return (series - self.mean) / self.spread
 
     def graph(self, torch: Any, x: Any, valid: Any) -> Any:
-        """Scale tensors."""
         return (x - torch.from_numpy(self.mean)) / torch.from_numpy(self.spread)
 
 
 @scaling_rules.register("none")
 class NoScaling(ScalingRule):
-    """The values as the archive has them."""
+    """The values of the archive."""
 
     exported = True
 
     def apply(self, series: Series) -> Series:
-        """Return the series."""
         return series
 
     def graph(self, torch: Any, x: Any, valid: Any) -> Any:
-        """Return the tensor."""
         return x
 
 
