@@ -16,7 +16,6 @@ def absent(names: Sequence[str], looked_in: Sequence[Path], why: str = "") -> Ss
 
     Parameters
     ----------
-    names : sequence of str
     looked_in : sequence of Path
         The data folders that were searched.
     why : str

@@ -27,20 +27,8 @@ def bundle(
 ) -> None:
     """Verify datasets and write them into one file.
 
-    Parameters
-    ----------
-    names : sequence of str
-    out : Path
-        A ``.zip``, written atomically.
-    data_dirs : sequence of Path
-        Data folders that are searched first.
-    on_written : callable
-        Called with the name of every dataset that was written.
-
-    Raises
-    ------
-    SsdBenchError
-        A dataset is absent or differs from what is known of it.
+    `on_written` is called with the name of every dataset that was written. Nothing is written, and an SsdBenchError is raised, if a
+    dataset is absent or differs from what is known of it.
     """
     ready, wrong = [], []
     for name in names:
@@ -67,21 +55,9 @@ def bundle(
 def unbundle(
     path: Path, root: Path, force: bool = False, on_installed: Callable[[str, bool], None] = lambda name, new: None
 ) -> list[str]:
-    """Install the datasets of a bundle, each after a check.
+    """Install the datasets of a bundle, each after a check, and return their names.
 
-    Parameters
-    ----------
-    path : Path
-    root : Path
-    force : bool
-        Replace installed datasets.
-    on_installed : callable
-        Called with every name and whether the dataset is new.
-
-    Returns
-    -------
-    list of str
-        The datasets of the bundle.
+    `force` replaces installed datasets; `on_installed` is called with every name and whether the dataset is new.
 
     Raises
     ------

@@ -18,7 +18,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -53,20 +53,8 @@ ZENODO_ZIPS = {
 class Size:
     """The published size of a dataset; None for values that could not be confirmed.
 
-    Parameters
-    ----------
-    n_train, n_test : int or None
-        Cases of the archive's own split.
-    n_channels : int or None
-    n_timepoints : int or None
-        Length of the longest series of both parts.
-    n_classes : int or None
-    equal_length : bool or None
-        Whether all series of both parts are equally long.
-    missing : bool or None
-        Whether any value is missing.
-    shortest : int or None
-        Length of the shortest series of both parts.
+    `n_train` and `n_test` are those of the archive's split; `n_timepoints` and `shortest` are the lengths of the longest and the
+    shortest series of both parts.
     """
 
     n_train: int | None = None
@@ -135,21 +123,12 @@ def record_of(name: str) -> int | None:
 
 
 def select(archives_wanted: Sequence[str] = (), patterns: Sequence[str] = (), data_dirs: Sequence[Path] = ()) -> list[str]:
-    """Return the names of all datasets that belong to one of the archives or match one of the patterns.
+    """Return the names of all datasets of the archives and all that match a pattern, sorted and unique.
 
     Parameters
     ----------
-    archives_wanted : sequence of str
-        Names of archives.
     patterns : sequence of str
-        Names or globs (``Gun*``) of the catalogue and of the folders in `data_dirs`, ``$SSD_BENCH_DATA`` and aeon's cache.
-    data_dirs : sequence of Path
-        Data folders.
-
-    Returns
-    -------
-    list of str
-        Sorted and unique.
+        Names or globs (``Gun*``) of the catalogue and of the folders in `data_dirs`, ``$SSD_BENCH_DATA`` and aeon's downloads.
 
     Raises
     ------
@@ -170,22 +149,26 @@ def select(archives_wanted: Sequence[str] = (), patterns: Sequence[str] = (), da
         matches = [name for name in known if fnmatchcase(name, pattern)]
         if not matches and pattern in folders(data_dirs, whole=False):
             matches = [pattern]  # reading it raises an error that names the missing file
-        if not matches and "," in pattern:
-            each = " ".join(f"--dataset {name.strip()}" for name in pattern.split(",") if name.strip())
-            raise MisuseError(f"No dataset matches '{pattern}'.", "Expected one name or glob.", f"Name each separately: {each}")
         if not matches:
-            if (error := misplaced(pattern, user_roots(data_dirs))) is not None:
-                raise error
-            is_glob = any(character in pattern for character in "*?[")
-            what = f"No dataset matches '{pattern}'." if is_glob else f"Unknown dataset '{check_name(pattern)}'."
-            raise MisuseError(
-                what + did_you_mean(pattern, known),
-                "Expected a name or glob of the catalogue, or a folder NAME with NAME_TRAIN.* and NAME_TEST.* in "
-                f"{' or '.join(map(str, [*user_roots(data_dirs), aeon_home()]))}.",
-                "See: ssd-bench ls datasets",
-            )
+            raise _no_match(pattern, known, data_dirs)
         chosen.update(matches)
     return sorted(chosen)
+
+
+def _no_match(pattern: str, known: list[str], data_dirs: Sequence[Path]) -> MisuseError:
+    if "," in pattern:
+        each = " ".join(f"--dataset {name.strip()}" for name in pattern.split(",") if name.strip())
+        return MisuseError(f"No dataset matches '{pattern}'.", "Expected one name or glob.", f"Name each separately: {each}")
+    if (error := misplaced(pattern, user_roots(data_dirs))) is not None:
+        return error
+    is_glob = any(character in pattern for character in "*?[")
+    what = f"No dataset matches '{pattern}'." if is_glob else f"Unknown dataset '{check_name(pattern)}'."
+    return MisuseError(
+        what + did_you_mean(pattern, known),
+        "Expected a name or glob of the catalogue, or a folder NAME with NAME_TRAIN.* and NAME_TEST.* in "
+        f"{' or '.join(map(str, [*user_roots(data_dirs), aeon_home()]))}.",
+        "See: ssd-bench ls datasets",
+    )
 
 
 @cache
@@ -204,19 +187,8 @@ def _records() -> dict[str, int]:
 
 
 def _size(row: dict[str, str]) -> Size:
-    def number(key: str) -> int | None:
-        return int(row[key]) if row[key] else None
+    def value(key: str) -> int | bool | None:
+        text = row[key]
+        return None if not text else text == "true" if text in ("true", "false") else int(text)
 
-    def flag(key: str) -> bool | None:
-        return row[key] == "true" if row[key] else None
-
-    return Size(
-        number("n_train"),
-        number("n_test"),
-        number("n_channels"),
-        number("n_timepoints"),
-        number("n_classes"),
-        flag("equal_length"),
-        flag("missing"),
-        number("shortest"),
-    )
+    return Size(**{item.name: value(item.name) for item in fields(Size)})

@@ -25,7 +25,6 @@ def add(name: str, train: Path, test: Path, groups: Path | None, root: Path, for
 
     Parameters
     ----------
-    name : str
     train, test : Path
         Two files of one format.
     groups : Path, optional

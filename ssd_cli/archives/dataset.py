@@ -61,7 +61,6 @@ class Part:
 
         Parameters
         ----------
-        channels : tuple of str
         here, there : str
             Names of this part and of the other source, for the error.
 
@@ -91,8 +90,6 @@ class Dataset:
 
     Parameters
     ----------
-    name : str
-    train, test : Part
     classes : tuple of str
         The labels of both parts, sorted by ``np.unique``; a class index is a position in it.
     digest : str

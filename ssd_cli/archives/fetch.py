@@ -34,33 +34,14 @@ class Watcher(Protocol):
         """A dataset is installed, or failed."""
 
 
-class Silent:
+class Silent(Watcher):
     """A watcher that does nothing."""
 
-    def started(self, name: str, n_bytes: int | None) -> None:
-        """Do nothing."""
 
-    def advanced(self, name: str, n_bytes: int) -> None:
-        """Do nothing."""
-
-    def finished(self, name: str, error: SsdBenchError | None) -> None:
-        """Do nothing."""
-
-
-def fetch(name: str, looked_in: Sequence[Path] = ()) -> Path:
+def fetch(name: str, looked_in: Sequence[Path] = ()) -> None:
     """Download a dataset into aeon's data folder.
 
-    Parameters
-    ----------
-    name : str
-        A name that has a Zenodo record.
-    looked_in : sequence of Path
-        Folders that were searched before, for the error.
-
-    Returns
-    -------
-    Path
-        The dataset's folder.
+    `looked_in` are the folders that were searched before, for the error.
 
     Raises
     ------
@@ -78,7 +59,6 @@ def fetch(name: str, looked_in: Sequence[Path] = ()) -> Path:
         if catalog.record_of(name) is None:
             raise absent([name], looked_in, "and there is no download for it") from error
         raise
-    return aeon_home() / name
 
 
 def require(names: Iterable[str], data_dirs: Sequence[Path] = (), download: bool = True) -> None:

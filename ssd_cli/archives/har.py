@@ -34,17 +34,9 @@ def protocol(name: str, groups_known: bool) -> str:
 def leak_warnings(names: Iterable[str], resamples: Sequence[int], data_dirs: Sequence[Path] = ()) -> list[str]:
     """Return a warning if a dataset of human activity recognition with unknown subjects is to be resampled.
 
-    Parameters
-    ----------
-    names : iterable of str
-        Absent datasets are ignored.
-    resamples : sequence of int
-        0 alone needs no warning.
-    data_dirs : sequence of Path
+    Absent datasets are ignored, and resample 0 alone needs no warning.
     """
-    if not any(resamples):
-        return []
-    leaking = [name for name in dict.fromkeys(names) if is_har(name) and not knows_subjects(name, data_dirs)]
+    leaking = [name for name in dict.fromkeys(names) if any(resamples) and is_har(name) and not knows_subjects(name, data_dirs)]
     if not leaking:
         return []
     return [

@@ -30,7 +30,6 @@ class Temporary(Exception):
 
     Parameters
     ----------
-    reason : str
     wait : float, optional
         Seconds for which the server asks to wait.
     resolved : bool

@@ -38,7 +38,6 @@ def install(
 
     Parameters
     ----------
-    name : str
     root : Path
         The data folder, created if it is missing.
     fill : callable

@@ -13,7 +13,6 @@ from ssd_cli.archives.formats import extensions
 from ssd_cli.errors import SsdBenchError
 
 _FORMAT = 1
-_HEX = re.compile(r"[0-9a-f]+")
 
 
 @dataclass(frozen=True)
@@ -31,14 +30,12 @@ class Manifest:
 
     Parameters
     ----------
-    dataset : str
     origin : str
         Address of the record or mirror.
     date : str
         Day of the download.
     digest : str
         Digest of the arrays.
-    files : dict of str to Check
     """
 
     dataset: str
@@ -49,13 +46,7 @@ class Manifest:
 
     @staticmethod
     def read(folder: Path, name: str) -> Manifest | None:
-        """Read the manifest of a dataset's folder; return None if there is none.
-
-        Raises
-        ------
-        SsdBenchError
-            It is damaged.
-        """
+        """Read the manifest of a dataset's folder; return None if there is none, and raise SsdBenchError if it is damaged."""
         path = folder / manifest_name(name)
         try:
             text = path.read_text(encoding="utf-8")
@@ -118,31 +109,20 @@ def check_of(path: Path) -> Check:
 
 
 def parse_manifest(document: Any, name: str, where: str) -> Manifest:
-    """Check and convert the JSON of a manifest, which may come from another machine.
-
-    Raises
-    ------
-    SsdBenchError
-        It is not a manifest of this dataset, or names a file that no dataset has.
-    """
+    """Convert the JSON of a manifest, which may come from another machine; raise SsdBenchError if it is not of this dataset."""
     try:
         if document["format"] != _FORMAT or document["dataset"] != name:
             raise ValueError("it is of another dataset or format")
-        files = {}
-        for file, check in document["files"].items():
+        files = {file: Check(check["size"], check["md5"], check["sha256"]) for file, check in document["files"].items()}
+        for file, check in files.items():
             if file not in file_names(name):
                 raise ValueError(f"'{ascii(file)[1:-1]}' is no file of {name}")
-            size, md5, sha256 = check["size"], check["md5"], check["sha256"]
-            if type(size) is not int or size < 0 or not _is_hex(md5, 32) or not _is_hex(sha256, 64):
+            sums = re.fullmatch(r"[0-9a-f]{32} [0-9a-f]{64}", f"{check.md5} {check.sha256}")
+            if type(check.size) is not int or check.size < 0 or sums is None:
                 raise ValueError(f"size or checksum of {file}")
-            files[file] = Check(size, md5, sha256)
         texts = {key: str(document.get(key, "")) for key in ("origin", "date", "digest")}
         return Manifest(name, files=files, **texts)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise SsdBenchError(
             f"The manifest of {name} in {where} cannot be used: {error}.", "Expected one that ssd-bench wrote."
         ) from error
-
-
-def _is_hex(text: object, length: int) -> bool:
-    return isinstance(text, str) and len(text) == length and bool(_HEX.fullmatch(text))

@@ -20,10 +20,7 @@ _SUBJECT_COLUMNS = ["row", "subject", "label"]
 def read_source(name: str, source: DatasetFiles) -> Dataset:
     """Read both parts of a dataset; channels with names get the order of the training part.
 
-    Raises
-    ------
-    SsdBenchError
-        A file is malformed (file and line are named), or the parts do not fit together.
+    A malformed file, or parts that do not match, raise an SsdBenchError.
     """
     size = catalog.size(name)
     equal_length = None if size is None else size.equal_length

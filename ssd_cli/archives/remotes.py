@@ -23,12 +23,7 @@ ZENODO = "https://zenodo.org"
 
 
 class Remote(ABC):
-    """A source of datasets.
-
-    Parameters
-    ----------
-    transport : Transport
-    """
+    """A source of datasets."""
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
@@ -47,14 +42,7 @@ class Remote(ABC):
 
 
 class Zenodo(Remote):
-    """Zenodo's records, by the numbers in aeon's tables.
-
-    Parameters
-    ----------
-    transport : Transport
-    base : str, optional
-        Another host with the same API; by default ``$SSD_BENCH_ZENODO`` or zenodo.org.
-    """
+    """Zenodo's records, by the numbers in aeon's tables; `base` defaults to ``$SSD_BENCH_ZENODO`` or zenodo.org."""
 
     def __init__(self, transport: Transport, base: str | None = None) -> None:
         super().__init__(transport)
@@ -71,7 +59,8 @@ class Zenodo(Remote):
         wanted = [f"{name}_TRAIN.ts", f"{name}_TEST.ts"]
         for file in wanted:
             if file not in there:
-                raise TransferError(f"Zenodo's record {record} of {name} holds no {file}.", f"It holds: {_listed(there)}.")
+                listed = ", ".join(sorted(there)[:10]) or "no file of a plain name"
+                raise TransferError(f"Zenodo's record {record} of {name} holds no {file}.", f"It holds: {listed}.")
         return [there[file] for file in wanted]
 
     def page(self, name: str) -> str:
@@ -167,13 +156,7 @@ class Monster(Remote):
         return f"https://huggingface.co/datasets/monster-monash/{catalog.monster_name(name)}, fold {_fold(name)}"
 
     def download(self, file: RemoteFile, target: Path, on_bytes: Callable[[int], None]) -> None:
-        """Write one part of a fold, which is loaded once.
-
-        Raises
-        ------
-        SsdBenchError
-            huggingface-hub is not installed, or the data could not be downloaded.
-        """
+        """Write one part of a fold, which is loaded once; raise SsdBenchError if huggingface-hub or the data are not available."""
         name, _, part = target.stem.rpartition("_")
         if name not in self._loaded:
             self._loaded = {name: _load_monster(catalog.monster_name(name), _fold(name))}
@@ -183,7 +166,6 @@ class Monster(Remote):
 
 
 def _load_monster(name: str | None, fold: int) -> dict[str, tuple[Any, Any]]:
-    """Load the arrays X and y of both parts of a fold."""
     from aeon.datasets import load_monster_dataset
 
     try:
@@ -241,13 +223,10 @@ def _web_address(text: str) -> str | None:
 
 def _remote_file(item: Any) -> RemoteFile | None:
     """Convert Zenodo's description of a file; return None if it cannot be a file of a dataset."""
-    if not isinstance(item, dict):
+    links = item.get("links") if isinstance(item, dict) else None
+    if not isinstance(links, dict):
         return None
-    links = item.get("links")
-    name, url = (
-        item.get("key") or item.get("filename"),
-        links.get("self") or links.get("download") if isinstance(links, dict) else None,
-    )
+    name, url = item.get("key") or item.get("filename"), links.get("self") or links.get("download")
     if not isinstance(name, str) or not isinstance(url, str) or Path(name).name != name or "\\" in name or not name.isprintable():
         return None
     address = _web_address(url)
@@ -258,7 +237,3 @@ def _remote_file(item: Any) -> RemoteFile | None:
     if not isinstance(size, int) or size < 0 or md5 is None:
         raise TransferError(f"The record gives no size or MD5 of {ascii(name)[1:-1]}.", "Both are needed to check the download.")
     return RemoteFile(name, address, size, md5[1])
-
-
-def _listed(names: dict[str, RemoteFile]) -> str:
-    return ", ".join(sorted(names)[:10]) or "no file of a plain name"

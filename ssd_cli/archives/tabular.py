@@ -35,7 +35,6 @@ class Table:
 
     Parameters
     ----------
-    path : Path
     first_line : int
         Line (csv) or row (parquet) of the first record.
     texts : dict of str to sequence
@@ -57,21 +56,7 @@ class Table:
 
 
 def part_of(table: Table, header: list[str], equal_length: bool | None, missing_label: str | None) -> Part:
-    """Convert a table to a part; the arguments are those of `ssd_cli.archives.read.read_part`.
-
-    Parameters
-    ----------
-    table : Table
-    header : list of str
-        Names of all columns, in their order.
-    equal_length : bool, optional
-    missing_label : str, optional
-
-    Raises
-    ------
-    SsdBenchError
-        A column is unknown or missing, or the rows do not make whole series.
-    """
+    """Convert a table, whose columns `header` lists in their order, to a part; see `ssd_cli.archives.read.read_part`."""
     if "label" not in header and missing_label is not None:
         header = [*header, "label"]
         table.texts["label"] = [missing_label] * len(table.values)

@@ -63,12 +63,7 @@ def label(path: Path, line: int, text: str) -> str:
 def without_filling(X: Sequence[Series], equal_length: bool | None, where: str) -> list[Series]:
     """Remove the steps at the end of series (n_channels, n_timepoints) at which all channels are missing.
 
-    If the dataset is known to have equal lengths, these steps are missing values and stay.
-
-    Raises
-    ------
-    SsdBenchError
-        A series has no value at all.
+    If the dataset is known to have equal lengths, these steps are missing values and stay. A series must have a value.
     """
     if equal_length:
         return list(X)
@@ -82,13 +77,7 @@ def without_filling(X: Sequence[Series], equal_length: bool | None, where: str) 
 
 
 def as_labels(values: np.ndarray | Sequence[object], where: str) -> Labels:
-    """Convert labels to text: whole numbers without a decimal point, everything in lower case.
-
-    Raises
-    ------
-    SsdBenchError
-        A label is empty, missing, or a number that is not whole, or two labels differ by case only.
-    """
+    """Convert labels to text: whole numbers without a decimal point, everything in lower case."""
     labels = []
     written: dict[str, str] = {}  # every label as it is written where it first occurs
     for case, value in enumerate(values.tolist() if isinstance(values, np.ndarray) else values):
@@ -122,13 +111,7 @@ def plain(text: str) -> str:
 
 
 def csv_rows(path: Path) -> list[list[str]]:
-    """Return the rows of a CSV file, header included, without a byte order mark and without empty rows at the end.
-
-    Raises
-    ------
-    SsdBenchError
-        The text is not comma-separated, for example because a quote is not closed.
-    """
+    """Return the rows of a CSV file, header included, without a byte order mark and without empty rows at the end."""
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         reader = csv.reader(file, strict=True)
         try:

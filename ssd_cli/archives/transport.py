@@ -34,10 +34,8 @@ class RemoteFile:
 
     Parameters
     ----------
-    name : str
     url : str
         ``http``, ``https`` or, for a mirror on a disk, ``file``.
-    size : int, optional
     md5 : str, optional
         Hexadecimal.
     """
@@ -90,12 +88,7 @@ class Transport:
             raise TransferStopped
 
     def json(self, url: str) -> Any:
-        """Fetch a JSON document.
-
-        Raises
-        ------
-        TransferError
-        """
+        """Fetch a JSON document; raise TransferError if that fails."""
 
         def attempt() -> Any:
             with self._open(url, {"Accept": "application/json"}) as response, translated_errors(url):
@@ -120,8 +113,6 @@ class Transport:
 
         Parameters
         ----------
-        file : RemoteFile
-        target : Path
         on_bytes : callable
             Called with every change of the number of bytes; negative if a transfer starts again.
 
@@ -152,8 +143,6 @@ class Transport:
             "Expected the size and the MD5 that the archive publishes.",
             "Nothing was kept. Try again later, or use another --mirror.",
         )
-
-    # ---- one attempt ----------------------------------------------------------------------------------------------------------
 
     def _resume(self, file: RemoteFile, part: Path, on_bytes: Callable[[int], None]) -> None:
         """Fetch the missing part of a file."""
@@ -191,8 +180,6 @@ class Transport:
         if response.headers.get("X-RateLimit-Remaining") == "0":
             self._hold(asked_wait(response.headers) or 0.0)
         return response
-
-    # ---- patience -------------------------------------------------------------------------------------------------------------
 
     def _persistently(self, url: str, attempt: Callable[[], Any], progress: Callable[[], int]) -> Any:
         """Return the result of `attempt`, which is repeated after temporary failures."""

@@ -20,8 +20,6 @@ class Finding:
 
     Parameters
     ----------
-    name : str
-    folder : Path
     wrong : list of str
         What is wrong with which file; empty if nothing is.
     checked : list of str

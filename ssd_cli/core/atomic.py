@@ -134,7 +134,6 @@ def writing_to(root: Path, other: str = "another folder with --out", kept: str =
 
     Parameters
     ----------
-    root : Path
     other : str
         How the user chooses another folder.
     kept : str

@@ -45,8 +45,6 @@ class Owner:
 
     Parameters
     ----------
-    host : str
-    pid : int
     started : float
         When the process started (`started`); process numbers are used again.
     what : str

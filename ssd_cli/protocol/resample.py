@@ -19,7 +19,6 @@ def resample_indices(dataset: Dataset, resample: int) -> tuple[Index, Index]:
 
     Parameters
     ----------
-    dataset : Dataset
     resample : int
         0 or more.
     """

@@ -17,16 +17,13 @@ def split(dataset: Dataset, resample: int, preparation: Preparation) -> tuple[Tr
 
     Parameters
     ----------
-    dataset : Dataset
     resample : int
         0 is the archive's split; see `resample_indices`.
-    preparation : Preparation
 
     Returns
     -------
     training_set : TrainingSet
         Cases in the order of the resample (sorted by class for k > 0); training shuffles them.
-    sealed_test : SealedTest
 
     Raises
     ------

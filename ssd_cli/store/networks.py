@@ -59,8 +59,6 @@ class NetworkStore:
 
         Returns
         -------
-        arrays : mapping of str to ndarray
-        report : dict
         reused : bool
             False if this call trained it.
         """

@@ -23,12 +23,10 @@ class Cell:
 
     Parameters
     ----------
-    dataset : str
     method, backbone, recipe : str
         Full labels, such as ``ssd[representations=10]``.
     resample : int
         0 is the archive's own split.
-    seed : int
     folder : str
         ``<method slug>@<backbone slug>``. No name is ever parsed back out of it.
 
@@ -94,7 +92,6 @@ class CellRecord:
 
     Parameters
     ----------
-    cell : Cell
     spec : CellSpec
         The identity. Resuming compares identities, not names.
     status : {"ok", "failed", "skipped"}
@@ -164,7 +161,6 @@ class CellRecord:
 
         Parameters
         ----------
-        text : str or bytes
         source : str
             Path of the file, for messages.
 

@@ -89,7 +89,6 @@ class ResultStore:
 
         Parameters
         ----------
-        record : CellRecord
         y : ndarray of int, shape (n_cases,)
             True class indices of the test cases; only with a record that is ok.
         probabilities : ndarray of float64, shape (n_cases, n_classes)

@@ -13,13 +13,7 @@ from ssd_cli.archives.text import malformed, number, typed
 
 
 def read(path: Path, equal_length: bool | None = None, missing_label: str | None = None) -> Part:
-    """Read a part; without a column ``label``, `missing_label` replaces every label, if it is given.
-
-    Raises
-    ------
-    SsdBenchError
-        The first malformed line, by number.
-    """
+    """Read a part; without a column ``label``, `missing_label` replaces every label, if it is given."""
     texts: dict[str, list[str]] = {}
     values = []
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:

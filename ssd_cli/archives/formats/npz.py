@@ -19,10 +19,7 @@ _EXPECTED = (
 def read(path: Path, equal_length: bool | None = None, missing_label: str | None = None) -> Part:
     """Read a part; values after a series' length are ignored. Without ``y``, `missing_label` replaces every label, if it is given.
 
-    Raises
-    ------
-    SsdBenchError
-        An array is missing, or the arrays do not fit together; pickled objects are never loaded.
+    Pickled objects are never loaded.
     """
     try:
         with np.load(path, allow_pickle=False) as stored:

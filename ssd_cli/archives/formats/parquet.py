@@ -12,13 +12,7 @@ from ssd_cli.errors import SsdBenchError
 
 
 def read(path: Path, equal_length: bool | None = None, missing_label: str | None = None) -> Part:
-    """Read a part; without a column ``label``, `missing_label` replaces every label, if it is given.
-
-    Raises
-    ------
-    SsdBenchError
-        pyarrow is not installed, the file is damaged, or a column of values does not hold numbers.
-    """
+    """Read a part; without a column ``label``, `missing_label` replaces every label, if it is given."""
     try:
         from pyarrow import ArrowException, parquet
     except ImportError as error:

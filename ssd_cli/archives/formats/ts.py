@@ -32,19 +32,9 @@ class _TsHeader:
 
 
 def read(path: Path, equal_length: bool | None = None, missing_label: str | None = None) -> Part:
-    """Read a part; the arrays and labels are those of aeon's ``load_from_ts_file``.
+    """Read a part; the arrays and labels are those of aeon's ``load_from_ts_file``. The error names the first malformed line.
 
-    Parameters
-    ----------
-    path : Path
-        UTF-8 text, with or without a byte order mark.
-    equal_length, missing_label
-        Not used: the header declares lengths, and every case has a label.
-
-    Raises
-    ------
-    SsdBenchError
-        The first malformed line, by number.
+    The last two arguments are not used: the header declares lengths, and every case has a label.
     """
     X: list[Series] = []
     y = []

@@ -13,13 +13,7 @@ HOLDS_SUBJECTS = False
 
 
 def read(path: Path, equal_length: bool | None = None, missing_label: str | None = None) -> Part:
-    """Read a part; short series are filled with NaN at the end, as in the archive.
-
-    Raises
-    ------
-    SsdBenchError
-        The first malformed line, by number.
-    """
+    """Read a part; short series are filled with NaN at the end, as in the archive. The error names the first malformed line."""
     X, y, n_values = [], [], 0
     line = 0
     with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
