@@ -139,13 +139,7 @@ class CellSpec:
 
     @classmethod
     def from_identity(cls, identity: Mapping[str, Any]) -> CellSpec:
-        """Read what `to_identity` returned.
-
-        Raises
-        ------
-        ValueError
-            An entry is missing or has the wrong type.
-        """
+        """Read what `to_identity` returned; ValueError where an entry is missing or has the wrong type."""
         if not isinstance(identity, Mapping):
             raise ValueError(f"the identity is {type(identity).__name__}, not a dict")
         required = (*_TEXTS, "preparation", "method", "backbone", "recipe", *_NUMBERS)
@@ -164,14 +158,7 @@ class CellSpec:
 
 
 def differences(before: CellSpec, after: CellSpec, only: tuple[str, ...] | None = None) -> list[str]:
-    """List where two identities differ, one line each: ``recipe.epochs: 1500 before, 100 now``.
-
-    Parameters
-    ----------
-    before, after : CellSpec
-    only : tuple of str, optional
-        Entries to compare; by default all.
-    """
+    """List where two identities differ, in all entries or `only` in these: ``threads: 1 before, 4 now``."""
     old, new = ({k: v for k, v in spec.to_identity().items() if only is None or k in only} for spec in (before, after))
     left, right = dict(_leaves(old)), dict(_leaves(new))
     lines = []

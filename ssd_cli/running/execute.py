@@ -16,6 +16,7 @@ from ssd_cli.core.claims import Claims
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.running.executors.base import Report
 from ssd_cli.running.job import Job, Outcome
+from ssd_cli.running.networks import save_weights, store_networks
 from ssd_cli.running.packing import out_of_memory, releasing
 from ssd_cli.running.plan import PlannedCell
 from ssd_cli.running.provenance import made_with, provenance, reduce_paths
@@ -91,7 +92,7 @@ def execute(job: Job, report: Report) -> Outcome:
             record = _failure(job, error, parts)
         store.put(record, parts.y, parts.probabilities)
         if job.keep_networks and parts.predictor is not None:
-            _save(job, parts.predictor)  # a run that discards networks may have deleted them while no record named them
+            save_weights(job, parts.predictor)  # a run that discards networks may have deleted them while no record named them
         CheckpointStore(job.out).discard_cell(planned.identity_hash)
     warning = restore_threads(planned.spec.threads)
     seconds = time.perf_counter() - started
@@ -133,7 +134,7 @@ def _compute(job: Job, parts: CellResults, report: Report) -> str | None:
     parts.costs |= measure(predictor, training_set)
     parts.costs |= {"peak_memory_bytes": memory.peak_bytes, "busy_workers": job.busy_workers} | plain(predictor.costs)
     parts.diagnostics = plain(dict(predictor.diagnostics))
-    parts.networks, parts.predictor = _keep(job, predictor, training_set), predictor
+    parts.networks, parts.predictor = store_networks(job, predictor, training_set), predictor
     return None
 
 
@@ -187,32 +188,6 @@ def _evaluate(predictor: Predictor, sealed: SealedTest, parts: CellResults) -> N
     if len(members) > 1:
         parts.scores["disagreement"] = disagreement(members)
     parts.y, parts.probabilities = y, probabilities
-
-
-def _keep(job: Job, predictor: Predictor, training_set: TrainingSet) -> list[dict[str, Any]]:
-    """Store the networks of the predictor; return their names and how to rebuild them, or their number where none is kept.
-
-    A predictor of another class is more than its networks: only the plug-in that defines it can rebuild it.
-    """
-    from ssd_cli.methods.base import Predictor
-    from ssd_cli.running.architecture import architecture
-
-    if not job.keep_networks:
-        return [{"kept": False} for _ in predictor.networks]
-    # An export knows the rule of this package's methods by name, and assumes that plug-ins predict the mean.
-    spec = job.planned.spec
-    known = type(predictor) is Predictor and (predictor.combination == "mean" or not spec.method.plugin_sha256)
-    return [
-        {"kept": True, "sha256": name, "file_bytes": size} | (architecture(network, spec, training_set) if known else {})
-        for network, (name, size) in zip(predictor.networks, _save(job, predictor), strict=True)
-    ]
-
-
-def _save(job: Job, predictor: Predictor) -> list[tuple[str, int]]:
-    """Store the weights of a predictor that are not stored yet; return names and sizes of the files."""
-    from ssd_cli.training.networks import state_to_arrays
-
-    return [NetworkStore(job.out).save(state_to_arrays(network)) for network in predictor.networks]
 
 
 def cell_record(job: Job, status: str, reason: str | None, trace: str | None, parts: CellResults) -> CellRecord:

@@ -10,53 +10,28 @@ from ssd_cli.running.plan import PlannedCell
 
 @dataclass(frozen=True)
 class Job:
-    """A cell and what a worker needs to know to compute it.
-
-    Parameters
-    ----------
-    planned : PlannedCell
-    out : Path
-    data_dirs : tuple of Path
-    mark : tuple, optional
-        State of the cell's record when the run was planned (`record_mark`); where it has changed, another run computed the cell.
-    keep_networks : bool
-    busy_workers : int
-        Workers that computed cells when this one was submitted; they slow down the measured latency.
-    command : tuple of str
-        The command line of the run.
-    alone : bool
-        The device's memory ran out before, and no other cell uses it now.
-    """
+    """A cell and what a worker needs to know to compute it."""
 
     planned: PlannedCell
     out: Path
     data_dirs: tuple[Path, ...] = ()
-    mark: tuple[int, int] | None = None
+    mark: tuple[int, int] | None = None  # `record_mark` when the run was planned; it changes if another run writes the record
     keep_networks: bool = True
-    busy_workers: int = 1
-    command: tuple[str, ...] = ()
-    alone: bool = False
+    busy_workers: int = 1  # workers that compute cells when this one is submitted; they slow down the measured latency
+    command: tuple[str, ...] = ()  # command line of the run, for the record
+    alone: bool = False  # the device's memory ran out before, and no other cell uses it now
 
 
 @dataclass(frozen=True)
 class Outcome:
     """How a job ended.
 
-    Parameters
-    ----------
-    status : {"ok", "failed", "skipped", "claimed", "memory"}
-        "claimed": another process is computing the cell. "memory": the device's memory ran out; nothing is recorded.
-    reason : str
-        Why it failed or was skipped.
-    seconds : float
-        Wall time; 0 where another process has computed the cell meanwhile.
-    accuracy : float, optional
-    warning : str
-        A message for the user although the cell succeeded.
+    The status is "ok", "failed", "skipped", "claimed" (another process computes the cell) or "memory" (the device's memory
+    ran out, and nothing is recorded).
     """
 
     status: str
     reason: str = ""
-    seconds: float = 0.0
+    seconds: float = 0.0  # wall time; 0 where another process has computed the cell
     accuracy: float | None = None
-    warning: str = ""
+    warning: str = ""  # a message for the user although the cell succeeded

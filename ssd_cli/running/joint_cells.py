@@ -17,18 +17,7 @@ if TYPE_CHECKING:
 
 
 def other_contexts(spec: CellSpec, dataset: Dataset, training_set: TrainingSet, options: dict[str, Any]) -> list[TrainingContext]:
-    """Build the contexts of the cells that are trained jointly with a cell.
-
-    Parameters
-    ----------
-    spec : CellSpec
-    dataset : Dataset
-        Source of the training sets of other resamples.
-    training_set : TrainingSet
-        The cell's own.
-    options : dict
-        Options of `build_context`, the same for all.
-    """
+    """Build the contexts of the cells that are trained jointly with a cell, whose own training set and options are given."""
     if spec.together is None:
         return []
     parts = {k: _training_set(dataset, k, spec) for k in spec.together.resamples} | {spec.resample: training_set}

@@ -22,15 +22,7 @@ SHARE = 0.9
 
 
 class Packing:
-    """Decide which cells may run at once.
-
-    Parameters
-    ----------
-    capacity : int, optional
-        Bytes of the device that the run may use; None: cells do not share a device's memory.
-    needs : mapping of str to int
-        Estimated peak of each cell in bytes, by key.
-    """
+    """Decide which cells may run at once, by the bytes of the device (None: not limited) and the estimated peak of each cell."""
 
     def __init__(self, capacity: int | None = None, needs: Mapping[str, int] | None = None) -> None:
         self._capacity, self._needs = capacity, needs or {}

@@ -28,8 +28,6 @@ class PlannedCell:
 
     Parameters
     ----------
-    cell : Cell
-    spec : CellSpec
     group : str
         Cells of one group share networks or joint trainings: same dataset and backbone, and the same resample and seed unless
         these are trained jointly.
@@ -64,29 +62,14 @@ class PlannedCell:
 
 @dataclass(frozen=True)
 class Plan:
-    """The cells of a suite.
-
-    Parameters
-    ----------
-    cells : list of PlannedCell
-    device : str
-        "cpu", "cuda" or "mps"; "auto" resolved.
-    absent : tuple of str
-        Datasets that a dry run does not find on this machine. The digests of their cells are empty.
-    left_out : tuple of str
-        Datasets that ``--only-present`` leaves out because they are not on this machine.
-    done : dict of str to str
-        Status ("ok", "failed", "skipped") of the cells, by key, that need not be computed (`resume.look`).
-    marks : dict of str to tuple
-        State on disk of the existing records, by key. Where it changes, another run has computed the cell.
-    """
+    """The cells of a suite."""
 
     cells: list[PlannedCell]
-    device: str
-    absent: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
-    done: dict[str, str] = field(default_factory=dict)
-    marks: dict[str, tuple[int, int]] = field(default_factory=dict)
+    device: str  # "cpu", "cuda" or "mps"; "auto" is resolved
+    absent: tuple[str, ...] = ()  # datasets that a dry run does not find on this machine; their digests are empty
+    left_out: tuple[str, ...] = ()  # datasets that --only-present leaves out
+    done: dict[str, str] = field(default_factory=dict)  # status of the cells that need not be computed, by key (`resume.look`)
+    marks: dict[str, tuple[int, int]] = field(default_factory=dict)  # states on disk of the existing records, by key
 
     @property
     def pending(self) -> list[PlannedCell]:
@@ -114,22 +97,14 @@ def cell_key(cell: Cell) -> str:
 
 
 def make_plan(suite: Suite, dry_run: bool, report: Report | None = None) -> Plan:
-    """Resolve a suite; a task for a worker, since methods and backbones import torch.
-
-    Parameters
-    ----------
-    suite : Suite
-    dry_run : bool
-        Download nothing.
-    report : callable, optional
-        Receives the dataset that is looked at.
+    """Plan a suite; a task for a worker, since methods and backbones import torch. A dry run downloads nothing.
 
     Raises
     ------
     MisuseError
-        An unknown name, an unknown or ill-typed parameter.
+        A name or a parameter is unknown or has the wrong type.
     SsdBenchError
-        A dataset that is absent or damaged.
+        A dataset is absent or damaged.
     """
     from ssd_cli.archives import catalog
     from ssd_cli.archives.fetch import require

@@ -21,50 +21,21 @@ class RunningCell:
 
 @dataclass
 class RunProgress:
-    """Progress of a run.
+    """Progress of a run. Costs are estimated seconds."""
 
-    Parameters
-    ----------
-    total : int
-        Cells of the plan.
-    done_before : int
-        Cells that were done when the run started.
-    cost_left : float
-        Estimated cost of the cells that are not finished.
-    n_workers : int
-        Workers of this run.
-    cost_spent, seconds_spent : float
-        Estimated cost of the cells that this run has computed, and the seconds that its workers took for them.
-    cost_of_others : float
-        Estimated cost of the cells that other runs have computed meanwhile.
-    expected_pace : float, optional
-        Seconds of a worker for one unit of estimated cost before the first cell is finished: 1 where all rates were measured on
-        this machine; None where a rate is unknown.
-    ok, failed, skipped : int
-        Cells finished since the start, by status.
-    elsewhere : int
-        Cells that other runs are computing.
-    current : dict of int to RunningCell
-        What each worker computes.
-    failures : list of (PlannedCell, str)
-        Failed cells with the reason.
-    started : float
-        Start of the run, on the clock of `time.monotonic`.
-    """
-
-    total: int
-    done_before: int
-    cost_left: float
+    total: int  # cells of the plan
+    done_before: int  # cells that were done when the run started
+    cost_left: float  # of unfinished cells
     n_workers: int = 1
-    cost_spent: float = 0.0
-    seconds_spent: float = 0.0
-    cost_of_others: float = 0.0
-    expected_pace: float | None = None
+    cost_spent: float = 0.0  # of the cells that this run has computed
+    seconds_spent: float = 0.0  # that the workers took for them
+    cost_of_others: float = 0.0  # of the cells that other runs have computed meanwhile
+    expected_pace: float | None = None  # seconds per unit of cost before the first cell is finished; None: a rate is unknown
     ok: int = 0
     failed: int = 0
     skipped: int = 0
-    elsewhere: int = 0
-    current: dict[int, RunningCell] = field(default_factory=dict)
+    elsewhere: int = 0  # cells that other runs are computing
+    current: dict[int, RunningCell] = field(default_factory=dict)  # what each worker computes
     failures: list[tuple[PlannedCell, str]] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
 

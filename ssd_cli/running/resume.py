@@ -59,7 +59,7 @@ def look(plan: Plan, suite: Suite) -> Plan:
         if identity_hash == cell.identity_hash:
             if not (status == "failed" and suite.retry_failed):
                 done[cell.key] = status
-        elif not (unknown_identity(cell) or suite.overwrite or (status != "ok" and suite.retry_failed)):
+        elif cell.spec.dataset_digest and not (suite.overwrite or (status != "ok" and suite.retry_failed)):
             changed.append((cell, status))
     if changed:
         raise _conflict(store, changed)
@@ -83,11 +83,6 @@ def record_path(store: ResultStore, cell: Cell) -> str:
 def whole(table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the table of all records whose predictions are not damaged or missing."""
     return table[table["predictions"].isin(_WHOLE)]
-
-
-def unknown_identity(cell: PlannedCell) -> bool:
-    """Return whether a dry run does not know the identity, since the dataset is not on this machine."""
-    return not cell.spec.dataset_digest
 
 
 def _records(store: ResultStore, cells: list[PlannedCell], overwrite: bool) -> Iterator[tuple[PlannedCell, str, str]]:

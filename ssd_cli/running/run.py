@@ -53,14 +53,7 @@ def worker_settings(suite: Suite) -> WorkerSettings:
 def plan_suite(suite: Suite, executor: Executor, dry_run: bool = False, report: Report | None = None) -> Plan:
     """Plan a suite on a worker, since planning imports torch, and compare it with the output folder.
 
-    Parameters
-    ----------
-    suite : Suite
-    executor : Executor
-    dry_run : bool
-        Download and write nothing.
-    report : callable, optional
-        Receives the progress.
+    A dry run downloads and writes nothing.
 
     Raises
     ------

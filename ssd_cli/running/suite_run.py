@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 from ssd_cli.core.atomic import writing_to
 from ssd_cli.core.claims import Claims
-from ssd_cli.running.discard import discard_group
 from ssd_cli.running.execute import execute, failed_record, finished_by_another
 from ssd_cli.running.executors.base import START_ATTEMPTS, Event, Executor, Task, call, cannot_start
 from ssd_cli.running.job import Job, Outcome
+from ssd_cli.running.networks import discard_group
 from ssd_cli.running.packing import Packing, look_at_device
 from ssd_cli.running.plan import Plan, PlannedCell
 from ssd_cli.running.progress import Reporter, RunningCell, RunProgress
@@ -30,16 +30,12 @@ class SuiteRun:
 
     Parameters
     ----------
-    plan : Plan
-    suite : Suite
-    executor : Executor
-    reporter : Reporter
     command : tuple of str
         The command line, for the records.
     execute : callable
         What a worker does with a job; replaced in tests.
     packing : Packing, optional
-        Which cells may share a device; by default determined from the device's free memory, where the plan's device is CUDA.
+        Which cells may share a device; by default determined from the free memory of a CUDA device.
     expected_pace : float, optional
         See `RunProgress`.
     """

@@ -12,8 +12,8 @@ from ssd_cli.deployment.trained import restore
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.metrics import all_scores
 from ssd_cli.running import execute as room
-from ssd_cli.running.discard import discard_group
 from ssd_cli.running.execute import Job, execute
+from ssd_cli.running.networks import discard_group
 from ssd_cli.running.plan import make_plan
 from ssd_cli.running.plugins import add_plugins
 from ssd_cli.running.resume import look

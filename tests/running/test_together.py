@@ -8,9 +8,9 @@ import pytest
 from ssd_cli.backbones.lite import LITEBackbone
 from ssd_cli.engine.footprint import training_bytes
 from ssd_cli.errors import MisuseError
-from ssd_cli.running.discard import discard_group
 from ssd_cli.running.estimate import price
 from ssd_cli.running.execute import Job, execute
+from ssd_cli.running.networks import discard_group
 from ssd_cli.running.packing import needs_of
 from ssd_cli.running.plan import make_plan
 from ssd_cli.running.resume import look

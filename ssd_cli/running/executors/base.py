@@ -29,37 +29,25 @@ class WorkerError(SsdBenchError):
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """What all workers of a run have in common.
+    """What all workers of a run have in common."""
 
-    Parameters
-    ----------
-    threads : int
-        Threads of the numerical libraries in each worker, set before any of them is loaded.
-    plugins : tuple of Path
-        Files whose methods and backbones every worker adds to the registries.
-    n_workers : int
-        Workers that may compute at once.
-    """
-
-    threads: int = 1
-    plugins: tuple[Path, ...] = ()
-    n_workers: int = 1
+    threads: int = 1  # of the numerical libraries in each worker, set before any of them is loaded
+    plugins: tuple[Path, ...] = ()  # files whose methods and backbones every worker registers
+    n_workers: int = 1  # that may compute at once
 
 
 @dataclass(frozen=True)
 class Task:
     """What an executor computes: ``function(*arguments, report)`` in one of its workers.
 
+    The function can be imported by name, and the arguments can be pickled. The argument of a cell is its `Job`, which names all
+    that it needs. An executor whose workers do not see these files sends dataset, networks and plug-ins along, lets the worker
+    write into another folder, and copies what was written there (record, predictions, networks) into `Job.out`.
+
     Parameters
     ----------
     key : str
         Tells the tasks of a run apart.
-    function : callable
-        A function that a worker can import by name.
-    arguments : tuple
-        Values that can be pickled. The only argument of a cell is its `Job`, which names all that it needs: dataset, folder of
-        networks, plug-ins (`WorkerSettings`). An executor whose workers do not see these files sends them along, lets the
-        worker write into a folder of its own, and copies what was written there (record, predictions, networks) into `Job.out`.
     group : str
         Tasks of one group share data and networks; a worker computes them faster one after the other.
     """
@@ -72,35 +60,17 @@ class Task:
 
 @dataclass(frozen=True)
 class Event:
-    """What happened to a task or to a worker.
-
-    Parameters
-    ----------
-    kind : {"progress", "done", "raised", "died"}
-    value : object
-        What the task reported, its result, the SsdBenchError that it raised, or a text that says how its worker died.
-    task : Task, optional
-        None where an idle worker died.
-    log : str
-        The end of what a dead worker wrote on its standard output and error.
-    started : bool
-        False for a worker that died before it could do anything: no task is to blame.
-    """
+    """What happened to a task or to a worker."""
 
     kind: Literal["progress", "done", "raised", "died"]
-    value: Any
-    task: Task | None = None
-    log: str = ""
-    started: bool = True
+    value: Any  # what the task reported, its result, its SsdBenchError, or a text that says how the worker died
+    task: Task | None = None  # None where an idle worker died
+    log: str = ""  # the end of what a dead worker wrote on standard output and error
+    started: bool = True  # False for a worker that died before it could do anything: no task is to blame
 
 
 class Executor(ABC):
-    """Workers that compute tasks.
-
-    Parameters
-    ----------
-    settings : WorkerSettings
-    """
+    """Workers that compute tasks."""
 
     def __init__(self, settings: WorkerSettings) -> None:
         self.settings = settings
@@ -146,21 +116,7 @@ def open_executor(name: str, settings: WorkerSettings) -> Executor:
 
 
 def call(executor: Executor, function: Callable[..., Any], *arguments: Any, report: Report | None = None) -> Any:
-    """Compute one task while no other is submitted and return its result.
-
-    Parameters
-    ----------
-    executor : Executor
-    function, arguments
-        See `Task`.
-    report : callable, optional
-        Receives the progress.
-
-    Raises
-    ------
-    SsdBenchError
-        What the task raised, or that several workers died over it.
-    """
+    """Compute one task while no other is submitted, and return its result; raise what it raises, or that workers died of it."""
     for _ in range(START_ATTEMPTS):
         event = _last_events(executor, [Task(function.__name__, function, arguments)], report)[0]
         if event.kind == "done":

@@ -24,15 +24,7 @@ _LOG_BYTES = 4000
 
 
 class WorkerProcess:
-    """One worker process.
-
-    Attributes
-    ----------
-    task : Task or None
-        What it computes; None when it is idle.
-    last_group : str
-        Group of the last task that it was sent.
-    """
+    """One worker process; `task` is what it computes, or None."""
 
     def __init__(self, number: int, settings: WorkerSettings) -> None:
         self.task: Task | None = None
@@ -115,17 +107,11 @@ class WorkerProcess:
 
 @executors.register("processes")
 class ProcessExecutor(Executor):
-    """Processes of this machine, started when they are needed and kept for many tasks.
-
-    Attributes
-    ----------
-    workers : list of WorkerProcess
-        Those that are alive, as far as is known.
-    """
+    """Processes of this machine, started when they are needed and kept for many tasks."""
 
     def __init__(self, settings: WorkerSettings) -> None:
         super().__init__(settings)
-        self.workers: list[WorkerProcess] = []
+        self.workers: list[WorkerProcess] = []  # those that are not known to be dead
 
     def submit(self, task: Task) -> None:
         """Send a task to an idle worker, best to one that computed this group before; without an idle worker start one."""
