@@ -28,7 +28,7 @@ _FORMAT = 3
 MAPPED_BYTES = 2**25
 """Arrays of at least this size (32 MiB) are mapped: processes share them, and only what is used is loaded."""
 
-_SETTLED_SECONDS = 2.0
+SETTLED_SECONDS = 2.0
 """A file that changed less than this ago can change again without another time stamp; its hash is not kept."""
 
 
@@ -127,7 +127,7 @@ def _hash_of(path: Path) -> bytes:
         pass  # nothing is kept, or it is damaged: the file is read
     with path.open("rb") as file:
         sha = hashlib.file_digest(file, "sha256").digest()
-    settled = time.time() - max(before[1:3]) / 1e9 > _SETTLED_SECONDS
+    settled = time.time() - max(before[1:3]) / 1e9 > SETTLED_SECONDS
     if settled and _state(path) == before:
         text = json.dumps({"state": before, "sha256": sha.hex()})
         write_quietly(memo, lambda file: file.write(text.encode()))

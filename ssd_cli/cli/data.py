@@ -71,7 +71,7 @@ def download(
         return
     if isinstance(remote, remotes.Zenodo):
         names = _with_records(names, named=bool(dataset))
-    failed = _download(names, archive or [], root, remote, jobs, zip_, force)
+    failed = download_datasets(names, archive or [], root, remote, jobs, zip_, force)
     for names_of_one_error, error in _grouped(failed):
         warn(f"\n{names_of_one_error}: {error}")
     say(f"{plural(len(names) - len(failed), 'dataset')} in {root}{f', {len(failed)} failed' if failed else ''}.")
@@ -249,9 +249,10 @@ def _with_records(names: list[str], named: bool) -> list[str]:
     return [name for name in names if name not in without]
 
 
-def _download(
+def download_datasets(
     names: list[str], archives: list[str], root: Path, remote: Remote, jobs: int, zip_: bool | None, force: bool
 ) -> dict[str, SsdBenchError]:
+    """Download datasets and whole archives with a progress display; return the errors by name."""
     from ssd_cli.archives import catalog
     from ssd_cli.archives.fetch import fetch_many, fetch_zip, zip_path
     from ssd_cli.archives.remotes import Zenodo

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from ssd_cli.running.estimate import Estimate
     from ssd_cli.running.plan import Plan, PlannedCell
 
-_SHOWN_CELLS = 60
+SHOWN_CELLS = 60
 _SHOWN_ABSENT = 10
 
 
 def show_plan(expected: Estimate, download: bool = True) -> None:
     """Print the cells, or the methods where there are many, what they will take, and what is not on this machine."""
     plan = expected.plan
-    if len(plan.cells) <= _SHOWN_CELLS:
+    if len(plan.cells) <= SHOWN_CELLS:
         header, rows = _every_cell(plan)
     else:
         header, rows = _every_method(plan)

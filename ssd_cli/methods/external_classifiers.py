@@ -187,7 +187,7 @@ def _check_dependencies(library: str, name: str, classifier: Any) -> None:
             "Expected a classifier without it.",
             "Inception, LITE, ResNet and FCN are backbones here: --method single --backbone inception.",
         )
-    absent = [package for package in packages if not _installed(package)]
+    absent = [package for package in packages if not is_installed(package)]
     if absent:
         raise MisuseError(
             f"{library}:{name} needs {' and '.join(absent)}, which is not installed.", "", f"pip install {' '.join(absent)}"
@@ -198,7 +198,8 @@ def _flat(items: list[Any]) -> list[str]:
     return [text for item in items for text in (_flat(list(item)) if isinstance(item, list | tuple) else [item])]
 
 
-def _installed(package: str) -> bool:
+def is_installed(package: str) -> bool:
+    """Return whether a distribution package is installed."""
     try:
         version(package)
     except PackageNotFoundError:

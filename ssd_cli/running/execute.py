@@ -82,7 +82,7 @@ def execute(job: Job, report: Report) -> Outcome:
             return found
         started, parts = time.perf_counter(), CellResults()
         try:
-            reason = _compute(job, parts, report)
+            reason = compute(job, parts, report)
             record = cell_record(job, "skipped" if reason else "ok", reason, None, parts)
         except (StorageError, PlanOutdated):
             raise  # the cell will succeed once the disk has room, or under a new plan
@@ -112,7 +112,7 @@ def failed_record(job: Job, reason: str, trace: str | None) -> CellRecord:
     return cell_record(job, "failed", reason, trace and reduce_paths(trace), CellResults())
 
 
-def _compute(job: Job, parts: CellResults, report: Report) -> str | None:
+def compute(job: Job, parts: CellResults, report: Report) -> str | None:
     """Fill in the results; return the reason if the method cannot be used with this training set."""
     from ssd_cli.archives.prepare import Preparation
     from ssd_cli.costs import PeakMemory, measure

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     States = npt.NDArray[np.int64]
 
 _FOLDER = ".index"
-_SETTLED_NS = 2_000_000_000
+SETTLED_NS = 2_000_000_000
 """The coarsest clock of a common file system (FAT) ticks every two seconds."""
 
 _REPEATED = (
@@ -103,7 +103,7 @@ def load_index(
     frame = frame.iloc[sequence].reset_index(drop=True)
     frame = frame.assign(**{column: frame[column].cat.remove_unused_categories() for column in _REPEATED})
     states = states[order[sequence]]
-    states[(states[:, [0, 1, 4, 5]] > before - _SETTLED_NS).any(axis=1)] = 0
+    states[(states[:, [0, 1, 4, 5]] > before - SETTLED_NS).any(axis=1)] = 0
     if root.is_dir():
         index_cache.save(root / _FOLDER, frame, states)
     return frame
@@ -117,7 +117,7 @@ def _scan(root: Path) -> tuple[list[str], States]:
     for folder in _folders(root):
         base = os.path.relpath(folder, root).replace(os.sep, "/")
         with os.scandir(folder) as entries:
-            states = {entry.name: state for entry in entries if (state := _state(entry)) is not None}
+            states = {entry.name: state for entry in entries if (state := state_of(entry)) is not None}
         for name, state in states.items():
             stem, _, suffix = name.rpartition(".")
             if suffix == "json" and _RECORD.fullmatch(stem):
@@ -127,7 +127,7 @@ def _scan(root: Path) -> tuple[list[str], States]:
     return paths, np.array([state for _, state in found], dtype=np.int64).reshape(-1, 8)
 
 
-def _state(entry: os.DirEntry[str]) -> tuple[int, ...] | None:
+def state_of(entry: os.DirEntry[str]) -> tuple[int, ...] | None:
     """Return the state, or None if the file was deleted since it was listed: a cell is being replaced."""
     try:
         status = entry.stat()
@@ -156,7 +156,7 @@ def _subfolders(folder: Path | str) -> list[str]:
 
 def _read_or_report(root: Path, path: str, tell: Callable[[str, SsdBenchError], None] | None) -> dict[str, Any] | None:
     try:
-        return _read(root, path)
+        return read_row(root, path)
     except SsdBenchError as error:
         if tell is None:
             raise
@@ -164,7 +164,7 @@ def _read_or_report(root: Path, path: str, tell: Callable[[str, SsdBenchError], 
         return None
 
 
-def _read(root: Path, path: str) -> dict[str, Any] | None:
+def read_row(root: Path, path: str) -> dict[str, Any] | None:
     """Return the row of one record; None if it was deleted meanwhile."""
     record_path, predictions_path = root / f"{path}.json", root / f"{path}.csv"
     while True:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     States = npt.NDArray[np.int64]
 
-_VERSION = 3
+VERSION = 3
 """To be increased with every change of the columns or their content."""
 
 
@@ -26,7 +26,7 @@ def save(folder: Path, frame: pd.DataFrame, states: States) -> None:
     import numpy as np
 
     arrays: dict[str, Any] = {"states": states}
-    header: dict[str, Any] = {"version": _VERSION, "columns": list(frame.columns), "categories": {}, "texts": []}
+    header: dict[str, Any] = {"version": VERSION, "columns": list(frame.columns), "categories": {}, "texts": []}
     for column in frame.columns:
         if frame[column].dtype == "category":
             header["categories"][column] = list(frame[column].cat.categories)
@@ -63,7 +63,7 @@ def load(folder: Path) -> tuple[list[str], States, pd.DataFrame | None]:
     try:
         with np.load(folder / "records.npz", allow_pickle=False) as arrays:
             header = json.loads(arrays["header"].tobytes())
-            if header["version"] != _VERSION:
+            if header["version"] != VERSION:
                 raise ValueError("written by another release")
             columns: dict[str, Any] = {}
             for column in header["columns"]:

@@ -244,7 +244,7 @@ def test_a_file_that_has_settled_is_not_read_again_to_find_its_entry(write_probl
     path = root / "Toy" / "Toy_TRAIN.ts"
     digest = load("Toy", [root]).digest
     assert not list(cache_root().glob("files/*"))  # changed a moment ago: it could change again unseen
-    monkeypatch.setattr(cache, "_SETTLED_SECONDS", -1)
+    monkeypatch.setattr(cache, "SETTLED_SECONDS", -1)
     load("Toy", [root])
     monkeypatch.setattr(cache.hashlib, "file_digest", _never)
     assert load("Toy", [root]).digest == digest

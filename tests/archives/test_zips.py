@@ -12,7 +12,7 @@ from ssd_cli.archives import catalog
 from ssd_cli.archives.fetch import Silent, fetch_zip, zip_path
 from ssd_cli.archives.load import load
 from ssd_cli.archives.manifest import Manifest
-from ssd_cli.cli.data import _download
+from ssd_cli.cli.data import download_datasets
 from ssd_cli.core.atomic import DiskFull
 from ssd_cli.errors import SsdBenchError
 
@@ -71,11 +71,11 @@ def test_a_zip_whose_unpacking_was_cut_off_is_kept_and_gone_on_with(archive, roo
         else:  # for the zip, but not for what is in it
             patch.setattr("shutil.disk_usage", lambda folder: type("Usage", (), {"free": len(content)}))
         with pytest.raises((KeyboardInterrupt, DiskFull)):
-            _download(["GunPoint"], ["ucr"], root, zenodo(archive), 1, True, False)
+            download_datasets(["GunPoint"], ["ucr"], root, zenodo(archive), 1, True, False)
     assert len(archive.requests) == 2 and zip_path("ucr", root).read_bytes() == content
     room = [0, 10**9]  # none is needed for a zip that is there
     monkeypatch.setattr("shutil.disk_usage", lambda folder: type("Usage", (), {"free": room.pop(0)}))
-    assert _download(["GunPoint"], ["ucr"], root, zenodo(archive), 1, None, False) == {}
+    assert download_datasets(["GunPoint"], ["ucr"], root, zenodo(archive), 1, None, False) == {}
     assert len(archive.requests) == 3 and entries(root) == ["GunPoint"] and not zip_path("ucr", root).exists()
 
 

@@ -29,7 +29,7 @@ def test_a_run_that_will_refuse_for_want_of_datasets_is_foretold(capsys):
 
 @pytest.mark.parametrize("many", [False, True])
 def test_cells_of_unknown_cost_have_none(capsys, monkeypatch, many):
-    monkeypatch.setattr(plan_table, "_SHOWN_CELLS", 0 if many else 100)
+    monkeypatch.setattr(plan_table, "SHOWN_CELLS", 0 if many else 100)
     known = [replace(make_planned(name, cost=60.0), work=WORK) for name in ("A", "B")]
     unknown = [make_planned("A", "ridge", cost=0.15), make_planned("C", "single", cost=0.15)]
     lines = shown(capsys, [*known, *unknown], done=[1])

@@ -91,7 +91,7 @@ def test_parameters_are_those_of_the_signature():
 def test_a_missing_dependency_is_named_with_the_command(monkeypatch):
     from ssd_cli.methods import external_classifiers
 
-    monkeypatch.setattr(external_classifiers, "_installed", lambda package: False)
+    monkeypatch.setattr(external_classifiers, "is_installed", lambda package: False)
     external_classifiers.external_class.cache_clear()
     with pytest.raises(MisuseError) as caught:
         external_classifiers.external_class("aeon", "HydraClassifier")

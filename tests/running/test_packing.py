@@ -103,7 +103,7 @@ def test_out_of_memory_is_recorded_only_where_the_cell_was_alone(tmp_path, monke
     def run_out(*arguments):
         raise error
 
-    monkeypatch.setattr(executing, "_compute", run_out)
+    monkeypatch.setattr(executing, "compute", run_out)
     cell = make_planned()
     outcome = execute(Job(cell, tmp_path, alone=alone), lambda progress: None)
     record = ResultStore(tmp_path).read(cell.cell)

@@ -28,14 +28,14 @@ def store(tmp_path):
 @pytest.fixture
 def settled(monkeypatch):
     """As if the files had been written long before."""
-    monkeypatch.setattr(index, "_SETTLED_NS", -(10**15))
+    monkeypatch.setattr(index, "SETTLED_NS", -(10**15))
 
 
 @pytest.fixture
 def readings(monkeypatch):
     paths = []
-    original = index._read
-    monkeypatch.setattr(index, "_read", lambda root, path: paths.append(path) or original(root, path))
+    original = index.read_row
+    monkeypatch.setattr(index, "read_row", lambda root, path: paths.append(path) or original(root, path))
     return paths
 
 
@@ -133,14 +133,14 @@ def test_predictions_that_are_gone_are_marked(store, settled):
 
 def test_a_file_that_vanishes_while_the_folder_is_listed_is_not_there(store, monkeypatch):
     """A cell that is replaced is not there for an instant."""
-    state = index._state
+    state = index.state_of
 
     def replaced(entry):
         if entry.name.endswith(".json"):
             Path(entry.path).unlink()
         return state(entry)
 
-    monkeypatch.setattr(index, "_state", replaced)
+    monkeypatch.setattr(index, "state_of", replaced)
     assert load_index(store.root).empty
 
 
@@ -167,7 +167,7 @@ def test_a_damaged_table_is_made_anew(store, settled, content):
 
 def test_a_table_of_version_1_which_lacks_the_conditions_is_made_anew(store, settled, monkeypatch, readings):
     with monkeypatch.context() as earlier:
-        earlier.setattr(index_cache, "_VERSION", 1)
+        earlier.setattr(index_cache, "VERSION", 1)
         frame = load_index(store.root).drop(columns=["device", "execution", "threads"])
         _, states, _ = index_cache.load(store.root / ".index")
         index_cache.save(store.root / ".index", frame, states)
@@ -178,7 +178,7 @@ def test_a_table_of_version_1_which_lacks_the_conditions_is_made_anew(store, set
 
 def test_a_table_of_another_release_is_made_anew(store, settled, monkeypatch, readings):
     load_index(store.root)
-    monkeypatch.setattr(index_cache, "_VERSION", -1)
+    monkeypatch.setattr(index_cache, "VERSION", -1)
     load_index(store.root)
     assert len(readings) == 8
 
