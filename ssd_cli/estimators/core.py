@@ -131,7 +131,7 @@ def _train(
         raise ValueError(reason)
     device = _device(settings.device)
     recipe_name, chosen = _configured(recipes, settings.recipe)
-    recipe = fill_in(chosen if settings.epochs is None else replace(chosen, epochs=settings.epochs), name, backbone, method)
+    recipe = fill_in(chosen if settings.epochs is None else replace(chosen, epochs=settings.epochs), backbone, method)
     with _threads(settings.threads), torch.random.fork_rng(devices=range(torch.cuda.device_count() if device == "cuda" else 0)):
         network = backbone.build(training_set.n_channels, 2)
         spec = CellSpec(

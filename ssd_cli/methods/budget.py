@@ -13,11 +13,11 @@ from ssd_cli.methods.recording import record_trainings
 if TYPE_CHECKING:
     from ssd_cli.backbones.base import Backbone
     from ssd_cli.methods.base import Method
-    from ssd_cli.training.recipe import Recipe
+    from ssd_cli.training.recipe import Recipe, ResolvedRecipe
 
 
 @lru_cache(maxsize=4096)  # a plan asks for every cell
-def fill_in(recipe: Recipe, name: str, backbone: Backbone, method: Method, label: str = "The method") -> Recipe:
+def fill_in(recipe: Recipe, backbone: Backbone, method: Method, label: str = "The method") -> ResolvedRecipe:
     """Return what `Recipe.for_backbone` fills in; under the budget "equal-compute" with fewer epochs where a method trains more.
 
     That budget gives every method the passes over the training cases that `single` has. All trainings of the method together,
@@ -30,8 +30,6 @@ def fill_in(recipe: Recipe, name: str, backbone: Backbone, method: Method, label
     ----------
     recipe : Recipe
         As the user named it.
-    name : str
-        Registered name of the backbone.
     backbone : Backbone
     method : Method
     label : str
@@ -42,9 +40,8 @@ def fill_in(recipe: Recipe, name: str, backbone: Backbone, method: Method, label
     MisuseError
         The budget is too small for one epoch of each training, or the trainings of the method cannot be counted.
     """
-    full = recipe.for_backbone(name)
+    full = recipe.for_backbone(backbone)
     whole, students = full.epochs, full.student_epochs
-    assert whole is not None and students is not None
     recorded = record_trainings(method, backbone, full)
     if recipe.budget == "equal-epochs" or (recorded.budget_epochs <= whole and not recorded.error):
         return full
@@ -55,8 +52,8 @@ def fill_in(recipe: Recipe, name: str, backbone: Backbone, method: Method, label
             "Name a recipe of equal epochs, or leave the method out.",
         )
 
-    def shortened(epochs: int) -> Recipe:
-        return replace(recipe, epochs=epochs, student_epochs=max(1, round(students * epochs / whole))).for_backbone(name)
+    def shortened(epochs: int) -> ResolvedRecipe:
+        return replace(recipe, epochs=epochs, student_epochs=max(1, round(students * epochs / whole))).for_backbone(backbone)
 
     def total(epochs: int) -> float:
         return record_trainings(method, backbone, shortened(epochs)).budget_epochs

@@ -6,11 +6,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ssd_cli.backbones.base import Dropout
+<<<<<<< HEAD
 from ssd_cli.methods.base import Method, Network, Predictor, TrainingSet, Workbench, refuse_idle, require
 from ssd_cli.methods.registry import methods
 from ssd_cli.training.objective import CrossEntropy, Objective
 from ssd_cli.training.predict import freeze
 from ssd_cli.training.recipe import Recipe
+=======
+from ssd_cli.methods.base import Method, Predictor, refuse_idle, require
+
+if TYPE_CHECKING:
+    from ssd_cli.backbones.base import Network
+    from ssd_cli.training.objective import Objective
+    from ssd_cli.training.recipe import ResolvedRecipe
+    from ssd_cli.training.workbench import Workbench
+>>>>>>> 9b6f3ad (A recipe that is resolved for a backbone is a type of its own, in which nothing is optional)
 
 DropoutSites = Literal["embed", "mid", "embed+mid"]
 
@@ -90,11 +100,9 @@ class StudentMethod(DropoutMethod):
             f"student_epochs must be at least 1, not {self.student_epochs}",
         )
 
-    def budget(self, recipe: Recipe) -> int:
+    def budget(self, recipe: ResolvedRecipe) -> int:
         """Return the epochs of the student."""
-        epochs = self.student_epochs or recipe.student_epochs
-        assert epochs is not None
-        return epochs
+        return self.student_epochs or recipe.student_epochs
 
     def train_student(self, student: Network, teacher: Network, objective: Objective, workbench: Workbench) -> Predictor:
         """Train the student and return the predictor that deploys it."""

@@ -20,7 +20,7 @@ from ssd_cli.training.initialise import initialise
 from ssd_cli.training.losses import softened_kl
 from ssd_cli.training.objective import Batch, ExtraMemory, Objective
 from ssd_cli.training.predict import freeze, outputs
-from ssd_cli.training.recipe import Recipe
+from ssd_cli.training.recipe import ResolvedRecipe
 
 JITTER = 0.03
 """Standard deviation of the noise on augmentations, in units of the prepared series; meant for unit variance."""
@@ -91,7 +91,7 @@ class EmbedDistill(Method):
                 workbench.train(student, objective, epochs=epochs, purpose="student", index=stage, label=label)
         return Predictor([merge_head(student)], teacher=teacher)
 
-    def _stages(self, recipe: Recipe) -> tuple[int, int]:
+    def _stages(self, recipe: ResolvedRecipe) -> tuple[int, int]:
         """Return the epochs of both stages; the last epoch belongs to the second."""
         share = recipe.share_before_last(self.first_stage)
         return recipe.epochs_of(share), recipe.epochs_after(share)

@@ -23,7 +23,7 @@ from ssd_cli.training.workbench import Workbench
 if TYPE_CHECKING:
     from ssd_cli.methods.base import Method
     from ssd_cli.training.averaging import State
-    from ssd_cli.training.recipe import Recipe
+    from ssd_cli.training.recipe import ResolvedRecipe
     from ssd_cli.training.schedule import Keep
     from ssd_cli.training.spec import TrainingSpec
 
@@ -100,7 +100,7 @@ class RecordedFit:
 
 
 @lru_cache(maxsize=4096)  # a plan asks for every cell
-def record_trainings(method: Method, backbone: Backbone, recipe: Recipe) -> RecordedFit:
+def record_trainings(method: Method, backbone: Backbone, recipe: ResolvedRecipe) -> RecordedFit:
     """Run a method's `fit` without training, on a small stand-in training set, and return what it would train.
 
     A fit that fails there counts as the trainings before the failure, or as one full training if there are none.
@@ -109,10 +109,8 @@ def record_trainings(method: Method, backbone: Backbone, recipe: Recipe) -> Reco
     ----------
     method : Method
     backbone : Backbone
-    recipe : Recipe
-        Filled in for the backbone (`Recipe.for_backbone`).
+    recipe : ResolvedRecipe
     """
-    assert recipe.epochs is not None
     if not method.uses_backbone:
         return RecordedFit(recipe.epochs)
     error = ""
@@ -135,11 +133,10 @@ class RecordingWorkbench(Workbench):
     Parameters
     ----------
     backbone : Backbone
-    recipe : Recipe
-        Filled in for the backbone.
+    recipe : ResolvedRecipe
     """
 
-    def __init__(self, backbone: Backbone, recipe: Recipe) -> None:
+    def __init__(self, backbone: Backbone, recipe: ResolvedRecipe) -> None:
         random = np.random.default_rng(0)
         X = random.standard_normal((_CASES, 1, _TIMEPOINTS)).astype(np.float32)
         y = np.arange(_CASES, dtype=np.int64) % _CLASSES

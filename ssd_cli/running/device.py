@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ssd_cli.backbones.base import Backbone
     from ssd_cli.running.suite import Suite
     from ssd_cli.running.work import Shape
-    from ssd_cli.training.recipe import Recipe
+    from ssd_cli.training.recipe import ResolvedRecipe
 
 
 def resolve_device(wanted: str) -> str:
@@ -31,7 +31,9 @@ def resolve_device(wanted: str) -> str:
     return there[0] if wanted == "auto" else wanted
 
 
-def execution_of(backbone: Backbone, recipe: Recipe, shape: Shape, device: str, suite: Suite) -> tuple[str, JointCells | None]:
+def execution_of(
+    backbone: Backbone, recipe: ResolvedRecipe, shape: Shape, device: str, suite: Suite
+) -> tuple[str, JointCells | None]:
     """Return the execution of a cell's networks, the planner's choice or the suite's, and the cells of a joint training.
 
     Raises

@@ -138,7 +138,7 @@ def make_plan(suite: Suite, dry_run: bool, report: Report | None = None) -> Plan
             of_backbone = [method for method in chosen_methods if method.configuration.uses_backbone != (backbone is WITHOUT)]
             execution, together = "plain", None
             if backbone is not WITHOUT:
-                filled = recipe.configuration.for_backbone(backbone.named.name)
+                filled = recipe.configuration.for_backbone(backbone.configuration)
                 execution, together = execution_of(backbone.configuration, filled, shape or Shape(1, 1, 1), device, suite)
             common |= {"execution": execution, "together": together}
             for resample, seed, method in itertools.product(suite.resamples, suite.seeds, of_backbone):
@@ -185,12 +185,14 @@ def _distinct(choices: Iterator[_Choice]) -> list[_Choice]:
 
 
 def _cell(common: dict[str, Any], method: _Choice, backbone: _Choice, recipe: _Choice, shape: Shape | None) -> PlannedCell:
+    from ssd_cli.backbones.base import NoBackbone
     from ssd_cli.methods.budget import fill_in
     from ssd_cli.methods.recording import record_trainings
     from ssd_cli.training.predict import cases_at_once
 
-    filled = fill_in(recipe.configuration, backbone.named.name, backbone.configuration, method.configuration, method.label)
-    recorded = record_trainings(method.configuration, backbone.configuration, filled)
+    builder = NoBackbone() if backbone is WITHOUT else backbone.configuration
+    filled = fill_in(recipe.configuration, builder, method.configuration, method.label)
+    recorded = record_trainings(method.configuration, builder, filled)
     shuffled = recorded.refreshes_batch_norm and shape is not None and shape.n_cases > cases_at_once(shape.n_timepoints)
     spec = CellSpec(
         **common,
@@ -204,7 +206,7 @@ def _cell(common: dict[str, Any], method: _Choice, backbone: _Choice, recipe: _C
     group = f"{cell.dataset} {backbone.label}" + ("" if spec.together else f" {cell.resample} {cell.seed}")
     if shape is None or backbone is WITHOUT:
         return PlannedCell(cell, spec, group, shape=shape)
-    work = work_of(recorded, backbone.configuration, filled, shape, spec)
+    work = work_of(recorded, builder, filled, shape, spec)
     return PlannedCell(cell, spec, group, work=work, shape=shape)
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ssd_cli.backbones.base import Backbone
     from ssd_cli.core.cell_spec import CellSpec
     from ssd_cli.methods.recording import RecordedFit
-    from ssd_cli.training.recipe import Recipe
+    from ssd_cli.training.recipe import ResolvedRecipe
 
 RECOMPUTED = 4 / 3
 """Operations of a step that keeps no maps, in plain steps: one forward pass more than a forward and a backward pass."""
@@ -49,7 +49,7 @@ class Work(NamedTuple):
     parts: tuple[tuple[str, Counts], ...]
 
 
-def work_of(recorded: RecordedFit, backbone: Backbone, recipe: Recipe, shape: Shape, spec: CellSpec) -> Work:
+def work_of(recorded: RecordedFit, backbone: Backbone, recipe: ResolvedRecipe, shape: Shape, spec: CellSpec) -> Work:
     """Count the trainings of a cell, and its predictions as a part without a name; the recipe is resolved for the backbone."""
     from ssd_cli.core.executions import Execution
     from ssd_cli.engine.convolution.recompute import LARGE

@@ -16,7 +16,7 @@ from ssd_cli.configuration import configure, label, parse_label
 from ssd_cli.core.executions import Execution
 from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.training.context import TrainingContext
-from ssd_cli.training.recipe import Recipe
+from ssd_cli.training.recipe import Recipe, ResolvedRecipe
 from ssd_cli.training.workbench import Workbench
 
 SHORT = Recipe(epochs=4, student_epochs=2, learning_rate=1e-2, schedule="cosine", keep="last", batch_size=8, bn_momentum=0.1)
@@ -77,13 +77,16 @@ class SmallBackbone(Backbone):
         return SmallBackbone(max(2, self.width // 2))
 
 
-def workbench(training_set: TrainingSet | None = None, recipe: Recipe = SHORT, seed: int = 0, **options: Any) -> Workbench:
+def workbench(
+    training_set: TrainingSet | None = None, recipe: Recipe | ResolvedRecipe = SHORT, seed: int = 0, **options: Any
+) -> Workbench:
     """Return a workbench; the backbone is a `SmallBackbone` unless `options` name another."""
     training_set = waves_training_set() if training_set is None else training_set
     backbone = options.pop("backbone", SmallBackbone())
     identity = {"name": type(backbone).__name__, **dataclasses.asdict(backbone)}
     others, execution = options.pop("others", tuple), Execution.of(options.pop("execution", "plain"))
-    context = TrainingContext(training_set, backbone, identity, recipe.for_backbone("small"), seed, execution=execution, **options)
+    resolved = recipe if isinstance(recipe, ResolvedRecipe) else recipe.for_backbone(backbone)
+    context = TrainingContext(training_set, backbone, identity, resolved, seed, execution=execution, **options)
     return Workbench(context, others)
 
 

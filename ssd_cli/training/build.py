@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ssd_cli.protocol.containers import TrainingSet
     from ssd_cli.registry import Registry
     from ssd_cli.training.context import TrainingContext
-    from ssd_cli.training.recipe import Recipe
+    from ssd_cli.training.recipe import ResolvedRecipe
     from ssd_cli.training.workbench import Workbench
 
 T = TypeVar("T")
@@ -72,11 +72,11 @@ def build_backbone(spec: CellSpec) -> Backbone:
     return configured(backbones, spec.backbone) if spec.has_backbone else NoBackbone()
 
 
-def build_recipe(spec: CellSpec) -> Recipe:
+def build_recipe(spec: CellSpec) -> ResolvedRecipe:
     """Build the recipe of a cell, resolved for its backbone."""
-    from ssd_cli.training.registry import recipes
+    from ssd_cli.training.recipe import ResolvedRecipe
 
-    return configured(recipes, spec.recipe)
+    return ResolvedRecipe.from_identity(spec.recipe.parameters)
 
 
 def configured(registry: Registry[T], configuration: NamedConfiguration) -> T:

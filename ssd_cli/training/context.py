@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,7 +21,7 @@ from ssd_cli.training.holdout import holdout_split
 from ssd_cli.training.initialise import initialise
 from ssd_cli.training.ledger import Ledger, Progress
 from ssd_cli.training.networks import MemoryNetworks, Networks
-from ssd_cli.training.recipe import Recipe
+from ssd_cli.training.recipe import ResolvedRecipe
 from ssd_cli.training.schedule import Schedule
 from ssd_cli.training.seeds import CellSeeds, generator, global_streams
 
@@ -37,8 +37,7 @@ class TrainingContext:
         Builds the networks.
     backbone_identity : dict
         Name and parameters of the backbone, as in identities.
-    recipe : Recipe
-        Filled in for the backbone (`Recipe.for_backbone`).
+    recipe : ResolvedRecipe
     seed : int
     device : {"cpu", "cuda", "mps"}
     execution : Execution
@@ -58,7 +57,7 @@ class TrainingContext:
     training_set: TrainingSet
     backbone: Backbone
     backbone_identity: dict[str, Any]
-    recipe: Recipe
+    recipe: ResolvedRecipe
     seed: int
     device: str = "cpu"
     execution: Execution = field(default_factory=Execution)
@@ -112,7 +111,7 @@ class TrainingContext:
     def schedule(self, cases: TrainingSet, epochs: int | None = None, stop: int | None = None) -> Schedule:
         """Return the recipe's schedule for these cases; of a training that stops early the last weights are kept."""
         recipe = self.recipe
-        epochs = epochs or cast(int, recipe.epochs)
+        epochs = epochs or recipe.epochs
         stop = epochs if stop is None else stop
         keep = recipe.keep if stop == epochs else "last"
         return Schedule(epochs, stop, recipe.learning_rate, recipe.schedule, keep, recipe.batch(cases.n_cases))

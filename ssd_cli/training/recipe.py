@@ -1,13 +1,13 @@
-"""How long and how a network is trained. All methods of a table share one recipe."""
+"""Recipes: how long and how a network is trained. All methods of a table share one recipe."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ssd_cli.backbones.registry import backbones
+from ssd_cli.backbones.base import Backbone
 from ssd_cli.configuration import require
 from ssd_cli.training.registry import recipes
 
@@ -17,6 +17,13 @@ SMALLEST_BATCH = 2
 SLOW_MOMENTUM_FROM = 500
 """Epochs from which Keras's batch-norm momentum has forgotten the initial statistics even where an epoch is one step: 0.99^500 is
 0.7 %. After 100 steps 37 % of them are left, and a network may predict no better than chance."""
+
+
+Shape = Literal["plateau", "cosine", "constant"]
+Keep = Literal["best", "last"]
+Initialisation = Literal["glorot", "torch"]
+Precision = Literal["fp32", "tf32", "bf16", "fp64"]
+Budget = Literal["equal-epochs", "equal-compute"]
 
 
 def _usual_momentum(epochs: int) -> float:
@@ -63,14 +70,14 @@ class Recipe:
     epochs: int | None = None
     student_epochs: int | None = None
     learning_rate: float = 1e-3
-    schedule: Literal["plateau", "cosine", "constant"] = "plateau"
-    keep: Literal["best", "last"] = "best"
+    schedule: Shape = "plateau"
+    keep: Keep = "best"
     batch_size: int | None = None
     batch_divisor: int | None = None
     bn_momentum: float | None = None
-    initialisation: Literal["glorot", "torch"] = "glorot"
-    precision: Literal["fp32", "tf32", "bf16", "fp64"] = "fp32"
-    budget: Literal["equal-epochs", "equal-compute"] = "equal-epochs"
+    initialisation: Initialisation = "glorot"
+    precision: Precision = "fp32"
+    budget: Budget = "equal-epochs"
 
     def __post_init__(self) -> None:
         for name, least in (("epochs", 1), ("student_epochs", 1), ("batch_size", SMALLEST_BATCH)):
@@ -81,55 +88,68 @@ class Recipe:
         require(momentum is None or 0 < momentum <= 1, f"bn_momentum must lie above 0 and at most at 1, not {momentum}")
         require(self.learning_rate > 0, f"learning_rate must be above 0, not {self.learning_rate}")
 
-    def for_backbone(self, backbone: str) -> Recipe:
-        """Fill in what the published code fixes for each backbone; a backbone we do not know gets InceptionTime's rule."""
-        from ssd_cli.backbones.base import Backbone
+    def for_backbone(self, backbone: Backbone | type[Backbone]) -> ResolvedRecipe:
+        """Return the recipe with everything filled in that the published code of a backbone fixes."""
+        epochs = self.epochs or backbone.published_epochs
+        values = {
+            "epochs": epochs,
+            "student_epochs": self.student_epochs or max(1, epochs // 4),
+            "batch_size": self.batch_size or backbone.published_batch_size,
+            "batch_divisor": backbone.published_batch_divisor if self.batch_divisor is None else self.batch_divisor,
+            "bn_momentum": self.bn_momentum or _usual_momentum(epochs),
+        }
+        return ResolvedRecipe(**{**vars(self), **values})
 
-        kind = backbones.get(backbone) if backbone in backbones.names() else Backbone
-        epochs = self.epochs or kind.published_epochs
-        return dataclasses.replace(
-            self,
-            epochs=epochs,
-            student_epochs=self.student_epochs or max(1, epochs // 4),
-            batch_size=self.batch_size or kind.published_batch_size,
-            batch_divisor=kind.published_batch_divisor if self.batch_divisor is None else self.batch_divisor,
-            bn_momentum=self.bn_momentum or _usual_momentum(epochs),
-        )
+
+@dataclass(frozen=True, kw_only=True)
+class ResolvedRecipe:
+    """A recipe for one backbone, in which nothing is left open. See `Recipe` for the parameters."""
+
+    epochs: int
+    student_epochs: int
+    learning_rate: float
+    schedule: Shape
+    keep: Keep
+    batch_size: int
+    batch_divisor: int
+    bn_momentum: float
+    initialisation: Initialisation
+    precision: Precision
+    budget: Budget = "equal-epochs"
+
+    @classmethod
+    def from_identity(cls, parameters: Mapping[str, Any]) -> ResolvedRecipe:
+        """Return the recipe of a cell's identity; see `identity`."""
+        return cls(**parameters)
 
     def identity(self) -> dict[str, Any]:
-        """All parameters by name; the usual budget has no entry, as in records made before there was another."""
+        """Return all parameters by name. The default budget has no entry: records are older than the other budget."""
         return {name: value for name, value in vars(self).items() if (name, value) != ("budget", "equal-epochs")}
 
     def momentum(self, epochs: int | None = None) -> float:
-        """Batch-norm momentum of a network that starts from random weights; not below the usual one where its epochs are its own.
+        """Return the batch-norm momentum of a network that starts from random weights.
 
         Parameters
         ----------
         epochs : int, optional
-            Its own, as of a student of ssd that does not start from its teacher; None: the recipe's.
+            Epochs of its training, if not the recipe's: the momentum is then at least the default one for that number.
         """
-        assert self.epochs is not None
-        own = self.bn_momentum or _usual_momentum(self.epochs)
-        return own if epochs is None else max(own, _usual_momentum(epochs))
+        return self.bn_momentum if epochs is None else max(self.bn_momentum, _usual_momentum(epochs))
 
     def epochs_of(self, share: float) -> int:
-        """A share of the epochs, rounded up; of a recipe that `for_backbone` has filled in."""
-        assert self.epochs is not None
+        """Return a share of the epochs, rounded up."""
         return math.ceil(share * self.epochs - 1e-9)  # .55 * 100, a little above 55 in floating point, is 55
 
     def share_before_last(self, share: float) -> float:
-        """The share of the epochs, or as much of it as leaves the last epoch: of a single epoch nothing."""
-        assert self.epochs is not None
+        """Return the share, or as much of it as leaves the last epoch: of a single epoch nothing."""
         return min(share, (self.epochs - 1) / self.epochs)
 
     def epochs_after(self, share: float) -> int:
-        """The epochs that a share leaves, at least one."""
-        assert self.epochs is not None
+        """Return the number of epochs that a share leaves, at least one."""
         return max(1, self.epochs - self.epochs_of(share))
 
     def batch(self, n_cases: int) -> int:
-        """Cases in a batch; of a recipe that `for_backbone` has filled in."""
-        assert self.batch_size is not None and self.batch_divisor is not None
+        """Return the number of cases in a batch."""
         wanted = min(n_cases // self.batch_divisor, self.batch_size) if self.batch_divisor else self.batch_size
         return min(max(SMALLEST_BATCH, wanted), n_cases)
 
@@ -148,8 +168,8 @@ class Fast(Recipe):
     """For two cores: 100 epochs, cosine to 0, the last weights, batch-norm momentum 0.1."""
 
     epochs: int | None = 100
-    schedule: Literal["plateau", "cosine", "constant"] = "cosine"
-    keep: Literal["best", "last"] = "last"
+    schedule: Shape = "cosine"
+    keep: Keep = "last"
     bn_momentum: float | None = 0.1
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler, ReduceLROnPlateau
 
 from ssd_cli.training.adam import Adam
+from ssd_cli.training.recipe import Keep, Shape
 
-Keep = Literal["best", "last"]
-Shape = Literal["plateau", "cosine", "constant"]
 LearningRateMultiplier = Callable[[float], float]
 """Factor of the first learning rate after a number of epochs, fractions included."""
 

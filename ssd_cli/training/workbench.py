@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Unpack, cast
+from typing import Unpack
 
 import torch
 from torch import Tensor
@@ -20,7 +20,7 @@ from ssd_cli.training.ledger import Ledger
 from ssd_cli.training.loop import explaining_single_values
 from ssd_cli.training.objective import Objective
 from ssd_cli.training.predict import cases_at_once
-from ssd_cli.training.recipe import Recipe
+from ssd_cli.training.recipe import ResolvedRecipe
 from ssd_cli.training.run import run_all
 from ssd_cli.training.schedule import Keep
 from ssd_cli.training.spec import TrainingOptions, TrainingSpec
@@ -54,14 +54,14 @@ class Workbench:
         return self.context.backbone
 
     @property
-    def recipe(self) -> Recipe:
+    def recipe(self) -> ResolvedRecipe:
         """How long and how networks are trained."""
         return self.context.recipe
 
     @property
     def epochs(self) -> int:
         """Epochs of one full training."""
-        return cast(int, self.recipe.epochs)
+        return self.recipe.epochs
 
     @property
     def device(self) -> str:
@@ -116,7 +116,7 @@ class Workbench:
         backbone : Backbone, optional
             By default the cell's.
         epochs : int, optional
-            Epochs of its training, if not the recipe's: batch-norm momentum depends on them (`Recipe.momentum`).
+            Epochs of its training, if not the recipe's: batch-norm momentum depends on them (`ResolvedRecipe.momentum`).
         """
         return self.context.fresh(index, dropout, backbone, epochs)
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from ssd_cli.backbones.lite import LITEBackbone
 from ssd_cli.backbones.registry import backbones
 from ssd_cli.configuration import configure, label
 from ssd_cli.errors import MisuseError
@@ -24,14 +25,14 @@ def passes(method, filled):
 
 
 def fill_in(wanted, backbone, method, label="The method"):
-    return budget.fill_in(wanted, backbone, backbones.get(backbone)() if backbone != "small" else SmallBackbone(), method, label)
+    return budget.fill_in(wanted, backbones.get(backbone)() if backbone != "small" else SmallBackbone(), method, label)
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("wanted", [recipe("fast"), recipe("paper"), recipe("fast", epochs=37)], ids=["fast", "paper", "37 epochs"])
 def test_the_budget_is_kept_and_used_up(name, wanted):
     method = methods.get(name)()
-    full = wanted.for_backbone("lite")
+    full = wanted.for_backbone(LITEBackbone)
     filled = fill_in(wanted, "lite", method)
     assert passes(method, filled) <= full.epochs + 1e-9
     if filled.epochs < full.epochs:
@@ -66,7 +67,7 @@ def test_a_budget_of_one_network_changes_nothing_for_it():
     single, wanted = methods.get("single")(), recipe("fast")
     usual = replace(wanted, budget="equal-epochs")
     assert replace(fill_in(wanted, "lite", single), budget="equal-epochs") == fill_in(usual, "lite", single)
-    assert fill_in(usual, "lite", methods.get("ens-avg")()) == usual.for_backbone("lite")
+    assert fill_in(usual, "lite", methods.get("ens-avg")()) == usual.for_backbone(LITEBackbone)
 
 
 def test_shortened_trainings_have_the_momentum_of_their_own_epochs():
@@ -97,6 +98,6 @@ def test_the_steps_booked_are_those_of_one_network():
 
 
 def test_the_usual_budget_leaves_no_trace_in_identities():
-    assert "budget" not in Recipe().identity()
-    assert recipe("fast").identity()["budget"] == "equal-compute"
+    assert "budget" not in Recipe().for_backbone(LITEBackbone).identity()
+    assert recipe("fast").for_backbone(LITEBackbone).identity()["budget"] == "equal-compute"
     assert label("fast", recipe("fast")) == "fast[budget=equal-compute]"

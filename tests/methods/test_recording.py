@@ -40,7 +40,7 @@ LABELS = (*methods.names(), *VARIANTS)  # now: other tests add plug-ins
 
 def recorded_in(where, label):
     name, _, backbone_name = where.partition(" ")
-    return record_trainings(build(label), backbones.get(backbone_name)(), RECIPES[name].for_backbone(backbone_name))
+    return record_trainings(build(label), backbones.get(backbone_name)(), RECIPES[name].for_backbone(backbones.get(backbone_name)))
 
 
 @pytest.mark.parametrize("label", TABLE)
@@ -62,7 +62,7 @@ def test_the_budget_of_equal_compute_is_divided_as_before(label):
     for where, expected in TABLE[label]["equal_compute"].items():
         name, backbone_name = where.split()
         recipe = dataclasses.replace(RECIPES[name], budget="equal-compute")
-        filled = fill_in(recipe, backbone_name, backbones.get(backbone_name)(), build(label))
+        filled = fill_in(recipe, backbones.get(backbone_name)(), build(label))
         assert [filled.epochs, filled.student_epochs] == expected
 
 
@@ -110,7 +110,7 @@ class Twice(Method):
 
 def test_a_network_that_is_asked_for_twice_is_recorded_once_and_global_state_stays():
     before, threads = torch.get_rng_state(), torch.get_num_threads()
-    recorded = record_trainings(Twice(), SmallBackbone(), RECIPE.for_backbone("small"))
+    recorded = record_trainings(Twice(), SmallBackbone(), RECIPE.for_backbone(SmallBackbone))
     assert [training.epochs for training in recorded.trainings] == [5]
     assert recorded.cost == 1
     assert torch.equal(torch.get_rng_state(), before)
@@ -118,12 +118,12 @@ def test_a_network_that_is_asked_for_twice_is_recorded_once_and_global_state_sta
 
 
 def test_a_fit_that_fails_is_estimated_but_gets_no_budget():
-    recorded = record_trainings(Twice(fails=True), SmallBackbone(), RECIPE.for_backbone("small"))
+    recorded = record_trainings(Twice(fails=True), SmallBackbone(), RECIPE.for_backbone(SmallBackbone))
     assert len(recorded.trainings) == 1
     assert recorded.error == "RuntimeError: no such thing"
-    assert fill_in(RECIPE, "small", SmallBackbone(), Twice(fails=True)).epochs == 5
+    assert fill_in(RECIPE, SmallBackbone(), Twice(fails=True)).epochs == 5
     with pytest.raises(MisuseError, match=r"(?s)cannot be counted .* no such thing"):
-        fill_in(dataclasses.replace(RECIPE, budget="equal-compute"), "small", SmallBackbone(), Twice(fails=True))
+        fill_in(dataclasses.replace(RECIPE, budget="equal-compute"), SmallBackbone(), Twice(fails=True))
 
 
 def test_a_fit_that_fails_before_any_training_counts_as_one_training():
@@ -132,7 +132,7 @@ def test_a_fit_that_fails_before_any_training_counts_as_one_training():
         def fit(self, training_set, workbench):
             raise NotImplementedError
 
-    assert record_trainings(Unready(), SmallBackbone(), RECIPE.for_backbone("small")).trainings == (RecordedTraining(5),)
+    assert record_trainings(Unready(), SmallBackbone(), RECIPE.for_backbone(SmallBackbone)).trainings == (RecordedTraining(5),)
 
 
 def test_another_backbone_costs_as_a_plain_network_and_its_narrow_version_less():
@@ -145,5 +145,5 @@ def test_another_backbone_costs_as_a_plain_network_and_its_narrow_version_less()
 
     from ssd_cli.training.objective import CrossEntropy as build_plain
 
-    recorded = record_trainings(Three(), SmallBackbone(), RECIPE.for_backbone("small"))
+    recorded = record_trainings(Three(), SmallBackbone(), RECIPE.for_backbone(SmallBackbone))
     assert [training.step for training in recorded.trainings] == [1, 0.35, 1]

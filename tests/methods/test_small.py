@@ -215,7 +215,7 @@ def test_cells_of_a_backbone_without_a_narrow_version_are_skipped(label):
     training_set = waves_training_set()
     assert build(label).skip(training_set, Wide()) == "Wide has no narrow version"
     assert build(label).skip(training_set, SmallBackbone()) is None
-    assert recorded(label, EXACT.for_backbone("small"), Wide()).trainings == ()
+    assert recorded(label, EXACT.for_backbone(SmallBackbone), Wide()).trainings == ()
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_cells_of_a_backbone_without_a_narrow_version_are_skipped(label):
 )
 def test_under_equal_compute_an_epoch_of_a_small_network_is_an_epoch(label, epochs):
     method = build(label)
-    recipe = fill_in(Recipe(epochs=100, budget="equal-compute"), "lite", LITEBackbone(), method)
+    recipe = fill_in(Recipe(epochs=100, budget="equal-compute"), LITEBackbone(), method)
     assert [training.epochs for training in recorded(method, recipe, LITEBackbone()).trainings] == epochs
 
 

@@ -19,7 +19,7 @@ from tests.small import SmallBackbone
 
 
 def work(method=None, *, backbone=None, shape=(50, 1, 150, 150), execution="fast", epochs=20, **parameters):
-    backbone, recipe = backbone or LITEBackbone(), Fast(epochs=epochs, **parameters).for_backbone("lite")
+    backbone, recipe = backbone or LITEBackbone(), Fast(epochs=epochs, **parameters).for_backbone(LITEBackbone)
     recorded = record_trainings(method or Single(), backbone, recipe)
     return work_of(recorded, backbone, recipe, Shape(*shape), make_spec(execution=execution))
 
