@@ -6,21 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ssd_cli.backbones.base import Dropout
-<<<<<<< HEAD
 from ssd_cli.methods.base import Method, Network, Predictor, TrainingSet, Workbench, refuse_idle, require
 from ssd_cli.methods.registry import methods
 from ssd_cli.training.objective import CrossEntropy, Objective
 from ssd_cli.training.predict import freeze
-from ssd_cli.training.recipe import Recipe
-=======
-from ssd_cli.methods.base import Method, Predictor, refuse_idle, require
-
-if TYPE_CHECKING:
-    from ssd_cli.backbones.base import Network
-    from ssd_cli.training.objective import Objective
-    from ssd_cli.training.recipe import ResolvedRecipe
-    from ssd_cli.training.workbench import Workbench
->>>>>>> 9b6f3ad (A recipe that is resolved for a backbone is a type of its own, in which nothing is optional)
+from ssd_cli.training.recipe import ResolvedRecipe
 
 DropoutSites = Literal["embed", "mid", "embed+mid"]
 
