@@ -2,10 +2,9 @@ import json
 from dataclasses import replace
 
 import pytest
-from ssd_cli.backbones.h_inception import HInceptionBackbone
 
 from ssd_cli.backbones.fcn import FCNBackbone
-from ssd_cli.backbones.inception import InceptionBackbone
+from ssd_cli.backbones.inception import HInceptionBackbone, InceptionBackbone
 from ssd_cli.backbones.lite import LITEBackbone
 from ssd_cli.backbones.resnet import ResNetBackbone
 from ssd_cli.configuration import configure
