@@ -14,12 +14,7 @@ from ssd_cli.errors import SsdBenchError, shortened
 def absent(names: Sequence[str], looked_in: Sequence[Path], why: str = "") -> SsdBenchError:
     """Return the error for datasets that are not on this machine.
 
-    Parameters
-    ----------
-    looked_in : sequence of Path
-        The data folders that were searched.
-    why : str
-        Why they are not downloaded either; empty if downloading was not asked for.
+    `looked_in` are the searched folders; `why` says why they are not downloaded, and is empty if downloading was not asked for.
     """
     if len(names) == 1 and (error := misplaced(names[0], looked_in)) is not None:
         return error

@@ -26,7 +26,7 @@ class Part:
     y : ndarray of str, shape (n_cases,)
         Original labels in lower case, as from aeon's parser, so that resamples equal aeon's.
     groups : ndarray of int64, shape (n_cases,), optional
-        Subject of every case, if known.
+        Subject of every case.
     channels : tuple of str
         Names of the channels, in their order in `X`; empty if the file has none.
     """
@@ -59,15 +59,7 @@ class Part:
     def in_order_of(self, channels: tuple[str, ...], here: str, there: str) -> Part:
         """Return the part with its channels in the order of these names; unchanged if either has no names.
 
-        Parameters
-        ----------
-        here, there : str
-            Names of this part and of the other source, for the error.
-
-        Raises
-        ------
-        SsdBenchError
-            The names are not the same.
+        `here` and `there` name both sources in the error for different names.
         """
         if not channels or not self.channels or self.channels == channels:
             return self
@@ -88,12 +80,8 @@ class Part:
 class Dataset:
     """Both parts of the archive's split.
 
-    Parameters
-    ----------
-    classes : tuple of str
-        The labels of both parts, sorted by ``np.unique``; a class index is a position in it.
-    digest : str
-        SHA-256 of arrays, labels and groups, before any preparation.
+    `classes` are the labels of both parts, sorted by ``np.unique``; a class index is a position in them. `digest` is the SHA-256 of
+    arrays, labels and groups, before any preparation.
     """
 
     name: str

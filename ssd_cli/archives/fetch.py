@@ -39,15 +39,7 @@ class Silent(Watcher):
 
 
 def fetch(name: str, looked_in: Sequence[Path] = ()) -> None:
-    """Download a dataset into aeon's data folder.
-
-    `looked_in` are the folders that were searched before, for the error.
-
-    Raises
-    ------
-    SsdBenchError
-        There is no download for it, there is no network, or the folder cannot be written.
-    """
+    """Download a dataset into aeon's data folder; the error names the folders that were searched before, `looked_in`."""
     check_name(name)
     if offline():
         raise absent([name], looked_in, "and SSD_BENCH_OFFLINE forbids the network")
@@ -62,13 +54,7 @@ def fetch(name: str, looked_in: Sequence[Path] = ()) -> None:
 
 
 def require(names: Iterable[str], data_dirs: Sequence[Path] = (), download: bool = True) -> None:
-    """Refuse unavailable datasets, all in one error and before the first download.
-
-    Raises
-    ------
-    SsdBenchError
-        Some are not on this machine and cannot be downloaded.
-    """
+    """Raise one SsdBenchError for all datasets that are not on this machine and cannot be downloaded."""
     lacking = [name for name in names if locate(name, data_dirs) is None]
     if lacking and not download:
         raise absent(lacking, roots(data_dirs), "and downloading is switched off")
@@ -102,13 +88,7 @@ def fetch_one(name: str, root: Path, remote: Remote, force: bool = False, watche
 def fetch_many(
     names: Iterable[str], root: Path, remote: Remote, watcher: Watcher, jobs: int = 4, force: bool = False
 ) -> dict[str, SsdBenchError]:
-    """Install datasets from a remote, several at once; a failure does not stop the others.
-
-    Returns
-    -------
-    dict of str to SsdBenchError
-        The errors by dataset.
-    """
+    """Install datasets from a remote, several at once; return the errors by dataset."""
     failed: dict[str, SsdBenchError] = {}
 
     def one(name: str) -> None:
@@ -138,19 +118,9 @@ def zip_path(archive: str, root: Path) -> Path:
 
 
 def fetch_zip(archive: str, names: Sequence[str], root: Path, remote: Zenodo, watcher: Watcher) -> list[str]:
-    """Install datasets from the zip of a whole archive.
+    """Install datasets from the zip of a whole archive; return those that it does not hold in usable form.
 
-    Returns
-    -------
-    list of str
-        The datasets that the zip does not hold in usable form; their own records may.
-
-    Raises
-    ------
-    DiskFull
-        The disk has no room for the zip or its datasets; what was downloaded is kept.
-    SsdBenchError
-        The zip could not be downloaded, or is not safe to unpack.
+    A full disk raises `DiskFull`, and what was downloaded is kept; a zip that is not safe to unpack raises another SsdBenchError.
     """
     record, key = catalog.ZENODO_ZIPS[archive]
     label = f"{archive} (zip)"

@@ -28,12 +28,7 @@ class NotThere(TransferError):
 class Temporary(Exception):
     """A failure after which a retry may succeed.
 
-    Parameters
-    ----------
-    wait : float, optional
-        Seconds for which the server asks to wait.
-    resolved : bool
-        False if the name of the server could not be resolved, as without a network.
+    `wait` are the seconds for which the server asks to wait; `resolved` is false if its name could not be resolved.
     """
 
     def __init__(self, reason: str, wait: float | None = None, resolved: bool = True) -> None:
@@ -44,14 +39,9 @@ class Temporary(Exception):
 
 @contextlib.contextmanager
 def translated_errors(url: str) -> Iterator[None]:
-    """Translate the exceptions of a request into `Temporary` and `TransferError`; no other code may be inside.
+    """Translate the exceptions of a request: `Temporary` if a retry may succeed, else `TransferError`.
 
-    Raises
-    ------
-    Temporary
-        A retry may succeed.
-    TransferError
-        A retry will fail as well.
+    No other code may be inside.
     """
     try:
         yield

@@ -34,7 +34,7 @@ def install(
     pulse: Callable[[], None] = lambda: None,
     download: bool = False,
 ) -> bool:
-    """Install a dataset; other files in its folder stay.
+    """Install a dataset; return False if it was already installed. Other files in its folder stay.
 
     Parameters
     ----------
@@ -53,16 +53,11 @@ def install(
         The files are an archive's: `fill` can resume an interrupted download, half a dataset (left by failed downloads of aeon) is
         replaced without `force`, and files of subjects stay if they fit.
 
-    Returns
-    -------
-    bool
-        False if the dataset was already installed.
-
     Raises
     ------
     SsdBenchError
-        The files are malformed, of another size than the archive publishes, cannot be written, or would replace files of the
-        dataset's names without `force`; nothing is installed.
+        The files are malformed, of another size than published, cannot be written, or would replace files of the dataset's names
+        without `force`; nothing is installed.
     """
     target, staging = root / check_name(name), work_folder(root) / name
     with on_disk(root), locked(root, name, pulse):

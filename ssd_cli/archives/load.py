@@ -15,26 +15,15 @@ from ssd_cli.archives.verify import check_size
 
 
 def load(name: str, data_dirs: Sequence[Path] = (), download: bool = True) -> Dataset:
-    """Load a dataset.
+    """Load a dataset, downloading it if it is absent and `download` is true.
 
     It is searched in `data_dirs`, ``$SSD_BENCH_DATA``, aeon's bundled problems and aeon's downloads (``$AEON_DATA`` or
-    ``~/aeon_data``), in this order, as ``NAME/NAME_TRAIN`` and ``NAME/NAME_TEST`` in one of the formats, and then downloaded.
-
-    Parameters
-    ----------
-    name : str
-        Name of the dataset and of its folder.
-    data_dirs : sequence of Path
-        Data folders.
-    download : bool
-        Whether the network may be used.
+    ``~/aeon_data``), in this order, as ``NAME/NAME_TRAIN`` and ``NAME/NAME_TEST`` in one of the formats.
 
     Raises
     ------
     SsdBenchError
         The dataset is absent, a file is malformed, or the size is not the published one.
-    MisuseError
-        The name could lead out of a folder.
     """
     source = _source(name, data_dirs, download)
     entry = entry_path(name, source)

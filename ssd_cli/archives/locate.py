@@ -17,14 +17,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
 @dataclass(frozen=True)
 class DatasetFiles:
-    """The files of one dataset.
+    """The files of one dataset: ``NAME_TRAIN`` and ``NAME_TEST`` with the extension of one known format.
 
-    Parameters
-    ----------
-    train, test : Path
-        ``NAME_TRAIN`` and ``NAME_TEST`` with the extension of a known format, the same for both.
-    train_subjects, test_subjects : Path, optional
-        ``NAME_subjects_train.csv`` and ``NAME_subjects_test.csv``; both or neither.
+    ``NAME_subjects_train.csv`` and ``NAME_subjects_test.csv`` are both present or both absent.
     """
 
     train: Path
@@ -91,13 +86,7 @@ def folders(data_dirs: Sequence[Path] = (), whole: bool = True) -> list[str]:
 
 
 def locate(name: str, data_dirs: Sequence[Path] = ()) -> DatasetFiles | None:
-    """Return the files of a dataset from the first folder that has them, or None.
-
-    Raises
-    ------
-    SsdBenchError
-        A folder holds only a part of the files; the next folder is never used silently instead.
-    """
+    """Return the files of a dataset from the first folder that has them, or None; half a dataset raises an SsdBenchError."""
     check_name(name)
     for root in roots(data_dirs):
         source = source_in(root / name, name)
@@ -107,13 +96,7 @@ def locate(name: str, data_dirs: Sequence[Path] = ()) -> DatasetFiles | None:
 
 
 def source_in(folder: Path, name: str) -> DatasetFiles | None:
-    """Return the files of a dataset in one folder, or None if it holds neither part.
-
-    Raises
-    ------
-    SsdBenchError
-        It holds one part only, or the subjects of one part only.
-    """
+    """Return the files of a dataset in one folder, or None; one part without the other raises an SsdBenchError."""
     for extension in extensions():
         train, test = folder / f"{name}_TRAIN{extension}", folder / f"{name}_TEST{extension}"
         if not train.is_file() and not test.is_file():

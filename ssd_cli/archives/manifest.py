@@ -26,17 +26,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The files of a dataset and their origin.
-
-    Parameters
-    ----------
-    origin : str
-        Address of the record or mirror.
-    date : str
-        Day of the download.
-    digest : str
-        Digest of the arrays.
-    """
+    """The files of a dataset, their origin (address of the record or mirror), the day of the download, the digest of the arrays."""
 
     dataset: str
     origin: str

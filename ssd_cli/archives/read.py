@@ -45,14 +45,12 @@ def read_part(path: Path, subjects: Path | None = None, equal_length: bool | Non
     path : Path
         A file of a known format (`ssd_cli.archives.formats`).
     subjects : Path, optional
-        CSV with the columns row (from 0), subject (a whole number) and label, one row a case.
+        CSV with the columns row (from 0), subject (a whole number) and label, one row per case.
     equal_length : bool, optional
-        Whether all series of the dataset are equally long, if known. Formats that store a table (``.tsv``, ``.arff``, wide
-        ``.csv`` and ``.parquet``) fill short series with missing values at the end. There, missing values at the end of a series
-        count as filling, unless `equal_length` is true.
+        Whether all series of the dataset are equally long, if known. Otherwise missing values at the end of a series in a table
+        (``.tsv``, ``.arff``, wide ``.csv`` and ``.parquet``) count as filling.
     missing_label : str, optional
-        The label of every case if the file has no labels, which is an error by default; ``.ts``, ``.tsv`` and ``.arff`` always
-        have labels.
+        Label of every case if the file has no labels, which is an error by default; some formats always have labels.
     """
     part: Part = format_of(path.suffix).read(path, equal_length, missing_label)
     for case, series in enumerate(part.X):

@@ -30,15 +30,7 @@ class TransferStopped(Exception):
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file of a remote.
-
-    Parameters
-    ----------
-    url : str
-        ``http``, ``https`` or, for a mirror on a disk, ``file``.
-    md5 : str, optional
-        Hexadecimal.
-    """
+    """A file of a remote; `url` is ``http``, ``https`` or, for a mirror on a disk, ``file``, and `md5` is hexadecimal."""
 
     name: str
     url: str
@@ -59,16 +51,8 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 class Transport:
     """Downloader that several threads share.
 
-    Parameters
-    ----------
-    attempts : int
-        Consecutive failures without progress before it gives up.
-    first_pause : float
-        Seconds before the second attempt; doubled for each further one.
-    patience : float
-        Longest pause in seconds that a server may ask for.
-    timeout : float
-        Seconds without an answer after which a connection counts as dropped.
+    A transfer ends after `attempts` consecutive failures without progress. The pause after the first, in seconds, doubles for each
+    further one. A server may ask for a pause of at most `patience` seconds. A connection is dropped after `timeout` seconds.
     """
 
     def __init__(self, attempts: int = 5, first_pause: float = 0.5, patience: float = 600.0, timeout: float = 60.0) -> None:
@@ -109,19 +93,9 @@ class Transport:
     def download(self, file: RemoteFile, target: Path, on_bytes: Callable[[int], None] = lambda n: None) -> None:
         """Fetch a file; `target` is created when it is complete and has the announced size and checksum.
 
-        A partial file beside it, with the checksum in its name, lets an interrupted transfer resume.
-
-        Parameters
-        ----------
-        on_bytes : callable
-            Called with every change of the number of bytes; negative if a transfer starts again.
-
-        Raises
-        ------
-        TransferError
-            The file could not be fetched, or arrived twice with another checksum.
-        OSError
-            The file cannot be written.
+        A partial file beside it, with the checksum in its name, lets an interrupted transfer resume. `on_bytes` is called with the
+        change of the number of bytes, which is negative if a transfer starts again. A file that arrives twice with another checksum
+        raises a `TransferError`.
         """
         if file.md5 is not None and target.is_file() and not _difference(target, file):
             on_bytes(_size(target))

@@ -22,13 +22,7 @@ _DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
 
 @contextmanager
 def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
-    """Open a zip and check its list of files.
-
-    Raises
-    ------
-    SsdBenchError
-        The zip is damaged, or holds a path outside, a link, an encrypted file or one that is too large.
-    """
+    """Open a zip and refuse it if it is damaged or holds a path outside, a link, an encrypted file or one that is too large."""
     try:
         with zipfile.ZipFile(path) as archive:
             for info in archive.infolist():
@@ -52,13 +46,7 @@ def members(archive: zipfile.ZipFile, names: Iterable[str]) -> dict[str, zipfile
 
 
 def extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> None:
-    """Write one member to `target`; its path in the zip is not used.
-
-    Raises
-    ------
-    SsdBenchError
-        The member is damaged.
-    """
+    """Write one member to `target`; its path in the zip is not used."""
     try:
         with archive.open(info) as packed, target.open("wb") as out:
             # `open_zip` has checked the announced size; reading ends there, and the checksum of the zip shows a wrong size.

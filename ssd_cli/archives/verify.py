@@ -18,16 +18,8 @@ from ssd_cli.errors import MisuseError, SsdBenchError
 class Finding:
     """The result of verifying one dataset.
 
-    Parameters
-    ----------
-    wrong : list of str
-        What is wrong with which file; empty if nothing is.
-    checked : list of str
-        What it was compared with: "checksums", "size", "digest".
-    note : str
-        Worth knowing, but not wrong.
-    digest : str
-        Digest of the arrays, as in records; empty if they could not be read.
+    `wrong` has a sentence for every wrong file; `checked` lists what it was compared with ("checksums", "size", "digest"). A `note`
+    is worth knowing, but not wrong. `digest` is that of the arrays, empty if they could not be read.
     """
 
     name: str

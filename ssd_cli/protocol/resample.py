@@ -16,11 +16,6 @@ def resample_indices(dataset: Dataset, resample: int) -> tuple[Index, Index]:
 
     Resample 0 is the archive's split. Resample k > 0 is tsml's: aeon's ``stratified_resample_data`` on the original labels with
     ``random_state=k``. If the subjects are known, it draws whole subjects instead, as many for the test as in the archive's split.
-
-    Parameters
-    ----------
-    resample : int
-        0 or more.
     """
     if resample < 0:
         raise MisuseError(f"Resample {resample} does not exist.", "Expected 0 (the archive's split) or a positive whole number.")

@@ -6,14 +6,7 @@ from ssd_cli.protocol.containers import Floats, Ints
 
 
 class SealedTest:
-    """Prepared test series and their labels, which no method gets.
-
-    Parameters
-    ----------
-    X : ndarray of float32, shape (n_cases, n_channels, n_timepoints)
-    y : ndarray of int64, shape (n_cases,)
-        Class indices.
-    """
+    """Prepared test series (n_cases, n_channels, n_timepoints) and their class indices (n_cases,), which no method gets."""
 
     def __init__(self, X: Floats, y: Ints) -> None:
         self.__X = X
@@ -27,15 +20,8 @@ class SealedTest:
     def unseal(self, frozen: bool) -> tuple[Floats, Ints]:
         """Return the series and labels.
 
-        Parameters
-        ----------
-        frozen : bool
-            Whether the predictor is final: every network in evaluation mode, no parameter trainable.
-
-        Raises
-        ------
-        RuntimeError
-            The predictor can still change: a defect of the program.
+        `frozen` tells whether the predictor is final: every network in evaluation mode, no parameter trainable. If it is not, a
+        RuntimeError shows a defect of the program.
         """
         if frozen is not True:
             raise RuntimeError("The test set stays sealed until the predictor is frozen.")

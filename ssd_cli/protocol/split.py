@@ -15,20 +15,8 @@ from ssd_cli.protocol.sealed import SealedTest
 def split(dataset: Dataset, resample: int, preparation: Preparation) -> tuple[TrainingSet, SealedTest]:
     """Resample, then prepare; the preparation is fitted on the training cases of this resample only.
 
-    Parameters
-    ----------
-    resample : int
-        0 is the archive's split; see `resample_indices`.
-
-    Returns
-    -------
-    training_set : TrainingSet
-        Cases in the order of the resample (sorted by class for k > 0); training shuffles them.
-
-    Raises
-    ------
-    SsdBenchError
-        The training set lacks a class, or has only one.
+    The training set has the order of the resample (sorted by class for k > 0); training shuffles it. A training set that lacks a
+    class, or has only one, raises an SsdBenchError.
     """
     train, test = dataset.train, dataset.test
     train_index, test_index = resample_indices(dataset, resample)

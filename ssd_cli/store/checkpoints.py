@@ -30,15 +30,7 @@ _OLD_SECONDS = 30 * 86400
 
 
 class CheckpointStore:
-    """The checkpoints of one folder of results.
-
-    Parameters
-    ----------
-    root : Path
-        The output folder of ``ssd-bench run``.
-    made_with : str
-        The program and the processor of this run.
-    """
+    """The checkpoints of one output folder; `made_with` names the program and the processor of this run."""
 
     def __init__(self, root: Path, made_with: str = "") -> None:
         self._root, self._made_with = Path(root), made_with

@@ -56,8 +56,6 @@ def load_index(
 
     Parameters
     ----------
-    root : Path
-        A folder of results.
     on_reading : callable, optional
         Called with the number of new or changed records, before they are read.
     on_unreadable : callable, optional
@@ -66,18 +64,11 @@ def load_index(
     Returns
     -------
     DataFrame
-        Categorical columns dataset, method, backbone, recipe, folder, status, dataset_digest, preparation (JSON), configuration
-        (a digest of what must be the same in all records of one method), predictions ("ok", "missing", "" for a cell without
-        any, or "changed" if the file's digest is not the recorded one: the scores are then computed from the file), device and
-        execution ("" if none is recorded; "…, together" if cells were trained jointly);
-        text columns path (relative to root, without suffix), reason and identity_hash; integer columns resample, seed,
-        protocol_version and threads (0 if none is recorded); and one float column for every number among the scores and the
-        costs of any record, named by `Metric.key`.
-
-    Raises
-    ------
-    SsdBenchError
-        A record is malformed, in the wrong folder, or of another protocol version; only without `on_unreadable`.
+        Categorical columns `_REPEATED`, text columns `_TEXTS`, integer columns `_NUMBERS` (threads: 0 if none is recorded) and one
+        float column for every number among scores and costs, named by `Metric.key`. ``path`` is relative to root, without suffix;
+        ``configuration`` is a digest of what all records of one method share; ``predictions`` is "ok", "missing", "" for a cell
+        without any, or "changed" if the file's digest is not the recorded one: the scores are then computed from the file.
+        ``execution`` ends in ", together" if cells were trained jointly.
     """
     import numpy as np
 

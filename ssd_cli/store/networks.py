@@ -30,14 +30,9 @@ _NAME = re.compile(r"[0-9a-f]{64}")
 
 
 class NetworkStore:
-    """The networks of one folder of results.
+    """The networks of one output folder, in its folder ``networks``.
 
-    Parameters
-    ----------
-    root : Path
-        The output folder of ``ssd-bench run``; networks lie in its folder ``networks``.
-    poll_seconds : float
-        Interval of looking whether another process has finished training a network.
+    While another process trains a network, `obtain` looks every `poll_seconds` whether it has finished.
     """
 
     def __init__(self, root: Path, poll_seconds: float = 0.2) -> None:
@@ -59,8 +54,9 @@ class NetworkStore:
 
         Returns
         -------
+        arrays, report
         reused : bool
-            False if this call trained it.
+            False if this call trained the network.
         """
         while True:
             found = self.find(key)
@@ -94,13 +90,7 @@ class NetworkStore:
         return name, len(content)
 
     def load(self, name: str) -> Arrays:
-        """Return the weights that `save` wrote.
-
-        Raises
-        ------
-        SsdBenchError
-            The file is missing or damaged.
-        """
+        """Return the weights that `save` wrote; raise SsdBenchError if the file is missing or damaged."""
         arrays = _read(self._weights(name), name)
         if arrays is None:
             raise SsdBenchError(

@@ -21,19 +21,8 @@ _UNSAFE = re.compile(r"[/\\:\x00-\x1f\x7f]")
 class Cell:
     """One dataset × method × backbone × recipe × resample × seed.
 
-    Parameters
-    ----------
-    method, backbone, recipe : str
-        Full labels, such as ``ssd[representations=10]``.
-    resample : int
-        0 is the archive's own split.
-    folder : str
-        ``<method slug>@<backbone slug>``. No name is ever parsed back out of it.
-
-    Raises
-    ------
-    SsdBenchError
-        If the dataset or the folder cannot be the name of a folder: empty, hidden, or with a separator in it.
+    Method, backbone and recipe are full labels, such as ``ssd[representations=10]``. `folder` is ``<method slug>@<backbone slug>``; no
+    name is ever parsed back out of it. A dataset or folder that is not a safe name of a folder raises an SsdBenchError.
     """
 
     dataset: str
@@ -61,7 +50,7 @@ class Cell:
 
 
 def check_name(name: str, what: str) -> str:
-    """Return `name` if it is safe as one component of a path; SsdBenchError otherwise."""
+    """Return `name` if it is safe as one component of a path; raise SsdBenchError otherwise."""
     if not name or name.startswith(".") or name != name.strip() or len(name.encode()) > 200 or _UNSAFE.search(name):
         raise SsdBenchError(
             f"The {what} {name!r} cannot be used as the name of a folder.",
@@ -95,10 +84,8 @@ class CellRecord:
     spec : CellSpec
         The identity. Resuming compares identities, not names.
     status : {"ok", "failed", "skipped"}
-    reason : str, optional
-        Why it failed or was skipped; required then.
-    traceback : str, optional
-        Traceback of a failure.
+    reason, traceback : str, optional
+        Of a failure; a skipped cell has a reason.
     scores : dict of str to float
         Finite numbers, computed from the stored probabilities.
     costs : dict

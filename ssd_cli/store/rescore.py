@@ -44,13 +44,7 @@ class Recount:
 
 
 def recount(root: Path) -> Recount:
-    """Compute every score of a folder of results again, and compare it with the record.
-
-    Raises
-    ------
-    SsdBenchError
-        The folder does not exist or holds no records.
-    """
+    """Compute every score of a folder of results again, and compare it with the record."""
     root = Path(root)
     if not root.is_dir():
         raise MisuseError(f"There is no folder {root}.", "Expected the output folder of 'ssd-bench run'.")

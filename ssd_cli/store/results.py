@@ -35,13 +35,7 @@ def no_results(root: Path) -> MisuseError:
 
 
 class ResultStore:
-    """Records under one folder.
-
-    Parameters
-    ----------
-    root : Path
-        The output folder of ``ssd-bench run``; created by the first write.
-    """
+    """Records under one output folder of ``ssd-bench run``, which the first write creates."""
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
@@ -61,10 +55,7 @@ class ResultStore:
     def read(self, cell: Cell) -> CellRecord | None:
         """Read the record of a cell; return None if it or its predictions are missing.
 
-        Raises
-        ------
-        SsdBenchError
-            The record is malformed, of another protocol version, or of another cell.
+        A record that is malformed, of another protocol version, or of another cell raises an SsdBenchError.
         """
         predictions, path = self.paths(cell)
         try:
@@ -85,18 +76,13 @@ class ResultStore:
             raise SsdBenchError(f"Cannot read {path}: {error.strerror}.") from error
 
     def put(self, record: CellRecord, y: Ints | None = None, probabilities: Probabilities | None = None) -> CellRecord:
-        """Write a record; an earlier record of the cell is replaced.
+        """Write a record, replacing an earlier one, and return it with the digest of the predictions.
 
         Parameters
         ----------
         y : ndarray of int, shape (n_cases,)
             True class indices of the test cases; only with a record that is ok.
         probabilities : ndarray of float64, shape (n_cases, n_classes)
-
-        Returns
-        -------
-        CellRecord
-            The record with the digest of the predictions.
 
         Raises
         ------

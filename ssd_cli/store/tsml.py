@@ -26,15 +26,9 @@ if TYPE_CHECKING:
 
 
 def write(record: CellRecord, y: Ints, probabilities: Probabilities) -> bytes:
-    """Return the content of a file.
+    """Return the content of a file for true class indices (n_cases,) and probabilities (n_cases, n_classes).
 
-    Parameters
-    ----------
-    record : CellRecord
-        Its cell names the file; ``fit_seconds_alone``, ``predict_seconds`` and ``peak_memory_bytes`` are taken from its costs.
-    y : ndarray of int, shape (n_cases,)
-        True class indices.
-    probabilities : ndarray of float64, shape (n_cases, n_classes)
+    The record's cell names the file; ``fit_seconds_alone``, ``predict_seconds`` and ``peak_memory_bytes`` are taken from its costs.
     """
     import numpy as np
 
@@ -68,13 +62,7 @@ def write(record: CellRecord, y: Ints, probabilities: Probabilities) -> bytes:
 
 
 def read(content: bytes, source: str | Path) -> tuple[Ints, Probabilities]:
-    """Parse a file: true class indices (n_cases,) and probabilities (n_cases, n_classes).
-
-    Raises
-    ------
-    SsdBenchError
-        A line is malformed.
-    """
+    """Parse a file: true class indices (n_cases,) and probabilities (n_cases, n_classes). An error names the malformed line."""
     import numpy as np
 
     try:

@@ -32,14 +32,8 @@ class Export:
 def export_tsml(root: Path, out: Path) -> Export:
     """Write every finished cell in the layout of tsml-eval.
 
-    tsml has no axis for seeds: if there are several, each makes another estimator, ``<folder>-seed<s>``.
-
-    Raises
-    ------
-    MisuseError
-        There is nothing to export.
-    SsdBenchError
-        Predictions are missing or not the recorded ones, two configurations have one estimator, or the folder cannot be written.
+    tsml has no axis for seeds: if there are several, each makes another estimator, ``<folder>-seed<s>``. Missing or changed
+    predictions, two configurations of one estimator, and a folder that cannot be written raise an SsdBenchError.
     """
     store = ResultStore(root)
     records = list(store.records())

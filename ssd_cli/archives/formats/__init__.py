@@ -26,13 +26,7 @@ def extensions() -> tuple[str, ...]:
 
 
 def format_of(extension: str) -> ModuleType:
-    """Import the module of a format.
-
-    Raises
-    ------
-    SsdBenchError
-        No format has this extension.
-    """
+    """Import the module of a format; raise SsdBenchError if no format has this extension."""
     if extension.lower() not in extensions():
         raise SsdBenchError(f"Files '*{extension}' are not understood.", f"Expected one of {', '.join(extensions())}.")
     return importlib.import_module(f"{__name__}.{extension.lower()[1:]}")

@@ -13,15 +13,7 @@ from ssd_cli.registry import Entry, Registry
 
 
 class Rules(Registry[Any]):
-    """The rules that one option of ``run`` chooses from, in the order of their files.
-
-    Parameters
-    ----------
-    kind : str
-        What the rules are, in the singular.
-    option : str
-        Name of the option, of the suite's key and of the identity's key.
-    """
+    """The rules of one `option` of ``run``, which is also the key in suites and identities, in the order of their files."""
 
     def __init__(self, kind: str, option: str) -> None:
         super().__init__(kind, __name__, pluggable=False, sort=False)
