@@ -21,7 +21,7 @@ _UNSAFE = re.compile(r"[/\\:\x00-\x1f\x7f]")
 class Cell:
     """One dataset × method × backbone × recipe × resample × seed.
 
-    Method, backbone and recipe are full labels, such as ``ssd[representations=10]``. `folder` is ``<method slug>@<backbone slug>``; no
+    Method, backbone and recipe are full labels, such as ``ssd[dropout=0.3]``. `folder` is ``<method slug>@<backbone slug>``; no
     name is ever parsed back out of it. A dataset or folder that is not a safe name of a folder raises an SsdBenchError.
     """
 
