@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 import traceback
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,16 +27,18 @@ from ssd_cli.store.checkpoints import CheckpointStore
 from ssd_cli.store.networks import NetworkStore
 from ssd_cli.store.record import CellRecord
 from ssd_cli.store.results import ResultStore
-from ssd_cli.training.build import PlanOutdated, build_backbone, build_workbench, configured
+from ssd_cli.training.build import PlanOutdated, build_backbone, build_context, build_workbench, configured
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     from ssd_cli.archives.dataset import Dataset
+    from ssd_cli.core.cell_spec import CellSpec
     from ssd_cli.methods.base import Method, Predictor
     from ssd_cli.protocol.containers import TrainingSet
     from ssd_cli.protocol.sealed import SealedTest
+    from ssd_cli.training.context import TrainingContext
 
 
 @dataclass
@@ -140,7 +143,6 @@ def compute(job: Job, parts: CellResults, report: Report) -> str | None:
 
 def _fit(job: Job, method: Method, dataset: Dataset, training_set: TrainingSet, parts: CellResults, report: Report) -> Predictor:
     from ssd_cli.methods.base import Predictor
-    from ssd_cli.running.joint_cells import other_contexts
     from ssd_cli.training.predict import freeze
 
     spec = job.planned.spec
@@ -150,7 +152,7 @@ def _fit(job: Job, method: Method, dataset: Dataset, training_set: TrainingSet, 
         "checkpoints": CheckpointStore(job.out, made_with()) if spec.device == "cpu" else None,
         "on_epoch": report,
     }
-    others = partial(other_contexts, spec, dataset, training_set, options)
+    others = partial(_other_contexts, spec, dataset, training_set, options)
     workbench = build_workbench(spec, training_set, others=others, **options)
     started = time.perf_counter()
     try:
@@ -166,6 +168,30 @@ def _fit(job: Job, method: Method, dataset: Dataset, training_set: TrainingSet, 
     return predictor
 
 
+def _other_contexts(spec: CellSpec, dataset: Dataset, training_set: TrainingSet, options: dict[str, Any]) -> list[TrainingContext]:
+    """Build the contexts of the cells that are trained jointly with a cell, whose own training set and options are given."""
+    if spec.together is None:
+        return []
+    parts = {k: _training_set(dataset, k, spec) for k in spec.together.resamples} | {spec.resample: training_set}
+    pairs = itertools.product(spec.together.resamples, spec.together.seeds)
+    return [
+        build_context(replace(spec, resample=k, seed=seed), part, **options)
+        for k, seed in pairs
+        if (k, seed) != (spec.resample, spec.seed) and (part := parts[k]) is not None
+    ]
+
+
+def _training_set(dataset: Dataset, resample: int, spec: CellSpec) -> TrainingSet | None:
+    """Return the training set of a resample; None where it cannot be drawn: the records of its own cells say why."""
+    from ssd_cli.archives.prepare import Preparation
+    from ssd_cli.protocol.split import split
+
+    try:
+        return split(dataset, resample, Preparation(**spec.preparation))[0]
+    except SsdBenchError:
+        return None
+
+
 def _evaluate(predictor: Predictor, sealed: SealedTest, parts: CellResults) -> None:
     """Open the test set and compute the scores. No network can be trained from here on."""
     import numpy as np
@@ -173,7 +199,7 @@ def _evaluate(predictor: Predictor, sealed: SealedTest, parts: CellResults) -> N
     from ssd_cli.metrics import accuracy, agreement, all_scores, disagreement
     from ssd_cli.training.predict import predict_proba
 
-    frozen = not any(network.training or _trainable(network) for network in _networks(predictor))
+    frozen = not any(one.training or any(part.requires_grad for part in one.parameters()) for one in _networks(predictor))
     X, y = sealed.unseal(frozen)
     started = time.perf_counter()
     members = predictor.member_probabilities(X)
@@ -226,10 +252,6 @@ def _dataset(name: str, data_dirs: tuple[Path, ...], digest: str) -> Dataset:
 
 def _networks(predictor: Predictor) -> list[Any]:
     return [*predictor.networks, *([predictor.teacher] if predictor.teacher is not None else [])]
-
-
-def _trainable(network: Any) -> bool:
-    return any(parameter.requires_grad for parameter in network.parameters())
 
 
 def _one_line(error: Exception) -> str:

@@ -26,24 +26,16 @@ class Packing:
 
     def __init__(self, capacity: int | None = None, needs: Mapping[str, int] | None = None) -> None:
         self._capacity, self._needs = capacity, needs or {}
-        self._alone: set[str] = set()
+        self.alone: set[str] = set()  # keys of cells that ran out of memory: they run only while no other does
 
     def fits(self, cell: PlannedCell, running: Iterable[PlannedCell]) -> bool:
         """Return whether a cell may start beside the running ones; it always may where none runs."""
         others = [other.key for other in running]
         if not others:
             return True
-        if self._alone.intersection([cell.key, *others]):
+        if self.alone.intersection([cell.key, *others]):
             return False
         return self._capacity is None or sum(self._needs.get(key, 0) for key in [cell.key, *others]) <= self._capacity
-
-    def isolate(self, cell: PlannedCell) -> None:
-        """Run a cell that ran out of memory only while no other runs."""
-        self._alone.add(cell.key)
-
-    def is_alone(self, cell: PlannedCell) -> bool:
-        """Return whether a cell has been isolated: its next failure is recorded."""
-        return cell.key in self._alone
 
 
 def look_at_device(cells: Sequence[PlannedCell], report: Callable[[Any], None] | None = None) -> tuple[int, dict[str, int]]:

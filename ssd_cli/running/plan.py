@@ -26,28 +26,17 @@ if TYPE_CHECKING:
 class PlannedCell:
     """A cell of a plan.
 
-    Parameters
-    ----------
-    group : str
-        Cells of one group share networks or joint trainings: same dataset and backbone, and the same resample and seed unless
-        these are trained jointly.
-    cost : float
-        Estimated seconds of one worker. Networks that earlier cells of the group train cost nothing (`estimate.price`).
-    alone : float
-        Estimated seconds without shared networks.
-    work : Work, optional
-        What both are estimated from; None for a method without networks, and in a dry run for a dataset of unknown size.
-    shape : Shape, optional
-        Shape of the dataset; None in a dry run for one of unknown size.
+    Cells of one group share networks or joint trainings: same dataset and backbone, and the same resample and seed unless these
+    are trained jointly.
     """
 
     cell: Cell
     spec: CellSpec
     group: str
-    cost: float = 0.0
-    alone: float = 0.0
-    work: Work | None = None
-    shape: Shape | None = None
+    cost: float = 0.0  # estimated seconds of one worker; networks that earlier cells of the group train cost nothing
+    alone: float = 0.0  # estimated seconds without shared networks
+    work: Work | None = None  # None for a method without networks, and for a dataset of unknown size (dry run)
+    shape: Shape | None = None  # None for a dataset of unknown size (dry run)
 
     @cached_property
     def key(self) -> str:

@@ -120,7 +120,7 @@ class SuiteRun:
             keep_networks=not self._suite.discard_networks,
             busy_workers=len(self.progress.current),
             command=self._command,
-            alone=self._packing.is_alone(cell),
+            alone=cell.key in self._packing.alone,
         )
 
     def _on_event(self, event: Event) -> None:
@@ -150,7 +150,7 @@ class SuiteRun:
             self._elsewhere.append(cell)
             self._last_group.pop(worker, None)
         elif outcome.status == "memory":
-            self._packing.isolate(cell)
+            self._packing.alone.add(cell.key)
             self._queue.put_back(cell)
             self._reporter.note(f"{cell.cell}: the device's memory ran out; trying once more, alone")
         else:

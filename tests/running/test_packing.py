@@ -56,12 +56,10 @@ def test_an_isolated_cell_has_the_device_for_itself():
     cells = cells_of(A="ok", B="ok")
     packing = Packing()
     assert packing.fits(cells["A"], [cells["B"]])
-    packing.isolate(cells["A"])
+    packing.alone.add(cells["A"].key)
     assert not packing.fits(cells["A"], [cells["B"]])
     assert not packing.fits(cells["B"], [cells["A"]])
     assert packing.fits(cells["A"], [])
-    assert packing.is_alone(cells["A"])
-    assert not packing.is_alone(cells["B"])
 
 
 def test_a_run_never_packs_more_than_there_is(tmp_path):

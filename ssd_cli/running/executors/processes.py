@@ -37,7 +37,7 @@ class WorkerProcess:
         self.process: BaseProcess = context.Process(
             target=worker.main, args=(tasks, log, settings), name=f"ssd-bench worker {number}", daemon=True
         )
-        with _environment(thread_variables(settings.threads)), _interrupts_blocked():
+        with _inherited(thread_variables(settings.threads)):
             self.process.start()
         # The parent's copies would keep the pipes open after the worker's death.
         tasks.close()
@@ -150,29 +150,21 @@ class ProcessExecutor(Executor):
 
 
 @contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Set environment variables for a process that is started meanwhile."""
+def _inherited(variables: dict[str, str]) -> Iterator[None]:
+    """Start processes with these environment variables, and with Ctrl-C blocked until they can ignore it."""
     before = {name: os.environ.get(name) for name in variables}
+    can_block = hasattr(signal, "pthread_sigmask")
     os.environ.update(variables)
+    if can_block:
+        resource_tracker.ensure_running()  # it unblocks signals when it starts
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
+        if can_block:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-@contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Block Ctrl-C for a process that is started meanwhile: a child inherits it, before it can ignore the signal itself."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    resource_tracker.ensure_running()  # it unblocks signals when it starts
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
