@@ -51,19 +51,12 @@ class Settings:
 
 @dataclass(eq=False)
 class Fitted:
-    """A predictor with its preparation; pickles hold its networks on the CPU, whatever the device of the training.
-
-    Parameters
-    ----------
-    preparation : FittedPreparation
-    predictor : Predictor
-    n_channels : int
-        Channels of a series before the preparation.
-    """
+    """A predictor with its preparation; pickles hold its networks on the CPU, whatever the device of the training."""
 
     preparation: FittedPreparation
     predictor: Predictor
     n_channels: int
+    """Channels of a series before the preparation."""
 
     def predict_proba(self, X: Sequence[Series], threads: int) -> npt.NDArray[np.float64]:
         """Return class probabilities (n_cases, n_classes) of series of shapes (n_channels, n_timepoints_i).
@@ -91,19 +84,9 @@ class Fitted:
 
 
 def fit(X: Sequence[Series], y: Ints, n_classes: int, method: Method | str, settings: Settings, random_state: Any) -> Fitted:
-    """Prepare the series and train, exactly as ``ssd-bench run`` does.
+    """Prepare series (n_channels, n_timepoints_i) with class indices, and train exactly as ``ssd-bench run`` does.
 
-    Parameters
-    ----------
-    X : sequence of ndarray of float64, each of shape (n_channels, n_timepoints_i)
-    y : ndarray of int64, shape (n_cases,)
-        Class indices.
-    n_classes : int
-    method : Method or str
-        Configured, or a label.
-    settings : Settings
-    random_state : int, RandomState or None
-        An int is the seed of ``ssd-bench run``.
+    The method is configured, or a label. A `random_state` that is an int is the seed of ``ssd-bench run``.
 
     Raises
     ------

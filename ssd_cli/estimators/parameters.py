@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,6 @@ from ssd_cli.methods.ensembles import EnsAvg
 from ssd_cli.methods.single import Single
 from ssd_cli.methods.ssd import SSD
 
-C = TypeVar("C", bound=type)
 _HEADING = "    Parameters\n    ----------\n"
 _EXAMPLE = """
     Examples
@@ -27,29 +26,6 @@ _EXAMPLE = """
     >>> classifier.fit(X, y).predict_proba(X).shape
     {shape}
     """
-
-
-def documented(module: str, data: str, shape: str) -> Callable[[C], C]:
-    """Class decorator: compose the documentation from the parameters' and an example on a library's data.
-
-    Parameters
-    ----------
-    module : str
-        From which users import the class.
-    data : str
-        Lines of a doctest that make X and y.
-    shape : str
-        The shape of the probabilities of X.
-    """
-
-    def decorate(cls: C) -> C:
-        summary, _, own = (cls.__mro__[1].__doc__ or "").partition(_HEADING)
-        shared = (Parameters.__doc__ or "").partition(_HEADING)[2]
-        example = _EXAMPLE.format(module=module, name=cls.__name__, data=data, arguments=cls._example, shape=shape)  # type: ignore[attr-defined]
-        cls.__doc__ = f"{summary}{_HEADING}{own.rstrip(' ')}{shared.rstrip(' ')}{example}"
-        return cls
-
-    return decorate
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -99,11 +75,27 @@ class Parameters:
     _checked: ClassVar[Sequence[dict[str, Any]]]
     """Arguments for the checks of aeon and sktime: they prove that things run, not that they learn."""
 
+    _module: ClassVar[str] = ""
+    _data: ClassVar[str]
+    _shape: ClassVar[str]
+    """Of a library: where users import its classes, doctest lines that make X and y, and the shape of the probabilities of X."""
+
+    def __init_subclass__(cls, **details: Any) -> None:
+        """Compose the documentation of a library's class from the parameters' and an example on the library's data."""
+        super().__init_subclass__(**details)
+        if cls._module and not cls.__doc__:
+            summary, _, own = (cls.__mro__[1].__doc__ or "").partition(_HEADING)
+            shared = (Parameters.__doc__ or "").partition(_HEADING)[2]
+            example = _EXAMPLE.format(
+                module=cls._module, name=cls.__name__, data=cls._data, arguments=cls._example, shape=cls._shape
+            )
+            cls.__doc__ = f"{summary}{_HEADING}{own.rstrip(' ')}{shared.rstrip(' ')}{example}"
+
     def __post_init__(self) -> None:
         super().__init__()
 
     @classmethod
-    def _test_params(cls) -> list[dict[str, Any]]:
+    def _get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
         return [{"recipe": "smoke", "epochs": 1, "device": "cpu", **one} for one in cls._checked]
 
     def _method(self) -> Method | str:

@@ -15,7 +15,6 @@ from ssd_cli.estimators.parameters import (
     Parameters,
     ResNetParameters,
     SSDParameters,
-    documented,
 )
 
 __all__ = ["InceptionTimeClassifier", "LITETimeClassifier", "MethodClassifier", "ResNetClassifier", "SSDClassifier"]
@@ -24,6 +23,10 @@ __all__ = ["InceptionTimeClassifier", "LITETimeClassifier", "MethodClassifier", 
 class _Classifier(Parameters, BaseClassifier):
     """What sktime asks of a classifier."""
 
+    _module = "ssd_cli.estimators.sktime"
+    _data = """    >>> from sktime.datasets import load_unit_test
+    >>> X, y = load_unit_test(split="train", return_type="numpy3D")"""
+    _shape = "(20, 2)"
     _tags = {  # noqa: RUF012
         "X_inner_mtype": ["df-list", "numpy3D"],
         "capability:multivariate": True,
@@ -42,7 +45,7 @@ class _Classifier(Parameters, BaseClassifier):
     @classmethod
     def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
         """Return arguments for the library's checks."""
-        return cls._test_params()
+        return cls._get_test_params()
 
     @staticmethod
     def _series(X: Any) -> list[npt.NDArray[np.float64]]:
@@ -52,34 +55,16 @@ class _Classifier(Parameters, BaseClassifier):
         return [np.ascontiguousarray(frame.to_numpy(dtype=np.float64).T) for frame in X]
 
 
-_documented = documented(
-    "ssd_cli.estimators.sktime",
-    """    >>> from sktime.datasets import load_unit_test
-    >>> X, y = load_unit_test(split="train", return_type="numpy3D")""",
-    "(20, 2)",
-)
+class MethodClassifier(MethodParameters, _Classifier): ...  # noqa: D101 - `Parameters` documents it
 
 
-@_documented
-class MethodClassifier(MethodParameters, _Classifier):  # noqa: D101 - the decorator documents it
-    pass
+class SSDClassifier(SSDParameters, _Classifier): ...  # noqa: D101 - `Parameters` documents it
 
 
-@_documented
-class SSDClassifier(SSDParameters, _Classifier):  # noqa: D101 - the decorator documents it
-    pass
+class InceptionTimeClassifier(InceptionTimeParameters, _Classifier): ...  # noqa: D101 - `Parameters` documents it
 
 
-@_documented
-class InceptionTimeClassifier(InceptionTimeParameters, _Classifier):  # noqa: D101 - the decorator documents it
-    pass
+class LITETimeClassifier(LITETimeParameters, _Classifier): ...  # noqa: D101 - `Parameters` documents it
 
 
-@_documented
-class LITETimeClassifier(LITETimeParameters, _Classifier):  # noqa: D101 - the decorator documents it
-    pass
-
-
-@_documented
-class ResNetClassifier(ResNetParameters, _Classifier):  # noqa: D101 - the decorator documents it
-    pass
+class ResNetClassifier(ResNetParameters, _Classifier): ...  # noqa: D101 - `Parameters` documents it
