@@ -90,7 +90,7 @@ def predict(
     ] = False,
 ) -> None:
     """Write class and probabilities of every series; needs onnxruntime and numpy, not torch."""
-    from ssd_cli.deployment.runtime import load_model
+    from ssd_cli.deployment.runtime import load_model, read_series
 
     if bool(stream) == (series is not None):
         raise MisuseError("Expected either a file of series or --stream.")
@@ -101,8 +101,6 @@ def predict(
         _stream(loaded, (line.decode(errors="replace") for line in sys.stdin.buffer))
         return
     assert series is not None
-    from ssd_cli.deployment.series import read_series
-
     X, y = read_series(series, loaded)
     if y is not None and (unknown := sorted(set(y) - set(loaded.classes))):
         raise SsdBenchError(

@@ -1,17 +1,21 @@
-"""Measure what a deployed predictor costs: parameters, multiply-accumulates, bytes, latency."""
+"""Measure what a deployed predictor costs (parameters, multiply-accumulates, bytes, latency), and the peak memory of a cell."""
 
 from __future__ import annotations
 
+import inspect
 import statistics
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
-from ssd_cli.costs.macs import MacCounter
 from ssd_cli.engine.deployed import Deployed
 from ssd_cli.training.threads import using_threads
 
@@ -22,17 +26,11 @@ if TYPE_CHECKING:
 MACS_CONVENTION = "multiply-accumulates of convolutions (padding included) and linear layers, one series, plain network"
 WARM_UPS = 3
 TIMED = 20
+MEMORY_INTERVAL_SECONDS = 0.02
 
 
 def measure(predictor: Predictor, training_set: TrainingSet) -> dict[str, Any]:
-    """Measure what a predictor costs to store and to run.
-
-    Parameters
-    ----------
-    predictor : Predictor
-        The costs of its networks are added: all of them are stored and run.
-    training_set : TrainingSet
-        Its first series is the one that is timed.
+    """Measure what a predictor costs to store and to run: the sum of its networks, timed on the first training series.
 
     Returns
     -------
@@ -119,3 +117,65 @@ def evaluating(*networks: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
+
+
+class MacCounter(TorchDispatchMode):
+    """Context manager that sums the multiply-accumulates of convolutions and matrix products.
+
+    It equals torch's ``FlopCounterMode`` without the table by module. That class also loads torch's compiler, which costs start-up
+    time (see `training.adam`). The attribute `macs` holds the sum.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.macs = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Compute an operation and add half of its FLOPs; decompose an operation without a formula."""
+        kwargs, formula = kwargs or {}, flop_registry.get(func._overloadpacket)
+        if formula is None:
+            with self:  # under inference mode, operations arrive undecomposed
+                out = func.decompose(*args, **kwargs)
+            return func(*args, **kwargs) if out is NotImplemented else out
+        out = func(*args, **kwargs)
+        self.macs += int(formula(*args, **kwargs, out_val=out)) // 2
+        return out
+
+
+MacCounter.__torch_dispatch__ = inspect.unwrap(MacCounter.__torch_dispatch__)  # type: ignore[method-assign]
+
+
+class PeakMemory:
+    """Context manager that samples the resident memory of this process in a thread.
+
+    It may miss a peak shorter than the interval (in seconds). The operating system's own maximum cannot be used instead, because it
+    never falls and a worker process runs many cells. `start_bytes` and `peak_bytes` hold the resident bytes at the start and the
+    largest so far.
+    """
+
+    def __init__(self, interval: float = MEMORY_INTERVAL_SECONDS) -> None:
+        self._interval = interval
+        self._process = psutil.Process()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="peak-memory", daemon=True)
+        self.start_bytes = 0
+        self.peak_bytes = 0
+
+    def __enter__(self) -> PeakMemory:
+        """Start sampling."""
+        self.start_bytes = self.peak_bytes = self._process.memory_info().rss
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Take a last sample and stop."""
+        self._stop.set()
+        self._thread.join()
+        self._sample()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._interval):
+            self._sample()
+
+    def _sample(self) -> None:
+        self.peak_bytes = max(self.peak_bytes, self._process.memory_info().rss)

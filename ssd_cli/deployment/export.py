@@ -12,14 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ssd_cli.archives.dataset import Series
 from ssd_cli.core.atomic import replacing
 from ssd_cli.core.version import __version__
 from ssd_cli.costs.measure import MACS_CONVENTION, count_macs
-from ssd_cli.deployment.fold import drop_notes, fold_batch_norms
 from ssd_cli.deployment.graph import DeployedPredictor
-from ssd_cli.deployment.quantise import quantise
-from ssd_cli.deployment.runtime import INPUT, METADATA_KEY, OUTPUT, Model, load_model
+from ssd_cli.deployment.reduce import drop_notes, fold_batch_norms, quantise
+from ssd_cli.deployment.runtime import INPUT, METADATA_KEY, OUTPUT, load_model
 from ssd_cli.deployment.trained import Trained
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.hardware import cpu_model
@@ -36,18 +34,7 @@ TOLERANCE = 1e-4
 def export_onnx(trained: Trained, path: Path, int8: bool = False) -> dict[str, Any]:
     """Write the ONNX file `path` and a report to ``path.json``: parity, accuracy, size, multiply-accumulates, latency.
 
-    Parameters
-    ----------
-    trained : Trained
-    path : Path
-        File name that ends in ``.onnx``.
-    int8 : bool
-        Quantise convolutions and the linear layer, calibrated on training series; the report also has the float figures.
-
-    Returns
-    -------
-    dict
-        The report.
+    `int8` quantises convolutions and the linear layer, calibrated on training series; the report also has the float figures.
 
     Raises
     ------
@@ -58,9 +45,8 @@ def export_onnx(trained: Trained, path: Path, int8: bool = False) -> dict[str, A
         import onnx
         import onnxscript  # noqa: F401
     except ImportError as error:
-        raise SsdBenchError(
-            "Exporting needs onnx and onnxscript, which are not installed.", "", "pip install 'ssd-bench[onnx]'"
-        ) from error
+        what = "Exporting needs onnx and onnxscript, which are not installed."
+        raise SsdBenchError(what, "", "pip install 'ssd-bench[onnx]'") from error
     expected = reference(trained)
     model = _graph(trained)
     left = fold_batch_norms(model)
@@ -79,32 +65,9 @@ def export_onnx(trained: Trained, path: Path, int8: bool = False) -> dict[str, A
         if int8:
             quantise(trained, draft, draft)
             report["int8"] = _figures(trained, expected, draft)
-    write_report(path, {**_about(trained), **report})
+    text = json.dumps({**_about(trained), **report}, indent=1, allow_nan=False)
+    path.with_name(f"{path.name}.json").write_text(text + "\n", encoding="utf-8")
     return report
-
-
-def quantise_onnx(trained: Trained, path: Path, out: Path) -> dict[str, Any]:
-    """Write the 8-bit form of the float file `path` (of `export_onnx`) to `out`; the report is that of ``int8=True``."""
-    report = read_report(path)
-    quantise(trained, path, out)
-    report["int8"] = _figures(trained, reference(trained), out)
-    write_report(out, report)
-    return report
-
-
-def read_report(path: Path) -> dict[str, Any]:
-    """Read the report of an exported file."""
-    report: dict[str, Any] = json.loads(_beside(path).read_text(encoding="utf-8"))
-    return report
-
-
-def write_report(path: Path, report: dict[str, Any]) -> None:
-    """Write the report of an exported file."""
-    _beside(path).write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f"{path.name}.json")
 
 
 def export_torch(trained: Trained, path: Path) -> dict[str, Any]:
@@ -120,7 +83,8 @@ def export_torch(trained: Trained, path: Path) -> dict[str, Any]:
     with replacing(path) as draft:
         torch.export.save(program, draft, extra_files={METADATA_KEY: json.dumps(_about(trained), allow_nan=False)})
         loaded = torch.export.load(draft).module()
-        found = np.concatenate([loaded(torch.from_numpy(series[None])).numpy() for series in _filled(trained)])
+        filled = [trained.preparation.imputation.filled(series) for series in trained.test]
+        found = np.concatenate([loaded(torch.from_numpy(series[None])).numpy() for series in filled])
         report = {**_parity(trained, expected, found), "size_bytes": draft.stat().st_size}
         _refuse_difference(trained, report["largest_difference"])
     return {"float": report}
@@ -218,13 +182,10 @@ def _figures(trained: Trained, expected: npt.NDArray, path: Path) -> dict[str, A
     return {
         **_parity(trained, expected, model.predict_proba(trained.test)),
         "size_bytes": path.stat().st_size,
-        **latency(model, trained.test[0]),
+        **model.latency_ms(trained.test[0]),
+        "latency_convention": "onnxruntime, CPU, batch 1, one thread",
+        "processor": cpu_model(),
     }
-
-
-def latency(model: Model, series: Series) -> dict[str, Any]:
-    """Return median and 95th percentile for one series, with the convention and the processor of the measurement."""
-    return {**model.latency_ms(series), "latency_convention": "onnxruntime, CPU, batch 1, one thread", "processor": cpu_model()}
 
 
 def _parity(trained: Trained, expected: npt.NDArray, found: npt.NDArray) -> dict[str, float]:
@@ -244,7 +205,3 @@ def _refuse_difference(trained: Trained, difference: float) -> None:
             f"Expected at most {TOLERANCE:g}.",
             "Report this.",
         )
-
-
-def _filled(trained: Trained) -> list[Series]:
-    return [trained.preparation.imputation.filled(series) for series in trained.test]

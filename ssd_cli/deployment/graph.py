@@ -15,17 +15,9 @@ from ssd_cli.methods.base import TIE_BREAK
 
 
 class DeployedPredictor(nn.Module):
-    """Preparation, networks, and the rule that combines their probabilities; the caller fills missing values.
+    """Preparation, frozen networks, and their mean probabilities or votes; the caller fills missing values.
 
-    Parameters
-    ----------
-    preparation : FittedPreparation
-    networks : list of Network
-        Frozen networks.
-    vote : bool
-        Join by votes rather than by the mean.
-    any_length : bool
-        Take series of any length also where the training series are equally long.
+    With `any_length` it takes series of any length also where the training series are equally long.
 
     Raises
     ------
@@ -40,7 +32,8 @@ class DeployedPredictor(nn.Module):
         preparation.check_exported()
         self.length, self.scaling, self.vote = preparation.length, preparation.scaling, vote
         self.any_length = preparation.unequal or any_length
-        self.branches = nn.ModuleList(_without_marks(network) for network in networks)
+        unmasked = [network.inner if isinstance(network, MaskedNetwork) else network for network in networks]
+        self.branches = nn.ModuleList(unmasked)  # the graph averages over the valid steps itself
         self.masked = any(isinstance(network, MaskedNetwork) for network in networks)
 
     def forward(self, series: Tensor) -> Tensor:
@@ -74,8 +67,3 @@ class DeployedPredictor(nn.Module):
         if valid is None:
             return network.classifier(network.pool(maps))
         return network.classifier((maps * valid).sum(-1) / valid.sum(-1))
-
-
-def _without_marks(network: Network) -> Network:
-    """Return the network inside a masked one: the graph averages over the valid steps itself."""
-    return network.inner if isinstance(network, MaskedNetwork) else network

@@ -1,4 +1,4 @@
-"""Run an exported model with onnxruntime and numpy; torch is never imported."""
+"""Run an exported model with onnxruntime and numpy, on series of a file; torch is never imported."""
 
 from __future__ import annotations
 
@@ -13,11 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ssd_cli.archives.dataset import Series
+from ssd_cli.archives.read import read_part
 from ssd_cli.archives.rules import imputation_rules
+from ssd_cli.archives.text import plain
 from ssd_cli.errors import MisuseError, SsdBenchError
 
 METADATA_KEY = "ssd_bench"
 INPUT, OUTPUT = "series", "probabilities"
+_UNLABELLED = "?"
+_TOO_NEW = ("NOT_IMPLEMENTED", "No Op registered", "is not a registered function/op", "opset", "IR version")
+"""Parts of the errors of an onnxruntime that is too old for the file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,15 +43,9 @@ class Model:
         return tuple(self.about.get("channels", ()))
 
     def prepare(self, series: npt.NDArray, name: str = "The series") -> npt.NDArray[np.floating]:
-        """Return the input of the graph for one series, (1, n_channels, n_timepoints), with missing values (NaN) filled.
+        """Return the input of the graph (1, n_channels, n_timepoints) for one series, with missing values (NaN) filled.
 
-        The input has 64 bits; graphs of early versions take 32 bits.
-
-        Parameters
-        ----------
-        series : ndarray, shape (n_channels, n_timepoints)
-        name : str
-            Name of the series in errors.
+        The input has 64 bits; graphs of early versions take 32 bits. Errors name the series by `name`.
 
         Raises
         ------
@@ -123,16 +122,12 @@ def load_model(path: str | Path) -> Model:
         onnxruntime is not installed or lacks an operator, or the file is damaged or was not written by ssd-bench.
     """
     if "://" in str(path):
-        raise MisuseError(
-            f"{path} is not a local file.", "Remote models are refused.", "Download it, and check where it comes from."
-        )
+        remedy = "Download it, and check where it comes from."
+        raise MisuseError(f"{path} is not a local file.", "Remote models are refused.", remedy)
     path = Path(path)
     if path.suffix.lower() != ".onnx":
-        raise MisuseError(
-            f"{path} is not an ONNX file.",
-            "Pickled models are refused: loading one runs its code.",
-            "See: ssd-bench export",
-        )
+        refusal = "Pickled models are refused: loading one runs its code."
+        raise MisuseError(f"{path} is not an ONNX file.", refusal, "See: ssd-bench export")
     if not path.is_file():
         raise MisuseError(f"There is no file {path}.")
     try:
@@ -145,17 +140,35 @@ def load_model(path: str | Path) -> Model:
     try:
         session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's errors have no common public base class
-        raise _cannot_load(path, error) from error
+        words = " ".join(str(error).split())
+        if any(sign in words for sign in _TOO_NEW):
+            what = f"This onnxruntime lacks an operator of {path}."
+            raise SsdBenchError(what, words[:300], "Install a newer onnxruntime.") from error
+        what = f"{path} is damaged or cut off: onnxruntime cannot read it."
+        raise SsdBenchError(what, words[:200], "Copy or export it again.") from error
     text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     if text is None:
         raise SsdBenchError(f"{path} was not exported by ssd-bench: it lacks classes and shapes.", "", "See: ssd-bench export")
     return Model(session, json.loads(text))
 
 
-def _cannot_load(path: Path, error: Exception) -> SsdBenchError:
-    words = " ".join(str(error).split())
-    if any(
-        sign in words for sign in ("NOT_IMPLEMENTED", "No Op registered", "is not a registered function/op", "opset", "IR version")
-    ):
-        return SsdBenchError(f"This onnxruntime lacks an operator of {path}.", words[:300], "Install a newer onnxruntime.")
-    return SsdBenchError(f"{path} is damaged or cut off: onnxruntime cannot read it.", words[:200], "Copy or export it again.")
+def read_series(path: Path, model: Model) -> tuple[list[Series], list[str] | None]:
+    """Read raw series of shapes (n_channels, n_timepoints_i) and their labels, or None, for a model.
+
+    Named channels are put into the model's order. Labels that differ from a class of the model only in a decimal point are
+    written as the model writes them. The file has any format of the archives; ``.npz``, ``.csv`` and ``.parquet`` may lack labels.
+
+    Raises
+    ------
+    SsdBenchError
+        The file is malformed, or has channels of other names than the model; pickled objects are never loaded.
+    """
+    if not path.is_file():
+        raise MisuseError(f"There is no file {path}.")
+    part = read_part(path, equal_length=True if model.about["equal_length"] else None, missing_label=_UNLABELLED)
+    part = part.in_order_of(model.channels, str(path), "the model")
+    labels = part.y.tolist()
+    if set(labels) == {_UNLABELLED}:
+        return part.X, None
+    known = {plain(label): label for label in model.classes} | {label: label for label in model.classes}
+    return part.X, [known.get(label, known.get(plain(label), label)) for label in labels]

@@ -32,16 +32,7 @@ from ssd_cli.training.predict import freeze
 class Trained:
     """What an export needs: the record, frozen networks on the CPU, and the raw data of the cell's resample.
 
-    Parameters
-    ----------
-    record : CellRecord
-    networks : list of Network
-    preparation : FittedPreparation
-    classes : tuple of str
-    train, test : list of ndarray of float64, each of shape (n_channels, n_timepoints_i)
-    y_test : ndarray of int64, shape (n_cases,)
-    channels : tuple of str
-        Names of the channels, if the dataset has them.
+    Series have shapes (n_channels, n_timepoints_i); channels are named if those of the dataset are.
     """
 
     record: CellRecord
@@ -60,16 +51,10 @@ class Trained:
 
 
 def find(folder: Path, dataset: str, method: str, backbone: str | None, resample: int | None, seed: int | None) -> CellRecord:
-    """Find the record of one finished cell.
+    """Find the record of one finished cell in an output folder of ``ssd-bench run``.
 
-    Parameters
-    ----------
-    folder : Path
-        Output folder of ``ssd-bench run``.
-    dataset, method : str
-        The method's label in any spelling that ``run`` accepts.
-    backbone, resample, seed : optional
-        The backbone is needed if there are several; resample and seed are the lowest by default.
+    The method's label may have any spelling that ``run`` accepts. The backbone is needed if there are several. Resample and seed
+    are the lowest by default.
 
     Raises
     ------
@@ -90,10 +75,10 @@ def find(folder: Path, dataset: str, method: str, backbone: str | None, resample
     if not found:
         known = sorted({record.cell.backbone for record in of_both})
         there = sorted((record.cell.backbone, record.cell.resample, record.cell.seed) for record in of_both)
+        asked = ", ".join(f"{name} {value}" for name, value in wanted.items())
+        hint = did_you_mean(backbone, known) if backbone is not None and backbone not in known else ""
         raise MisuseError(
-            f"{folder} has no finished cell of {dataset} with {method} that has "
-            f"{', '.join(f'{name} {value}' for name, value in wanted.items())}."
-            + (did_you_mean(backbone, known) if backbone is not None and backbone not in known else ""),
+            f"{folder} has no finished cell of {dataset} with {method} that has {asked}.{hint}",
             f"There are: {_some([f'{of}, resample {drawn}, seed {begun}' for of, drawn, begun in there])}.",
         )
     several = sorted({record.cell.backbone for record in found})

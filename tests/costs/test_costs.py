@@ -8,8 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ssd_cli.backbones import backbones
 from ssd_cli.costs import measure
-from ssd_cli.costs.macs import MacCounter
-from ssd_cli.costs.measure import count_macs
+from ssd_cli.costs.measure import MacCounter, count_macs
 from ssd_cli.protocol.containers import TrainingSet
 
 

@@ -10,7 +10,7 @@ from ssd_cli.archives.load import load
 from ssd_cli.archives.prepare import Preparation
 from ssd_cli.deployment.export import export_onnx, export_torch, reference
 from ssd_cli.deployment.graph import DeployedPredictor
-from ssd_cli.deployment.quantise import calibration_cases
+from ssd_cli.deployment.reduce import calibration_cases
 from ssd_cli.deployment.runtime import load_model
 from ssd_cli.deployment.trained import find, restore
 from ssd_cli.errors import MisuseError, SsdBenchError

@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from ssd_cli.deployment.export import export_onnx, export_torch, reference
-from ssd_cli.deployment.runtime import Model, load_model
-from ssd_cli.deployment.series import read_series
+from ssd_cli.deployment.runtime import Model, load_model, read_series
 from ssd_cli.deployment.trained import find, restore
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.running.execute import Job, execute

@@ -1,4 +1,4 @@
-"""Reduce an exported graph: batch norms folded into convolutions, the exporter's notes dropped.
+"""Reduce an exported graph: batch norms folded into convolutions, the exporter's notes dropped, weights of 8 bits.
 
 A graph of any network is folded, a plug-in's included, which `engine.folding` does not know. The arithmetic is `fold_into`'s, in
 float64.
@@ -6,27 +6,30 @@ float64.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ssd_cli.core.atomic import replacing
+from ssd_cli.deployment.runtime import INPUT, load_model
+from ssd_cli.deployment.trained import Trained
 from ssd_cli.engine.folding import fold_into
 
 if TYPE_CHECKING:
     import onnx
+
+CALIBRATION_CASES = 256
 
 
 def fold_batch_norms(model: onnx.ModelProto) -> int:
     """Fold batch norms into the convolutions before them, in place; return how many are left.
 
     A norm after a concatenation is folded into those inputs that are convolutions. At most one other input is possible; it gets a
-    multiplication and an addition instead (hand-made filters, which end in a ReLU).
-
-    Parameters
-    ----------
-    model : onnx.ModelProto
-        With all weights inside.
+    multiplication and an addition instead (hand-made filters, which end in a ReLU). The model must hold all weights.
     """
     norms = [node for node in model.graph.node if node.op_type == "BatchNormalization"]
     left = sum(not _fold(model.graph, norm) for norm in norms)
@@ -122,3 +125,44 @@ def _drop_unused(graph: Any) -> None:
     used = {name for node in graph.node for name in node.input} | {output.name for output in graph.output}
     for tensor in [tensor for tensor in graph.initializer if tensor.name not in used]:
         graph.initializer.remove(tensor)
+
+
+def quantise(trained: Trained, path: Path, out: Path) -> None:
+    """Write the 8-bit form of the float file `path` to `out`: weights per channel, calibrated on training series of all classes."""
+    from onnxruntime import quantization
+
+    model = load_model(path)
+    cases = calibration_cases(len(trained.train))
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)  # hides the advice to preprocess: the graph is folded already
+    try:
+        with replacing(out) as draft:
+            quantization.quantize_static(
+                path,
+                draft,
+                _Calibration({INPUT: model.prepare(trained.train[case])} for case in cases),
+                quant_format=quantization.QuantFormat.QDQ,
+                op_types_to_quantize=["Conv", "Gemm", "MatMul"],
+                per_channel=True,
+                activation_type=quantization.QuantType.QInt8,
+                weight_type=quantization.QuantType.QInt8,
+            )
+    finally:
+        root.setLevel(level)
+
+
+def calibration_cases(n_cases: int) -> list[int]:
+    """Return up to 256 evenly spaced cases: resamples are ordered by class, so every class is among them."""
+    return np.linspace(0, n_cases - 1, min(n_cases, CALIBRATION_CASES)).astype(int).tolist()
+
+
+class _Calibration:
+    """Reader of inputs in the form that onnxruntime's calibration takes."""
+
+    def __init__(self, inputs: Iterator[dict[str, np.ndarray]]) -> None:
+        self._inputs = inputs
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        """Return the next input, or None after the last."""
+        return next(self._inputs, None)
