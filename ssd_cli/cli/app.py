@@ -13,8 +13,7 @@ from ssd_cli.cli import data
 from ssd_cli.cli.check import check
 from ssd_cli.cli.compare import compare
 from ssd_cli.cli.console import debugging, say, warn
-from ssd_cli.cli.export import export, predict
-from ssd_cli.cli.export_tsml import export_tsml
+from ssd_cli.cli.export import export, export_tsml, predict
 from ssd_cli.cli.ls import ls
 from ssd_cli.cli.recount import recount
 from ssd_cli.cli.report import report

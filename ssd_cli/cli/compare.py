@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ssd_cli.cli.console import announce_reading, plural, say, warn
-from ssd_cli.cli.external import Others, Published, external_sources
+from ssd_cli.cli.options import Others, Published, external_sources
 from ssd_cli.errors import MisuseError
 from ssd_cli.statistics.tests import DEFAULT
 from ssd_cli.statistics.tests import names as test_names

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ssd_cli.archives.formats import extensions
-from ssd_cli.cli import completion
 from ssd_cli.cli.console import plural, say, table, warn
-from ssd_cli.cli.options import Archives, DataDirs, Datasets
+from ssd_cli.cli.options import Archives, DataDirs, Datasets, completing
 from ssd_cli.core.options import Option
 from ssd_cli.errors import MisuseError, SsdBenchError, shortened
 
@@ -118,7 +117,7 @@ def verify(
 
 @app.command(short_help="Show size, classes and example series of a dataset.")
 def info(
-    name: Annotated[str, typer.Argument(help="Dataset.", autocompletion=completion.complete_dataset)],
+    name: Annotated[str, typer.Argument(help="Dataset.", autocompletion=completing("dataset"))],
     data_dir: DataDirs = None,
 ) -> None:
     """Show what the table knows of a dataset, and where it is on this machine its classes and a series of each."""

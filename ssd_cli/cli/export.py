@@ -1,4 +1,4 @@
-"""``ssd-bench export`` and ``ssd-bench predict``: write a trained predictor as a file, and classify series with it."""
+"""``ssd-bench export``, ``predict`` and ``export-tsml``: write a predictor as a file and classify with it; write predictions."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ssd_cli.cli import completion
 from ssd_cli.cli.console import plural, say, table, warn
+from ssd_cli.cli.options import completing
 from ssd_cli.errors import MisuseError, SsdBenchError
 
 if TYPE_CHECKING:
@@ -35,14 +35,14 @@ _ENDINGS = {Format.onnx: ".onnx", Format.torch: ".pt2"}
 
 def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Output folder of 'ssd-bench run'.", show_default=False)],
-    dataset: Annotated[str, typer.Option(help="Whose predictor.", autocompletion=completion.complete_dataset, show_default=False)],
+    dataset: Annotated[str, typer.Option(help="Whose predictor.", autocompletion=completing("dataset"), show_default=False)],
     method: Annotated[
-        str, typer.Option(help="Label, as the run was given it.", autocompletion=completion.complete_method, show_default=False)
+        str, typer.Option(help="Label, as the run was given it.", autocompletion=completing("method"), show_default=False)
     ],
     out: Annotated[
         Path, typer.Option("--out", "-o", help="File to write: .onnx or, with --format torch, .pt2.", show_default=False)
     ],
-    backbone: Annotated[str | None, typer.Option(help="If there are several.", autocompletion=completion.complete_backbone)] = None,
+    backbone: Annotated[str | None, typer.Option(help="If there are several.", autocompletion=completing("backbone"))] = None,
     resample: Annotated[int | None, typer.Option(help="Default: the lowest there is.")] = None,
     seed: Annotated[int | None, typer.Option(help="Default: the lowest there is.")] = None,
     format_: Annotated[Format, typer.Option("--format", help="ONNX, or torch.export.")] = Format.onnx,
@@ -116,6 +116,20 @@ def predict(
     if y is not None:
         correct = sum(loaded.classes[row.argmax()] == label for row, label in zip(probabilities, y, strict=True))
         warn(f"{correct} of {len(y)} as labelled (accuracy {correct / len(y):.4f}).")
+
+
+def export_tsml(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Output folder of 'ssd-bench run'.", show_default=False)],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write to.", show_default=False)],
+) -> None:
+    """Write the predictions of every finished cell to OUT/<estimator>/Predictions/<dataset>/testResample<k>.csv."""
+    from ssd_cli.store import tsml_export
+
+    done = tsml_export.export_tsml(folder, out)
+    names = tsml_export.NAMES
+    say(f"{plural(done.n_files, 'file')} of {plural(len(done.estimators), 'estimator')} in {out}; {names} says what each one is.")
+    if done.n_without:
+        say(f"{plural(done.n_without, 'cell')} without predictions (failed or skipped) left out.")
 
 
 def _stream(model: Model, lines: Iterable[str]) -> None:

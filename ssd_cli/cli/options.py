@@ -1,4 +1,4 @@
-"""Options of commands: those that several commands share, and commands whose options are the fields of a dataclass."""
+"""Options of commands: shell completion, options of several commands, commands whose options are the fields of a dataclass."""
 
 from __future__ import annotations
 
@@ -6,33 +6,73 @@ import dataclasses
 import functools
 import inspect
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ssd_cli.cli import completion
 from ssd_cli.core.options import option_of
 
+if TYPE_CHECKING:
+    from ssd_cli.leaderboard.external.sources import ExternalSources
+
+
+def completing(kind: str) -> Callable[[str], list[str]]:
+    """Return what completes names of a kind ("archive", "dataset", "method", "backbone", "recipe") in the shell."""
+
+    def complete(incomplete: str) -> list[str]:
+        return sorted(name for name in _names(kind) if name.startswith(incomplete))
+
+    return complete
+
+
+def _names(kind: str) -> Iterable[str]:
+    if kind in ("archive", "dataset"):
+        from ssd_cli.archives import catalog, locate
+
+        return catalog.archives() if kind == "archive" else {*catalog.names(), *locate.folders()}
+    from ssd_cli.backbones.registry import backbones
+    from ssd_cli.methods.registry import methods
+    from ssd_cli.training.registry import recipes
+
+    return {"method": methods.listed, "backbone": backbones.listed, "recipe": recipes.listed}[kind]()
+
+
 Archives = Annotated[
-    list[str] | None, typer.Option("--archive", help="Archive of datasets; repeatable.", autocompletion=completion.complete_archive)
+    list[str] | None, typer.Option("--archive", help="Archive of datasets; repeatable.", autocompletion=completing("archive"))
 ]
 Datasets = Annotated[
-    list[str] | None, typer.Option("--dataset", help="Dataset, or Gun*; repeatable.", autocompletion=completion.complete_dataset)
+    list[str] | None, typer.Option("--dataset", help="Dataset, or Gun*; repeatable.", autocompletion=completing("dataset"))
 ]
 DataDirs = Annotated[
     list[Path] | None, typer.Option("--data-dir", help="Folder of datasets, searched before $SSD_BENCH_DATA; repeatable.")
 ]
+Published = Annotated[
+    str | None,
+    typer.Option(
+        "--published",
+        metavar="NAME,...",
+        help="Put published accuracies beside them: inceptiontime, resnet, rocket, …; aeon:HC2 and the like are fetched.",
+    ),
+]
+Others = Annotated[
+    list[Path] | None, typer.Option("--with", help="Results of another tool: a tsml folder, or a CSV 'dataset,METHOD,METHOD,…'.")
+]
+
+
+def external_sources(published: str | None, others: list[Path] | None) -> ExternalSources:
+    """Return the sources that the options name."""
+    from ssd_cli.leaderboard.external.sources import ExternalSources
+
+    names = [name.strip() for name in (published or "").split(",") if name.strip()]
+    return ExternalSources(tuple(names), tuple(others or ()))
 
 
 def with_options(settings: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command, in place of its ``**options``, one option for each field of a dataclass; None means not given.
 
-    Parameters
-    ----------
-    settings : type
-        A dataclass whose fields are declared with `core.options.option`.
+    The fields of the dataclass are declared with `core.options.option`.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -42,16 +82,12 @@ def with_options(settings: type) -> Callable[[Callable[..., None]], Callable[...
 
         own = inspect.signature(command, eval_str=True)
         parameters = [one for one in own.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
-        parameters += [_parameter(one, hint) for one, hint in _hinted_fields(settings)]
+        hints = typing.get_type_hints(settings)
+        parameters += [_parameter(one, hints[one.name]) for one in dataclasses.fields(settings)]
         wrapped.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
         return wrapped
 
     return decorate
-
-
-def _hinted_fields(settings: type) -> list[tuple[dataclasses.Field[Any], Any]]:
-    hints = typing.get_type_hints(settings)
-    return [(one, hints[one.name]) for one in dataclasses.fields(settings)]
 
 
 def _parameter(one: dataclasses.Field[Any], hint: Any) -> inspect.Parameter:
@@ -61,6 +97,6 @@ def _parameter(one: dataclasses.Field[Any], hint: Any) -> inspect.Parameter:
     if typing.get_origin(hint) is tuple:
         kind = str if kind is int else list[kind]  # numbers come as text: 5, or 0,3,7
     flags = shown.flags or (f"--{one.name.replace('_', '-')}",)
-    complete = getattr(completion, f"complete_{shown.names}") if shown.names else None
+    complete = completing(shown.names) if shown.names else None
     annotation = Annotated[kind | None, typer.Option(*flags, help=shown.text, autocompletion=complete)]
     return inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)

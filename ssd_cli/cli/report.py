@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ssd_cli.cli.console import announce_reading, say
-from ssd_cli.cli.external import Others, Published, external_sources
+from ssd_cli.cli.options import Others, Published, external_sources
 from ssd_cli.core.version import __version__
 from ssd_cli.errors import MisuseError
 

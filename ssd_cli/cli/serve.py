@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ssd_cli.cli.console import say
-from ssd_cli.cli.external import Others, Published, external_sources
+from ssd_cli.cli.options import Others, Published, external_sources
 from ssd_cli.cli.report import heading
 from ssd_cli.cli.status import folder_state
 from ssd_cli.errors import MisuseError
