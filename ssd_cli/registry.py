@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Entry:
+class RegistryEntry:
     """A registered name, as its source file states it."""
 
     name: str
@@ -51,7 +51,7 @@ class Registry(Generic[T]):
         self.kind = kind
         self._pluggable, self._sort = pluggable, sort
         self._source = source
-        self._entries: dict[str, Entry] | None = None
+        self._entries: dict[str, RegistryEntry] | None = None
         self._classes: dict[str, type[T]] = {}
 
     def register(self, name: str) -> Callable[[type[T]], type[T]]:
@@ -66,7 +66,7 @@ class Registry(Generic[T]):
 
         return decorate
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[RegistryEntry]:
         """Return all entries without importing their modules."""
         if self._entries is None:
             self._entries = {}
@@ -83,7 +83,7 @@ class Registry(Generic[T]):
         """Return the names for messages; here all of them."""
         return self.names()
 
-    def entry(self, name: str) -> Entry:
+    def entry(self, name: str) -> RegistryEntry:
         """Return the entry called `name`; the error for an unknown name suggests the nearest one."""
         for entry in self.entries():
             if entry.name == name:
@@ -133,7 +133,7 @@ class Registry(Generic[T]):
         """Name of the variable that holds the registry, in the decorators."""
         return f"{self.kind.replace(' ', '_')}s"
 
-    def _add(self, entries: list[Entry]) -> None:
+    def _add(self, entries: list[RegistryEntry]) -> None:
         assert self._entries is not None
         for entry in entries:
             known = self._entries.get(entry.name)
@@ -151,7 +151,7 @@ def _source_files(source: str) -> list[tuple[str, Path]]:
     return [(f"{source}.{path.stem}", path) for path in sorted(origin.parent.glob("*.py")) if path.stem != "__init__"]
 
 
-def _scan(path: Path, module: str, registry: str, digest: str = "") -> list[Entry]:
+def _scan(path: Path, module: str, registry: str, digest: str = "") -> list[RegistryEntry]:
     """Entries whose class carries the decorator ``@<registry>.register("name")``, read from the text."""
     text = path.read_text(encoding="utf-8")
     if f"@{registry}.register(" not in text and not digest:
@@ -175,5 +175,5 @@ def _scan(path: Path, module: str, registry: str, digest: str = "") -> list[Entr
                 and isinstance(decorator.args[0], ast.Constant)
             ):
                 summary = (ast.get_docstring(node) or "").strip().split("\n")[0]
-                entries.append(Entry(str(decorator.args[0].value), summary, module, digest))
+                entries.append(RegistryEntry(str(decorator.args[0].value), summary, module, digest))
     return entries

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ssd_cli.registry import Entry, Registry
+from ssd_cli.registry import RegistryEntry, Registry
 
 if TYPE_CHECKING:
     from ssd_cli.methods.base import Method
@@ -35,19 +35,19 @@ class MethodRegistry(Registry["Method"]):
 
         return external_class(*target.split(":", 1))
 
-    def entry(self, name: str) -> Entry:
+    def entry(self, name: str) -> RegistryEntry:
         """Return the entry called `name`."""
         if name in EXTERNAL_CLASSIFIERS:
-            return Entry(name, EXTERNAL_CLASSIFIERS[name][1], _MODULE)
+            return RegistryEntry(name, EXTERNAL_CLASSIFIERS[name][1], _MODULE)
         if ":" in name:
-            return Entry(name, f"{name.partition(':')[2]} of {name.partition(':')[0]}.", _MODULE)
+            return RegistryEntry(name, f"{name.partition(':')[2]} of {name.partition(':')[0]}.", _MODULE)
         return super().entry(name)
 
     def listed(self) -> list[str]:
         """Return the names of all methods, and the short names of external classifiers."""
         return sorted([*self.names(), *EXTERNAL_CLASSIFIERS])
 
-    def external_classifiers(self) -> list[Entry]:
+    def external_classifiers(self) -> list[RegistryEntry]:
         """Return the entries of external classifiers with a short name; `entries` lacks them, since they train no network."""
         return [self.entry(name) for name in EXTERNAL_CLASSIFIERS]
 

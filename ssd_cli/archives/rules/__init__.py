@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ssd_cli.core.options import require_choice
-from ssd_cli.registry import Entry, Registry
+from ssd_cli.registry import RegistryEntry, Registry
 
 
 class Rules(Registry[Any]):
@@ -19,7 +19,7 @@ class Rules(Registry[Any]):
         super().__init__(kind, __name__, pluggable=False, sort=False)
         self.option = option
 
-    def entry(self, name: str) -> Entry:
+    def entry(self, name: str) -> RegistryEntry:
         """The rule called `name`; an unknown name is an error that lists the known ones."""
         require_choice(self.option, name, self.names())
         return super().entry(name)
