@@ -49,16 +49,9 @@ def require(condition: bool, message: str) -> None:
 
 
 def configure(cls: type[C], name: str, parameters: dict[str, str]) -> C:
-    """Build the dataclass `cls` from parameters given as text.
+    """Build a frozen dataclass from parameters given as text; messages name it by its registered `name`.
 
-    Parameters
-    ----------
-    cls : type
-        A frozen dataclass whose fields are bool, int, float, str, a Literal, or a union of these and None.
-    name : str
-        The registered name, for messages.
-    parameters : dict of str to str
-        Values as typed by the user.
+    Its fields are bool, int, float, str, a Literal, or a union of these and None.
 
     Raises
     ------
@@ -71,9 +64,8 @@ def configure(cls: type[C], name: str, parameters: dict[str, str]) -> C:
     for key, text in parameters.items():
         if key not in fields:
             allowed = ", ".join(f"{k}={_text(f.default)}" for k, f in fields.items()) or "none"
-            raise MisuseError(
-                f"'{name}' has no parameter '{key}'.{did_you_mean(key, list(fields))}", f"Its parameters are: {allowed}."
-            )
+            hint = did_you_mean(key, list(fields))
+            raise MisuseError(f"'{name}' has no parameter '{key}'.{hint}", f"Its parameters are: {allowed}.")
         try:
             value, default = _convert(text, hints[key]), fields[key].default
         except ValueError:
@@ -108,9 +100,7 @@ def slug(name: str, configuration: Any) -> str:
     """
     full = label(name, configuration)
     safe = re.sub(r"[^A-Za-z0-9.-]+", "-", full).strip("-.")
-    if full == safe:
-        return full
-    return f"{safe[:60]}-{hashlib.sha256(full.encode()).hexdigest()[:8]}"
+    return full if full == safe else f"{safe[:60]}-{hashlib.sha256(full.encode()).hexdigest()[:8]}"
 
 
 def as_dict(configuration: Any) -> dict[str, Any]:
@@ -176,10 +166,9 @@ def _convert(text: str, hint: Any) -> Any:
 
 def _describe(hint: Any) -> str:
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "none"}
-    parts = []
-    for kind in _members(hint):
-        if typing.get_origin(kind) is typing.Literal:
-            parts.append("one of " + ", ".join(map(str, typing.get_args(kind))))
-        else:
-            parts.append(names.get(kind, str(kind)))
-    return " or ".join(parts)
+    return " or ".join(
+        "one of " + ", ".join(map(str, typing.get_args(kind)))
+        if typing.get_origin(kind) is typing.Literal
+        else names.get(kind, str(kind))
+        for kind in _members(hint)
+    )

@@ -6,25 +6,13 @@ from collections.abc import Sequence
 
 
 class SsdBenchError(Exception):
-    """An error that the user can understand and correct.
-
-    Parameters
-    ----------
-    what : str
-        What happened, in which dataset, method or file.
-    expected : str, optional
-        What was expected instead.
-    remedy : str, optional
-        The command or action that corrects it.
-    """
+    """An error that the user can correct: what happened and where, what was expected, and the action that corrects it."""
 
     exit_code = 1
 
     def __init__(self, what: str, expected: str = "", remedy: str = "") -> None:
         super().__init__(what, expected, remedy)
-        self.what = what
-        self.expected = expected
-        self.remedy = remedy
+        self.what, self.expected, self.remedy = what, expected, remedy
 
     def __str__(self) -> str:
         return "\n".join(part for part in (self.what, self.expected, self.remedy) if part)

@@ -56,13 +56,10 @@ class Metric:
         Name in CSV files, in the page's data and in `Summary.values`.
     title : str
         Heading on the page.
-    about : str
-        What the number is.
     direction : {"up", "down", "none"}
         Whether higher or lower values are better.
     kind : {"score", "distillation", "cost"}
         Printed tables mark the best and the second of a score.
-    unit : str
     format : str
         Format specification in printed tables (Markdown, LaTeX, terminal).
     heading : str
@@ -115,10 +112,6 @@ class Metric:
         object.__setattr__(self, "heading", self.heading or self.title)
         object.__setattr__(self, "recorded", self.recorded or self.key)
 
-    def best_first(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return the values with the sign for which larger is better."""
-        return -values if self.direction == "down" else values
-
     def to_json(self) -> dict[str, Any]:
         """Return what the page needs to show the column."""
         fields = ("key", "title", "about", "direction", "kind", "unit", "format")
@@ -157,19 +150,7 @@ def metrics(place: str) -> list[Metric]:
 
 
 def all_scores(y: Ints, probabilities: Probabilities) -> dict[str, float]:
-    """Compute every score of one cell.
-
-    Parameters
-    ----------
-    y : ndarray of int, shape (n_cases,)
-        True class indices.
-    probabilities : ndarray of float64, shape (n_cases, n_classes)
-
-    Returns
-    -------
-    dict of str to float
-        By key of the metric.
-    """
+    """Compute every score of one cell, by key, from class indices (n_cases,) and probabilities (n_cases, n_classes)."""
     return {metric.key: metric.compute(y, probabilities) for metric in METRICS.values() if metric.compute is not None}
 
 
@@ -232,9 +213,7 @@ def agreement(first: Probabilities, second: Probabilities) -> float:
 def disagreement(members: Probabilities) -> float:
     """Return the mean over all pairs of members of the share of cases they predict differently; 0 for a single member.
 
-    Parameters
-    ----------
-    members : ndarray, shape (n_members, n_cases, n_classes)
+    `members` has the shape (n_members, n_cases, n_classes).
     """
     guess = predicted(members)
     first, second = np.triu_indices(len(guess), k=1)

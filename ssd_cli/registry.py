@@ -38,7 +38,7 @@ class Registry(Generic[T]):
     Parameters
     ----------
     kind : str
-        Kind of the entries in the singular ("method"), for messages.
+        Kind of the entries in the singular ("method"), for messages; its plural is the name of the registry in decorators.
     source : str
         Dotted name of the package or module whose files are read for ``@register("name")`` decorators.
     pluggable : bool
@@ -50,7 +50,7 @@ class Registry(Generic[T]):
     def __init__(self, kind: str, source: str, *, pluggable: bool = True, sort: bool = True) -> None:
         self.kind = kind
         self._pluggable, self._sort = pluggable, sort
-        self._source = source
+        self._source, self._variable = source, f"{kind.replace(' ', '_')}s"
         self._entries: dict[str, RegistryEntry] | None = None
         self._classes: dict[str, type[T]] = {}
 
@@ -115,8 +115,7 @@ class Registry(Generic[T]):
         if module not in sys.modules:
             specification = importlib.util.spec_from_file_location(module, path)
             assert specification is not None and specification.loader is not None
-            loaded = importlib.util.module_from_spec(specification)
-            sys.modules[module] = loaded
+            sys.modules[module] = loaded = importlib.util.module_from_spec(specification)
             specification.loader.exec_module(loaded)
         return [entry.name for entry in found if entry.name in self._classes]
 
@@ -127,11 +126,6 @@ class Registry(Generic[T]):
         sys.modules.pop(entry.module, None)  # otherwise adding the file again would register nothing
         del self._entries[name]
         self._classes.pop(name, None)
-
-    @property
-    def _variable(self) -> str:
-        """Name of the variable that holds the registry, in the decorators."""
-        return f"{self.kind.replace(' ', '_')}s"
 
     def _add(self, entries: list[RegistryEntry]) -> None:
         assert self._entries is not None
@@ -161,19 +155,10 @@ def _scan(path: Path, module: str, registry: str, digest: str = "") -> list[Regi
     except SyntaxError as error:
         raise MisuseError(f"{path}, line {error.lineno}: not valid Python ({error.msg}).") from error
     entries = []
-    for node in tree.body:
-        if not isinstance(node, ast.ClassDef):
-            continue
+    for node in (node for node in tree.body if isinstance(node, ast.ClassDef)):
         for decorator in node.decorator_list:
-            if (
-                isinstance(decorator, ast.Call)
-                and isinstance(decorator.func, ast.Attribute)
-                and decorator.func.attr == "register"
-                and isinstance(decorator.func.value, ast.Name)
-                and decorator.func.value.id == registry
-                and decorator.args
-                and isinstance(decorator.args[0], ast.Constant)
-            ):
-                summary = (ast.get_docstring(node) or "").strip().split("\n")[0]
-                entries.append(RegistryEntry(str(decorator.args[0].value), summary, module, digest))
+            match decorator:
+                case ast.Call(ast.Attribute(ast.Name(variable), "register"), [ast.Constant(name), *_]) if variable == registry:
+                    summary = (ast.get_docstring(node) or "").strip().split("\n")[0]
+                    entries.append(RegistryEntry(str(name), summary, module, digest))
     return entries

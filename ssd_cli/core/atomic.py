@@ -30,16 +30,10 @@ class DiskFull(StorageError):
 
 
 def write(files: list[tuple[Path, bytes]], drafts: Path, commit: Path | None = None) -> None:
-    """Write all `files`, or none of them.
+    """Write all `files`, or none of them; drafts lie in a folder on the same disk.
 
-    Parameters
-    ----------
-    files : list of (Path, bytes)
-        Renamed in this order, after all of them are on the disk.
-    drafts : Path
-        Folder for the drafts, on the same disk.
-    commit : Path, optional
-        Removed before the first rename, so that a process killed between two renames leaves no old commit beside new content.
+    Files are renamed in their order, after all of them are on the disk. The file `commit` is removed before the first rename, so
+    that a process killed between two renames leaves no old commit beside new content.
     """
     drafts.mkdir(parents=True, exist_ok=True)
     staged = [(draft_path(drafts, path), path) for path, _ in files]
@@ -62,13 +56,7 @@ def write(files: list[tuple[Path, bytes]], drafts: Path, commit: Path | None = N
 
 
 def write_into(folder: Path, files: list[tuple[Path, bytes]]) -> list[Path]:
-    """Write all `files` into a folder of tables and figures, or none of them; return their paths.
-
-    Raises
-    ------
-    StorageError
-        The folder cannot be written.
-    """
+    """Write all `files` into a folder of tables and figures, or none of them; return their paths; StorageError if it cannot."""
     with writing_to(folder):
         write(files, folder)
     return [path for path, _ in files]
@@ -78,12 +66,8 @@ def write_into(folder: Path, files: list[tuple[Path, bytes]]) -> list[Path]:
 def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
     """Yield the path of a draft, which becomes `path` if the block ends without an error and is removed otherwise.
 
-    Parameters
-    ----------
-    path : Path
-        Its folder is created if it is missing. The draft is a hidden file in the same folder with the same suffix.
-    durable : bool
-        Whether the content must survive a loss of power; a cache need not.
+    The draft is a hidden file with the same suffix in the same folder, which is created if it is missing. A cache need not be
+    `durable`, which means that the content survives a loss of power.
     """
     make_folder(path.parent)
     draft = draft_path(path.parent, path, hidden=True)
@@ -132,12 +116,7 @@ def clean(drafts: Path) -> int:
 def writing_to(root: Path, other: str = "another folder with --out", kept: str = "finished cells are kept") -> Iterator[None]:
     """Raise a `StorageError` that names the folder where the operating system refuses to write.
 
-    Parameters
-    ----------
-    other : str
-        How the user chooses another folder.
-    kept : str
-        What a second run of the command does not do again.
+    `other` says how the user chooses another folder, and `kept` what a second run of the command does not do again.
     """
     again = f"run the same command again: {kept}."
     try:
@@ -146,9 +125,8 @@ def writing_to(root: Path, other: str = "another folder with --out", kept: str =
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFull(f"The disk of {root} is full.", "", f"Free some space, or choose {other}, and {again}") from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise StorageError(
-                f"Cannot write in {root}: {error.strerror}.", "", f"Make it writable or choose {other}, and {again}"
-            ) from error
+            remedy = f"Make it writable or choose {other}, and {again}"
+            raise StorageError(f"Cannot write in {root}: {error.strerror}.", "", remedy) from error
         raise StorageError(
             f"Cannot write in {root}: {error.strerror or error} ({error.filename}).",
             "Expected a folder that can be written.",

@@ -21,24 +21,14 @@ _OPTIONAL = {"device": "", "execution": "", "threads": 0, "batch_norm": ""}
 
 @dataclass(frozen=True)
 class NamedConfiguration:
-    """A method, backbone or recipe with all its parameters.
-
-    Parameters
-    ----------
-    name : str
-        Registered name.
-    parameters : dict
-        Plain values; those that equal the defaults too.
-    plugin_sha256 : str
-        Digest of the plug-in file that defines it; empty for one of this package.
-    versions : dict of str to str
-        Versions of other libraries that decide its numbers.
-    """
+    """A registered method, backbone or recipe with all its parameters, also those that equal the defaults."""
 
     name: str
     parameters: dict[str, Any] = field(default_factory=dict)
     plugin_sha256: str = ""
+    """Digest of the plug-in file that defines it; empty for one of this package."""
     versions: dict[str, str] = field(default_factory=dict)
+    """Versions of other libraries that decide its numbers."""
 
     def to_identity(self) -> dict[str, Any]:
         """Return the plain dict that an identity holds; entries that are empty are left out."""
@@ -77,25 +67,20 @@ class CellSpec:
 
     Parameters
     ----------
-    dataset : str
     dataset_digest : str
         SHA-256 of the arrays; empty in a dry run for a dataset that is not on this machine.
     preparation : dict of str to str
         Rule by kind: "length", "impute", "scale".
-    method, backbone, recipe : NamedConfiguration
-    resample, seed : int
     device : str
         "cpu", "cuda" or "mps".
     execution : str
-        How networks are computed.
+        Label of an `Execution`.
     threads : int
         Threads of a worker.
-    protocol_version : int
     together : JointCells, optional
         Where networks of several resamples and seeds are trained jointly.
     batch_norm : str
-        "shuffled" where batch-norm statistics are estimated from several batches in random order. Records from before that have
-        no such entry.
+        "shuffled" where batch-norm statistics are estimated from several batches in random order; older records have no entry.
     other : dict
         Entries that this version does not know. They are kept, and they count when identities are compared.
     """
@@ -139,7 +124,7 @@ class CellSpec:
 
     @classmethod
     def from_identity(cls, identity: Mapping[str, Any]) -> CellSpec:
-        """Read what `to_identity` returned; ValueError where an entry is missing or has the wrong type."""
+        """Read what `to_identity` returned; ValueError if an entry is missing or has the wrong type."""
         if not isinstance(identity, Mapping):
             raise ValueError(f"the identity is {type(identity).__name__}, not a dict")
         required = (*_TEXTS, "preparation", "method", "backbone", "recipe", *_NUMBERS)
@@ -158,7 +143,7 @@ class CellSpec:
 
 
 def differences(before: CellSpec, after: CellSpec, only: tuple[str, ...] | None = None) -> list[str]:
-    """List where two identities differ, in all entries or `only` in these: ``threads: 1 before, 4 now``."""
+    """List where two identities (their entries `only`, if given) differ, one line each: ``recipe.epochs: 1500 before, 100 now``."""
     old, new = ({k: v for k, v in spec.to_identity().items() if only is None or k in only} for spec in (before, after))
     left, right = dict(_leaves(old)), dict(_leaves(new))
     lines = []

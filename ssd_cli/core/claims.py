@@ -24,7 +24,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from types import TracebackType
 
 HEARTBEAT_SECONDS = 30.0
 STALE_SECONDS = 300.0
@@ -41,23 +40,15 @@ VANISHED = (errno.ENOENT, errno.ESTALE)
 
 @dataclass(frozen=True)
 class Owner:
-    """The process behind a claim.
-
-    Parameters
-    ----------
-    started : float
-        When the process started (`started`); process numbers are used again.
-    what : str
-        Description of the work, for messages.
-    token : str
-        Unique to this taking of the claim.
-    """
+    """The process behind a claim, and its work, for messages."""
 
     host: str
     pid: int
     started: float
+    """When the process started (`started`); process numbers are used again."""
     what: str = ""
     token: str = ""
+    """Unique to this taking of the claim."""
 
     def is_gone(self) -> bool:
         """Whether the process is known to have ended; always false for a process of another host."""
@@ -102,19 +93,14 @@ class Claim:
     def __enter__(self) -> Claim:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.release()
 
 
 class Claims:
-    """The claims of one folder.
+    """The claims of one folder, which is created when the first is taken.
 
-    Parameters
-    ----------
-    folder : Path
-        Created when the first claim is taken.
-    heartbeat_seconds, stale_seconds : float
-        Interval of the heartbeats, and the age of the last one after which a claim is taken over.
+    A claim is taken over when its last heartbeat is older than `stale_seconds`.
     """
 
     def __init__(self, folder: Path, heartbeat_seconds: float = HEARTBEAT_SECONDS, stale_seconds: float = STALE_SECONDS) -> None:
@@ -126,12 +112,7 @@ class Claims:
     def take(self, key: str, what: str = "") -> Claim | None:
         """Take the claim on `key`, also from a process that has ended; return None if another live process holds it.
 
-        Parameters
-        ----------
-        key : str
-            Safe as part of a file name, without a dot.
-        what : str
-            Description of the work, for messages.
+        The key is part of a file name and has no dot; `what` describes the work, for messages.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         before = self._files(key)
@@ -262,9 +243,7 @@ def host() -> str:
 def started(pid: int) -> float:
     """Return when a process started, in seconds: on Linux since the last boot (the clock may be set), else since 1970.
 
-    Raises
-    ------
-    psutil.NoSuchProcess
+    Raises psutil.NoSuchProcess.
     """
     import psutil
 

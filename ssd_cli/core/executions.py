@@ -24,14 +24,7 @@ _BATCHING_LABELS: dict[Batching, str] = {"joint": "batched", "graph": "graph"}
 
 @dataclass(frozen=True)
 class Execution:
-    """How the networks of a cell are computed.
-
-    Parameters
-    ----------
-    convolution : str
-        "plain", or a name in `convolutions`.
-    batching : {"off", "joint", "graph"}
-        Anything but "off" needs plain convolutions.
+    """How the networks of a cell are computed: a name in `convolutions` or "plain", which other batching than "off" needs.
 
     Raises
     ------
@@ -57,13 +50,7 @@ class Execution:
 
     @classmethod
     def of(cls, label: str) -> Execution:
-        """Return the execution with this label.
-
-        Raises
-        ------
-        MisuseError
-            There is none.
-        """
+        """Return the execution with this label; MisuseError if there is none."""
         for one in executions():
             if one.label == label:
                 return one

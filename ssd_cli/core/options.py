@@ -4,34 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import Field, dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from ssd_cli.errors import MisuseError, did_you_mean
 
-Precision = Literal["fp32", "tf32", "bf16", "fp64"]
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 @dataclass(frozen=True)
 class Option:
-    """How a field of a dataclass appears on the command line.
-
-    Parameters
-    ----------
-    help : str
-        The help text; ``{choices}`` stands for the choices.
-    flags : tuple of str
-        Spellings in the form that typer takes; empty: ``--`` and the field's name.
-    choices : callable, optional
-        Returns the permitted values.
-    names : str
-        The kind of names ("method", "dataset", …) that the shell completes.
-    """
+    """How a field of a dataclass appears on the command line."""
 
     help: str
+    """The help text; ``{choices}`` stands for the choices."""
     flags: tuple[str, ...] = ()
+    """Spellings in the form that typer takes; empty: ``--`` and the field's name."""
     choices: Callable[[], Sequence[Any]] | None = None
     names: str = ""
+    """The kind of names ("method", "dataset", …) that the shell completes."""
 
     @property
     def text(self) -> str:

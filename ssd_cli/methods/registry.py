@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ssd_cli.registry import RegistryEntry, Registry
+from ssd_cli.registry import Registry, RegistryEntry
 
 if TYPE_CHECKING:
     from ssd_cli.methods.base import Method

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ssd_cli.core.options import require_choice
-from ssd_cli.registry import RegistryEntry, Registry
+from ssd_cli.registry import Registry, RegistryEntry
 
 
 class Rules(Registry[Any]):
