@@ -29,13 +29,7 @@ CHANNELS_LAST_PAY_FROM = 200
 
 
 class Deployed:
-    """A frozen network that predicts; later changes of the network it was made from have no effect.
-
-    Parameters
-    ----------
-    network : Network
-        In any mode; `Deployed` computes its outputs in evaluation mode, without gradients and dropout.
-    """
+    """A network as it predicts: in evaluation mode, without gradients; later changes of the network have no effect."""
 
     def __init__(self, network: Network) -> None:
         inner = network.inner if isinstance(network, MaskedNetwork) else network

@@ -68,7 +68,7 @@ def fold_norms(network: Network) -> Network:
     """Fold every batch norm of a frozen network, in place, into the convolution before it; return the network.
 
     The outputs equal those before, to rounding error. Norms become the identity. A network, or a part of one, of a kind that is not
-    known here stays as it is: what a subclass computes is not known.
+    known here stays as it is: a subclass may compute something else.
     """
     for module in list(network.modules()):
         if type(module) in _FOLDS and all(type(part) in _PARTS or type(part) in _FOLDS for part in module.modules()):
@@ -76,23 +76,22 @@ def fold_norms(network: Network) -> Network:
     return network.requires_grad_(False)
 
 
-def _fold_group(group: InceptionGroup) -> None:
-    _fold(group.shortcut, *scale_and_shift(group.shortcut_norm))
-    group.add_module("shortcut_norm", nn.Identity())
-
-
 def _fold_layer(layer: FCNLayer | SeparableLayer) -> None:
     _fold(layer.convolution, *scale_and_shift(layer.norm))
     layer.add_module("norm", nn.Identity())
+
+
+def _fold_shortcut(owner: InceptionGroup | ResidualBlock) -> None:
+    if isinstance(owner.shortcut, nn.Conv1d):
+        _fold(owner.shortcut, *scale_and_shift(owner.shortcut_norm))
+        owner.add_module("shortcut_norm", nn.Identity())
 
 
 def _fold_block(block: ResidualBlock) -> None:
     for i, convolution in enumerate(block.convolutions):
         _fold(convolution, *scale_and_shift(block.norms[i]))
         block.norms[i] = nn.Identity()
-    if isinstance(block.shortcut, nn.Conv1d):
-        _fold(block.shortcut, *scale_and_shift(block.shortcut_norm))
-        block.add_module("shortcut_norm", nn.Identity())
+    _fold_shortcut(block)
 
 
 def _fold_branches(module: InceptionModule | MultiplexedLayer) -> None:
@@ -122,7 +121,7 @@ def _fold(branch: nn.Module, scale: Tensor, shift: Tensor) -> None:
 
 
 _FOLDS: dict[type[nn.Module], Callable[[Any], None]] = {
-    InceptionGroup: _fold_group,
+    InceptionGroup: _fold_shortcut,
     InceptionModule: _fold_branches,
     MultiplexedLayer: _fold_branches,
     FCNLayer: _fold_layer,

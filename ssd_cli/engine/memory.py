@@ -26,17 +26,9 @@ _USUAL = {_M_TRIM_THRESHOLD: 64 * 2**20, _M_TOP_PAD: 128 * 2**10, _M_MMAP_THRESH
 
 @contextmanager
 def kept_memory(n_steps: int = 0) -> Iterator[bool]:
-    """Keep freed memory in this process until the end of the block, then return it to the system.
+    """Keep freed memory in this process until the end of the block; yield whether it is kept, which needs glibc.
 
-    Parameters
-    ----------
-    n_steps : int
-        Cases times steps of the largest batch; from `LARGE` on nothing is kept.
-
-    Yields
-    ------
-    bool
-        Whether memory is kept, which needs glibc. Results do not depend on it.
+    Results do not depend on it. `n_steps` is cases times steps of the largest batch; from `LARGE` on nothing is kept.
     """
     library = _glibc() if n_steps < LARGE else None
     if library is None:

@@ -25,13 +25,10 @@ def plan(network: Network, n_timepoints: int, *, device: str = "cpu", precision:
     Parameters
     ----------
     network : Network
-        Only its architecture matters.
     n_timepoints : int
         Length of the longest series.
-    device : str
-        Kind of device: "cpu", "cuda", "mps".
+    device : {"cpu", "cuda", "mps"}
     precision : str
-        The recipe's.
 
     Returns
     -------

@@ -72,7 +72,7 @@ def test_other_labels_are_misuse(label):
 
 
 @pytest.mark.parametrize("axes", [("fast", "off"), ("plain", "on"), ("fft", "joint"), ("bilinear", "graph")])
-def test_executions_that_there_are_not_are_misuse(axes):
+def test_impossible_executions_are_misuse(axes):
     with pytest.raises(MisuseError):
         Execution(*axes)
 

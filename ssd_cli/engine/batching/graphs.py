@@ -1,12 +1,10 @@
 """Training steps as CUDA graphs: captured once for each batch size, then replayed without Python and without launches.
 
 A captured step reads the positions of its batch from a fixed tensor. Weights, statistics, optimiser state, sums of the epoch and
-learning rate keep their memory. Random streams are registered with the graph, so that a replay draws what the uncaptured step
-would have drawn.
+learning rate keep their memory. Random streams are registered with the graph, so that replays draw the numbers of uncaptured steps.
 
 Without CUDA the same steps run uncaptured over the same fixed tensors, so that tests can compare them with plain steps. On an H100
-a captured step is 6 to 18 times as fast as the uncaptured one, which waits for Python (`benchmarks/speed.py gpu`,
-results/speed/gpu).
+a captured step is 6 to 18 times as fast as the uncaptured one, which waits for Python (`benchmarks/speed.py gpu`).
 """
 
 from __future__ import annotations

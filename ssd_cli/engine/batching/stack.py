@@ -58,12 +58,7 @@ class Stack:
     def forward(self, x: Tensor, masks: dict[str, Tensor]) -> Tensor:
         """Return logits (n_members, batch, n_classes) in training mode; update the statistics of the batch norms.
 
-        Parameters
-        ----------
-        x : Tensor, shape (batch, n_members, n_channels, n_timepoints)
-            One batch for each network.
-        masks : dict of str to Tensor
-            The result of `draw`.
+        x (batch, n_members, n_channels, n_timepoints) has one batch for each network; `masks` is the result of `draw`.
         """
 
         def one(weights: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor, masks: dict[str, Tensor]) -> Tensor:
@@ -72,14 +67,7 @@ class Stack:
         return vmap(one, in_dims=(0, 0, 1, 0))(self._named(self.weights), self.buffers, x, masks)
 
     def draw(self, n_cases: int, filters: dict[str, int]) -> dict[str, Tensor]:
-        """Draw dropout masks of a batch, each (n_members, batch, filters), from the generators of each network.
-
-        Parameters
-        ----------
-        n_cases : int
-        filters : dict of str to int
-            The result of `dropped`.
-        """
+        """Draw dropout masks of a batch, (n_members, batch, filters) for the sites of `dropped`, from each network's generators."""
         masks = {}
         for site, n_filters in filters.items():
             rows = []
@@ -135,11 +123,7 @@ class MaskedSite(nn.Module):
 class StackedAdam:
     """Adam on a stack of weights, with one learning rate per network; as in torch, with the step count on the device.
 
-    Kingma and Ba 2015, algorithm 1, with torch's form of epsilon.
-
-    Parameters
-    ----------
-    weights : Tensor, shape (n_members, n_weights)
+    Kingma and Ba 2015, algorithm 1, with torch's form of epsilon. `weights` is (n_members, n_weights).
     """
 
     betas = (0.9, 0.999)

@@ -21,7 +21,7 @@ class Convolution:
     ----------
     views : mapping from network class to subclass
         The networks it serves. The subclass overrides ``stem``, ``body`` or ``pool``, and adds no attributes (see `view`).
-        It serves exactly these classes: what a subclass of them computes is not known.
+        It serves exactly these classes: a subclass may compute something else.
     preference : int
         On a CPU, `planner.plan` chooses the means with the highest preference among those that serve a network; 0 is never
         chosen without ``--engine``.

@@ -19,14 +19,9 @@ from ssd_cli.engine.convolution.mixing import mix_back, mix_samples, mix_taps, n
 
 
 class MatrixConvolution:
-    """Convolutions of the same maps by kernels of several lengths, for series of one length, without gradients.
+    """Convolutions by kernels (filters, inputs, taps) and a bias (all filters,), for one length of series, without gradients.
 
-    Parameters
-    ----------
-    kernels : sequence of Tensor
-        Each (filters, inputs, taps). They are mixed at construction; later changes have no effect.
-    bias : Tensor, shape (filters of all kernels,)
-    n_timepoints : int
+    Kernels are mixed at construction; later changes have no effect.
     """
 
     def __init__(self, kernels: Sequence[Tensor], bias: Tensor, n_timepoints: int) -> None:

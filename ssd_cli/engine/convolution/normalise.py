@@ -58,14 +58,7 @@ class _BatchNormalise(Function):
     """Training mode: centre, scale by the variance of the centred maps (no cancellation), add, rectify."""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        norm: nn.BatchNorm1d,
-        residual: Tensor | None,
-        weight: Tensor,
-        shift: Tensor,
-        *parts: Tensor,
-    ) -> Tensor:
+    def forward(ctx: Any, norm: nn.BatchNorm1d, residual: Tensor | None, weight: Tensor, shift: Tensor, *parts: Tensor) -> Tensor:
         n_cases, n_timepoints = parts[0].shape[1:]
         count = n_cases * n_timepoints
         if count < 2:
@@ -93,18 +86,9 @@ class _BatchNormalise(Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
         centred, variance, weight, maps = ctx.saved_tensors
         gradient = torch.ops.aten.threshold_backward(gradient, maps, 0)
-        channels = len(weight)
+        flat, zeros, scale = (1, len(weight), -1), torch.zeros_like(variance), torch.rsqrt(variance + ctx.eps)
         of_maps, of_weight, of_shift = torch.ops.aten.native_batch_norm_backward(
-            gradient.reshape(1, channels, -1),
-            centred.view(1, channels, -1),
-            weight,
-            None,
-            None,
-            torch.zeros_like(variance),
-            torch.rsqrt(variance + ctx.eps),
-            True,
-            ctx.eps,
-            [True, True, True],
+            gradient.reshape(flat), centred.view(flat), weight, None, None, zeros, scale, True, ctx.eps, [True, True, True]
         )
         parts = of_maps.view(centred.shape).split(ctx.sizes)
         return None, gradient if ctx.needs_input_grad[1] else None, of_weight, of_shift, *parts

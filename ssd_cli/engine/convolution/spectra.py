@@ -84,9 +84,7 @@ def pointwise(maps: Tensor, weight: Tensor) -> Tensor:
 
 def convolve(maps: Tensor, kernels: Sequence[Tensor]) -> list[Tensor]:
     """Convolve maps with kernels (filters, inputs, taps); the result has all filters in order, in one tensor or several."""
-    if windows_are_cheaper(kernels):
-        return by_windows(maps, kernels)
-    return [by_spectra(maps, kernels)]
+    return by_windows(maps, kernels) if windows_are_cheaper(kernels) else [by_spectra(maps, kernels)]
 
 
 def by_spectra(maps: Tensor, kernels: Sequence[Tensor], bias: Tensor | None = None) -> Tensor:
