@@ -141,7 +141,7 @@ def load(options: argparse.Namespace) -> str:
 @contextmanager
 def many(options: argparse.Namespace) -> Iterator[Path]:
     """Yield an output folder with 67,200 records: the folder that --folder names is kept and used again."""
-    root = options.folder or Path(tempfile.mkdtemp(prefix="speed-records-"))
+    root = options.folder.resolve() if options.folder else Path(tempfile.mkdtemp(prefix="speed-records-"))
     try:
         if not any(root.glob("seed*")):
             print(f"{many_records.write(root, (4, 3, 2) if options.quick else many_records.SIZE)} records written", flush=True)
