@@ -119,9 +119,8 @@ def attend(scores: Tensor, keep: Tensor, temperature: float | None) -> Tensor:
 
     Parameters
     ----------
-    scores : Tensor, shape (n_cases, N)
-    keep : Tensor of bool, shape (n_cases, N)
-        At least one of each case.
+    scores, keep : Tensor, shape (n_cases, N)
+        At least one representation of each case is kept.
     temperature : float or None
         Softmax of scores / temperature over the kept ones. This equals the softmax over all, filtered and normalised again (as
         released; the paper's formula shows no second normalisation), without underflow. None: equal weights.

@@ -20,18 +20,16 @@ if TYPE_CHECKING:
 def fill_in(recipe: Recipe, backbone: Backbone, method: Method, label: str = "The method") -> ResolvedRecipe:
     """Return what `Recipe.for_backbone` fills in; under the budget "equal-compute" with fewer epochs where a method trains more.
 
-    That budget gives every method the passes over the training cases that `single` has. All trainings of the method together,
-    students and trainings on a part of the cases included, take no more epochs than the recipe has, and as many as whole epochs
-    allow (`RecordedFit.budget_epochs`). Five members get a fifth each. The teacher of `ssd` gets four fifths, and its student a
-    quarter of these. A step that computes more than a plain one (`ssd-mid`) costs more; a step of a small network, or with a small
-    head beside it, costs as much as any other.
+    That budget gives every method the passes over the training cases that `single` has: all trainings of the method together take
+    no more epochs than the recipe has, and as many as whole epochs allow (`RecordedFit.budget_epochs`). Five base networks get a
+    fifth each. The teacher of `ssd` gets four fifths, and its student a quarter of these. A step that computes more than a plain
+    one (`ssd-mid`) costs more; a step of a small network costs as much as any other.
 
     Parameters
     ----------
     recipe : Recipe
         As the user named it.
-    backbone : Backbone
-    method : Method
+    backbone, method
     label : str
         Of the method, for messages.
 

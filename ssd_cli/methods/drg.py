@@ -94,13 +94,7 @@ class GuidingHead(nn.Module):
     norm and ReLU; the mean over time; a linear layer. The gate works on all time steps: with LITE a training takes 2.2 times as
     long as without the head (results/study/costs_lite15_teacher_free.md).
 
-    Parameters
-    ----------
-    n_filters : int
-        Of the maps.
-    embedding_size : int
-        Filters before the linear layer.
-    n_classes : int
+    `embedding_size` is the number of filters before the linear layer.
     """
 
     def __init__(self, n_filters: int, embedding_size: int, n_classes: int) -> None:
@@ -112,11 +106,7 @@ class GuidingHead(nn.Module):
     def forward(self, maps: Tensor, valid: Tensor) -> Tensor:
         """Return the logits of maps (batch, n_filters, n_timepoints).
 
-        Parameters
-        ----------
-        maps : Tensor
-        valid : Tensor, shape (batch, 1, n_timepoints)
-            1 for time steps of the series, 0 for padded ones, which do not count.
+        `valid` (batch, 1, n_timepoints) is 1 for time steps of the series and 0 for padded ones, which do not count.
         """
         maps = maps * valid
         maps = self.gate(maps).sigmoid() * maps

@@ -62,13 +62,8 @@ class RankedOutputs(Objective):
     """Cross-entropy, and divergence of the sorted outputs from those of the previous batch.
 
     A captured step repeats the same operations, so a factor of 0 marks the first batch of an epoch, and the outputs of the previous
-    batch stay in one tensor. The last batch may be smaller; it is compared with the first rows of the previous one.
-
-    Parameters
-    ----------
-    weight, temperature : float
-    target : {"rows", "mean"}
-        See `DSR`.
+    batch stay in one tensor. The last batch may be smaller; it is compared with the first rows of the previous one. The parameters
+    are those of `DSR`.
     """
 
     resumable = True  # a training resumes at the start of an epoch, where no outputs are kept

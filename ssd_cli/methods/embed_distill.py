@@ -123,14 +123,7 @@ def _plain(network: Network) -> Any:
 
 
 class TeacherTargets:
-    """Outputs of a frozen teacher for all training cases and their augmentations, computed once for both stages.
-
-    Parameters
-    ----------
-    teacher : Network
-    settings : EmbedDistill
-    workbench : Workbench
-    """
+    """Outputs of a frozen teacher for all training cases and their augmentations, computed once for both stages."""
 
     def __init__(self, teacher: Network, settings: EmbedDistill, workbench: Workbench) -> None:
         self._teacher, self._settings, self._workbench = teacher, settings, workbench

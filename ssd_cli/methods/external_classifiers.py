@@ -27,28 +27,11 @@ _OURS = ("self", "random_state", "n_jobs")
 """Parameters that the cell's seed and threads determine."""
 
 Plain = int | float | None | bool | str
-_COUNTED_OF_NETWORKS = (
-    "networks_trained",
-    "networks_reused",
-    "optimiser_steps",
-    "cases_seen",
-    "networks_stored",
-)
+_COUNTED_OF_NETWORKS = ("networks_trained", "networks_reused", "optimiser_steps", "cases_seen", "networks_stored")
 
 
 class ExternalPredictor(Predictor):
-    """A fitted classifier of another library.
-
-    Parameters
-    ----------
-    classifier : object
-        Fitted on class indices.
-    n_classes : int
-    features : str
-        See `inputs_of`.
-    costs : dict
-        Replace the costs that count networks.
-    """
+    """A classifier of another library, fitted on class indices; `features` are those of `inputs_of`."""
 
     def __init__(self, classifier: Any, n_classes: int, features: str, costs: dict[str, Any]) -> None:
         super().__init__([], costs=costs)

@@ -7,25 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
+from ssd_cli.methods.base import Method
 from ssd_cli.protocol.containers import TrainingSet
+from ssd_cli.training.averaging import State
 from ssd_cli.training.context import TrainingContext
+from ssd_cli.training.recipe import ResolvedRecipe
+from ssd_cli.training.schedule import Keep
+from ssd_cli.training.spec import TrainingSpec
 from ssd_cli.training.workbench import Workbench
-
-if TYPE_CHECKING:
-    from ssd_cli.methods.base import Method
-    from ssd_cli.training.averaging import State
-    from ssd_cli.training.recipe import ResolvedRecipe
-    from ssd_cli.training.schedule import Keep
-    from ssd_cli.training.spec import TrainingSpec
 
 NARROW_STEP = 0.35
 """Cost of a step of a backbone's narrow version, in plain steps: Inception .28, LITE .48 (results/study/costs_small_*.csv)."""
@@ -41,8 +38,7 @@ class RecordedTraining:
     ----------
     epochs : int
     shared : str
-        Equal texts are one network, which the cells of a dataset, backbone, resample and seed share. Empty: it belongs to the
-        method alone.
+        Equal texts are one network, which the cells of a dataset, backbone, resample and seed share; empty: of this method alone.
     holdout : bool
         Trained on the training part of the validation split, about four fifths of the cases.
     step : float
@@ -58,7 +54,7 @@ class RecordedTraining:
     series: int = 1
 
 
-@dataclass(frozen=True)
+@dataclass
 class RecordedFit:
     """All trainings of a fit.
 
@@ -66,22 +62,20 @@ class RecordedFit:
     ----------
     full_epochs : int
         Epochs of one full training.
-    trainings : tuple of RecordedTraining
+    trainings : list of RecordedTraining
         Empty for a method that trains no network or cannot be used with the backbone.
     joint : int
-        Base networks that may be trained in one pass.
+        Base networks that may be trained in one step.
     refreshes_batch_norm : bool
         Whether `fit` calls `Workbench.refresh_batch_norm`.
-    second_halves : int
-        Second halves of a frozen teacher that a step computes at once.
-    augmentations : int
-        Further series of each training case that a training keeps on the device.
+    second_halves, augmentations : int
+        The largest `ExtraMemory` of the objectives.
     error : str
         Why `fit` failed on the recording workbench; the trainings are then a guess.
     """
 
     full_epochs: int
-    trainings: tuple[RecordedTraining, ...] = ()
+    trainings: list[RecordedTraining] = field(default_factory=list)
     joint: int = 1
     refreshes_batch_norm: bool = False
     second_halves: int = 0
@@ -103,48 +97,30 @@ class RecordedFit:
 def record_trainings(method: Method, backbone: Backbone, recipe: ResolvedRecipe) -> RecordedFit:
     """Run a method's `fit` without training, on a small stand-in training set, and return what it would train.
 
-    A fit that fails there counts as the trainings before the failure, or as one full training if there are none.
-
-    Parameters
-    ----------
-    method : Method
-    backbone : Backbone
-    recipe : ResolvedRecipe
+    A fit that fails counts as the trainings before the failure, or as one full training if there are none.
     """
     if not method.uses_backbone:
         return RecordedFit(recipe.epochs)
-    error = ""
     with _undisturbed():
         bench = RecordingWorkbench(backbone, recipe)
+        recorded = bench.recorded
         try:
             if not method.skip(bench.training_set, backbone):
                 method.fit(bench.training_set, bench)
-        except Exception as raised:  # a plug-in may raise anything, and a plan must not end with it
-            error = f"{type(raised).__name__}: {raised}"
-            bench.trainings = bench.trainings or [RecordedTraining(recipe.epochs)]
-    return RecordedFit(
-        recipe.epochs, tuple(bench.trainings), bench.joint, bench.refreshes, bench.second_halves, bench.augmentations, error
-    )
+        except Exception as error:  # a plug-in may raise anything, and a plan must not end with it
+            recorded.error = f"{type(error).__name__}: {error}"
+            recorded.trainings = recorded.trainings or [RecordedTraining(recipe.epochs)]
+    return recorded
 
 
 class RecordingWorkbench(Workbench):
-    """A workbench that makes stand-in networks and records each training instead of running it.
-
-    Parameters
-    ----------
-    backbone : Backbone
-    recipe : ResolvedRecipe
-    """
+    """A workbench that makes stand-in networks and records each training instead of running it."""
 
     def __init__(self, backbone: Backbone, recipe: ResolvedRecipe) -> None:
-        random = np.random.default_rng(0)
-        X = random.standard_normal((_CASES, 1, _TIMEPOINTS)).astype(np.float32)
+        X = np.random.default_rng(0).standard_normal((_CASES, 1, _TIMEPOINTS)).astype(np.float32)
         y = np.arange(_CASES, dtype=np.int64) % _CLASSES
         super().__init__(TrainingContext(TrainingSet(X, y, _CLASSES, "stand-in"), backbone, {}, recipe, 0))
-        self.trainings: list[RecordedTraining] = []
-        self.joint = 1
-        self.refreshes = False
-        self.second_halves = self.augmentations = 0
+        self.recorded = RecordedFit(self.epochs)
 
     def fresh(
         self, index: int = 0, dropout: Dropout = NO_DROPOUT, backbone: Backbone | None = None, epochs: int | None = None
@@ -171,25 +147,25 @@ class RecordingWorkbench(Workbench):
         keep = keep or (self.recipe.keep if epochs == self.epochs else "last")
         shared = f"member {index}, dropout {dropout.embed} {dropout.mid}, epochs {epochs}, keep {keep}, holdout {holdout}"
         shared += f", backbone {backbone}" if backbone else ""
-        if all(training.shared != shared for training in self.trainings):
-            self.trainings.append(RecordedTraining(epochs, shared, holdout))
+        if all(training.shared != shared for training in self.recorded.trainings):
+            self.recorded.trainings.append(RecordedTraining(epochs, shared, holdout))
         return self.fresh(index, dropout, backbone).eval()
 
     def base_networks(self, indices: Sequence[int], dropout: Dropout = NO_DROPOUT) -> list[Network]:
-        """Record the trainings of several base networks that may share a pass."""
-        self.joint = max(self.joint, len(indices))
+        """Record the trainings of several base networks that may be trained in one step."""
+        self.recorded.joint = max(self.recorded.joint, len(indices))
         return [self.base_network(index, dropout) for index in indices]
 
     def train_all(self, specs: Sequence[TrainingSpec], joint: bool = True) -> list[Network]:
         """Record trainings of this cell alone."""
+        recorded = self.recorded
         for spec in specs:
             objective, epochs, network = spec.objective, spec.schedule.epochs, spec.network
             step = objective.step_cost or objective.series_per_case * getattr(network, "step_cost", 1.0)
             holdout = spec.cases.n_cases < self.training_set.n_cases
-            self.trainings.append(RecordedTraining(epochs, "", holdout, step, objective.series_per_case))
-            memory = objective.extra_memory
-            self.second_halves = max(self.second_halves, memory.second_halves)
-            self.augmentations = max(self.augmentations, memory.series_per_case)
+            recorded.trainings.append(RecordedTraining(epochs, "", holdout, step, objective.series_per_case))
+            recorded.second_halves = max(recorded.second_halves, objective.extra_memory.second_halves)
+            recorded.augmentations = max(recorded.augmentations, objective.extra_memory.series_per_case)
             if spec.averager is not None:  # a method reads the averaged weights afterwards
                 spec.averager.after_step(network)
                 for _ in range(epochs):
@@ -198,19 +174,12 @@ class RecordingWorkbench(Workbench):
 
     def refresh_batch_norm(self, network: Network, holdout: bool = False) -> Network:
         """Record that batch-norm statistics are estimated again."""
-        self.refreshes = True
+        self.recorded.refreshes_batch_norm = True
         return network.eval()
 
 
 class StandIn(Network):
-    """A small network in the place of a real one.
-
-    Parameters
-    ----------
-    dropout : Dropout
-    narrow : bool
-        It stands for the narrow version of the backbone, whose embedding has another size.
-    """
+    """A small network in the place of a real one, or of one of its narrow version, whose embedding has another size."""
 
     def __init__(self, dropout: Dropout, narrow: bool) -> None:
         size = 2 if narrow else 4
@@ -220,7 +189,8 @@ class StandIn(Network):
 
     def stem(self, x: Tensor) -> Tensor:
         """Apply one filter of one tap for each coordinate of the embedding."""
-        return self.filters(x)
+        maps: Tensor = self.filters(x)
+        return maps
 
     def body(self, maps: Tensor) -> Tensor:
         """Return the maps."""

@@ -69,14 +69,7 @@ class StochasticTeacher:
 
 
 def second_halves_bytes(backbone: Backbone, n_channels: int, n_timepoints: int, batch_size: int, n: int) -> int:
-    """Return the bytes that n second halves of a teacher need on a CUDA device.
-
-    Parameters
-    ----------
-    backbone : Backbone
-        Of the teacher.
-    n_channels, n_timepoints, batch_size, n : int
-    """
+    """Return the bytes that n second halves of a teacher with this backbone need on a CUDA device."""
     with torch.device("meta"):
         n_values = batch_size * backbone.build(n_channels, 2).eval().stem(torch.empty(1, n_channels, n_timepoints)).numel()
     n_cases = batch_size * min(n, _copies_at_once(n_values, on_cuda=True))

@@ -38,10 +38,6 @@ class SSD(StudentMethod):
 
     Parameters
     ----------
-    dropout, dropout_sites, mid_dropout
-        Of teacher, representations and student; see `single-dropout`. Defaults ours: the released rates belong to another network.
-    student_epochs : int, optional
-        Epochs of the student; None: the recipe's (100 under `paper`, as released).
     representations : int
         N, stochastic passes of the teacher. Released: 30.
     stochastic : bool

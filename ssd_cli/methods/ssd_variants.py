@@ -1,21 +1,9 @@
 """Ablations of `ssd` with names of their own: the same method with other defaults.
 
-Other ablations are parameters:
-
-========================================  =============================================================
-number of representations                 ``ssd[representations=1]``, 2, 5, 10, 20, 50
-rate and sites                            ``ssd[dropout=0.5]``, ``ssd[dropout_sites=mid]``
-sharpness                                 ``ssd[temperature=inf]``, ``ssd[scale=cosine]``
-filter                                    ``ssd[quantile=0.5]``, ``ssd-topk[top_k=3]``
-cosine to the target, to all              ``ssd[loss=cosine]``, ``ssd[loss=cosine-all]``
-logits, both, the last pass as released   ``ssd[space=logit]``, ``ssd[space=both]``, ``ssd[space=both,kl_last_pass=true]``
-teacher                                   ``ssd[teacher_stop=early50]``, ``ssd[teacher_stop=last]``
-start and epochs of the student           ``ssd[student_init=random]``, ``ssd[student_epochs=300]``
-gradient path                             ``ssd[detach_attention=true]``
-no labels                                 ``ssd[distillation_weight=1]``
-target as long as the embedding           ``ssd[renormalise=true]``
-controls                                  ``finetune``, ``feat-kd``, ``single-dropout``
-========================================  =============================================================
+Other ablations are parameters, as in ``ssd[representations=1]``, ``ssd[dropout=0.5]``, ``ssd[temperature=inf]``,
+``ssd[scale=cosine]``, ``ssd[quantile=0.5]``, ``ssd[loss=cosine-all]``, ``ssd[space=both]``, ``ssd[teacher_stop=early50]``,
+``ssd[student_init=random]``, ``ssd[detach_attention=true]`` and ``ssd[distillation_weight=1]``. The controls are `finetune`, `feat-kd` and
+`single-dropout`.
 """
 
 from __future__ import annotations

@@ -44,14 +44,8 @@ class FeatureLoss:
     def __call__(self, embedding: Tensor, representations: Tensor, weights: Tensor, deterministic: Tensor) -> Tensor:
         """Return the loss.
 
-        Parameters
-        ----------
-        embedding : Tensor, shape (n_cases, size)
-            The student's.
-        representations : Tensor, shape (n_cases, N, size)
-        weights : Tensor, shape (n_cases, N)
-        deterministic : Tensor, shape (n_cases, size)
-            The teacher's embeddings without dropout.
+        The student's embedding and the teacher's deterministic one have the shape (n_cases, size), representations (n_cases, N,
+        size) and weights (n_cases, N).
         """
         if self.loss == "cosine-all":
             return 1 - functional.cosine_similarity(embedding.unsqueeze(1), representations, dim=-1).mean()
@@ -114,15 +108,8 @@ class StudentGuided(Objective):
         phi_i = <s, t_i>,   a = softmax(phi / tau) over the kept i,   target = sum_i a_i t_i,
         loss = weight · mean_d (s_d - target_d)**2 + (1 - weight) · cross-entropy.
 
-    Parameters
-    ----------
-    teacher : Network
-        Frozen.
-    parameters : LossParameters
-    workbench : Workbench
-        Gives the random streams, the device and the teacher's execution.
-    embedding_size : int
-        Of the student; if the teacher's differs, a linear map (without bias) between them is trained and dropped afterwards.
+    If the student's `embedding_size` is not that of the frozen teacher, a linear map (without bias) between them is trained and
+    dropped afterwards.
     """
 
     resumable = True

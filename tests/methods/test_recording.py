@@ -132,7 +132,7 @@ def test_a_fit_that_fails_before_any_training_counts_as_one_training():
         def fit(self, training_set, workbench):
             raise NotImplementedError
 
-    assert record_trainings(Unready(), SmallBackbone(), RECIPE.for_backbone(SmallBackbone)).trainings == (RecordedTraining(5),)
+    assert record_trainings(Unready(), SmallBackbone(), RECIPE.for_backbone(SmallBackbone)).trainings == [RecordedTraining(5)]
 
 
 def test_another_backbone_costs_as_a_plain_network_and_its_narrow_version_less():

@@ -215,7 +215,7 @@ def test_cells_of_a_backbone_without_a_narrow_version_are_skipped(label):
     training_set = waves_training_set()
     assert build(label).skip(training_set, Wide()) == "Wide has no narrow version"
     assert build(label).skip(training_set, SmallBackbone()) is None
-    assert recorded(label, EXACT.for_backbone(SmallBackbone), Wide()).trainings == ()
+    assert recorded(label, EXACT.for_backbone(SmallBackbone), Wide()).trainings == []
 
 
 @pytest.mark.parametrize(
