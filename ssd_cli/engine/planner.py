@@ -71,6 +71,11 @@ def bind(network: Network, convolution: str) -> Network:
     return view(network, convolutions.get(convolution).views[type(network)])
 
 
+def serves(network: Network, convolution: str) -> bool:
+    """Return whether the architecture has a convolution."""
+    return convolution == PLAIN or Execution(convolution) in _serving(network)
+
+
 def _serving(network: Network) -> list[Execution]:
     """The executions by other convolutions than plain ones."""
     return [one for one in executions() if one.convolution != PLAIN and type(network) in convolutions.get(one.convolution).views]

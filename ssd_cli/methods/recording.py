@@ -123,7 +123,12 @@ class RecordingWorkbench(Workbench):
         self.recorded = RecordedFit(self.epochs)
 
     def fresh(
-        self, index: int = 0, dropout: Dropout = NO_DROPOUT, backbone: Backbone | None = None, epochs: int | None = None
+        self,
+        index: int = 0,
+        dropout: Dropout = NO_DROPOUT,
+        backbone: Backbone | None = None,
+        epochs: int | None = None,
+        cases: TrainingSet | None = None,
     ) -> Network:
         """Make a stand-in; one for another backbone than the cell's and its narrow version costs as much as a plain network."""
         narrow = backbone is not None and backbone != self.backbone and backbone == self.backbone.narrow()

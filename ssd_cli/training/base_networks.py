@@ -57,6 +57,9 @@ def base_spec(
     cases = context.training_part() if holdout else context.training_set
     schedule = context.schedule(cases, stop=context.recipe.epochs_of(stop))
     schedule = replace(schedule, keep=keep or schedule.keep)
+    execution = context.execution
+    if backbone is not None:
+        execution = context.execution_of(backbone.build(cases.n_channels, cases.n_classes))
     shared = {
         "family": "member",
         "training_set": cases.digest,
@@ -68,7 +71,7 @@ def base_spec(
         "dropout": {"embed": dropout.embed, "mid": dropout.mid},
         "recipe": context.recipe.identity(),
         "schedule": schedule.identity(),
-        "execution": context.execution.label,
+        "execution": execution.label,
         "device": context.device,
         "threads": torch.get_num_threads(),
         "protocol_version": PROTOCOL_VERSION,

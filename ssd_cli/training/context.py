@@ -13,7 +13,7 @@ from torch import Tensor
 from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
 from ssd_cli.backbones.masked import MaskedNetwork
 from ssd_cli.core.executions import Execution
-from ssd_cli.engine.planner import bind
+from ssd_cli.engine.planner import bind, plan, serves
 from ssd_cli.engine.precision import check_execution, set_arithmetic
 from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.training.checkpoint import Checkpoints
@@ -90,23 +90,36 @@ class TrainingContext:
         return self.execution.batching == "graph"
 
     def fresh(
-        self, index: int = 0, dropout: Dropout = NO_DROPOUT, backbone: Backbone | None = None, epochs: int | None = None
+        self,
+        index: int = 0,
+        dropout: Dropout = NO_DROPOUT,
+        backbone: Backbone | None = None,
+        epochs: int | None = None,
+        cases: TrainingSet | None = None,
     ) -> Network:
         """See `Workbench.fresh`."""
+        cases = cases or self.training_set
         seed = self.seeds.sub_seed("init", index)
         with global_streams(seed):  # a plug-in may have weights that `initialise` does not draw: recurrent layers
-            network = (backbone or self.backbone).build(self.training_set.n_channels, self.training_set.n_classes, dropout)
+            network = (backbone or self.backbone).build(cases.n_channels, cases.n_classes, dropout)
         initialise(network, generator(seed, "cpu"), self.recipe.initialisation)
         for layer in network.modules():
             if isinstance(layer, torch.nn.modules.batchnorm._BatchNorm):
                 layer.momentum = self.recipe.momentum(epochs)
-        if self.training_set.padded:
+        if cases.padded:
             network = MaskedNetwork(network)
         return network.to(self.device, self.dtype)
 
     def bind(self, network: Network) -> Network:
         """See `Workbench.bind`."""
-        return bind(network, self.execution.convolution)
+        return bind(network, self.execution_of(network).convolution)
+
+    def execution_of(self, network: Network) -> Execution:
+        """Return the cell's execution; for a network of another backbone that lacks it, the planned one."""
+        plain = network.inner if isinstance(network, MaskedNetwork) else network
+        if serves(plain, self.execution.convolution):
+            return self.execution
+        return plan(plain, self.training_set.n_timepoints, device=self.device, precision=self.recipe.precision)
 
     def schedule(self, cases: TrainingSet, epochs: int | None = None, stop: int | None = None) -> Schedule:
         """Return the recipe's schedule for these cases; of a training that stops early the last weights are kept."""

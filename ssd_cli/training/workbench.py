@@ -104,7 +104,12 @@ class Workbench:
     # ---- networks -------------------------------------------------------------------------------------------------------------
 
     def fresh(
-        self, index: int = 0, dropout: Dropout = NO_DROPOUT, backbone: Backbone | None = None, epochs: int | None = None
+        self,
+        index: int = 0,
+        dropout: Dropout = NO_DROPOUT,
+        backbone: Backbone | None = None,
+        epochs: int | None = None,
+        cases: TrainingSet | None = None,
     ) -> Network:
         """Return an untrained network.
 
@@ -117,8 +122,10 @@ class Workbench:
             By default the cell's.
         epochs : int, optional
             Epochs of its training, if not the recipe's: batch-norm momentum depends on them (`ResolvedRecipe.momentum`).
+        cases : TrainingSet, optional
+            Series whose channels and classes the network has, if not the training set's.
         """
-        return self.context.fresh(index, dropout, backbone, epochs)
+        return self.context.fresh(index, dropout, backbone, epochs, cases)
 
     def copy(self, network: Network, dropout: Dropout | None = None) -> Network:
         """Return a trainable copy with the same weights, with other dropout rates if given."""
