@@ -8,7 +8,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from ssd_cli.backbones import backbones
+from ssd_cli.backbones.base import Network
 from ssd_cli.backbones.fcn import FCNBackbone
+from ssd_cli.backbones.lite import LITEBackbone
 from ssd_cli.backbones.resnet import ResNetBackbone
 from ssd_cli.core.executions import Execution, convolutions, labels
 from ssd_cli.engine.planner import bind, plan
@@ -113,3 +116,35 @@ def test_a_planted_convolution_trains(planted):
     assert type(one) is type(other)
     assert fingerprint(one) != fingerprint(other)
     assert bench.ledger.entries[0].key != plain.ledger.entries[0].key
+
+
+def test_the_plan_is_one_of_the_known_executions():
+    for name in ("inception", "h-inception", "resnet", "fcn", "lite"):
+        network = backbones.get(name)().build(1, 2)
+        assert plan(network, 150).label == ("bilinear" if name in ("resnet", "fcn") else "fast")
+        assert plan(network, 80).label == ("fast" if name == "lite" else "bilinear")
+        assert plan(network, 81) == plan(network, 150)
+        assert plan(network, 150, device="cuda").label == "graph"
+        assert bind(network, "plain") is network
+
+
+class Unknown(Network):
+    """A network from a plug-in: no fast execution knows it."""
+
+    def stem(self, x):
+        return x
+
+    def body(self, maps):
+        return maps
+
+
+def test_a_network_without_a_fast_execution_runs_plainly():
+    network = Unknown(1, 2)
+    assert plan(network, 10).label == "plain"
+    with pytest.raises(MisuseError, match="Unknown has no execution 'fast'"):
+        bind(network, "fft")
+    with pytest.raises(MisuseError, match=r"LITENetwork has no execution 'bilinear'") as failure:
+        bind(LITEBackbone().build(1, 2), "bilinear")
+    assert "auto, plain, fast." in str(failure.value)
+    with pytest.raises(MisuseError, match="Unknown convolution 'quick'"):
+        bind(network, "quick")

@@ -40,11 +40,11 @@ class MatrixConvolution:
 
 def by_matrices(maps: Tensor, kernels: Sequence[Tensor]) -> Tensor:
     """Convolve maps (inputs, n_cases, n_timepoints) with kernels (filters, inputs, taps): (all filters, n_cases, n_timepoints)."""
-    result: Tensor = _Convolution.apply(maps, *kernels)
+    result: Tensor = _ByMatrices.apply(maps, *kernels)
     return result
 
 
-class _Convolution(Function):
+class _ByMatrices(Function):
     """Mix, multiply, mix back; and the gradients by the transposed matrices."""
 
     @staticmethod

@@ -50,7 +50,7 @@ def test_outputs_and_gradients_of_every_tiling(taps, n_timepoints):
             torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
 
 
-def test_gradients_only_where_they_are_wanted():
+def test_gradients_only_where_they_are_required():
     maps, kernel, bias = torch.randn(2, 20, 3), torch.randn(4, 3, 5, requires_grad=True), torch.randn(4)
     by_tiles(maps, kernel, bias, Tiling(20, 5, 1)).sum().backward()
     expected = torch.autograd.grad(library(maps, kernel, bias).sum(), kernel)[0]
@@ -73,7 +73,7 @@ def test_many_turns_are_one_convolution():
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
 
 
-def test_nothing_is_kept_for_gradients_that_nobody_wants():
+def test_nothing_is_stored_without_gradients():
     maps, kernel, bias = torch.randn(5, 20, 3, requires_grad=True), torch.randn(4, 3, 5, requires_grad=True), torch.randn(4)
     with torch.no_grad():
         assert by_tiles(maps, kernel, bias, Tiling(20, 5, 1)).grad_fn is None

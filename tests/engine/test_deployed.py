@@ -12,7 +12,7 @@ from ssd_cli.engine.deployed import Deployed
 from ssd_cli.engine.memory import kept_memory
 from ssd_cli.engine.planner import bind
 from ssd_cli.training.predict import freeze, outputs
-from tests.engine.test_executions import NAMES, build, everything_tiled  # noqa: F401 (a fixture)
+from tests.engine.convolution.test_views import NAMES, build, everything_tiled  # noqa: F401 (a fixture)
 
 # A single case, a few, enough for mixing matrices, with taps that reach beyond the series, and for fast ones.
 SHAPES = [(1, 1, 40), (3, 4, 21), (60, 2, 30), (200, 1, 9), (16, 2, 100)]

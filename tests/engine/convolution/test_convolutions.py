@@ -89,7 +89,7 @@ def test_separable_convolution_is_the_layer():
 
 # Ties are frequent: maps behind a ReLU are zero in many places, and series have constant stretches.
 @pytest.mark.parametrize("n_timepoints", [1, 2, 3, 20])
-def test_the_maximum_of_three_shares_ties_out_as_the_library_does(n_timepoints):
+def test_gradients_of_the_maximum_of_three_break_ties_as_torch_does(n_timepoints):
     maps = torch.randint(3, (4, 5, n_timepoints)).double().requires_grad_()
     squeeze, pooled = doubles(2, 4, 1), doubles(3, 4, 1)
     narrow, maximum = Entry.apply(maps, squeeze, pooled)
@@ -104,7 +104,7 @@ def test_the_maximum_of_three_shares_ties_out_as_the_library_does(n_timepoints):
 
 
 @pytest.mark.parametrize("shape", [(3, 1, 1), (2, 3, 2), (5, 2, 24), (64, 70, 240)])
-def test_the_maximum_of_three_is_the_librarys_for_small_maps_and_large_ones(shape):
+def test_the_maximum_of_three_is_torchs_for_small_and_large_maps(shape):
     maps = torch.randn(shape)
     assert torch.equal(max_of_three(maps), F.max_pool1d(maps, 3, 1, 1))
 

@@ -12,11 +12,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from ssd_cli.backbones import backbones
-from ssd_cli.backbones.base import NO_DROPOUT, Dropout, Network
+from ssd_cli.backbones.base import NO_DROPOUT, Dropout
 from ssd_cli.engine.convolution import bilinear, recompute, resnet
 from ssd_cli.engine.convolution.tiles import Tiling
-from ssd_cli.engine.planner import bind, plan
-from ssd_cli.errors import MisuseError
+from ssd_cli.engine.planner import bind
 
 NAMES = ["fcn", "h-inception", "inception", "lite", "litemv", "resnet"]
 RUNS = [*NAMES, "fcn bilinear", "inception bilinear", "h-inception bilinear", "resnet bilinear"]
@@ -185,7 +184,7 @@ def test_training_steps_with_dropout_at_both_sites(name, everything_tiled):
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_halves_can_be_used_apart_as_stochastic_teachers_do(name, everything_tiled):
+def test_halves_can_be_used_separately(name, everything_tiled):
     plain, twin, fast = pair(name, 1, dropout=Dropout(embed=0.3, mid=0.3))
     x = torch.randn(4, 1, 40, dtype=torch.float64)
     for network in (plain, twin):
@@ -215,7 +214,7 @@ def test_running_statistics_follow_the_momentum(name, momentum):
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_one_value_a_channel_cannot_be_normalised_by_itself(name):
+def test_one_value_per_channel_cannot_be_normalised(name):
     plain, _, fast = pair(name, 1)
     x = torch.randn(1, 1, 1, dtype=torch.float64)
     with pytest.raises(ValueError, match="more than 1 value"):
@@ -232,13 +231,13 @@ def test_frozen_parts_get_no_gradient(convolution):
     assert all((p.grad is None) == key.startswith("groups.0") for key, p in network.named_parameters())
 
 
-def test_inception_on_long_series_is_by_spectra_whatever_was_asked_for(monkeypatch):
+def test_bilinear_inception_uses_spectra_for_long_series(monkeypatch):
     network, x = build("inception", 1), torch.randn(2, 1, 81, dtype=torch.float64)
     monkeypatch.setattr(bilinear, "by_matrices", None)
     assert torch.equal(bind(network, "bilinear")(x).logits, bind(network, "fft")(x).logits)
 
 
-def test_an_execution_follows_the_networks_weights_and_mode():
+def test_a_view_shares_weights_and_mode():
     network = build("lite", 1)
     fast = bind(network, "fft")
     x = torch.randn(3, 1, 20, dtype=torch.float64)
@@ -249,38 +248,6 @@ def test_an_execution_follows_the_networks_weights_and_mode():
     with torch.no_grad():
         network.classifier.bias.add_(1)
     close(fast(x).logits, before + 1, 1e-9)
-
-
-def test_the_plan_is_one_of_the_known_executions():
-    for name in ("inception", "h-inception", "resnet", "fcn", "lite"):
-        network = backbones.get(name)().build(1, 2)
-        assert plan(network, 150).label == ("bilinear" if name in ("resnet", "fcn") else "fast")
-        assert plan(network, 80).label == ("fast" if name == "lite" else "bilinear")
-        assert plan(network, 81) == plan(network, 150)
-        assert plan(network, 150, device="cuda").label == "graph"
-        assert bind(network, "plain") is network
-
-
-class Unknown(Network):
-    """A network from a plug-in: no fast execution knows it."""
-
-    def stem(self, x):
-        return x
-
-    def body(self, maps):
-        return maps
-
-
-def test_a_network_without_a_fast_execution_runs_plainly():
-    network = Unknown(1, 2)
-    assert plan(network, 10).label == "plain"
-    with pytest.raises(MisuseError, match="Unknown has no execution 'fast'"):
-        bind(network, "fft")
-    with pytest.raises(MisuseError, match=r"LITENetwork has no execution 'bilinear'") as failure:
-        bind(build("lite", 1), "bilinear")
-    assert "auto, plain, fast." in str(failure.value)
-    with pytest.raises(MisuseError, match="Unknown convolution 'quick'"):
-        bind(network, "quick")
 
 
 @pytest.mark.parametrize("name", ["fcn", "resnet", "fcn bilinear", "resnet bilinear"])
