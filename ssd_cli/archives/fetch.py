@@ -10,11 +10,9 @@ from typing import Protocol
 from zipfile import ZipInfo
 
 from ssd_cli.archives import catalog
-from ssd_cli.archives.absent import absent
 from ssd_cli.archives.http_errors import TransferError
 from ssd_cli.archives.install import install, locked, on_disk, work_folder
-from ssd_cli.archives.locate import aeon_home, check_name, locate, roots
-from ssd_cli.archives.remotes import Remote, Zenodo, choose_remote, offline
+from ssd_cli.archives.remotes import Remote, Zenodo
 from ssd_cli.archives.transport import RemoteFile
 from ssd_cli.archives.unpack import extract, members, open_zip
 from ssd_cli.core.atomic import DiskFull
@@ -36,33 +34,6 @@ class Watcher(Protocol):
 
 class Silent(Watcher):
     """A watcher that does nothing."""
-
-
-def fetch(name: str, looked_in: Sequence[Path] = ()) -> None:
-    """Download a dataset into aeon's data folder; the error names the folders that were searched before, `looked_in`."""
-    check_name(name)
-    if offline():
-        raise absent([name], looked_in, "and SSD_BENCH_OFFLINE forbids the network")
-    try:
-        fetch_one(name, aeon_home(), choose_remote())
-    except TransferError as error:
-        raise absent([name], looked_in, f"and it could not be downloaded ({error.what})") from error
-    except SsdBenchError as error:
-        if catalog.record_of(name) is None:
-            raise absent([name], looked_in, "and there is no download for it") from error
-        raise
-
-
-def require(names: Iterable[str], data_dirs: Sequence[Path] = (), download: bool = True) -> None:
-    """Raise one SsdBenchError for all datasets that are not on this machine and cannot be downloaded."""
-    lacking = [name for name in names if locate(name, data_dirs) is None]
-    if lacking and not download:
-        raise absent(lacking, roots(data_dirs), "and downloading is switched off")
-    if lacking and offline():
-        raise absent(lacking, roots(data_dirs), "and SSD_BENCH_OFFLINE forbids the network")
-    without = [name for name in lacking if catalog.record_of(name) is None]
-    if without and isinstance(choose_remote(), Zenodo):  # a mirror may have them
-        raise absent(without, roots(data_dirs), f"and there is no download for {'it' if len(without) == 1 else 'them'}")
 
 
 def fetch_one(name: str, root: Path, remote: Remote, force: bool = False, watcher: Watcher | None = None) -> bool:

@@ -96,7 +96,7 @@ def make_plan(suite: Suite, dry_run: bool, report: Report | None = None) -> Plan
         A dataset is absent or damaged.
     """
     from ssd_cli.archives import catalog
-    from ssd_cli.archives.fetch import require
+    from ssd_cli.archives.load import require
     from ssd_cli.backbones.registry import backbones
     from ssd_cli.methods.registry import methods
     from ssd_cli.training.registry import recipes

@@ -280,7 +280,7 @@ def test_two_processes_at_once_download_once(archive, root):
     archive.faults[archive.path(RECORD, "WISDM_TRAIN.ts")] = [("status", 429, {"Retry-After": "2"})]
     code = (
         "import sys; from pathlib import Path; from ssd_cli.archives.fetch import *\n"
-        "print(fetch_one('WISDM', Path(sys.argv[1]), choose_remote()))"
+        "from ssd_cli.archives.remotes import choose_remote; print(fetch_one('WISDM', Path(sys.argv[1]), choose_remote()))"
     )
     both = [subprocess.Popen([sys.executable, "-c", code, str(root)], stdout=subprocess.PIPE, text=True) for _ in range(2)]
     assert sorted(process.communicate(timeout=60)[0].strip() for process in both) == ["False", "True"]
@@ -290,7 +290,8 @@ def test_two_processes_at_once_download_once(archive, root):
 def test_a_killed_process_leaves_nothing_half_placed_and_its_lock_is_free(archive, root):
     archive.faults[archive.path(RECORD, "WISDM_TEST.ts")] = [("status", 503, {"Retry-After": "60"})]
     code = (
-        "import sys, pathlib; from ssd_cli.archives.fetch import *\nfetch_one('WISDM', pathlib.Path(sys.argv[1]), choose_remote())"
+        "import sys, pathlib; from ssd_cli.archives.fetch import *\n"
+        "from ssd_cli.archives.remotes import choose_remote; fetch_one('WISDM', pathlib.Path(sys.argv[1]), choose_remote())"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(root)])
     while not archive.hits(archive.path(RECORD, "WISDM_TEST.ts")):

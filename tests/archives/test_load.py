@@ -268,7 +268,7 @@ def test_cached_arrays_need_no_aeon(write_problem):
 
 def test_an_absent_dataset_offline_says_where_it_was_looked_for_and_how_to_get_it(write_problem, tmp_path, monkeypatch):
     nowhere = Zenodo(Transport(attempts=1), "http://127.0.0.1:9")
-    monkeypatch.setattr("ssd_cli.archives.fetch.choose_remote", lambda: nowhere)
+    monkeypatch.setattr("ssd_cli.archives.load.choose_remote", lambda: nowhere)
     root = write_problem()
     with pytest.raises(SsdBenchError) as caught:
         load("Coffee", [root])
@@ -289,7 +289,7 @@ def test_an_absent_dataset_offline_says_where_it_was_looked_for_and_how_to_get_i
     ],
 )
 def test_what_is_not_downloaded_says_what_each_kind_of_dataset_needs(monkeypatch, name, way):
-    monkeypatch.setattr(loading, "fetch", _never)
+    monkeypatch.setattr(loading, "fetch_one", _never)
     with pytest.raises(SsdBenchError, match=way) as caught:
         load(name, download=False)
     assert caught.value.what == f"The dataset '{name}' is not on this machine."
