@@ -268,5 +268,6 @@ for _first, (_kind, _name) in zip((3, 6), DEPLOYED_KINDS.items(), strict=True):
         Metric("latency_ms_p50", "p50 [ms]", "median time to predict one series", "down", "cost", "", ".3g", terminal=_first + 2),
         Metric("latency_ms_p95", "p95 [ms]", "95th percentile of that time", "down", "cost", "", ".3g"),
     ):
-        _texts = {"key": f"deployed_{_kind}_{_metric.key}", "title": f"{_name} {_metric.title}", "heading": "", "recorded": ""}
-        register(replace(_metric, source="deployed", places=frozenset({"table", "csv"}), **_texts))
+        _key, _title = f"deployed_{_kind}_{_metric.key}", f"{_name} {_metric.title}"
+        _of_export: dict[str, Any] = {"source": "deployed", "places": frozenset({"table", "csv"})}
+        register(replace(_metric, key=_key, title=_title, heading="", recorded="", **_of_export))

@@ -23,18 +23,7 @@ _SHOWN = 20
 
 @dataclass(frozen=True)
 class FolderState:
-    """State of an output folder.
-
-    Parameters
-    ----------
-    records : DataFrame
-        Records with their predictions, from `load_index`.
-    unreadable : dict of str to SsdBenchError
-        By path of the record.
-    planned, planned_without_record : list of Cell
-    claims : dict of str to Owner
-        Live processes, by key of the cell they compute.
-    """
+    """Records of a folder, unreadable ones by path, planned cells, and the claims of live processes by key of their cell."""
 
     records: pd.DataFrame
     unreadable: dict[str, SsdBenchError]

@@ -23,14 +23,7 @@ _CELL = ["method", "backbone", "dataset", "resample", "seed"]
 
 @dataclass(frozen=True)
 class Cells:
-    """All cells of the folders.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        One row per cell, from `load_index`, with the columns name (of the method in the leaderboard) and root.
-    warnings : tuple of str
-    """
+    """All cells: a row per cell from `load_index`, with the columns name (of the method in the leaderboard) and root."""
 
     frame: pd.DataFrame
     warnings: tuple[str, ...]

@@ -42,13 +42,11 @@ def compare(
     externals: ExternalSources = NONE,
     selection: Selection = EVERYTHING,
 ) -> Comparison:
-    """Compare all methods whose results are in the folders.
+    """Compare all methods whose results are in the output folders of ``ssd-bench run``.
 
     Parameters
     ----------
-    folders : list of Path
-        Output folders of ``ssd-bench run``.
-    missing : {"fail", "complete", "worst-rank"}
+    missing : str
         What to do where a method lacks results on a dataset; see `POLICIES`.
     alpha : float
         Family-wise error rate of all pairwise tests.
@@ -58,10 +56,6 @@ def compare(
         Statistical test of the pairs; see `ssd_cli.statistics.tests`.
     rope : float, optional
         Half the width of the region of practical equivalence, in accuracy; adds the Bayesian signed-rank test.
-    externals : ExternalSources
-        Results of others to compare with.
-    selection : Selection
-        Which of the own results are compared; default: all.
 
     Raises
     ------

@@ -28,38 +28,22 @@ class Comparison:
 
     Parameters
     ----------
-    rows : tuple of Row
-    datasets : tuple of str
-        Ranked datasets, sorted.
-    scores : ndarray, shape (n_datasets, n_methods)
-        Mean accuracy over resamples and seeds; NaN where missing under the policy worst-rank.
-    ranks : ndarray, shape (n_datasets, n_methods)
-    contests : Contests
-    friedman : Friedman or None
-    verdicts : Verdicts
+    scores, ranks : ndarray, shape (n_datasets, n_methods)
+        Mean accuracy over resamples and seeds, NaN where missing under the policy worst-rank; its ranks.
     test : str
         Name of the test that gave the verdicts.
-    alpha : float
-    resamples, seeds : tuple of int
     n_results : int
         Results behind each score: the pairs of resample and seed.
-    policy : str
-    missing : tuple of Missing
     left_out : tuple of str
         Datasets that the policy left out.
-    warnings : tuple of str
     sources : tuple of str
         Name, protocol and source of each external result.
     notes : tuple of str
         Sentences for the caption: conditions that differ, and added numbers, such as those of exported models.
     selection : str
         Options that selected results, see `Selection`; empty: all.
-    effects : Effects
-    summary : Summary
-        Other scores, costs, distillation.
     noise : Variability or None
         None where no dataset is complete.
-    rope : float or None
     posteriors : dict of (int, int) to Posterior
         Of every pair, if a rope was given.
     """

@@ -39,7 +39,6 @@ def with_deployed(comparison: Comparison, places: Sequence[Path], folders: Seque
 
     Parameters
     ----------
-    comparison : Comparison
     places : sequence of Path
         Files of ``ssd-bench export`` (``model.onnx`` or ``model.onnx.json``), or folders with such files.
     folders : sequence of Path

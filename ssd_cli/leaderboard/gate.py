@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ssd_cli.errors import MisuseError, SsdBenchError, shortened
-from ssd_cli.leaderboard.gate_cells import Groups, Key, group_name, groups, lacking, method_name, within
-from ssd_cli.leaderboard.reference import CAUSES, KEY, LEAST_SEEDS, SCORES, unequal
+from ssd_cli.errors import MisuseError, shortened
+from ssd_cli.leaderboard.missing import numbers
+from ssd_cli.leaderboard.reference import CAUSES, KEY, SCORES, check_seeds
 from ssd_cli.metrics import METRICS
 from ssd_cli.statistics.gate import Fall, group_falls, mean_fall
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _LOG_FLOOR = 1e-6
+GROUP = ["dataset", "method", "backbone", "recipe"]
+_REASON = 100  # characters of a reason that are shown
+Key = tuple[str, ...]
+Groups = dict[Key, "pd.DataFrame"]
 
 
 @dataclass(frozen=True)
@@ -41,15 +46,12 @@ class GateReport:
 
     Parameters
     ----------
-    tests : tuple of Moved
     absent : tuple of str
-        Groups of the reference, or cells of them, that the run lacks, with recorded reasons; they fail the run. A group that lacks
-        a cell is not compared.
+        Groups of the reference, or cells of them, that the run lacks, with reasons; they fail the run and are not compared.
     other_data : tuple of str
-        Datasets whose arrays differ from those of the reference; not compared, and they fail the run.
+        Datasets whose arrays differ from those of the reference; they fail the run and are not compared.
     extra : tuple of str
         Groups, or resamples of them, that only the run has; not compared.
-    alpha : float
     n_same_seed, n_equal : int
         Cells whose seed is in the reference, and those of them with exactly its accuracy.
     two_sided : bool
@@ -93,12 +95,10 @@ def check(
     two_sided: bool = False,
     unfinished: pd.DataFrame | None = None,
 ) -> GateReport:
-    """Compare a run with a reference.
+    """Compare a run from `made_with` with a reference from `read_reference`.
 
     Parameters
     ----------
-    run, reference : DataFrame
-        From `made_with` and `read_reference`.
     alpha : float
         Probability that an unchanged run fails.
     two_sided : bool
@@ -109,53 +109,36 @@ def check(
     Raises
     ------
     SsdBenchError
-        Nothing in common, or a reference with a group of fewer than `LEAST_SEEDS` seeds or of unequal resamples of its seeds.
+        Nothing in common, or a reference that `check_seeds` refuses.
     """
     if not 0 < alpha < 0.5:
         raise MisuseError(f"The false-alarm rate cannot be {alpha:g}.", "Expected a number above 0 and below 0.5, such as 0.01.")
     changed_data = _other_data(run, reference)
     frames = (reference, run, run[:0] if unfinished is None else unfinished)
-    old, whole, broken = (groups(frame[~frame["dataset"].isin(changed_data)]) for frame in frames)
-    new, broken = within(whole, old), within(broken, old)
+    old, whole, broken = (_groups(frame[~frame["dataset"].isin(changed_data)]) for frame in frames)
+    new, broken = _within(whole, old), _within(broken, old)
     if not new and not broken and not changed_data:
-        sides = [shortened([group_name(key) for key in groups(frame)]) for frame in (reference, run)]
+        sides = [shortened([_group_name(key) for key in _groups(frame)]) for frame in (reference, run)]
         raise MisuseError(
             f"The run and the reference have nothing in common. The reference has {sides[0]}; the run has {sides[1] or 'nothing'}.",
             "Expected the same datasets, methods and recipes.",
         )
-    _sound(old)
-    absent = lacking(old, new, broken)
+    check_seeds(reference[~reference["dataset"].isin(changed_data)])
+    absent = _lacking(old, new, broken)
     for key in [key for key in old if key not in absent]:
         gone = [score for score in SCORES if _has(old[key], score) and not _has(new[key], score)]
         if gone:
-            absent[key] = [f"{group_name(key)}, {' and '.join(gone)} of some cells"]
+            absent[key] = [f"{_group_name(key)}, {' and '.join(gone)} of some cells"]
     common = [key for key in old if key not in absent]
     return GateReport(
         tuple(_tests(old, new, common, alpha / 2 if two_sided else alpha)),
         tuple(line for lines in absent.values() for line in lines),
         tuple(changed_data),
-        tuple(group_name(key) for key in whole if key not in new or len(new[key]) < len(whole[key])),
+        tuple(_group_name(key) for key in whole if key not in new or len(new[key]) < len(whole[key])),
         alpha,
         *_same(run, reference),
         two_sided,
     )
-
-
-def _sound(old: Groups) -> None:
-    """Check that the spread over seeds is known for every group of the reference."""
-    for key, group in old.items():
-        if group["seed"].nunique() < LEAST_SEEDS:
-            raise SsdBenchError(
-                f"The reference has fewer than {LEAST_SEEDS} seeds of {group_name(key)}: its spread is not known.",
-                "Expected at least ten.",
-                "Run the reference again with --seeds 10.",
-            )
-        if unequal(group):
-            raise SsdBenchError(
-                f"The seeds of the reference have different resamples of {group_name(key)}: their spread is not that of seeds.",
-                "Expected the same resamples of every seed.",
-                "Run the reference again until no cell is missing, and write it anew with --update.",
-            )
 
 
 def _tests(old: Groups, new: Groups, common: list[Key], alpha: float) -> list[Moved]:
@@ -166,13 +149,14 @@ def _tests(old: Groups, new: Groups, common: list[Key], alpha: float) -> list[Mo
         before, now = ({key: _by_seed(side[key], score) for key in keys} for side in (old, new))
         falls = group_falls([before[key] for key in keys], [now[key] for key in keys], alpha / 2 / n_groups) if keys else []
         found += [
-            Moved(key[0], method_name(key), score, fall, _causes(old[key], new[key])) for key, fall in zip(keys, falls, strict=True)
+            Moved(key[0], _method_name(key), score, fall, _causes(old[key], new[key]))
+            for key, fall in zip(keys, falls, strict=True)
         ]
         for method in sorted({key[1:] for key in keys}):
             its = [key for key in keys if key[1:] == method]
             fall = mean_fall([before[key] for key in its], [now[key] for key in its], alpha / 2 / n_methods)
             causes = tuple(dict.fromkeys(cause for key in its for cause in _causes(old[key], new[key])))
-            found.append(Moved("", method_name(its[0]), score, fall, causes))
+            found.append(Moved("", _method_name(its[0]), score, fall, causes))
     return found
 
 
@@ -202,3 +186,54 @@ def _other_data(run: pd.DataFrame, reference: pd.DataFrame) -> list[str]:
 def _same(run: pd.DataFrame, reference: pd.DataFrame) -> tuple[int, int]:
     both = run.merge(reference, on=KEY, suffixes=("", "_reference"))
     return len(both), int((both["accuracy"] == both["accuracy_reference"]).sum())
+
+
+def _groups(frame: pd.DataFrame) -> Groups:
+    """Return the rows of each dataset × method."""
+    return {tuple(map(str, key)): group for key, group in frame.groupby(GROUP)}
+
+
+def _group_name(key: Key) -> str:
+    """Return a name such as ``ssd@lite (fast) on GunPoint``."""
+    return f"{_method_name(key)} on {key[0]}"
+
+
+def _method_name(key: Key) -> str:
+    """Return a name such as ``ssd@lite (fast)``."""
+    return f"{key[1]}@{key[2]} ({key[3]})"
+
+
+def _within(new: Groups, old: Groups) -> Groups:
+    """Return the rows of a run whose groups and resamples are in the reference."""
+    kept = {key: new[key][new[key]["resample"].isin(old[key]["resample"])] for key in old if key in new}
+    return {key: group for key, group in kept.items() if len(group)}
+
+
+def _lacking(old: Groups, new: Groups, unfinished: Groups) -> dict[Key, list[str]]:
+    """Return what each incomplete group of a run lacks: every seed needs every resample of the reference.
+
+    `new` and `unfinished` are the finished and the failed or skipped cells `within` the reference. A text is such as
+    ``ssd@lite (fast) on GunPoint, seed 3, resample 0 (failed: NaN in epoch 3)``.
+    """
+    seeds = sorted({int(seed) for part in (*new.values(), *unfinished.values()) for seed in part["seed"]})
+    found: dict[Key, list[str]] = {}
+    for key, group in old.items():
+        if key not in new:
+            found[key] = [f"{_group_name(key)}{_why(unfinished.get(key))}"]
+            continue
+        done = new[key].groupby("seed")["resample"].agg(set).to_dict()
+        for seed in seeds:
+            if gone := set(group["resample"]) - done.get(seed, set()):
+                where = f"{_group_name(key)}, seed {seed}, resample{'s' * (len(gone) > 1)} {numbers(gone)}"
+                found.setdefault(key, []).append(where + _why(unfinished.get(key), seed))
+    return found
+
+
+def _why(unfinished: pd.DataFrame | None, seed: int | None = None) -> str:
+    """The recorded reasons of one seed or of all, each once."""
+    if unfinished is None:
+        return ""
+    reasons = unfinished["reason"] if seed is None else unfinished.loc[unfinished["seed"] == seed, "reason"]
+    # messages of exceptions may have control characters, which XML forbids
+    text = "".join(character if character.isprintable() else " " for character in "; ".join(reasons.unique()))
+    return f" ({textwrap.shorten(text, _REASON, placeholder=' …')})" if len(reasons) else ""

@@ -15,20 +15,10 @@ Ints = npt.NDArray[np.int64]
 
 
 class Grouped:
-    """Finished cells of some datasets and methods.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Cells from `collect`.
-    names : list of str
-        Methods: the columns.
-    datasets : list of str
-        The rows.
+    """Finished cells of some datasets (the rows) and methods (the columns).
 
     Attributes
     ----------
-    cells : DataFrame
     row, column : ndarray of int (n_cells,)
         Dataset and method of each cell.
     counts : ndarray of int (n_datasets, n_methods)

@@ -27,16 +27,7 @@ POLICIES = {
 
 @dataclass(frozen=True)
 class Missing:
-    """A method that lacks results on a dataset.
-
-    Parameters
-    ----------
-    dataset, name : str
-    n_results : int
-        Number of existing results.
-    reasons : tuple of str
-        Distinct reasons of failed and skipped cells.
-    """
+    """A method that lacks results on a dataset: the number of existing results, and the recorded reasons for the others."""
 
     dataset: str
     name: str

@@ -112,13 +112,7 @@ def latex_per_dataset(comparison: Comparison) -> str:
 
 
 def write_published(comparison: Comparison, folder: Path) -> list[Path]:
-    """Write leaderboard.md, leaderboard.tex and per_dataset.tex.
-
-    Raises
-    ------
-    SsdBenchError
-        If the folder cannot be written.
-    """
+    """Write leaderboard.md, leaderboard.tex and per_dataset.tex."""
     contents = {
         "leaderboard.md": markdown(comparison),
         "leaderboard.tex": latex(comparison),

@@ -21,19 +21,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ranking:
-    """The scores that are ranked and tested.
+    """The scores that are ranked and tested, with the methods by average rank, then mean score, then name.
 
     Parameters
     ----------
-    names : list of str
-        Methods, by average rank, then mean score, then name.
-    datasets, left_out : list of str
-        Ranked datasets, and those that the policy left out.
+    left_out : list of str
+        Datasets that the policy left out.
     scores : ndarray, shape (n_datasets, n_methods)
         Mean accuracies; NaN where missing.
     filled : ndarray, shape (n_datasets, n_methods)
         The same with missing scores below all others.
-    missing : list of Missing
     """
 
     names: list[str]
@@ -50,16 +47,7 @@ def grid_of(frame: pd.DataFrame) -> Grid:
 
 
 def rank_methods(frame: pd.DataFrame, externals: list[External], datasets: list[str], policy: str) -> Ranking:
-    """Average over resamples and seeds, apply the policy for missing results, and order the methods.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Cells from `collect`.
-    externals : list of External
-    datasets : list of str
-    policy : str
-        One of `POLICIES`.
+    """Average over resamples and seeds, apply a policy of `POLICIES`, and order the methods.
 
     Raises
     ------

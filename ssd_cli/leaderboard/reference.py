@@ -41,34 +41,27 @@ def unfinished(cells: Cells) -> pd.DataFrame:
     return frame[KEY].assign(reason=frame["status"].astype(str) + ": " + frame["reason"].astype(str))
 
 
-def unequal(group: pd.DataFrame) -> bool:
-    """Return whether the seeds of a group have different resamples, so that their means are not comparable."""
-    return bool(group.groupby("seed")["resample"].agg(frozenset).nunique() > 1)
+def check_seeds(frame: pd.DataFrame) -> None:
+    """Raise MisuseError unless each group has `LEAST_SEEDS` seeds with the same resamples, so that its spread is known."""
+    for (dataset, method, backbone, recipe), group in frame.groupby(KEY[:4], observed=True):
+        where = f"{method}@{backbone} ({recipe}) on {dataset}"
+        if group["seed"].nunique() < LEAST_SEEDS:
+            raise MisuseError(
+                f"The reference has fewer than {LEAST_SEEDS} seeds of {where}: its spread is not known.",
+                "Expected at least ten.",
+                "Run it again with --seeds 10, into the same folder, and write the reference with --update.",
+            )
+        if group.groupby("seed")["resample"].agg(frozenset).nunique() > 1:
+            raise MisuseError(
+                f"The seeds of the reference have different resamples of {where}: their means are not comparable.",
+                "Expected the same resamples of every seed.",
+                "Run the same command again to complete them, with --retry-failed where cells failed, and write it with --update.",
+            )
 
 
 def write_reference(frame: pd.DataFrame, folder: Path, command: str) -> list[Path]:
-    """Write the result of `made_with` as a reference.
-
-    Raises
-    ------
-    MisuseError
-        A group with fewer than `LEAST_SEEDS` seeds, or with unequal resamples of its seeds.
-    SsdBenchError
-        The folder cannot be written.
-    """
-    for (dataset, method, *_), group in frame.groupby(KEY[:4], observed=True):
-        if group["seed"].nunique() < LEAST_SEEDS:
-            raise MisuseError(
-                f"A reference needs at least {LEAST_SEEDS} seeds: {method} on {dataset} has {group['seed'].nunique()}.",
-                "Expected at least ten, from which the spread of an unchanged program is known.",
-                "Run it again with --seeds 10, into the same folder.",
-            )
-        if unequal(group):
-            raise MisuseError(
-                f"A reference needs the same resamples of every seed: {method} on {dataset} lacks some of them.",
-                "Expected every seed with every resample.",
-                "Run the same 'ssd-bench run' command again to complete them, with --retry-failed where cells failed.",
-            )
+    """Write the result of `made_with` as a reference; errors of `check_seeds`."""
+    check_seeds(frame)
     text = io.StringIO()
     frame.sort_values(KEY).to_csv(text, index=False, lineterminator="\n")
     about = {
@@ -84,15 +77,7 @@ def write_reference(frame: pd.DataFrame, folder: Path, command: str) -> list[Pat
 
 
 def read_reference(folder: Path) -> pd.DataFrame:
-    """Read a reference of `write_reference`.
-
-    Raises
-    ------
-    MisuseError
-        No reference in the folder.
-    SsdBenchError
-        A malformed reference.
-    """
+    """Read a reference of `write_reference`; SsdBenchError if there is none, or a malformed one."""
     import pandas as pd
 
     path = folder / CELLS

@@ -23,21 +23,8 @@ def seed_noise(
 ) -> Variability | None:
     """Return variance components, seed noise and detectable differences on the complete datasets; None without one.
 
-    External results are ignored, since their single results are unknown.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Cells from `collect`.
-    names : list of str
-        In the order of the columns of `ranks`.
-    datasets : list of str
-        In the order of its rows.
-    grid : set of (int, int)
-        Pairs of resample and seed. Unless every resample has every seed, each pair counts as another resample and seed noise is
-        unknown.
-    ranks : ndarray, shape (n_datasets, n_methods)
-    alpha : float
+    External results are ignored, since their single results are unknown. Unless every resample has every seed, each pair of `grid`
+    counts as another resample and seed noise is unknown. `ranks` has the datasets as rows and the names as columns.
     """
     own = np.array([name in set(frame["name"]) for name in names])
     if own.sum() < 2:

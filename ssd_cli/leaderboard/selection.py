@@ -15,14 +15,10 @@ from ssd_cli.leaderboard.conditions import warnings as differing_conditions
 
 @dataclass(frozen=True)
 class Selection:
-    """Results to compare.
+    """Patterns of the results to compare, of which one must match; empty: all.
 
-    Parameters
-    ----------
-    methods, datasets : tuple of str
-        Patterns, of which one must match; empty: all. ``*`` matches any text and ``?`` any character; brackets match themselves,
-        since labels of methods have them. Patterns are matched with the label of a method, and with ``<method>@<backbone>`` if
-        several backbones are compared.
+    ``*`` matches any text and ``?`` any character; brackets match themselves, since labels of methods have them. Patterns are
+    matched with the label of a method, and with ``<method>@<backbone>`` if several backbones are compared.
     """
 
     methods: tuple[str, ...] = ()
@@ -46,13 +42,7 @@ class Selection:
         return shlex.join(word for pair in chosen for word in pair)
 
     def of(self, cells: Cells) -> Cells:
-        """Return the selected cells.
-
-        Raises
-        ------
-        MisuseError
-            A pattern that matches nothing.
-        """
+        """Return the selected cells; MisuseError for a pattern that matches nothing."""
         frame = cells.frame
         called = dict(zip(frame["name"], frame["method"], strict=True))
         names = _fitting(self.methods, {name: (name, label) for name, label in called.items()}, "method")

@@ -44,16 +44,10 @@ class Summary:
     Parameters
     ----------
     values : dict of str to ndarray (n_methods,)
-        By key of the metric. Means over resamples and seeds, then over the datasets that every method completed; NaN where a
-        record lacks the number. Metrics that no record has are absent. Derived metrics:
-
-        - ``fit_alone_relative_to_single``, ``fit_spent_relative_to_single``, ``inference_relative_to_single``: geometric mean
-          over these datasets of the ratio to `single` with the same backbone; NaN without one, and NaN for times that were
-          measured under other conditions.
-        - ``average_rank_at_matched_inference``: average rank among the methods of the same backbone that cost no more at
-          inference than its `single`, NaN for the others. Costs of different backbones do not match: Inception needs 40 times
-          the multiply-accumulates of LITE.
-        - ``gap``: accuracy of the student minus that of its teacher.
+        By key of the metric: means over resamples and seeds, then over the datasets that every method completed. NaN where a
+        record lacks the number; metrics that no record has are absent. The ``…_relative_to_single`` are geometric means of the
+        ratio to `single` with the same backbone, NaN without one and for times of other conditions. The rank at matched inference
+        is within a backbone: Inception needs 40 times the multiply-accumulates of LITE.
     pareto_inference, pareto_training : ndarray of bool (n_methods,)
         Pareto front of mean accuracy and MACs, and of mean accuracy and training seconds.
     times_compare : bool
@@ -71,18 +65,7 @@ class Summary:
 
 
 def summarise(frame: pd.DataFrame, rows: list[Row], datasets: list[str], scores: Floats) -> Summary:
-    """Average the metrics of the compared methods.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Cells from `collect`.
-    rows : list of Row
-        In the order of the leaderboard.
-    datasets : list of str
-    scores : ndarray, shape (n_datasets, n_methods)
-        Mean accuracies that were ranked, NaN where missing.
-    """
+    """Average the metrics of the compared methods over the datasets without missing scores (n_datasets, n_methods)."""
     names = [row.name for row in rows]
     complete = np.isfinite(scores).all(axis=1)
     grouped = Grouped(frame, names, datasets)
@@ -95,8 +78,8 @@ def summarise(frame: pd.DataFrame, rows: list[Row], datasets: list[str], scores:
     if "teacher_accuracy" in values:
         values["gap"] = values[RANKED] - values["teacher_accuracy"]
     comparable, unknown = times_compare(frame[frame["dataset"].isin(datasets)]), np.full(len(rows), np.nan)
-    fronts = [front(values[RANKED], values.get(key, unknown)) for key in ("macs", "fit_seconds_alone" if comparable else "")]
-    return Summary(values, *fronts, comparable)
+    inference, training = (values.get(key, unknown) for key in ("macs", "fit_seconds_alone" if comparable else ""))
+    return Summary(values, front(values[RANKED], inference), front(values[RANKED], training), comparable)
 
 
 def _relative(tables: dict[str, Floats], rows: list[Row], conditions: npt.NDArray[np.int64]) -> dict[str, Floats]:

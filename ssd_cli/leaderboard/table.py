@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 from collections.abc import Iterable
 from pathlib import Path
@@ -79,24 +80,14 @@ def missing_rows(comparison: Comparison) -> list[Texts]:
 
 
 def write_csv(comparison: Comparison, folder: Path) -> list[Path]:
-    """Write leaderboard.csv (a row per method), per_dataset.csv (a row per dataset × method), pairwise.csv and variance.csv.
-
-    Raises
-    ------
-    SsdBenchError
-        If the folder cannot be written.
-    """
+    """Write leaderboard.csv (a row per method), per_dataset.csv (a row per dataset × method), pairwise.csv and variance.csv."""
     return atomic.write_into(folder, [(folder / name, as_csv(rows)) for name, rows in csv_tables(comparison).items()])
 
 
 def csv_tables(comparison: Comparison) -> dict[str, list[list[object]]]:
     """Return the rows of each file, header first."""
-    return {
-        "leaderboard.csv": _leaderboard(comparison),
-        "per_dataset.csv": _per_dataset(comparison),
-        "pairwise.csv": _pairwise(comparison),
-        "variance.csv": _variance(comparison),
-    }
+    tables = {"leaderboard": _leaderboard, "per_dataset": _per_dataset, "pairwise": _pairwise, "variance": _variance}
+    return {f"{name}.csv": rows(comparison) for name, rows in tables.items()}
 
 
 def _leaderboard(comparison: Comparison) -> list[list[object]]:
@@ -113,12 +104,11 @@ def _leaderboard(comparison: Comparison) -> list[list[object]]:
         mean = comparison.mean_scores[i] if comparison.n_scores[i] else ""
         n_results = "" if one.external else comparison.n_results
         numbers = [comparison.average_ranks[i], mean, comparison.n_scores[i], n_results, wins[i], ties[i], losses[i]]
-        names = [one.name, one.method, one.backbone, one.recipe]
         fronts = ["yes" if front[i] else "no" for front in (summary.pareto_inference, summary.pareto_training)]
         fronts[1] = fronts[1] if summary.times_compare else ""
         blanks = _known(summary.values[key][i] for key in (MATCHED_RANK, *known))
         policy = [comparison.letters[i], comparison.policy, *chosen, n_missing]
-        rows.append([i + 1, *names, *numbers, *policy, blanks[0], *fronts, *blanks[1:]])
+        rows.append([i + 1, *dataclasses.astuple(one), *numbers, *policy, blanks[0], *fronts, *blanks[1:]])
     return rows
 
 
@@ -126,16 +116,13 @@ def _per_dataset(comparison: Comparison) -> list[list[object]]:
     lacking = {(item.dataset, item.name): item for item in comparison.missing}
     rows: list[list[object]] = [["dataset", "name", "accuracy", "rank", "n_results", "ranked", "reason"]]
     complete = {one.name: "" if one.external else comparison.n_results for one in comparison.rows}
-    for d, dataset in enumerate(comparison.datasets):
+    for d, dataset in enumerate([*comparison.datasets, *comparison.left_out]):
+        ranked = d < len(comparison.datasets)
         for m, name in enumerate(comparison.names):
-            item, score = lacking.get((dataset, name)), comparison.scores[d, m]
-            shown, n_results, reason = (score, complete[name], "") if item is None else ("", item.n_results, item.reason)
-            rows.append([dataset, name, shown, comparison.ranks[d, m], n_results, "yes", reason])
-    for dataset in comparison.left_out:
-        for name in comparison.names:
             item = lacking.get((dataset, name))
             n_results, reason = (complete[name], "") if item is None else (item.n_results, item.reason)
-            rows.append([dataset, name, "", "", n_results, "no", reason])
+            numbers = [comparison.scores[d, m] if item is None else "", comparison.ranks[d, m]] if ranked else ["", ""]
+            rows.append([dataset, name, *numbers, n_results, "yes" if ranked else "no", reason])
     return rows
 
 
@@ -164,11 +151,9 @@ def _known(values: Iterable[float]) -> list[object]:
 
 
 def _variance(comparison: Comparison) -> list[list[object]]:
-    """Variance components of the single results; empty where unknown."""
-    rows: list[list[object]] = [["name", "datasets", "resamples", "seeds"]]
-    for name, split in zip(comparison.names, comparison.noise.splits if comparison.noise else (), strict=False):
-        rows.append([name, *_known(split)])
-    return rows
+    splits = comparison.noise.splits if comparison.noise else ()
+    rows = [[name, *_known(split)] for name, split in zip(comparison.names, splits, strict=False)]
+    return [["name", "datasets", "resamples", "seeds"], *rows]
 
 
 def as_csv(rows: list[list[object]]) -> bytes:

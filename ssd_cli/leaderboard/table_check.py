@@ -37,23 +37,17 @@ class Checked(NamedTuple):
 
 
 def check_tables(roots: list[Path], recounts: list[Recount], folder: Path) -> Checked:
-    """Compare the tables of a folder with tables from recounted scores.
+    """Compare the tables of a folder, written by ``ssd-bench compare``, with tables from recounted scores.
 
     Parameters
     ----------
-    roots : list of Path
-        Folders of results that were compared.
-    recounts : list of Recount
-        Of these folders, in the same order.
-    folder : Path
-        Has leaderboard.csv, per_dataset.csv and pairwise.csv of ``ssd-bench compare``.
+    roots, recounts
+        Folders of results that were compared, and their recounts in the same order.
 
     Raises
     ------
-    MisuseError
-        The folder has none of them.
     SsdBenchError
-        It lacks leaderboard.csv, or the results cannot be compared.
+        The folder has no tables, it lacks leaderboard.csv, or the results cannot be compared.
     """
     tables = {name: _read(folder / name) for name in _TABLES if (folder / name).is_file()}
     if not tables:

@@ -35,14 +35,12 @@ def signed_rank(differences: Floats, rope: float, n_samples: int = SAMPLES, seed
         First method minus second.
     rope : float
         Half the width of the region of practical equivalence, in units of the differences.
-    n_samples : int
-    seed : int
 
     Returns
     -------
     Posterior
         Share of the samples in which each of the three regions has the largest mass; regions with equal masses share the sample,
-        so that equal scores with a rope of 0 favour no method. NaN without any differences, where only the prior is left.
+        so that equal scores with a rope of 0 favour no method. NaN without any differences.
     """
     if not len(differences):
         return Posterior(np.nan, np.nan, np.nan)

@@ -14,17 +14,9 @@ differing method between them are listed by `unjoined`."""
 
 
 def cliques(different: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Return the longest runs without a significant pair.
+    """Return first and last method (included) of the longest runs without a significant pair; no run is part of another.
 
-    Parameters
-    ----------
-    different : ndarray of bool, shape (n_methods, n_methods)
-        Symmetric, with methods in the order of their average ranks.
-
-    Returns
-    -------
-    list of (int, int)
-        First and last method of each run, the last included; a run may have one method. No run is part of another.
+    `different` (n_methods, n_methods) is symmetric, with methods in the order of their average ranks.
     """
     runs: list[tuple[int, int]] = []
     for first in range(len(different)):

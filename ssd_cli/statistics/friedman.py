@@ -11,19 +11,10 @@ from ssd_cli.statistics.ranks import Floats, rank_scores
 
 @dataclass(frozen=True)
 class Friedman:
-    """Result of Friedman's test.
+    """Result of Friedman's test: chi-squared, corrected for ties, its p-value and degrees of freedom.
 
-    Parameters
-    ----------
-    statistic : float
-        Chi-squared, corrected for ties.
-    p : float
-    degrees : int
-        Degrees of freedom: n_methods - 1.
-    f, f_p : float
-        Iman and Davenport's statistic, which is less conservative, and its p-value.
-    f_degrees : (int, int)
-        Its degrees of freedom: n_methods - 1 and (n_methods - 1)(n_datasets - 1).
+    `f` is Iman and Davenport's statistic, which is less conservative, with n_methods - 1 and (n_methods - 1)(n_datasets - 1)
+    degrees of freedom.
     """
 
     statistic: float

@@ -66,15 +66,7 @@ def spreads(reference: list[Floats]) -> Floats:
 
 
 def group_falls(reference: list[Floats], new: list[Floats], alpha: float) -> list[Fall]:
-    """Test every group by a t-test.
-
-    Parameters
-    ----------
-    reference, new : list of ndarray
-        Scores over seeds of each group, higher is better; at least three in the reference.
-    alpha : float
-        For each test.
-    """
+    """Test every group by a t-test at `alpha` each, on scores over seeds, higher is better; at least three in the reference."""
     return [
         _fall(
             float(now.mean() - before.mean()),

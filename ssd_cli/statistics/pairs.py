@@ -17,15 +17,13 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class PairwiseTests:
-    """P-values and decisions for all pairs of methods.
+    """P-values and decisions for all pairs of methods, matrices of shape (n_methods, n_methods).
 
     Parameters
     ----------
-    p, adjusted : ndarray, shape (n_methods, n_methods)
+    p, adjusted : ndarray
         P-values before and after the correction; 1 on the diagonal.
-    different : ndarray of bool, shape (n_methods, n_methods)
-        Whether the pair differs significantly.
-    exact : ndarray of bool, shape (n_methods, n_methods), optional
+    exact : ndarray of bool, optional
         Whether the p-value is exact; None where the test does not say so.
     needed : int
         Number of datasets below which no difference can be significant after the correction.
@@ -52,13 +50,10 @@ class Verdicts:
 
     Parameters
     ----------
-    tests : PairwiseTests
     groups : list of (int, int)
         First and last method of each bar, the last included.
-    test : str
-        Sentence of the caption: the test, its correction and alpha.
-    rule : str
-        Sentence of the caption: what a bar means.
+    test, rule : str
+        Sentences of the caption: the test, its correction and alpha; what a bar means.
     gated : bool
         Whether no pair differs unless Friedman's test rejects.
     power_known : bool

@@ -13,10 +13,7 @@ Floats = npt.NDArray[np.float64]
 def front(scores: Floats, costs: Floats) -> npt.NDArray[np.bool_]:
     """Return whether each method is on the front: no other is at least as good and as cheap, and better in one of the two.
 
-    Parameters
-    ----------
-    scores, costs : ndarray, shape (n_methods,)
-        Higher scores and lower costs are better. Methods with NaN are ignored.
+    Higher scores and lower costs are better. Methods with NaN are ignored.
     """
     known = np.isfinite(scores) & np.isfinite(costs)
     scores, costs = np.where(known, scores, -np.inf), np.where(known, costs, np.inf)

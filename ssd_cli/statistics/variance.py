@@ -29,16 +29,8 @@ class Split(NamedTuple):
 def split(results: Floats) -> Split:
     """Return the variance components of one method by analysis of variance: seeds nested in resamples nested in datasets.
 
-    Parameters
-    ----------
-    results : ndarray, shape (n_datasets, n_resamples, n_seeds)
-        Complete.
-
-    Returns
-    -------
-    Split
-        Estimates from the mean squares (Searle, Casella and McCulloch 1992, section 3.6), negative ones set to 0; equal to the
-        restricted maximum likelihood if none is negative.
+    `results` (n_datasets, n_resamples, n_seeds) is complete. The estimates are from the mean squares (Searle, Casella and McCulloch
+    1992, section 3.6), negative ones set to 0; equal to the restricted maximum likelihood if none is negative.
     """
     n_datasets, n_resamples, n_seeds = results.shape
     of_resamples, of_datasets = results.mean(axis=2), results.mean(axis=(1, 2))
@@ -103,14 +95,8 @@ class Variability:
 def noise(results: Floats, ranks: Floats, alpha: float, n_pairs: int) -> Variability:
     """Return variance components, seed noise of every gap, and smallest detectable differences.
 
-    Parameters
-    ----------
-    results : ndarray, shape (n_datasets, n_methods, n_resamples, n_seeds)
-        Complete.
-    ranks : ndarray, shape (n_datasets, n_methods)
-    alpha : float
-        Family-wise; detectable differences are those at alpha / n_pairs, the first step of Holm's correction.
-    n_pairs : int
+    `results` (n_datasets, n_methods, n_resamples, n_seeds) is complete, `ranks` is (n_datasets, n_methods). Detectable differences
+    are those at alpha / n_pairs, the first step of Holm's correction.
     """
     from scipy.special import stdtrit
 
@@ -136,23 +122,12 @@ def noise(results: Floats, ranks: Floats, alpha: float, n_pairs: int) -> Variabi
 
 
 def detectable(values: Floats, alpha: float, power: float = POWER) -> float:
-    """Return the mean difference that a signed-rank test of a typical pair detects with probability `power`.
+    """Return the mean difference that a signed-rank test at `alpha` of a typical pair detects with probability `power`.
 
     (t(1 - alpha/2) + t(power)) · s / √n · √(π/3), where s is the median over the pairs of the standard deviation of their
     differences over the n datasets. If only differences of one sign are significant, at least Φ⁻¹(power^(1/n)) · s; with a few
-    more datasets the power of the result is 60 to 75 % instead of 80.
-
-    Parameters
-    ----------
-    values : ndarray, shape (n_datasets, n_methods)
-    alpha : float
-        Of the single test.
-    power : float
-
-    Returns
-    -------
-    float
-        NaN if no difference can be significant: n differences of one sign have p = 2^(1 - n).
+    more datasets the power of the result is 60 to 75 % instead of 80. NaN if no difference can be significant: n differences of one
+    sign have p = 2^(1 - n). `values` has shape (n_datasets, n_methods).
     """
     from scipy.special import ndtri, stdtrit
 

@@ -52,14 +52,7 @@ class Equivalence(NamedTuple):
 
 
 def equivalence(differences: Floats, margin: float) -> Equivalence:
-    """Test that the differences lie within ±margin (Schuirmann 1987, with Wilcoxon's test instead of the t-test).
-
-    Parameters
-    ----------
-    differences : ndarray, shape (n_datasets,)
-    margin : float
-        In units of the differences; above 0.
-    """
+    """Test that the differences (n_datasets,) lie within ±margin (Schuirmann 1987, with Wilcoxon's test instead of the t-test)."""
     if not margin > 0:
         raise ValueError(f"the margin must be above 0, not {margin}")
     above, below = wilcoxon_greater(differences + margin), wilcoxon_greater(margin - differences)

@@ -18,6 +18,7 @@ from ssd_cli.running.execute import execute
 from ssd_cli.running.job import Job
 from ssd_cli.running.plan import make_plan
 from ssd_cli.running.suite import parse_suite
+from ssd_cli.training import run as training_run
 from ssd_cli.training import workbench
 
 ROOT = Path(__file__).parents[2]
@@ -82,12 +83,14 @@ def test_test_series_scaled_with_the_wrong_statistics(gate, monkeypatch):
 def test_a_learning_rate_ten_times_too_high(gate, monkeypatch):
     """With cosine decay these networks lose no accuracy by it: what shows is an NLL better than it may be."""
 
-    def ten_times(network, x, y, objective, schedule, *rest, **options):
-        schedule = replace(schedule, learning_rate=10 * schedule.learning_rate)
-        return original(network, x, y, objective, schedule, *rest, **options)
+    def ten_times(specs, step, **options):
+        schedules = [replace(spec.schedule, learning_rate=10 * spec.schedule.learning_rate) for spec in specs]
+        return original(
+            [replace(spec, schedule=schedule) for spec, schedule in zip(specs, schedules, strict=True)], step, **options
+        )
 
-    original = workbench.train
-    monkeypatch.setattr(workbench, "train", ten_times)
+    original = training_run.train
+    monkeypatch.setattr(training_run, "train", ten_times)
     report = gate(ALL, "single")
     assert not report.passed
     assert ("", "nll") in {(moved.dataset, moved.score) for moved in report.risen}

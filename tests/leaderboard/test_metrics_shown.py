@@ -15,7 +15,9 @@ from ssd_cli.leaderboard.page.data import payload
 from ssd_cli.leaderboard.publish import columns, latex, markdown
 from ssd_cli.leaderboard.table import write_csv
 from ssd_cli.metrics import METRICS, Metric, all_scores, register
+from ssd_cli.store.index import load_index
 from ssd_cli.store.results import ResultStore
+from tests.golden.folder import unpack
 from tests.leaderboard.node import evaluate, requires_node
 from tests.store.builders import make_cell, make_record
 
@@ -131,6 +133,17 @@ def test_a_registered_metric_appears_on_the_page(planted, folder):
     assert dict(shown)["margin"] == ["0.9000", "0.9000"]
     assert dict(shown)["steps"] == ["2.00", "5.00"]
     assert evaluate("data.columns.filter((one) => one.shown).map((one) => one.key)", block) == ["nll", "ece", "steps_per_case"]
+
+
+NOT_SHOWN = {"busy_workers", "cases_seen", "cpu_seconds", "networks_reused", "optimiser_steps", "predict_seconds"}
+
+
+def test_every_number_that_a_run_records_is_a_metric_or_known_not_to_be_shown(tmp_path):
+    """The golden folder was written by ``ssd-bench run``, with teachers and ensembles; `tests/golden` runs go on with it."""
+    records = list(ResultStore(unpack(tmp_path)).records())
+    columns = set(load_index(tmp_path / "results").select_dtypes("float").columns)
+    assert len(records) > 5 and {"nll", "teacher_accuracy", "disagreement"} <= columns
+    assert columns - METRICS.keys() == NOT_SHOWN
 
 
 @requires_node

@@ -22,8 +22,7 @@ from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.leaderboard.external.result import External, default_split
 from ssd_cli.leaderboard.external.sources import ExternalSources
 from ssd_cli.leaderboard.page.assemble import assemble
-from ssd_cli.leaderboard.page.container import pack
-from ssd_cli.leaderboard.page.data import payload
+from ssd_cli.leaderboard.page.data import pack, payload
 from ssd_cli.leaderboard.page.details import NONE, Reader, downsampled
 from ssd_cli.leaderboard.page.server import HOST, PageData, open_server
 from ssd_cli.running.plan_file import save_plan

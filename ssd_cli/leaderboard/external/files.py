@@ -6,7 +6,6 @@ import csv
 import math
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.leaderboard.external.result import External, Protocol, default_split, unknown_protocol
@@ -21,13 +20,7 @@ _FILE = re.compile(r"testResample(\d+)\.csv")
 
 
 def read_files(path: Path, resamples: set[int]) -> list[External]:
-    """Read the methods of a file or folder of another tool.
-
-    Parameters
-    ----------
-    path : Path
-    resamples : set of int
-        Of the own results; a tsml folder is averaged over the same. Empty: over all that it has.
+    """Read the methods of a file or folder of another tool; a tsml folder is averaged over `resamples`, or all that it has.
 
     Raises
     ------
@@ -45,77 +38,50 @@ def _table(path: Path) -> list[External]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file)
-            lines = [_Line(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(cell.strip() for cell in row)]
+            lines = [([cell.strip() for cell in row], reader.line_num) for row in reader if any(cell.strip() for cell in row)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise SsdBenchError(f"{path} is no table: {error}.", "Expected UTF-8 text, with commas between values.") from error
-    if len(lines) < 2 or len(lines[0].cells) < 2:
+    if len(lines) < 2 or len(lines[0][0]) < 2:
         raise SsdBenchError(f"{path} holds no table.", f"{_EXPECTED} Commas stand between values.")
-    is_long = [cell.lower() for cell in lines[0].cells] == _LONG
-    return [_external(name, cells, path) for name, cells in (_long if is_long else _wide)(lines, path).items()]
+    head = lines[0][0]
+    is_long = [cell.lower() for cell in head] == _LONG
+    found: dict[str, dict[str, float | str]] = {}
+    for row, number in lines[1:]:
+        where = f"{path}, line {number}"
+        if len(row) != len(head):
+            raise SsdBenchError(f"{where}: {len(row)} values.", f"Expected {len(head)}, as in the first line.")
+        dataset, *cells = row
+        for method, text in [(cells[0], cells[1])] if is_long else zip(head[1:], cells, strict=True):
+            if not (dataset and method):
+                raise SsdBenchError(f"{where}: a dataset or a method has no name.", _EXPECTED)
+            if dataset in found.setdefault(method, {}):
+                raise SsdBenchError(f"{where}: a second result of {method} on {dataset}.", "Expected each dataset and method once.")
+            found[method][dataset] = _accuracy(text, where)
+    return [_external(name, results, path) for name, results in found.items()]
 
 
-class _Line(NamedTuple):
-    """A non-blank line of a table, and its number in the file."""
-
-    number: int
-    cells: list[str]
-
-
-_Column = dict[str, tuple[str, int]]
-"""Text and line number by dataset."""
+def _external(name: str, results: dict[str, float | str], path: Path) -> External:
+    scores = {dataset: value for dataset, value in results.items() if isinstance(value, float)}
+    gaps = {dataset: f"'{value}' in {path.name}" for dataset, value in results.items() if isinstance(value, str)}
+    return External(f"{name} ({path.stem})", name, "foreign", unknown_protocol, scores, path.name, gaps)
 
 
-def _wide(lines: list[_Line], path: Path) -> dict[str, _Column]:
-    """Columns by method, of a table with a column per method."""
-    head, *rows = lines
-    names = head.cells[1:]
-    _once(names, path, "method")
-    _once([row.cells[0] for row in rows], path, "dataset")
-    for row in rows:
-        if len(row.cells) != len(head.cells):
-            expected = f"Expected {len(head.cells)}, as in the first line."
-            raise SsdBenchError(f"{path}, line {row.number}: {len(row.cells)} values.", expected)
-    return {name: {row.cells[0]: (row.cells[i], row.number) for row in rows} for i, name in enumerate(names, start=1)}
-
-
-def _long(lines: list[_Line], path: Path) -> dict[str, _Column]:
-    """Columns by method, of a table with a line per result."""
-    found: dict[str, _Column] = {}
-    for number, row in lines[1:]:
-        if len(row) != len(_LONG):
-            raise SsdBenchError(f"{path}, line {number}: {len(row)} values.", f"Expected {','.join(_LONG)}.")
-        dataset, method, accuracy = row
-        if dataset in found.setdefault(method, {}):
-            raise SsdBenchError(f"{path}, line {number}: a second result of {method} on {dataset}.", "Expected one.")
-        found[method][dataset] = accuracy, number
-    _once(list(found), path, "method")
-    datasets = dict.fromkeys(dataset for results in found.values() for dataset in results)
-    _once(list(datasets), path, "dataset")
-    return {method: {dataset: results.get(dataset, ("", 0)) for dataset in datasets} for method, results in found.items()}
-
-
-def _external(name: str, column: _Column, path: Path) -> External:
-    values = {dataset: _accuracy(text, path, line) for dataset, (text, line) in column.items()}
-    scores = {dataset: value for dataset, value in values.items() if value is not None}
-    gaps = {dataset: f"'{column[dataset][0]}' in {path.name}" for dataset, value in values.items() if value is None}
-    return External(f"{name} ({path.stem})", name, "foreign", unknown_protocol, scores, str(path.name), gaps)
-
-
-def _accuracy(text: str, path: Path, line: int) -> float | None:
+def _accuracy(text: str, where: str) -> float | str:
+    """The number, or the text that marks a missing one."""
     if text.lower() in _MISSING:
-        return None
+        return text
     try:
         value = float(text)
     except ValueError:
-        raise SsdBenchError(f"{path}, line {line}: '{text}' is no number.", "Expected accuracies between 0 and 1.") from None
+        raise SsdBenchError(f"{where}: '{text}' is no number.", "Expected accuracies between 0 and 1.") from None
     if 1 < value <= 100:
         raise SsdBenchError(
-            f"{path}, line {line}: the accuracy {text} is more than 1; these look like percentages.",
+            f"{where}: the accuracy {text} is more than 1; these look like percentages.",
             "Expected fractions between 0 and 1; nothing is converted silently.",
             "Divide the columns by 100 and try again.",
         )
     if not math.isfinite(value) or not 0 <= value <= 1:
-        raise SsdBenchError(f"{path}, line {line}: the accuracy cannot be {text}.", "Expected accuracies between 0 and 1.")
+        raise SsdBenchError(f"{where}: the accuracy cannot be {text}.", "Expected accuracies between 0 and 1.")
     return value
 
 
@@ -156,13 +122,3 @@ def _recounted(path: Path) -> float:
     if not hits:
         raise SsdBenchError(f"{path} holds no predictions.", "Expected true,predicted,,p0,… from line 4 on.")
     return sum(hits) / len(hits)
-
-
-def _once(names: list[str], path: Path, what: str) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen or not name:
-            raise SsdBenchError(
-                f"{path}: the {what} '{name}' {'stands twice' if name else 'has no name'}.", f"Expected each {what} once."
-            )
-        seen.add(name)

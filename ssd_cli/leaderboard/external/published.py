@@ -25,19 +25,7 @@ def published_names() -> tuple[str, ...]:
 
 
 def published(names: list[str], resamples: Iterable[int] = ()) -> list[External]:
-    """Read published results.
-
-    Parameters
-    ----------
-    names : list of str
-    resamples : iterable of int
-        Of the own results; downloaded results are averaged over the same.
-
-    Raises
-    ------
-    MisuseError
-        For an unknown name.
-    """
+    """Read published results of these names; downloaded ones are averaged over the given resamples."""
     known = published_names()
     shipped = [name for name in names if not name.startswith(PREFIX)]
     for name in shipped:

@@ -33,10 +33,8 @@ def reference_results(name: str, resamples: set[int]) -> External:
 
     Raises
     ------
-    MisuseError
-        A name that aeon does not know.
     SsdBenchError
-        The file cannot be downloaded, or is not a table of accuracies.
+        Unknown name, or a file that cannot be downloaded or is not a table of accuracies.
     """
     path = fetch(f"classification/accuracy/{_official(name)}_accuracy.csv")
     table, columns = _table(path)
@@ -59,11 +57,6 @@ def fetch(place: str) -> Path:
     """Return a copy of one file of the reference results, downloaded unless it is in the cache.
 
     ``$SSD_BENCH_REFERENCE_RESULTS`` replaces the address: another one, or a folder with the same layout.
-
-    Raises
-    ------
-    SsdBenchError
-        The file does not exist, or cannot be downloaded.
     """
     from ssd_cli.archives.cache import cache_root
     from ssd_cli.archives.http_errors import TransferError

@@ -32,16 +32,11 @@ class External:
 
     Parameters
     ----------
-    name : str
-        In the leaderboard.
-    label : str
-        In its own source.
+    name, label : str
+        In the leaderboard, and in the source.
     kind : {"published", "foreign"}
-    protocol : Protocol
     scores : dict of str to float
         Accuracy by dataset, as fractions.
-    source : str
-        Description of the source.
     gaps : dict of str to str
         Reason why a dataset has no number, where the source gives one.
     """

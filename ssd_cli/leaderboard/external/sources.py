@@ -14,15 +14,7 @@ from ssd_cli.leaderboard.external.result import External, check_names, matched, 
 
 @dataclass(frozen=True)
 class ExternalSources:
-    """Published results by name, and files or folders of other tools; false where there are none.
-
-    Parameters
-    ----------
-    names : tuple of str
-        See `published`.
-    files : tuple of Path
-        See `read_files`.
-    """
+    """Names of `published` results, and files or folders for `read_files`; false where there are none."""
 
     names: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
@@ -32,13 +24,7 @@ class ExternalSources:
         return bool(self.names or self.files)
 
     def read(self, resamples: Iterable[int]) -> list[External]:
-        """Read the results that belong beside own results of these resamples; repeated calls read nothing again.
-
-        Raises
-        ------
-        SsdBenchError
-            Unknown names, or unreadable files.
-        """
+        """Read the results that belong beside own results of these resamples; repeated calls read nothing again."""
         if not self:
             return []
         chosen = frozenset(resamples)
@@ -56,15 +42,6 @@ def by_resamples(
 ) -> tuple[list[dict[str, str]], dict[str, Any]]:
     """Read the external results for every choice of resamples that the page offers.
 
-    Parameters
-    ----------
-    sources : ExternalSources
-    names : list of str
-        Of the own methods.
-    datasets : list of str
-    runs : sequence of (int, int)
-        Resamples and seeds of the own results.
-
     Returns
     -------
     methods : list of dict
@@ -72,11 +49,6 @@ def by_resamples(
     choices : dict
         By the resamples of chosen runs ("0,1,2"): "warnings", and "methods", by name with "scores" (by dataset, None where
         missing), "protocol", "source" and "gaps" (by dataset, the reason where the source gives one).
-
-    Raises
-    ------
-    SsdBenchError
-        Unreadable sources, or two methods of one name.
     """
     if not sources:
         return [], {}

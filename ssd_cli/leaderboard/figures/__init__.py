@@ -35,13 +35,7 @@ def draw(name: str, comparison: Comparison) -> Figure | None:
 def write_figures(
     comparison: Comparison, folder: Path, formats: tuple[str, ...] = ("svg", "png"), chosen: tuple[str, ...] = (DIAGRAM,)
 ) -> list[Path]:
-    """Write the chosen figures in every format.
-
-    Raises
-    ------
-    SsdBenchError
-        If the folder cannot be written.
-    """
+    """Write the chosen figures in every format."""
     drawn = {name: draw(name, comparison) for name in chosen}
     return [path for name, figure in drawn.items() if figure is not None for path in save(figure, name, folder, formats)]
 

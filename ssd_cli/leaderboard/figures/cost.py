@@ -84,14 +84,7 @@ def _panel(axes: Axes, comparison: Comparison, costs: Floats, front: npt.NDArray
 
 
 def number_points(axes: Axes, costs: Floats, accuracy: Floats) -> None:
-    """Write the place of each point near it, where it covers neither another number nor another point.
-
-    Parameters
-    ----------
-    axes : Axes
-        Of a figure that is drawn, so that positions are known.
-    costs, accuracy : ndarray, shape (n_methods,)
-    """
+    """Write the place of each point near it, clear of other numbers and points; the figure must be drawn already."""
     scale = axes.figure.dpi / 72
     points = [axes.transData.transform((x, y)) for x, y in zip(costs, accuracy, strict=True)]
     taken: list[tuple[float, float, float, float]] = [

@@ -30,18 +30,9 @@ SCRIPTS = (
 
 
 def assemble(title: str, content: bytes | None) -> bytes:
-    """Return the page.
+    """Return the page, whose content security policy allows only its own style and script, by their digests.
 
-    Parameters
-    ----------
-    title : str
-    content : bytes, optional
-        Result of `payload`. Without it the page polls the server that it came from.
-
-    Returns
-    -------
-    bytes
-        HTML whose content security policy allows only its own style and script, by their digests.
+    `content` is the result of `payload`; without it the page polls the server that it came from.
     """
     style = _asset("page.css")
     script = '"use strict";\n(() => {\n' + "\n".join(_asset(f"{name}.js") for name in SCRIPTS) + "\n})();\n"
@@ -58,13 +49,7 @@ def assemble(title: str, content: bytes | None) -> bytes:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write the file atomically.
-
-    Raises
-    ------
-    SsdBenchError
-        If the folder cannot be written.
-    """
+    """Write the file atomically."""
     atomic.write_into(path.parent, [(path, content)])
 
 

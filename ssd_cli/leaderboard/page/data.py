@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,6 @@ from ssd_cli.leaderboard.collect import collect
 from ssd_cli.leaderboard.conditions import CONDITIONS, condition_codes
 from ssd_cli.leaderboard.external.result import matched
 from ssd_cli.leaderboard.external.sources import NONE, ExternalSources, by_resamples
-from ssd_cli.leaderboard.page.container import pack
 from ssd_cli.leaderboard.page.details import Details, Reader
 from ssd_cli.leaderboard.page.tests import other_tests
 from ssd_cli.leaderboard.ranking import grid_of
@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 STATUSES = ("ok", "failed", "skipped")
 SIZES = ("n_train", "n_test", "n_channels", "n_timepoints", "n_classes")
 
+_ALIGNMENT = 8
+"""Bytes; a typed array must start at a multiple of its item size."""
+
+_TYPES = {"u1": "Uint8Array", "u2": "Uint16Array", "u4": "Uint32Array", "f4": "Float32Array", "f8": "Float64Array"}
+
 
 def payload(
     folders: list[Path],
@@ -40,25 +45,16 @@ def payload(
     on_reading: Callable[[int], None] | None = None,
     externals: ExternalSources = NONE,
 ) -> bytes:
-    """Return the block that the page embeds.
+    """Return the block that the page embeds; SsdBenchError without results, or with results that cannot be compared.
 
     Parameters
     ----------
-    folders : list of Path
-        Output folders of ``ssd-bench run``.
     reader : Reader, optional
         Keeps details of records between calls.
     about : dict, optional
         Entries of the header: version, time, progress of a run.
     on_reading : callable, optional
         Receives the number of new or changed records before they are read.
-    externals : ExternalSources
-        Results of others to show.
-
-    Raises
-    ------
-    SsdBenchError
-        No results, or results that cannot be compared.
     """
     cells = collect(folders, on_reading)
     frame = cells.frame.sort_values(["dataset", "name", "resample", "seed"], kind="stable").reset_index(drop=True)
@@ -181,3 +177,20 @@ def _curves(details: list[Details], arrays: dict[str, npt.NDArray[Any]]) -> dict
             rows.append([cell, label, curve.epochs, len(values), int(logarithmic), *ends, one.n_networks])
     arrays["points"] = np.concatenate(points) if points else np.zeros(0, dtype=np.uint8)
     return {"rows": rows, "labels": list(labels)}
+
+
+def pack(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> bytes:
+    """Return header and arrays (unsigned integers of 1, 2 or 4 bytes or floats of 4 or 8) as one deterministic block.
+
+    The block is the gzip of: length of the JSON (4 bytes, little-endian), the JSON with the place of every array, the arrays.
+    """
+    places, blocks, start = {}, [], 0
+    for name, array in arrays.items():
+        kind = f"{array.dtype.kind}{array.dtype.itemsize}"
+        block = np.ascontiguousarray(array, dtype=f"<{kind}").tobytes()
+        places[name] = {"type": _TYPES[kind], "start": start, "length": int(array.size)}
+        blocks.append(block + bytes(-len(block) % _ALIGNMENT))
+        start += len(blocks[-1])
+    text = json.dumps({**header, "arrays": places}, allow_nan=False, separators=(",", ":")).encode()
+    text += b" " * (-(len(text) + 4) % _ALIGNMENT)
+    return gzip.compress(b"".join([len(text).to_bytes(4, "little"), text, *blocks]), compresslevel=6, mtime=0)

@@ -20,15 +20,7 @@ _LONGEST_TRACEBACK = 2000
 
 @dataclass(frozen=True)
 class Curve:
-    """The training loss of one network.
-
-    Parameters
-    ----------
-    label : str
-    epochs : int
-    values : tuple of float
-        At most `N_POINTS` means of consecutive epochs.
-    """
+    """The training loss of one network: at most `N_POINTS` means of consecutive epochs."""
 
     label: str
     epochs: int
@@ -37,20 +29,9 @@ class Curve:
 
 @dataclass(frozen=True)
 class Details:
-    """Details of one record.
+    """Details of one record: provenance without its time, the end of a traceback, curves of the first two and the last network.
 
-    Parameters
-    ----------
-    provenance : dict
-        Without the time.
-    finished : int
-        Seconds since the epoch, 0 if unknown.
-    traceback : str
-        Its end; empty without one.
-    n_networks : int
-        Trained networks with a recorded curve.
-    curves : tuple of Curve
-        Of the first two and the last network.
+    `finished` is in seconds since the epoch, 0 if unknown; `n_networks` counts the trained networks with a recorded curve.
     """
 
     provenance: dict[str, Any]

@@ -32,13 +32,7 @@ Progress = Callable[[], dict[str, Any]]
 def open_server(
     folders: list[Path], port: int, title: str, progress: Progress, externals: ExternalSources = NONE
 ) -> ThreadingHTTPServer:
-    """Return a server that listens on the loopback interface; port 0 takes a free port.
-
-    Raises
-    ------
-    MisuseError
-        If the port is taken or forbidden.
-    """
+    """Return a server that listens on the loopback interface; port 0 takes a free port; MisuseError if the port is taken."""
     try:
         return _Server((HOST, port), partial(_Handler, assemble(title, None), PageData(folders, progress, externals)))
     except OSError as error:
@@ -48,14 +42,7 @@ def open_server(
 
 
 class PageData:
-    """The data of the page, computed on request, but not at every one.
-
-    Parameters
-    ----------
-    folders : list of Path
-    progress : callable
-    externals : ExternalSources
-    """
+    """The data of the page, computed on request, but not at every one."""
 
     def __init__(self, folders: list[Path], progress: Progress, externals: ExternalSources = NONE) -> None:
         self._folders, self._progress, self._externals = folders, progress, externals
@@ -65,13 +52,7 @@ class PageData:
         self._good_until = 0.0
 
     def get(self) -> tuple[bytes, str]:
-        """Return the data and a tag that changes with them.
-
-        Raises
-        ------
-        SsdBenchError
-            If there are no results yet, or results that cannot be compared.
-        """
+        """Return the data and a tag that changes with them; SsdBenchError without results that can be compared."""
         with self._lock:
             started = time.monotonic()
             if started >= self._good_until:

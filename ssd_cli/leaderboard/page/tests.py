@@ -21,20 +21,11 @@ POLICIES = ("complete", "worst-rank")
 def other_tests(frame: pd.DataFrame, externals: list[External], methods: list[str], datasets: list[str]) -> list[dict[str, Any]]:
     """Apply every registered test but the default, which the page computes for any selection, to all results.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        Cells from `collect`.
-    externals : list of External
-    methods : list of str
-        All methods of the page, in its order.
-    datasets : list of str
-
     Returns
     -------
     list of dict
-        "name", "policy", "alpha", "sentence" and "pairs": [method, method, adjusted p, whether they differ]. Without the tests that
-        need more methods, and without a policy that leaves no dataset.
+        "name", "policy", "alpha", "sentence" and "pairs": [method, method, adjusted p, whether they differ]. Without tests that
+        need more methods, and without policies that leave no dataset.
     """
     found = []
     for policy in POLICIES if len(methods) > 1 else ():
