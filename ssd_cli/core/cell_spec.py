@@ -63,43 +63,23 @@ class JointCells:
 
 @dataclass(frozen=True)
 class CellSpec:
-    """Everything that decides the numbers of a cell.
-
-    Parameters
-    ----------
-    dataset_digest : str
-        SHA-256 of the arrays; empty in a dry run for a dataset that is not on this machine.
-    preparation : dict of str to str
-        Rule by kind: "length", "impute", "scale".
-    device : str
-        "cpu", "cuda" or "mps".
-    execution : str
-        Label of an `Execution`.
-    threads : int
-        Threads of a worker.
-    together : JointCells, optional
-        Where networks of several resamples and seeds are trained jointly.
-    batch_norm : str
-        "shuffled" where batch-norm statistics are estimated from several batches in random order; older records have no entry.
-    other : dict
-        Entries that this version does not know. They are kept, and they count when identities are compared.
-    """
+    """Everything that decides the numbers of a cell."""
 
     dataset: str
-    dataset_digest: str
-    preparation: dict[str, str]
+    dataset_digest: str  # SHA-256 of the arrays; empty in a dry run for a dataset that is not on this machine
+    preparation: dict[str, str]  # rule by kind: "length", "impute", "scale"
     method: NamedConfiguration
     backbone: NamedConfiguration
     recipe: NamedConfiguration
     resample: int = 0
     seed: int = 0
-    device: str = ""
-    execution: str = ""
-    threads: int = 0
+    device: str = ""  # "cpu", "cuda" or "mps"
+    execution: str = ""  # label of an `Execution`
+    threads: int = 0  # of a worker
     protocol_version: int = PROTOCOL_VERSION
-    together: JointCells | None = None
-    batch_norm: str = ""
-    other: dict[str, Any] = field(default_factory=dict)
+    together: JointCells | None = None  # where networks of several resamples and seeds are trained jointly
+    batch_norm: str = ""  # "shuffled": statistics are estimated from several batches in random order; older records lack it
+    other: dict[str, Any] = field(default_factory=dict)  # entries that this version does not know: kept, and compared
 
     @property
     def has_backbone(self) -> bool:

@@ -19,7 +19,7 @@ def shown(capsys, cells, done=()):
     return [line.split() for line in capsys.readouterr().out.splitlines()]
 
 
-def test_a_run_that_will_refuse_for_want_of_datasets_is_foretold(capsys):
+def test_a_dry_run_says_that_the_run_will_refuse_absent_datasets(capsys):
     plan = Estimate(Plan([make_planned("A")], "cpu", absent=("A",)), 1, (), 0.0, (), ())
     show_plan(plan, download=True)
     assert "Not on this machine yet: A." in (text := capsys.readouterr().out) and "refuse" not in text

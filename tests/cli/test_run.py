@@ -190,7 +190,7 @@ def test_an_output_folder_that_cannot_be_written(data, tmp_path):
     assert "Cannot write in" in message and "--out" in message
 
 
-def test_a_disk_that_fills_up_ends_the_run_and_no_cell_is_blamed(data, tmp_path):
+def test_a_full_disk_ends_the_run_without_a_failed_cell(data, tmp_path):
     def small_files():
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
 

@@ -9,40 +9,40 @@ from pathlib import Path
 from ssd_cli.errors import MisuseError
 
 
-def add(a, b, tell):
+def add(a, b, report):
     return a + b
 
 
-def environment(tell):
+def environment(report):
     import torch
 
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
     return {name: os.environ[name] for name in names}, torch.get_num_threads(), os.getpid()
 
 
-def process(tell):
+def process(report):
     return os.getpid()
 
 
-def misuse(nothing, tell):
+def misuse(nothing, report):
     raise MisuseError("what", "expected", "remedy")
 
 
-def surprise(nothing, tell):
+def surprise(nothing, report):
     raise KeyError("unforeseen")
 
 
-def die(number, tell):
+def die(number, report):
     print("last words", file=sys.stderr, flush=True)
     os.kill(os.getpid(), number)
     time.sleep(60)
 
 
-def leave(code, tell):
+def leave(code, report):
     os._exit(code)
 
 
-def die_once(marker, tell):
+def die_once(marker, report):
     if not Path(marker).exists():
         Path(marker).touch()
         os.kill(os.getpid(), signal.SIGKILL)
@@ -50,7 +50,7 @@ def die_once(marker, tell):
     return "second life"
 
 
-def first_dies(marker, tell):
+def first_dies(marker, report):
     """Of several workers that do this at once exactly one dies."""
     try:
         Path(marker).open("x").close()
@@ -60,30 +60,30 @@ def first_dies(marker, tell):
     time.sleep(60)
 
 
-def chatter(times, tell):
+def chatter(times, report):
     for number in range(times):
-        tell(number)
+        report(number)
         time.sleep(0.001)
     return "talked"
 
 
-def shout(tell):
+def shout(report):
     for _ in range(1000):
         print("x" * 1000, flush=True)
     return "shouted"
 
 
-def wait_in(folder, tell):
-    """Touch `started`, wait for ever, and touch `given back` when stopped."""
+def wait_in(folder, report):
+    """Touch `started`, wait for ever, and touch `released` when stopped."""
     try:
         (Path(folder) / f"started-{os.getpid()}").touch()
         while True:
             time.sleep(0.01)
     finally:
-        (Path(folder) / f"given-back-{os.getpid()}").touch()
+        (Path(folder) / f"released-{os.getpid()}").touch()
 
 
-def run_fake(job, tell):
+def run_fake(job, report):
     """Instead of `execute`: behaves as the cell's method is called, and writes down every execution in `<out>/executed`."""
     from ssd_cli.core.claims import Claims
     from ssd_cli.running.execute import CellResults, Outcome, cell_record, finished_by_another
@@ -101,7 +101,7 @@ def run_fake(job, tell):
             return found
         with (job.out / "executed").open("a") as file:
             file.write(f"{cell.dataset} {cell.method} {cell.resample} {os.getpid()}\n")
-        tell("at work")
+        report("at work")
         marker = job.out / f"died-{cell.dataset}"
         if behaviour == "killed" or (behaviour == "killedonce" and not marker.exists()):
             marker.touch()
@@ -111,7 +111,7 @@ def run_fake(job, tell):
         if behaviour == "slow":
             time.sleep(0.3)
         if behaviour == "endless":
-            wait_in(job.out, tell)
+            wait_in(job.out, report)
         if behaviour == "full":
             from ssd_cli.core.atomic import StorageError
 

@@ -177,7 +177,7 @@ def test_no_more_workers_measure_than_will_compute(suite):
     assert (executor.n_tasks, estimate(plan, suite).assumed) == (1 + 2, ())
 
 
-def test_rates_of_one_backbone_say_by_which_execution(suite):
+def test_rates_of_one_backbone_are_labelled_by_execution(suite):
     plan = make_plan(dataclasses.replace(suite, method=("single",)), dry_run=False)
     (one,) = plan.cells
     other = dataclasses.replace(one, cell=dataclasses.replace(one.cell, seed=1), work=one.work._replace(rates="other"))

@@ -136,10 +136,10 @@ def run_one(cells, **options):
 
 
 def test_a_record_says_all_of_a_cell(cells, tmp_path):
-    told = []
+    reported = []
     plan, job = cells(method=("ssd",))
     (cell,) = plan.cells
-    outcome = execute(job(cell, command=("ssd-bench", "run"), busy_workers=3), told.append)
+    outcome = execute(job(cell, command=("ssd-bench", "run"), busy_workers=3), reported.append)
     store = ResultStore(tmp_path / "out")
     record = store.read(cell.cell)
     assert outcome.status == record.status == "ok" and record.spec == cell.spec
@@ -154,7 +154,7 @@ def test_a_record_says_all_of_a_cell(cells, tmp_path):
     assert network["kept"] and NetworkStore(tmp_path / "out").load(network["sha256"])
     assert record.provenance["command"] == "ssd-bench run" and record.provenance["threads"] == 1
     assert str(tmp_path) not in store.paths(cell.cell)[1].read_text()
-    assert any(getattr(progress, "epoch", 0) == 3 for progress in told)
+    assert any(getattr(progress, "epoch", 0) == 3 for progress in reported)
     assert not Claims(tmp_path / "out" / ".claims").live()
 
 
@@ -182,7 +182,7 @@ def test_what_was_stored_predicts_what_was_recorded(cells, tmp_path):
     assert np.array_equal(np.mean(members, axis=0), store.predictions(cell.cell)[1])
 
 
-def test_shared_networks_are_trained_once_and_both_costs_are_booked(cells, tmp_path):
+def test_shared_networks_are_trained_once_and_both_costs_are_recorded(cells, tmp_path):
     plan, job = cells(method=("single", "ens-avg[members=2]"))
     first, second = plan.cells
     execute(job(first), silent)
@@ -225,7 +225,7 @@ def test_deleting_the_networks_changes_no_result(cells, tmp_path):
     assert run() == before
 
 
-def test_a_failure_is_recorded_with_its_reason_and_nobodys_paths(cells, tmp_path):
+def test_a_failure_is_recorded_with_its_reason_and_without_paths(cells, tmp_path):
     file = tmp_path / "plugin.py"
     file.write_text(PLUGIN)
     add_plugins((file,))
@@ -257,7 +257,7 @@ def test_a_method_that_returns_no_predictor_is_named(cells, tmp_path):
         ("costs", "set cannot be stored as JSON"),
     ],
 )
-def test_what_no_record_may_hold_fails_the_cell_and_not_the_run(cells, tmp_path, what, reason):
+def test_values_that_no_record_can_hold_fail_the_cell_and_not_the_run(cells, tmp_path, what, reason):
     file = tmp_path / "plugin.py"
     file.write_text(PLUGIN)
     add_plugins((file,))
@@ -281,7 +281,7 @@ def test_a_plugin_that_changed_since_the_plan_ends_the_run(cells, tmp_path):
     assert ResultStore(tmp_path / "out").read(cell.cell) is None
 
 
-def test_a_predictor_with_a_rule_of_its_own_is_not_deployed_without_it(cells, tmp_path, data):
+def test_a_predictor_with_another_rule_is_not_deployed_without_it(cells, tmp_path, data):
     file = tmp_path / "plugin.py"
     file.write_text(PLUGIN)
     add_plugins((file,))
@@ -292,7 +292,7 @@ def test_a_predictor_with_a_rule_of_its_own_is_not_deployed_without_it(cells, tm
             restore(tmp_path / "out", record, (data,))
 
 
-def test_a_method_that_digs_for_the_test_set_finds_it_sealed(cells, tmp_path):
+def test_a_method_cannot_open_the_test_set(cells, tmp_path):
     file = tmp_path / "plugin.py"
     file.write_text(PLUGIN)
     add_plugins((file,))
@@ -339,7 +339,7 @@ def test_a_cell_that_another_run_claims_or_has_finished_is_not_computed(cells, t
     assert (again.status, again.seconds) == ("ok", 0.0)
 
 
-def test_discarding_networks_says_so_in_the_record_and_frees_the_room(cells, tmp_path):
+def test_discarding_networks_is_recorded_and_frees_disk_space(cells, tmp_path):
     kept, job = cells(method=("single",))
     execute(job(kept.cells[0]), silent)
     plan, job = cells(method=("single", "ens-avg[members=2]"))

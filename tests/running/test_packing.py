@@ -52,7 +52,7 @@ def test_a_cell_fits_where_all_estimates_together_do():
     assert packing.fits(cells["C"], [])  # alone it may try: an estimate is no proof
 
 
-def test_an_isolated_cell_has_the_device_for_itself():
+def test_an_isolated_cell_runs_alone():
     cells = cells_of(A="ok", B="ok")
     packing = Packing()
     assert packing.fits(cells["A"], [cells["B"]])
@@ -124,7 +124,7 @@ def real(dataset, method="single", execution="graph", **method_parameters):
     return replace(planned, spec=make_spec(planned.cell, execution=execution, recipe=recipe, **chosen), shape=SHAPES[dataset])
 
 
-def test_estimates_follow_shapes_and_the_members_of_a_pass():
+def test_estimates_follow_shapes_and_the_networks_of_a_joint_training():
     small, large = real("ItalyPowerDemand"), real("HandOutlines")
     five, apart = real("ItalyPowerDemand", "ens-avg", members=5), real("ItalyPowerDemand", "ens-avg", "plain", members=5)
     needs = needs_of([small, large])
@@ -148,7 +148,7 @@ def test_estimates_count_the_second_halves_of_a_teacher_that_run_at_once():
     assert long - plain < 0.7 * plain  # one copy at a time
 
 
-def test_a_cell_without_networks_asks_nothing_of_a_device():
+def test_a_cell_without_networks_needs_no_memory_of_a_device():
     small, dummy = real("ItalyPowerDemand"), real("ItalyPowerDemand", "dummy", "plain")
     dummy = replace(dummy, spec=replace(dummy.spec, backbone=NO_BACKBONE))
     assert needs_of([dummy, small]).keys() == {small.key}

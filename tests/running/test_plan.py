@@ -111,7 +111,7 @@ def test_the_same_thing_named_twice_is_one_cell(data):
         ({"engine": "fast", "recipe": "smoke[precision=bf16]"}, "'fast' has no precision 'bf16'"),
     ],
 )
-def test_names_and_parameters_that_mean_nothing(data, options, message):
+def test_unknown_names_and_parameters_are_refused(data, options, message):
     with pytest.raises(MisuseError) as caught:
         make_plan(suite_of(data, **options), dry_run=False)
     assert message in str(caught.value)
@@ -126,7 +126,7 @@ def test_records_made_before_batch_norm_was_refreshed_in_random_order_are_of_ano
     assert marked == [("Many", "swa"), ("Many", "ssd-mid")]
 
 
-def test_an_absent_dataset_is_an_error_of_a_run_and_a_remark_of_a_dry_run(data):
+def test_an_absent_dataset_is_an_error_of_a_run_and_a_note_of_a_dry_run(data):
     suite = suite_of(data, dataset=("Coffee", "Waves"), download=False)
     with pytest.raises(SsdBenchError, match="Coffee"):
         make_plan(suite, dry_run=False)
@@ -174,7 +174,7 @@ def by_plugin(name, sha256):
 
 
 @pytest.mark.parametrize(("status", "said"), [("failed", "the earlier cell failed"), ("skipped", "the earlier cell was skipped")])
-def test_a_plug_in_that_was_mended_is_tried_again_where_its_cells_hold_no_result(tmp_path, status, said):
+def test_a_corrected_plug_in_is_tried_again_where_its_cells_have_no_result(tmp_path, status, said):
     mended = [by_plugin(name, "b" * 64) for name in "AB"]
     finish(tmp_path, by_plugin("A", "a" * 64), status)
     with pytest.raises(MisuseError) as caught:
@@ -188,7 +188,7 @@ def test_a_plug_in_that_was_mended_is_tried_again_where_its_cells_hold_no_result
         look(plan_of(mended), make_suite(tmp_path, retry_failed=True))
 
 
-def test_cells_by_another_execution_can_be_gone_on_with(tmp_path):
+def test_cells_of_another_execution_can_be_continued(tmp_path):
     for name in "AB":
         finish(tmp_path, make_planned(name, "x", execution="fast"))
     now = [make_planned(name, "x", execution="bilinear") for name in "AB"]
@@ -225,7 +225,7 @@ def test_a_cell_whose_predictions_are_gone_or_changed_is_computed_again(tmp_path
     assert look(plan_of([cell]), make_suite(tmp_path)).pending == [cell]
 
 
-def test_predictions_that_vanish_while_they_are_looked_at_are_computed_again(tmp_path, monkeypatch):
+def test_predictions_that_are_deleted_during_the_check_are_computed_again(tmp_path, monkeypatch):
     cell = make_planned("A", "x")
     finish(tmp_path, cell)
     read = ResultStore.read

@@ -27,7 +27,7 @@ def test_paths_are_cut_down(text, reduced):
     assert reduce_paths(text) == reduced
 
 
-def test_the_name_of_the_machine_is_taken_out(monkeypatch):
+def test_the_name_of_the_machine_is_removed(monkeypatch):
     monkeypatch.setattr(socket, "gethostname", lambda: "ada-laptop")
     assert reduce_paths("no route from ada-laptop to x") == "no route from host to x"
 

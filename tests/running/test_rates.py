@@ -6,17 +6,19 @@ import json
 import pytest
 
 from ssd_cli.archives.cache import cache_root
+from ssd_cli.backbones.lite import LITEBackbone
 from ssd_cli.running import rates
 from ssd_cli.running.rates import Measured, average, keep, load, machine, measure
 from ssd_cli.running.work import Counts, step_flops
 from ssd_cli.training.build import build_backbone
+from ssd_cli.training.recipe import Smoke
 from tests.running.builders import make_spec
 
 MEASURED = Measured("lite", Counts(1e-3, 1e-11, 1e-12), "2026-01-01")
 SPEC = make_spec(
     execution="fast",
     backbone={"name": "lite", "parameters": {"width": 2, "kernel": 8, "separable": False}},
-    recipe={"name": "smoke", "parameters": {"epochs": 3}},
+    recipe={"name": "smoke", "parameters": Smoke().for_backbone(LITEBackbone).identity()},
 )
 
 

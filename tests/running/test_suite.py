@@ -33,7 +33,7 @@ def test_numbers(text, numbers):
 @pytest.mark.parametrize(
     "text", ["", ",", "0", 0, "-1", "1,-2", "a", "1-5", "1.5", 1.5, True, [], [True], [1.5], "3;4", [1, None], [[1, 2]]]
 )
-def test_numbers_that_mean_nothing(text):
+def test_numbers_that_cannot_be_read(text):
     with pytest.raises(MisuseError, match="--seeds: cannot read"):
         parse_numbers(text, "--seeds")
 
@@ -108,7 +108,7 @@ def test_a_suite_with_a_mistake(tmp_path, text, message):
     assert message in str(caught.value)
 
 
-def test_a_suite_that_is_not_there(tmp_path):
+def test_a_suite_that_does_not_exist(tmp_path):
     with pytest.raises(MisuseError, match="Cannot read the suite"):
         parse_suite(tmp_path / "absent.yaml", {})
 

@@ -42,7 +42,7 @@ def executed(out):
     return Counter(" ".join(line.split()[:3]) for line in lines), {line.split()[3] for line in lines}
 
 
-def test_every_cell_is_executed_once_by_workers_that_live_on_and_nothing_again_when_resumed(out):
+def test_every_cell_is_executed_once_and_not_again_when_resumed(out):
     cells = [make_planned(dataset, method, cost=cost) for cost, dataset in enumerate("ABCD") for method in ("ok-1", "ok-2")]
     progress = run(cells, out, workers=2)
     counts, processes = executed(out)
@@ -79,7 +79,7 @@ def test_a_worker_that_dies_costs_only_its_cell_which_is_tried_once_more_and_the
     assert len(reporter.notes) == 2 and all("trying once more" in note for note in reporter.notes)
 
 
-def test_failed_cells_stay_done_until_they_are_asked_for_again(out):
+def test_failed_cells_stay_done_until_retry_failed(out):
     cells = [make_planned("A", "failing"), make_planned("B", "ok")]
     assert run(cells, out).failed == 1
     assert run(cells, out).done_before == 2
@@ -91,7 +91,7 @@ def test_failed_cells_stay_done_until_they_are_asked_for_again(out):
 @pytest.mark.parametrize(
     ("method", "error", "message"), [("full", SsdBenchError, "disk is full"), ("surprise", WorkerError, "KeyError")]
 )
-def test_what_is_no_fault_of_a_cell_ends_the_run_and_blames_no_cell(out, method, error, message):
+def test_an_error_outside_the_cell_ends_the_run_without_a_record(out, method, error, message):
     with pytest.raises(error, match=message):
         run([make_planned("A", method), make_planned("B", "ok", cost=0.1)], out)
     assert not list(ResultStore(out).records())
@@ -120,7 +120,7 @@ def test_a_cell_claimed_by_another_process_is_waited_for_and_taken_over_when_tha
     assert executed(out)[0] == {"A ok 0": 1, "B ok 0": 1}
 
 
-def test_a_run_turns_to_other_networks_than_those_another_run_is_training(out):
+def test_a_run_prefers_networks_that_no_other_run_is_training(out):
     """Of A the other run holds the longest cell; what shares its networks would wait for them."""
     cells = [make_planned("A", "ok-1", cost=3), make_planned("A", "ok-2", cost=2), make_planned("B", "ok-1", cost=1)]
     other = subprocess.Popen([sys.executable, "-c", CLAIM, str(out), cells[0].key], stdout=subprocess.PIPE, text=True)
@@ -164,7 +164,7 @@ def test_several_runs_on_one_folder_share_the_work(out, tmp_path):
     assert not list((out / ".claims").iterdir())
 
 
-def test_a_run_of_another_configuration_beside_this_one_is_noticed(out):
+def test_a_simultaneous_run_of_another_configuration_is_an_error(out):
     cells, suite = [make_planned("A", "ok")], make_suite(out)
     plan = look(make_plan(cells), suite)
     run([make_planned("A", "ok", recipe={"name": "smoke", "parameters": {"epochs": 9}})], out)
@@ -172,7 +172,7 @@ def test_a_run_of_another_configuration_beside_this_one_is_noticed(out):
         SuiteRun(plan, suite, executor, SilentReporter(), execute=run_fake).run()
 
 
-def test_stopping_gives_back_the_claims_of_cells_in_progress(out):
+def test_stopping_releases_the_claims_of_cells_in_progress(out):
     suite = make_suite(out, workers=2)
     plan = look(make_plan([make_planned("A", "endless"), make_planned("B", "endless")]), suite)
     executor = start_workers(suite)
@@ -186,12 +186,12 @@ def test_stopping_gives_back_the_claims_of_cells_in_progress(out):
         SuiteRun(plan, suite, executor, Interrupting(), execute=run_fake).run()
     assert len(Claims(out / ".claims").live()) == 2
     executor.cancel()
-    assert len(list(out.glob("given-back-*"))) == 2
+    assert len(list(out.glob("released-*"))) == 2
     assert not list((out / ".claims").iterdir())
     assert not list(ResultStore(out).records())
 
 
-def test_the_board_counts_and_estimates(out):
+def test_progress_counts_and_estimates(out):
     seen = []
 
     class Watching(SilentReporter):
@@ -202,7 +202,7 @@ def test_the_board_counts_and_estimates(out):
     assert seen == [(1, 2, True, "ok"), (2, 1, True, "ok"), (3, 0, True, "ok")]
 
 
-def test_what_a_cell_warns_of_is_told(out):
+def test_the_warning_of_a_cell_is_shown(out):
     notes = Notes()
     assert run([make_planned("A", "warned"), make_planned("B", "ok")], out, notes).ok == 2
     assert [note.partition(": ")[0] for note in notes.notes] == ["Warning"] and notes.notes[0].endswith("it took all cores")

@@ -55,7 +55,7 @@ def restored():
         ({"workers": 3, "device": "cuda"}, False),
     ],
 )
-def test_more_threads_than_cores_are_told(tmp_path, options, warned):
+def test_more_threads_than_cores_are_a_warning(tmp_path, options, warned):
     found = warnings_before(make_suite(tmp_path, **options), {})
     assert bool(found) == warned
     if warned:
@@ -63,14 +63,14 @@ def test_more_threads_than_cores_are_told(tmp_path, options, warned):
 
 
 @pytest.mark.parametrize("name", ["OMP_PROC_BIND", "GOMP_CPU_AFFINITY"])
-def test_variables_that_bind_all_workers_to_one_core_are_told(tmp_path, name):
+def test_variables_that_bind_all_workers_to_one_core_are_a_warning(tmp_path, name):
     two, one = (make_suite(tmp_path, workers=workers) for workers in (2, 1))
     assert name in warnings_before(two, {name: "true"})[0]
     assert warnings_before(one, {name: "true"}) == warnings_before(two, {name: "false"}) == warnings_before(two, {}) == []
 
 
 @pytest.mark.usefixtures("restored")
-def test_the_number_of_threads_is_restore_threads():
+def test_the_number_of_threads_is_restored():
     torch.set_num_threads(2)
     assert restore_threads(2) == ""
     assert "from 1 to 2" in restore_threads(1)
@@ -78,7 +78,7 @@ def test_the_number_of_threads_is_restore_threads():
 
 
 @pytest.mark.usefixtures("restored")
-def test_a_method_that_changes_the_threads_is_told_and_does_not_change_those_of_the_next_cell(tmp_path):
+def test_a_method_that_changes_the_threads_is_a_warning_and_does_not_change_those_of_the_next_cell(tmp_path):
     write_dataset(tmp_path, "Waves")
     file = tmp_path / "greedy.py"
     file.write_text(PLUGIN)

@@ -42,7 +42,7 @@ def run(data, out, keep_networks=True, **options):
     return [store.predictions(cell.cell)[1] for cell in plan.cells], [record.costs for record in records]
 
 
-def test_cells_of_a_run_are_trained_in_one_pass_and_predict_as_if_alone(data, tmp_path):
+def test_cells_of_a_run_are_trained_jointly_and_predict_as_if_alone(data, tmp_path):
     together, costs = run(data, tmp_path / "together", together=True)
     apart, _ = run(data, tmp_path / "apart")
     for one, other in zip(together, apart, strict=True):
@@ -58,12 +58,12 @@ def test_a_run_of_other_seeds_into_the_same_folder_is_refused(data, tmp_path):
         planned(data, tmp_path, together=True, seeds=(0, 2, 4))
 
 
-def test_a_worker_goes_on_with_the_cells_of_its_pass(data, tmp_path):
+def test_a_worker_continues_with_the_cells_of_its_joint_training(data, tmp_path):
     plan, _ = planned(data, tmp_path, together=True)
     assert len({cell.group for cell in plan.cells}) == 1
 
 
-def test_the_memory_of_a_pass_is_reckoned_with(data, tmp_path):
+def test_the_memory_of_a_joint_training_is_counted(data, tmp_path):
     seeds = {"resamples": (0,), "seeds": (0, 1, 2)}
     plans = [planned(data, tmp_path / str(together), **seeds, together=together)[0] for together in (True, False)]
     many, few = (min(needs_of(plan.cells).values()) for plan in plans)
@@ -71,7 +71,7 @@ def test_the_memory_of_a_pass_is_reckoned_with(data, tmp_path):
     assert many - few == pytest.approx(2 * each, rel=0.2)
 
 
-def test_discarding_networks_forgets_those_of_all_seeds(data, tmp_path):
+def test_discarding_networks_deletes_those_of_all_seeds(data, tmp_path):
     run(data, tmp_path, keep_networks=False, together=True)
     plan, _ = planned(data, tmp_path, together=True)
     keys = [curve["key"] for cell in plan.cells for curve in ResultStore(tmp_path).read(cell.cell).curves]
@@ -83,13 +83,13 @@ def test_discarding_networks_forgets_those_of_all_seeds(data, tmp_path):
     assert left == [None] * 4
 
 
-def test_a_network_of_each_seed_has_its_price(data, tmp_path):
+def test_the_networks_of_each_seed_are_priced(data, tmp_path):
     plan, _ = planned(data, tmp_path, together=True)
     costs = [cell.cost for cell in price(plan, {}).cells]
     assert len(costs) == 4
     assert min(costs) == pytest.approx(max(costs))
 
 
-def test_an_execution_without_passes_is_named(data, tmp_path):
+def test_an_execution_without_joint_training_is_refused(data, tmp_path):
     with pytest.raises(MisuseError, match=r"--together.*'fast'"):
         planned(data, tmp_path, together=True, engine="auto")

@@ -85,7 +85,7 @@ def test_a_backbone_for_several_channels_only_can_be_counted():
     assert counts.input_flops == 0
 
 
-def test_an_ensemble_of_one_pass_shares_with_no_single_network():
+def test_an_ensemble_that_is_trained_jointly_shares_with_no_single_network():
     texts = [{name for name, _ in work(method, execution="batched").parts if name} for method in (Single(), EnsAvg(), KD())]
     assert texts[0] <= texts[2]
     assert not texts[0] & texts[1]

@@ -116,7 +116,7 @@ def test_a_cell_whose_worker_dies_twice_has_failed_and_the_others_go_on(tmp_path
     assert record.reason == "Twice the worker died." and "last words" in record.traceback
 
 
-def test_an_error_that_is_no_fault_of_a_cell_ends_the_run(tmp_path):
+def test_an_error_outside_the_cell_ends_the_run(tmp_path):
     with pytest.raises(SsdBenchError, match="disk is full"):
         run_planted([make_planned("A", "full")], tmp_path, fakes.run_fake)
     assert not list(ResultStore(tmp_path).records())

@@ -113,7 +113,7 @@ def test_cancelling_lets_busy_workers_release_what_they_hold(tmp_path):
     wait_for(lambda: list(tmp_path.glob("started-*")))
     pids = [one.process.pid for one in executor.workers]
     executor.cancel()
-    assert len(pids) == 2 and len(list(tmp_path.glob("given-back-*"))) == 1
+    assert len(pids) == 2 and len(list(tmp_path.glob("released-*"))) == 1
     assert not any(map(psutil.pid_exists, pids))
 
 
@@ -124,7 +124,7 @@ def test_ctrl_c_of_the_terminal_does_not_reach_the_workers(executor, tmp_path):
     wait_for(lambda: list(tmp_path.glob("started-*")))
     os.kill(worker.process.pid, signal.SIGINT)
     time.sleep(0.2)
-    assert worker.process.is_alive() and not list(tmp_path.glob("given-back-*"))
+    assert worker.process.is_alive() and not list(tmp_path.glob("released-*"))
 
 
 PARENT = """
