@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from ssd_cli.backbones.inception import InceptionBackbone
 from ssd_cli.core.cell_spec import NO_BACKBONE
 from ssd_cli.engine.footprint import CONTEXT_BYTES
 from ssd_cli.running import execute as executing
@@ -14,6 +15,7 @@ from ssd_cli.running.resume import look
 from ssd_cli.running.suite_run import SuiteRun
 from ssd_cli.running.work import Shape
 from ssd_cli.store.results import ResultStore
+from ssd_cli.training.recipe import Smoke
 from tests.running.builders import make_plan, make_planned, make_spec, make_suite, start_workers
 from tests.running.fakes import run_fake
 
@@ -117,7 +119,7 @@ SHAPES = {"ItalyPowerDemand": Shape(67, 1, 24, 1029, 2), "HandOutlines": Shape(1
 
 
 def real(dataset, method="single", execution="graph", **method_parameters):
-    recipe = {"name": "smoke", "parameters": {"epochs": 3, "student_epochs": 1, "batch_size": 64, "batch_divisor": 0}}
+    recipe = {"name": "smoke", "parameters": Smoke().for_backbone(InceptionBackbone).identity()}
     backbone = {"name": "inception", "parameters": {"width": 32, "depth": 6, "kernel": 40}}
     chosen = {"method": {"name": method, "parameters": method_parameters}, "backbone": backbone}
     planned = make_planned(dataset, method, "inception")
