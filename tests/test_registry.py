@@ -76,7 +76,7 @@ def test_a_plugin_with_a_syntax_error_names_file_and_line(package, tmp_path):
 def test_listing_the_real_registries_does_not_import_torch():
     code = (
         "import sys\nfrom ssd_cli.methods import methods\nfrom ssd_cli.backbones import backbones\n"
-        "from ssd_cli.training.registry import recipes\n"
+        "from ssd_cli.training import recipes\n"
         "assert 'ssd' in methods.names() and 'lite' in backbones.names() and 'fast' in recipes.names()\n"
         "assert 'torch' not in sys.modules and 'aeon' not in sys.modules\n"
     )

@@ -1,5 +1,12 @@
-"""The networks under comparison; they import nothing about datasets and training."""
+"""The networks under comparison, and their registry, whose import does not import torch."""
 
-from ssd_cli.backbones.registry import backbones
+from __future__ import annotations
 
-__all__ = ["backbones"]
+from typing import TYPE_CHECKING
+
+from ssd_cli.registry import Registry
+
+if TYPE_CHECKING:
+    from ssd_cli.backbones.base import Backbone
+
+backbones: Registry[Backbone] = Registry("backbone", "ssd_cli.backbones")

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from ssd_cli.backbones import backbones
 from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
 from ssd_cli.backbones.layers import SameConv1d, batch_norm
-from ssd_cli.backbones.registry import backbones
 from ssd_cli.configuration import require
 
 

@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ssd_cli.backbones import backbones
 from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
 from ssd_cli.backbones.handmade import HandMadeFilters
 from ssd_cli.backbones.layers import PointwiseConv1d, SameConv1d, batch_norm
-from ssd_cli.backbones.registry import backbones
 from ssd_cli.configuration import require
 
 GROUP = 3

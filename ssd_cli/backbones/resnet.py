@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ssd_cli.backbones import backbones
 from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
 from ssd_cli.backbones.layers import PointwiseConv1d, SameConv1d, batch_norm
-from ssd_cli.backbones.registry import backbones
 from ssd_cli.configuration import require
 
 KERNELS = (8, 5, 3)

@@ -60,9 +60,9 @@ def _datasets(data_dirs: list[Path]) -> None:
 
 
 def _entries(what: What) -> None:
-    from ssd_cli.backbones.registry import backbones
-    from ssd_cli.methods.registry import methods
-    from ssd_cli.training.registry import recipes
+    from ssd_cli.backbones import backbones
+    from ssd_cli.methods import methods
+    from ssd_cli.training import recipes
 
     entries = {What.methods: methods.entries, What.backbones: backbones.entries, What.recipes: recipes.entries}[what]
     found = [*entries(), *(methods.external_classifiers() if what is What.methods else [])]

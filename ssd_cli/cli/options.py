@@ -32,9 +32,9 @@ def _names(kind: str) -> Iterable[str]:
         from ssd_cli.archives import catalog, locate
 
         return catalog.archives() if kind == "archive" else {*catalog.names(), *locate.folders()}
-    from ssd_cli.backbones.registry import backbones
-    from ssd_cli.methods.registry import methods
-    from ssd_cli.training.registry import recipes
+    from ssd_cli.backbones import backbones
+    from ssd_cli.methods import methods
+    from ssd_cli.training import recipes
 
     return {"method": methods.listed, "backbone": backbones.listed, "recipe": recipes.listed}[kind]()
 

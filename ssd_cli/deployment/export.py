@@ -21,8 +21,8 @@ from ssd_cli.deployment.runtime import INPUT, METADATA_KEY, OUTPUT, load_model
 from ssd_cli.deployment.trained import Trained
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.hardware import cpu_model
+from ssd_cli.methods import methods
 from ssd_cli.methods.base import Combination, Predictor
-from ssd_cli.methods.registry import methods
 
 if TYPE_CHECKING:
     import onnx

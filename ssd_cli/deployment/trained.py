@@ -12,12 +12,12 @@ import numpy as np
 from ssd_cli.archives.dataset import Dataset, Series
 from ssd_cli.archives.load import load
 from ssd_cli.archives.prepare import FittedPreparation, Preparation
+from ssd_cli.backbones import backbones
 from ssd_cli.backbones.base import Network
 from ssd_cli.backbones.masked import MaskedNetwork
-from ssd_cli.backbones.registry import backbones
 from ssd_cli.configuration import configure, label, parse_label
 from ssd_cli.errors import MisuseError, SsdBenchError, did_you_mean
-from ssd_cli.methods.registry import methods
+from ssd_cli.methods import methods
 from ssd_cli.protocol.containers import Ints
 from ssd_cli.protocol.resample import resample_indices
 from ssd_cli.registry import Registry

@@ -15,21 +15,21 @@ from sklearn.utils import check_random_state
 
 from ssd_cli.archives.dataset import Series
 from ssd_cli.archives.prepare import FittedPreparation, Preparation
+from ssd_cli.backbones import backbones
 from ssd_cli.backbones.base import Backbone
-from ssd_cli.backbones.registry import backbones
 from ssd_cli.configuration import as_dict, configure, parse_label
 from ssd_cli.core.cell_spec import CellSpec, NamedConfiguration
 from ssd_cli.engine.planner import plan
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.hardware import devices
+from ssd_cli.methods import methods
 from ssd_cli.methods.base import Method, Predictor
 from ssd_cli.methods.budget import fill_in
-from ssd_cli.methods.registry import methods
 from ssd_cli.protocol.containers import Ints, TrainingSet
 from ssd_cli.registry import Registry
+from ssd_cli.training import recipes
 from ssd_cli.training.build import build_workbench
 from ssd_cli.training.predict import freeze
-from ssd_cli.training.registry import recipes
 from ssd_cli.training.threads import using_threads
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ssd_cli.backbones.base import Dropout
+from ssd_cli.methods import methods
 from ssd_cli.methods.base import Method, Network, Predictor, TrainingSet, Workbench, refuse_idle, require
-from ssd_cli.methods.registry import methods
 from ssd_cli.training.objective import CrossEntropy, Objective
 from ssd_cli.training.predict import freeze
 from ssd_cli.training.recipe import ResolvedRecipe

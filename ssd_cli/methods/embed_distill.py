@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ssd_cli.backbones.masked import MaskedNetwork
+from ssd_cli.methods import methods
 from ssd_cli.methods.augmentations import augment
 from ssd_cli.methods.base import Backbone, Method, Network, Predictor, TrainingSet, Workbench, refuse_idle, require
-from ssd_cli.methods.registry import methods
 from ssd_cli.methods.small import untrained, why_not_narrow
 from ssd_cli.training.initialise import initialise
 from ssd_cli.training.losses import softened_kl

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ssd_cli.methods import methods
 from ssd_cli.methods.base import Combination, Method, Predictor, TrainingSet, Workbench, require
-from ssd_cli.methods.registry import methods
 
 
 @methods.register("ens-avg")

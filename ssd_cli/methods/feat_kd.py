@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional
 
+from ssd_cli.methods import methods
 from ssd_cli.methods.base import Network, Predictor, TrainingSet, Workbench, require
 from ssd_cli.methods.dropout import StudentMethod
-from ssd_cli.methods.registry import methods
 from ssd_cli.training.objective import Batch, Objective
 from ssd_cli.training.predict import freeze, outputs
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ssd_cli.methods import methods
 from ssd_cli.methods.base import Method, Predictor, TrainingSet, Workbench, require
-from ssd_cli.methods.registry import methods
 from ssd_cli.methods.swa import first_part
 from ssd_cli.training.averaging import Collector
 from ssd_cli.training.objective import CrossEntropy

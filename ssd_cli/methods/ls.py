@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ssd_cli.methods import methods
 from ssd_cli.methods.base import Method, Predictor, TrainingSet, Workbench, refuse_idle, require
-from ssd_cli.methods.registry import methods
 from ssd_cli.training.objective import CrossEntropy
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ssd_cli.methods import methods
 from ssd_cli.methods.base import Method, Predictor, TrainingSet, Workbench
-from ssd_cli.methods.registry import methods
 
 
 @methods.register("single")

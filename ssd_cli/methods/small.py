@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ssd_cli.methods import methods
 from ssd_cli.methods.base import Backbone, Method, Network, Predictor, TrainingSet, Workbench
 from ssd_cli.methods.kd import KD
-from ssd_cli.methods.registry import methods
 from ssd_cli.training.objective import CrossEntropy, Objective
 from ssd_cli.training.predict import freeze
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ssd_cli.backbones.base import Dropout
+from ssd_cli.methods import methods
 from ssd_cli.methods.base import Backbone, Method, Network, Predictor, TrainingSet, Workbench
-from ssd_cli.methods.registry import methods
 from ssd_cli.training.averaging import mean_of
 from ssd_cli.training.objective import CrossEntropy
 from ssd_cli.training.predict import predict_proba

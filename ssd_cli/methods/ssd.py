@@ -20,10 +20,10 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from ssd_cli.backbones.base import NO_DROPOUT
+from ssd_cli.methods import methods
 from ssd_cli.methods.attention import Guidance, Guide
 from ssd_cli.methods.base import Backbone, Network, Predictor, TrainingSet, Workbench, refuse_idle, require
 from ssd_cli.methods.dropout import StudentMethod
-from ssd_cli.methods.registry import methods
 from ssd_cli.methods.small import why_not_narrow
 from ssd_cli.methods.student_guided import FeatureLoss, LogitLoss, LossParameters, StudentGuided
 from ssd_cli.training.predict import freeze

@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ssd_cli.methods import methods
 from ssd_cli.methods.attention import Guide
 from ssd_cli.methods.dropout import DropoutSites
-from ssd_cli.methods.registry import methods
 from ssd_cli.methods.ssd import SSD
 
 

@@ -120,7 +120,7 @@ def compute(job: Job, parts: CellResults, report: Report) -> str | None:
     from ssd_cli.archives.prepare import Preparation
     from ssd_cli.costs import PeakMemory, measure
     from ssd_cli.engine.memory import kept_memory
-    from ssd_cli.methods.registry import methods
+    from ssd_cli.methods import methods
     from ssd_cli.protocol.split import split
 
     spec = job.planned.spec

@@ -50,8 +50,8 @@ def needs_of(cells: Sequence[PlannedCell]) -> dict[str, int]:
     """Estimate the peak bytes of each cell with networks, by key: process, data, and the networks of its largest step."""
     from ssd_cli.core.executions import Execution
     from ssd_cli.engine.footprint import CONTEXT_BYTES, members_at_once, training_bytes
+    from ssd_cli.methods import methods
     from ssd_cli.methods.recording import record_trainings
-    from ssd_cli.methods.registry import methods
     from ssd_cli.methods.representations import second_halves_bytes
     from ssd_cli.training.build import build_backbone, build_recipe, configured
 

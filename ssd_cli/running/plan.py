@@ -97,9 +97,9 @@ def make_plan(suite: Suite, dry_run: bool, report: Report | None = None) -> Plan
     """
     from ssd_cli.archives import catalog
     from ssd_cli.archives.load import require
-    from ssd_cli.backbones.registry import backbones
-    from ssd_cli.methods.registry import methods
-    from ssd_cli.training.registry import recipes
+    from ssd_cli.backbones import backbones
+    from ssd_cli.methods import methods
+    from ssd_cli.training import recipes
 
     chosen_methods = _distinct(_choose(methods, text) for text in suite.method)
     chosen_backbones = _distinct(_choose(backbones, text) for text in suite.backbone)

@@ -15,8 +15,8 @@ def add_plugins(files: tuple[Path, ...]) -> list[str]:
     MisuseError
         A file cannot be read, is not valid Python, fails when it is imported, or defines nothing.
     """
-    from ssd_cli.backbones.registry import backbones
-    from ssd_cli.methods.registry import methods
+    from ssd_cli.backbones import backbones
+    from ssd_cli.methods import methods
 
     names = []
     for file in files:

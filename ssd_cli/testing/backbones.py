@@ -8,7 +8,7 @@ import torch
 from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
 from ssd_cli.backbones.masked import MaskedNetwork
 from ssd_cli.errors import SsdBenchError
-from ssd_cli.methods.registry import methods
+from ssd_cli.methods import methods
 from ssd_cli.methods.small import why_not_narrow
 from ssd_cli.testing.methods import check_runs_on
 from ssd_cli.testing.problem import check_configuration, fingerprint, verify

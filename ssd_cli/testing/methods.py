@@ -13,9 +13,9 @@ import numpy as np
 from ssd_cli.archives.dataset import Part, make_dataset
 from ssd_cli.archives.prepare import Preparation
 from ssd_cli.configuration import as_dict
+from ssd_cli.methods import methods
 from ssd_cli.methods.base import Backbone, Method, Predictor, TrainingSet, Workbench
 from ssd_cli.methods.recording import record_trainings
-from ssd_cli.methods.registry import methods
 from ssd_cli.protocol.split import split
 from ssd_cli.testing import problem
 from ssd_cli.testing.problem import QUICK, check_configuration, fingerprint, verify, waves, workbench

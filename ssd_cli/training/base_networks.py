@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 import torch
 
+from ssd_cli.backbones import backbones
 from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
-from ssd_cli.backbones.registry import backbones
 from ssd_cli.configuration import as_dict
 from ssd_cli.core.version import PROTOCOL_VERSION
 from ssd_cli.training.context import TrainingContext

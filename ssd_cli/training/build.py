@@ -66,8 +66,8 @@ def build_context(spec: CellSpec, training_set: TrainingSet, **options: Any) -> 
 
 def build_backbone(spec: CellSpec) -> Backbone:
     """Build the backbone of a cell; for a method without networks one that builds nothing."""
+    from ssd_cli.backbones import backbones
     from ssd_cli.backbones.base import NoBackbone
-    from ssd_cli.backbones.registry import backbones
 
     return configured(backbones, spec.backbone) if spec.has_backbone else NoBackbone()
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from ssd_cli.backbones.base import Backbone
 from ssd_cli.configuration import require
-from ssd_cli.training.registry import recipes
+from ssd_cli.training import recipes
 
 SMALLEST_BATCH = 2
 """Floor of the batch rule; the published rule's floor is 1, where batch statistics of a pooled embedding mean little."""

@@ -8,9 +8,9 @@ import torch
 
 from ssd_cli.archives.dataset import Part, make_dataset
 from ssd_cli.archives.prepare import Preparation
+from ssd_cli.backbones import backbones
 from ssd_cli.backbones.base import Dropout
 from ssd_cli.backbones.masked import MaskedNetwork
-from ssd_cli.backbones.registry import backbones
 from ssd_cli.core.executions import Execution
 from ssd_cli.engine.planner import bind
 from ssd_cli.errors import SsdBenchError
@@ -104,7 +104,7 @@ def test_padded_series_are_trained_and_tested_with_masks_and_others_without():
 
 @pytest.mark.parametrize("method", ["ssd", "ssd-mid", "kd", "feat-kd", "swa", "ens-avg", "soup-uniform", "ema"])
 def test_methods_train_on_padded_series(method):
-    from ssd_cli.methods.registry import methods
+    from ssd_cli.methods import methods
 
     training_set, sealed = split(_unequal(), 0, Preparation())
     predictor = methods.get(method)().fit(training_set, workbench(training_set, SHORT))

@@ -11,7 +11,7 @@ import pytest
 
 from ssd_cli.configuration import configure, label, parse_label
 from ssd_cli.leaderboard.table_check import check_tables
-from ssd_cli.methods.registry import methods
+from ssd_cli.methods import methods
 from ssd_cli.running.plugins import add_plugins
 from ssd_cli.running.suite import parse_suite
 from ssd_cli.store.rescore import recount

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from ssd_cli.backbones.registry import backbones
+from ssd_cli.backbones import backbones
 from ssd_cli.configuration import configure, parse_label
-from ssd_cli.methods.registry import methods
+from ssd_cli.methods import methods
 from ssd_cli.running.plugins import add_plugins
 from ssd_cli.running.suite import parse_suite
-from ssd_cli.training.registry import recipes
+from ssd_cli.training import recipes
 from tests.plugins import forgotten
 
 ROOT = Path(__file__).parents[2]

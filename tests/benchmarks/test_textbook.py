@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from ssd_cli.backbones.registry import backbones
+from ssd_cli.backbones import backbones
 
 
 def trained_layers(network):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ssd_cli.backbones.registry import backbones
+from ssd_cli.backbones import backbones
 from ssd_cli.testing import check_backbone
 from tests.contract.test_methods import small
 

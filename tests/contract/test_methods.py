@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from ssd_cli.backbones.registry import backbones
+from ssd_cli.backbones import backbones
 from ssd_cli.methods import methods
 from ssd_cli.testing import methods as checks
 from ssd_cli.training.networks import MemoryNetworks

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from ssd_cli.archives.load import load
-from ssd_cli.backbones.registry import backbones
-from ssd_cli.methods.registry import methods
+from ssd_cli.backbones import backbones
+from ssd_cli.methods import methods
 from ssd_cli.methods.single import Single
 from ssd_cli.protocol.resample import resample_indices
 from ssd_cli.running.plan import make_plan

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from ssd_cli.backbones import backbones
 from ssd_cli.backbones.lite import LITEBackbone
-from ssd_cli.backbones.registry import backbones
 from ssd_cli.configuration import configure, label
 from ssd_cli.errors import MisuseError
 from ssd_cli.methods import budget, methods
+from ssd_cli.training import recipes
 from ssd_cli.training.recipe import Recipe
-from ssd_cli.training.registry import recipes
 from tests.small import SHORT, SmallBackbone, recorded, waves_training_set, workbench
 
 NAMES = methods.names()  # now: other tests add plug-ins

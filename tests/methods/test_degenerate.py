@@ -5,8 +5,8 @@ import pytest
 from torch import nn
 
 from ssd_cli.configuration import configure
+from ssd_cli.training import recipes
 from ssd_cli.training.networks import MemoryNetworks
-from ssd_cli.training.registry import recipes
 from tests.small import EXACT, SmallBackbone, build, fingerprint, waves, weights, workbench
 
 STORE = MemoryNetworks()

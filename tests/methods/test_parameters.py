@@ -9,8 +9,8 @@ from ssd_cli.configuration import as_dict, configure, digest, label, parse_label
 from ssd_cli.errors import MisuseError
 from ssd_cli.methods import methods
 from ssd_cli.methods.ssd import SSD
+from ssd_cli.training import recipes
 from ssd_cli.training.recipe import Recipe
-from ssd_cli.training.registry import recipes
 from tests.small import recorded
 
 ALL = methods.names()

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from ssd_cli.backbones.registry import backbones
+from ssd_cli.backbones import backbones
 from ssd_cli.errors import MisuseError
 from ssd_cli.methods import methods
 from ssd_cli.methods.base import Method, Predictor
 from ssd_cli.methods.budget import fill_in
 from ssd_cli.methods.recording import RecordedTraining, record_trainings
+from ssd_cli.training import recipes
 from ssd_cli.training.networks import MemoryNetworks
 from ssd_cli.training.recipe import Recipe
-from ssd_cli.training.registry import recipes
 from tests.small import SHORT, SmallBackbone, build, waves_training_set, workbench
 
 TABLE = json.loads((Path(__file__).parent / "declared_trainings.json").read_text())

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from ssd_cli.backbones import backbones
 from ssd_cli.backbones.base import Backbone
 from ssd_cli.backbones.lite import LITEBackbone
-from ssd_cli.backbones.registry import backbones
 from ssd_cli.methods.augmentations import augment, mix, warp
 from ssd_cli.methods.budget import fill_in
 from ssd_cli.methods.embed_distill import Geometric, TeacherTargets, inherit, merge_head

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ssd_cli.methods.registry import methods
+from ssd_cli.methods import methods
 from ssd_cli.methods.single import Single
 from ssd_cli.training import checkpoint
 

@@ -9,7 +9,7 @@ import torch
 from ssd_cli.backbones.base import Dropout
 from ssd_cli.engine.batching.graphs import Captured
 from ssd_cli.engine.precision import set_arithmetic
-from ssd_cli.methods.registry import methods
+from ssd_cli.methods import methods
 from ssd_cli.training.loop import train
 from ssd_cli.training.objective import CrossEntropy
 from ssd_cli.training.schedule import Schedule

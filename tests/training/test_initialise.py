@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
+from ssd_cli.backbones import backbones
 from ssd_cli.backbones.base import NO_DROPOUT, Dropout
-from ssd_cli.backbones.registry import backbones
 from ssd_cli.training.initialise import initialise
 from ssd_cli.training.recipe import Recipe
 from tests.small import SmallBackbone, workbench

@@ -5,7 +5,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ssd_cli.backbones.base import Dropout
-from ssd_cli.methods.registry import methods
+from ssd_cli.methods import methods
 from ssd_cli.training.loop import train
 from ssd_cli.training.predict import outputs
 from tests.small import workbench

@@ -9,8 +9,8 @@ from ssd_cli.backbones.lite import LITEBackbone
 from ssd_cli.backbones.resnet import ResNetBackbone
 from ssd_cli.configuration import configure
 from ssd_cli.errors import MisuseError
+from ssd_cli.training import recipes
 from ssd_cli.training.recipe import Recipe, ResolvedRecipe
-from ssd_cli.training.registry import recipes
 from tests.small import SmallBackbone
 
 
