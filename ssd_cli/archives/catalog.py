@@ -2,8 +2,8 @@
 
 ``catalog.csv`` holds the names of aeon 1.6's lists (``tsc_datasets.univariate``, ``univariate_equal_length``, ``UEA``, ``redux``,
 ``multiverse2026``, ``multiverse_core``, ``eeg2026``, ``rehab_pile``), the human activity problems that aeon can download, and
-``UCIHAR`` (Anguita et al. 2013, nine channels, official split by subjects; another dataset than aeon's ``UCIActivity``).
-``records.csv`` holds the number of every problem's Zenodo record (``tsc_zenodo``).
+``UCIHAR`` (Anguita et al. 2013, nine channels, official split by subjects; another dataset than aeon's ``UCIActivity``), with the
+number of every problem's Zenodo record (``tsc_zenodo``).
 
 The sizes of univariate problems are those of the UCR archive's DataSummary (Dau et al. 2019), those of multivariate ones the table
 of Bagnall et al. 2018 where a second source agrees, else two later sources that agree (the metadata of
@@ -22,6 +22,7 @@ from dataclasses import astuple, dataclass, fields
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from ssd_cli.archives.locate import aeon_home, check_name, folders, misplaced, user_roots
 from ssd_cli.errors import MisuseError, did_you_mean
@@ -73,6 +74,7 @@ class _Row:
     size: Size
     type: str
     digest: str
+    record: int | None
 
 
 def archives() -> dict[str, tuple[str, ...]]:
@@ -119,7 +121,8 @@ def known_digest(name: str) -> str:
 
 def record_of(name: str) -> int | None:
     """Return the number of the dataset's Zenodo record, or None."""
-    return _records().get(name)
+    row = _rows().get(name)
+    return None if row is None else row.record
 
 
 def select(archives_wanted: Sequence[str] = (), patterns: Sequence[str] = (), data_dirs: Sequence[Path] = ()) -> list[str]:
@@ -174,21 +177,13 @@ def _no_match(pattern: str, known: list[str], data_dirs: Sequence[Path]) -> Misu
 @cache
 def _rows() -> dict[str, _Row]:
     with Path(__file__).with_name("catalog.csv").open(encoding="utf-8", newline="") as file:
-        return {
-            row["name"]: _Row(tuple(row["archives"].split()), _size(row), row["type"], row["digest"])
-            for row in csv.DictReader(file)
-        }
+        return {row["name"]: _parsed(row) for row in csv.DictReader(file)}
 
 
-@cache
-def _records() -> dict[str, int]:
-    with Path(__file__).with_name("records.csv").open(encoding="utf-8", newline="") as file:
-        return {row["name"]: int(row["record"]) for row in csv.DictReader(file)}
-
-
-def _size(row: dict[str, str]) -> Size:
-    def value(key: str) -> int | bool | None:
+def _parsed(row: dict[str, str]) -> _Row:
+    def value(key: str) -> Any:
         text = row[key]
         return None if not text else text == "true" if text in ("true", "false") else int(text)
 
-    return Size(**{item.name: value(item.name) for item in fields(Size)})
+    size = Size(**{item.name: value(item.name) for item in fields(Size)})
+    return _Row(tuple(row["archives"].split()), size, row["type"], row["digest"], value("record"))
