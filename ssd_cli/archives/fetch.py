@@ -24,12 +24,15 @@ class Watcher(Protocol):
 
     def started(self, name: str, n_bytes: int | None) -> None:
         """A download has started."""
+        return
 
     def advanced(self, name: str, n_bytes: int) -> None:
         """More bytes have arrived; negative if a transfer starts again."""
+        return
 
     def finished(self, name: str, error: SsdBenchError | None) -> None:
         """A dataset is installed, or failed."""
+        return
 
 
 class Silent(Watcher):
