@@ -119,3 +119,15 @@ def test_two_methods_and_unknown_names_are_misuse():
     with pytest.raises(MisuseError, match="Unknown test"):
         judge(ordered(10, 3, 0.1), "autorank")
     assert judge(ordered(10, 2, 0.1), "nemenyi").tests.different[0, 1]
+
+
+def test_aeons_p_values_are_those_of_scipy_for_few_datasets_with_ties():
+    rng = np.random.default_rng(3)
+    for n_datasets in (3, 8, 13, 14):
+        scores = np.round(rng.normal(size=(n_datasets, 3)), 0)
+        expected = [
+            scipy.stats.wilcoxon(scores[:, i], scores[:, j], zero_method="wilcox", alternative="greater").pvalue
+            for i, j in ((0, 1), (0, 2), (1, 2))
+        ]
+        p = judge(scores, "aeon").tests.p
+        assert [p[0, 1], p[0, 2], p[1, 2]] == pytest.approx(expected, abs=1e-12)
