@@ -38,7 +38,7 @@ class Guidance:
         require(self.top_k >= 1, f"top_k must be at least 1, not {self.top_k}")
         require(
             self.guidance != "random" or self.weighting == "uniform",
-            "guidance=random gives nothing to weigh by: add weighting=uniform",
+            "guidance=random has no scores to weight by: add weighting=uniform",
         )
 
     @property
@@ -59,7 +59,7 @@ class Guidance:
             "keep": chooses,
             "quantile": chooses and self.keep == "quantile",
             "top_k": chooses and self.keep == "topk",
-            "weighting": chooses and (kept > 1 or self.guidance == "random"),  # which demands weighting=uniform
+            "weighting": chooses and (kept > 1 or self.guidance == "random"),  # which requires weighting=uniform
             "temperature": weighs,
             "detach_attention": by_student and unequal,  # equal weights have no gradient
         }

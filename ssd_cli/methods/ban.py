@@ -39,7 +39,7 @@ class BAN(Method):
 @methods.register("ban-ens-k")
 @dataclass(frozen=True)
 class BANEns(BAN):
-    """The ensemble of born-again networks: the mean of the probabilities of all generations but generation 0.
+    """The ensemble of born-again networks: the mean of the probabilities of all generations except generation 0.
 
     Furlanello et al. 2018, "Born Again Neural Networks". The generations, at least one, are those of `ban-k`.
     """

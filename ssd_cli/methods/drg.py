@@ -63,7 +63,7 @@ class DRG(Method):
 @methods.register("drg-dsr")
 @dataclass(frozen=True)
 class DRGDSR(DRG):
-    """drg and dsr together: a head in the middle teaches the output, and ranked outputs are drawn to those of the batch before."""
+    """drg and dsr together: a head in the middle teaches the output, and sorted outputs are pulled towards those of the previous batch."""
 
     shape_weight: float = 1.0
 

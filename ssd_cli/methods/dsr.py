@@ -19,7 +19,7 @@ from ssd_cli.training.objective import Batch, Objective
 @methods.register("dsr")
 @dataclass(frozen=True)
 class DSR(Method):
-    """Shape-wise regularisation: one network whose ranked outputs are drawn to those of the batch before.
+    """Shape-wise regularisation: one network whose sorted outputs are pulled towards those of the previous batch.
 
     Wang et al. 2023, "Lightweight Self-Knowledge Distillation with Multi-source Information Fusion", DSR: loss
     CE + weight T**2 KL(softmax(o' / T) || softmax(o / T)), where o are the logits of a case in ascending order, and o' those of the

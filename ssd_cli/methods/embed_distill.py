@@ -44,8 +44,8 @@ class EmbedDistill(Method):
     embed_weight : float
         Of the distance between embeddings. Ours.
     distance : {"l2", "mse", "cosine"}
-        Euclidean (paper), one minus the cosine, or the mean over coordinates of the squared difference, which is smaller by about
-        their number: give it a larger embed_weight.
+        Euclidean (paper), the mean squared difference of the coordinates, or one minus the cosine. The second is smaller by about
+        the number of coordinates and needs a larger embed_weight.
     kl_weight : float
         Of the divergence in the second stage. Ours.
     temperature : float

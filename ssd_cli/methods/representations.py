@@ -11,9 +11,9 @@ from ssd_cli.training.objective import Batch
 from ssd_cli.training.predict import outputs
 
 # Values of the maps in one pass of the second half: small maps need larger batches for speed, large ones bounded memory.
-_VALUES_AT_ONCE = 2**20
+VALUES_AT_ONCE = 2**20
 # A pass of the size above leaves a GPU mostly idle. At this size the columns of ResNet's second half take half a gigabyte.
-_VALUES_ON_CUDA = 2**23
+VALUES_ON_CUDA = 2**23
 
 
 class StochasticTeacher:
@@ -78,4 +78,4 @@ def second_halves_bytes(backbone: Backbone, n_channels: int, n_timepoints: int, 
 
 def _copies_at_once(n_values: int, on_cuda: bool) -> int:
     """Return how many masked copies of the maps of a batch one pass of the second half takes."""
-    return max(1, (_VALUES_ON_CUDA if on_cuda else _VALUES_AT_ONCE) // n_values)
+    return max(1, (VALUES_ON_CUDA if on_cuda else VALUES_AT_ONCE) // n_values)

@@ -60,9 +60,10 @@ def check_recording(method: Method) -> None:
     recorded = record_trainings(method, bench.backbone, bench.recipe)
     verify(not recorded.error, f"fit fails on the recording workbench: {recorded.error}")
     _fit(method, bench)
-    booked = [(entry.epochs, bool(entry.key)) for entry in bench.ledger.entries]
-    counted = [(training.epochs, bool(training.shared)) for training in recorded.trainings]
-    verify(counted == booked, f"Recorded trainings (epochs, shared) {counted} differ from those of a fit, {booked}.")
+    n_cases = bench.training_set.n_cases
+    booked = [(entry.epochs, bool(entry.key), entry.n_cases < n_cases) for entry in bench.ledger.entries]
+    counted = [(training.epochs, bool(training.shared), training.holdout) for training in recorded.trainings]
+    verify(counted == booked, f"Recorded trainings (epochs, shared, held out) {counted} differ from those of a fit, {booked}.")
 
 
 def check_test_labels_do_not_matter(method: Method) -> None:

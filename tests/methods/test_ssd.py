@@ -104,7 +104,7 @@ def test_representations_have_the_law_of_a_teacher_whose_dropout_layers_alone_ar
 def test_second_halves_in_several_parts_are_those_in_one(monkeypatch):
     _, _, objective, batch = guided(SSDMid())
     whole = objective.teacher.represent(batch)
-    monkeypatch.setattr("ssd_cli.methods.representations._VALUES_AT_ONCE", 1)
+    monkeypatch.setattr("ssd_cli.methods.representations.VALUES_AT_ONCE", 1)
     _, _, objective, batch = guided(SSDMid())
     torch.testing.assert_close(objective.teacher.represent(batch), whole, rtol=1e-9, atol=1e-12)
 
