@@ -63,7 +63,7 @@ class DRG(Method):
 @methods.register("drg-dsr")
 @dataclass(frozen=True)
 class DRGDSR(DRG):
-    """drg and dsr together: a head in the middle teaches the output, and sorted outputs are pulled towards those of the previous batch."""
+    """drg and dsr together: a head in the middle teaches the output, and sorted outputs are pulled towards the previous ones."""
 
     shape_weight: float = 1.0
 
