@@ -124,7 +124,7 @@ def compare(
     say(f"\nWritten to {folder}: {', '.join(path.name for path in written)}")
     old = ", ".join(path.name for path in left_over(folder, written))
     if old:
-        warn(f"Warning: {old} there show an earlier comparison. --figures and --format draw them anew.")
+        warn(f"Warning: {old} there show an earlier comparison. --figures and --format draw them again.")
 
 
 def _show(comparison: Comparison, console: Console, first: int = 0) -> None:

@@ -113,7 +113,6 @@ def _noise(comparison: Comparison) -> list[str]:
 
 
 def _split(noise: Variability) -> str:
-    """Shares of the variance, averaged over the methods."""
     mean = [_mean([split[axis] for split in noise.splits]) for axis in range(3)]
     total = float(np.nansum(mean))
     parts = [

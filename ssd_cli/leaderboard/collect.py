@@ -78,7 +78,7 @@ def _every_result_has_an_accuracy(frame: pd.DataFrame) -> None:
         raise SsdBenchError(
             f"{_path(without.iloc[0])} holds no accuracy.",
             "Expected the score 'accuracy' in every record of a finished cell.",
-            "Delete the file and run the same command again: only this cell is computed anew.",
+            "Delete the file and run the same command again: only this cell is computed again.",
         )
 
 
@@ -154,7 +154,6 @@ def _one_record_a_cell(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _difference(group: pd.DataFrame, keys: tuple[str, ...] | None = None) -> str:
-    """List where the identities of the first two rows differ."""
     files = [_path(group.iloc[position]) for position in (0, 1)]
     first, second = (CellRecord.from_json(Path(file).read_bytes(), file).spec for file in files)
     lines = [line.replace(" before, ", " here, ").replace(" now", " there") for line in differences(first, second, keys)]

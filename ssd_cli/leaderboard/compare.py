@@ -145,7 +145,6 @@ def _rows(frame: pd.DataFrame, ordered: list[str], others: list[External]) -> li
 
 
 def _chosen(selection: Selection, everything: Cells, cells: Cells) -> list[str]:
-    """A sentence that lists what the selection left out."""
     left_out = [
         f"{column}s {shortened(gone)}"
         for column, key in (("method", "name"), ("dataset", "dataset"))

@@ -1,7 +1,6 @@
-"""The conditions under which cells were computed (device, execution, threads), which decide whether their times are comparable.
+"""The conditions of cells (device, execution, threads): times are comparable only under the same ones.
 
-Times are comparable only under the same conditions: a GPU trains five networks faster than a CPU trains one. Accuracies are
-comparable, since the conditions change only rounding.
+Accuracies are comparable, since the conditions change only rounding.
 """
 
 from __future__ import annotations

@@ -145,10 +145,7 @@ def _common(there: dict[str, set[Place]]) -> dict[str, set[Run]]:
 
 
 def _means(names: list[str], common: dict[str, set[Run]], found: Found, kind: str, figure: str) -> npt.NDArray[np.float64]:
-    """Mean over the common runs of a dataset, then over the datasets; NaN for a method without files.
-
-    For a cell that was exported twice (as float, and in 8 bits with the float figures) it is the mean.
-    """
+    """Mean over the common runs (and repeated exports) of a dataset, then over the datasets; NaN for a method without files."""
 
     def mean(name: str, dataset: str) -> np.floating:
         return np.mean([np.mean([one[figure] for one in _of(found[name][dataset, run], kind)]) for run in common[dataset]])

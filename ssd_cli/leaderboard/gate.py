@@ -189,17 +189,14 @@ def _same(run: pd.DataFrame, reference: pd.DataFrame) -> tuple[int, int]:
 
 
 def _groups(frame: pd.DataFrame) -> Groups:
-    """Return the rows of each dataset × method."""
     return {tuple(map(str, key)): group for key, group in frame.groupby(GROUP)}
 
 
 def _group_name(key: Key) -> str:
-    """Return a name such as ``ssd@lite (fast) on GunPoint``."""
     return f"{_method_name(key)} on {key[0]}"
 
 
 def _method_name(key: Key) -> str:
-    """Return a name such as ``ssd@lite (fast)``."""
     return f"{key[1]}@{key[2]} ({key[3]})"
 
 

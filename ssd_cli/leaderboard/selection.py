@@ -59,7 +59,6 @@ class Selection:
 
 
 def _fitting(patterns: tuple[str, ...], known: dict[str, tuple[str, ...]], what: str) -> set[str]:
-    """Return the keys of which a text matches a pattern."""
     if not patterns:
         return set(known)
     found: set[str] = set()

@@ -24,7 +24,7 @@ BASELINE = "single"
 
 @dataclass(frozen=True)
 class Row:
-    """A method of the leaderboard: its name there, and the labels it stands for."""
+    """A method of the leaderboard: its name there, and its full labels."""
 
     name: str
     method: str
@@ -83,7 +83,6 @@ def summarise(frame: pd.DataFrame, rows: list[Row], datasets: list[str], scores:
 
 
 def _relative(tables: dict[str, Floats], rows: list[Row], conditions: npt.NDArray[np.int64]) -> dict[str, Floats]:
-    """Ratios of costs to those of `single` with the same backbone."""
     found = {}
     for name, column in (("fit_alone", "fit_seconds_alone"), ("fit_spent", "fit_seconds_spent"), ("inference", "macs")):
         alone = "fit_seconds_alone" if column == "fit_seconds_spent" else column
@@ -112,7 +111,6 @@ def _ratio(table: Floats, reference: Floats, rows: list[Row], conditions: npt.ND
 
 
 def _matched_ranks(scores: Floats, rows: list[Row], matched: npt.NDArray[np.bool_]) -> Floats:
-    """Average ranks among the matched methods of each backbone that has at least two."""
     ranks, backbones = np.full(len(rows), np.nan), np.array([row.backbone for row in rows])
     for backbone in set(backbones):
         among = matched & (backbones == backbone)

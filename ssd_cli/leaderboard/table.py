@@ -146,7 +146,6 @@ def _pairwise(comparison: Comparison) -> list[list[object]]:
 
 
 def _known(values: Iterable[float]) -> list[object]:
-    """The values, with empty text for NaN."""
     return ["" if np.isnan(value) else value for value in values]
 
 

@@ -108,9 +108,9 @@ def _read(path: Path) -> list[dict[str, str]]:
 def _differences(path: Path, found: list[dict[str, str]], expected: list[dict[str, str]], keys: tuple[str, ...]) -> list[str]:
     there, here = ({tuple(row.get(key, "") for key in keys): row for row in rows} for rows in (found, expected))
     times = Counter(tuple(row.get(key, "") for key in keys) for row in found)
-    lines = [f"{path}: the row {', '.join(key)} stands {n} times." for key, n in times.items() if n > 1]
-    lines += [f"{path}: there is no row {', '.join(key)}." for key in here.keys() - there.keys()]
-    lines += [f"{path}: nothing stands behind the row {', '.join(key)}." for key in there.keys() - here.keys()]
+    lines = [f"{path}: the row {', '.join(key)} occurs {n} times." for key, n in times.items() if n > 1]
+    lines += [f"{path}: the row {', '.join(key)} is missing." for key in here.keys() - there.keys()]
+    lines += [f"{path}: the results do not give the row {', '.join(key)}." for key in there.keys() - here.keys()]
     for key in here.keys() & there.keys():
         for column, value in here[key].items():
             claimed = there[key].get(column)

@@ -42,7 +42,7 @@ def test_what_compare_wrote_matches(results, capsys):
         ("per_dataset.csv", "D03,a,0.53,", "D03,a,0.59,", "accuracy is '0.59' in the table, '0.53' by the recount"),
         ("leaderboard.csv", "a,lite,smoke,1.8", "a,lite,smoke,1.2", "average_rank"),
         ("pairwise.csv", "a,7,0,1", "a,8,0,0", "wins is '8' in the table, '7'"),
-        ("per_dataset.csv", "D03,a,", "D99,a,", "nothing stands behind the row D99, a"),
+        ("per_dataset.csv", "D03,a,", "D99,a,", "the results do not give the row D99, a"),
     ],
 )
 def test_a_table_that_was_touched_is_named(results, name, old, new, words, capsys):
@@ -56,13 +56,13 @@ def test_a_table_that_was_touched_is_named(results, name, old, new, words, capsy
     assert words in capsys.readouterr().err
 
 
-def test_a_row_that_stands_twice_is_named(results, capsys):
+def test_a_repeated_row_is_named(results, capsys):
     path = results / "leaderboard" / "leaderboard.csv"
     head, first, *rest = path.read_text().splitlines()
     path.write_text("\n".join([head, first.replace("a,", "a,", 1), first, *rest]) + "\n")
     with pytest.raises(typer.Exit):
         recount([results])
-    assert "stands 2 times" in capsys.readouterr().err
+    assert "occurs 2 times" in capsys.readouterr().err
 
 
 def test_a_column_that_nothing_gives_again_is_named(results, capsys):

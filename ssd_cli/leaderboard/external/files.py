@@ -110,7 +110,6 @@ def _tsml(root: Path, resamples: set[int]) -> list[External]:
 
 
 def _recounted(path: Path) -> float:
-    """Accuracy computed from the predictions of a file, not read from its header."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()[3:]
         pairs = [line.split(",")[:2] for line in lines if line.strip()]

@@ -1,7 +1,4 @@
-"""The critical-difference diagram (Demšar 2006), with the caption below.
-
-The layout is in inches from measured texts, so that labels do not overlap.
-"""
+"""The critical-difference diagram (Demšar 2006) with the caption, laid out in inches from measured texts, without overlaps."""
 
 from __future__ import annotations
 
@@ -151,12 +148,10 @@ def _draw_label(axes: Axes, label: _Label) -> None:
 
 
 def _text(name: str, rank: float) -> str:
-    """The wrapped name and the rank."""
     return f"{wrap_name(name, _WRAP)}  {rank:.2f}"
 
 
 def _filled(figure: Figure, text: str, width: float) -> list[str]:
-    """The text in lines of at most `width` inches."""
     lines: list[str] = []
     for word in text.split():
         if lines and _width(figure, f"{lines[-1]} {word}", _SMALL) <= width:
@@ -167,7 +162,6 @@ def _filled(figure: Figure, text: str, width: float) -> list[str]:
 
 
 def _width(figure: Figure, text: str, size: float) -> float:
-    """Width of the widest line in inches."""
     from matplotlib.font_manager import FontProperties
 
     renderer, font = figure.canvas.get_renderer(), FontProperties(size=size)  # type: ignore[attr-defined]

@@ -1,7 +1,4 @@
-"""The multi-comparison matrix (Ismail-Fawaz et al. 2023, arXiv 2305.11921) of every pair of methods.
-
-Unlike average ranks, a cell does not depend on the other methods; only the correction of p does.
-"""
+"""The multi-comparison matrix (Ismail-Fawaz et al. 2023, arXiv 2305.11921) of every pair of methods."""
 
 from __future__ import annotations
 

@@ -42,7 +42,6 @@ def draw(comparison: Comparison) -> Figure:
 
 
 def _panel(axes: Axes, comparison: Comparison, place: int, limits: tuple[float, float]) -> None:
-    """Draw the first method against the method at `place`."""
     look = looks(comparison.names)[comparison.names[place]]
     counts = "/".join(str(part[0, place]) for part in comparison.contests)
     verdict = "different" if comparison.tests.different[0, place] else "not different"

@@ -90,7 +90,6 @@ def payload(
 
 
 def _arrays(frame: pd.DataFrame, datasets: list[str], names: list[str], grid: list[tuple[int, int]]) -> dict[str, npt.NDArray[Any]]:
-    """Numbers that every cell has."""
     place = {pair: number for number, pair in enumerate(grid)}
     pairs = zip(frame["resample"].tolist(), frame["seed"].tolist(), strict=True)
     return {
@@ -104,7 +103,6 @@ def _arrays(frame: pd.DataFrame, datasets: list[str], names: list[str], grid: li
 
 
 def _catalogued(name: str) -> dict[str, Any]:
-    """Archives, type and sizes of a dataset of the catalogue, without the unknown ones."""
     found = size(name)
     known: dict[str, Any] = {"archives": [archive for archive, names in archives().items() if name in names], "type": type_of(name)}
     known |= {key: getattr(found, key) for key in SIZES} if found is not None else {}
@@ -118,7 +116,6 @@ def _codes(values: pd.Series, categories: list[str]) -> npt.NDArray[Any]:
 
 
 def _conditions(frame: pd.DataFrame, codes: npt.NDArray[Any]) -> list[dict[str, Any]]:
-    """The conditions of each code of `condition_codes`."""
     first = frame.iloc[np.unique(codes, return_index=True)[1]]
     return [{name: str(first[name].iat[code]) for name in CONDITIONS} for code in range(len(first))]
 

@@ -23,7 +23,7 @@ from ssd_cli.leaderboard.page.details import Reader
 HOST = "127.0.0.1"
 
 REST = 4.0
-"""The data are computed anew after this many times the seconds that computing them took, which uses at most a fifth of one core."""
+"""The data are computed again after this many times the seconds that computing them took: at most a fifth of one core."""
 
 Progress = Callable[[], dict[str, Any]]
 """Returns the counts of cells by state, "left", and "working" (labels of the cells in progress)."""
@@ -77,8 +77,6 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers two addresses: the page and its data."""
-
     def __init__(self, page: bytes, source: PageData, *rest: Any) -> None:
         self._page, self._source = page, source
         super().__init__(*rest)

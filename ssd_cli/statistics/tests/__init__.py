@@ -1,7 +1,7 @@
 """Statistical tests of all pairs of methods: each file of this folder is one test, with a function ``judge(scores, alpha)``.
 
 The name of a test is the name of its file, with "-" for "_". A new file appears in ``compare --test``, in captions and on the page.
-Scores have shape (n_datasets, n_methods), with methods in the order of their average ranks, best first.
+Scores (n_datasets, n_methods) have the methods in the order of their average ranks, best first.
 """
 
 from __future__ import annotations

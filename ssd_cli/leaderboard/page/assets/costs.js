@@ -1,4 +1,4 @@
-// Accuracy against a cost of one's choice, and the methods that nothing beats in both.
+// Accuracy against a chosen cost, with the Pareto front.
 
 function showCosts() {
   const title = heading("costs", "Accuracy against cost"),
@@ -127,7 +127,7 @@ function paretoFigure(points, cost) {
   );
 }
 
-// Names beside their points where there is room: the first of eight places that is free, else only in the tooltip and the legend of the leaderboard.
+// Names at the first free of eight places beside their points; without one the name is only in the tooltip.
 function placedLabels(points, X, Y, left, right, h) {
   const boxes = points.map((point) => [X(point.x) - 6, Y(point.y) - 6, X(point.x) + 6, Y(point.y) + 6]);
   const labels = [];

@@ -1,4 +1,4 @@
-// Unpacks the block that the page carries, and averages, ranks and tests what is chosen of it.
+// Unpacks the data of the page; averages, ranks and tests the chosen results. Needs no document, so that Node can test it.
 
 async function unpack(bytes) {
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
@@ -19,7 +19,7 @@ function fromBase64(text) {
   return bytes;
 }
 
-// Cells of each dataset, since they stand in this order: cellsOf[d] = [first, past the last].
+// Range of the cells of each dataset, which are sorted by dataset: [first, past the last].
 function cellRanges(data) {
   const ranges = data.datasets.map(() => [0, 0]);
   data.arrays.dataset.forEach((d, cell) => {
@@ -29,7 +29,7 @@ function cellRanges(data) {
   return ranges;
 }
 
-// Sum of a number that every cell has, and number of results, of every dataset x method over the chosen runs (pairs of resample and seed).
+// Sum of a number of the cells, and number of results, for every dataset x method over the chosen runs (pairs of resample and seed).
 function averages(data, runs, values = data.arrays.accuracy) {
   const m = data.methods.length,
     size = data.datasets.length * m;
@@ -46,7 +46,7 @@ function averages(data, runs, values = data.arrays.accuracy) {
   return { totals, counts };
 }
 
-// Accuracy of a dataset and a method: the mean over the chosen runs where all of them are there; what others report, as it stands.
+// Accuracy of a dataset and a method: the mean over the chosen runs if all of them exist; external results unchanged.
 function accuracies(data, runs, external) {
   const { totals, counts } = averages(data, runs),
     m = data.methods.length;
@@ -57,7 +57,7 @@ function accuracies(data, runs, external) {
   };
 }
 
-// A missing score loses against every other one, by more than any two scores differ; two missing ones are equal.
+// Missing scores become a value that loses to every score by more than any two scores differ.
 function worstFilled(scores) {
   let lowest = Infinity,
     highest = -Infinity;
@@ -70,7 +70,7 @@ function worstFilled(scores) {
   return scores.map((row) => row.map((score) => (Number.isNaN(score) ? lowest - 2 * (highest - lowest) - 1 : score)));
 }
 
-// Everything that is shown, for chosen datasets, methods (indices) and runs; methods come back best first.
+// The comparison of chosen datasets, methods (indices) and runs; the methods of the result are best first.
 function compareChosen(data, { datasets, methods, runs, external, policy, alpha }) {
   const score = accuracies(data, runs, external);
   const all = datasets.map((d) => methods.map((j) => score(d, j)));
@@ -114,8 +114,7 @@ function compareChosen(data, { datasets, methods, runs, external, policy, alpha 
   return result;
 }
 
-// The table of a column, averaged over the chosen runs: rows of the datasets where every compared method has a score, columns of the
-// compared methods.
+// A column averaged over the chosen runs: a row per dataset on which every compared method has a score, a column per method.
 function columnTable(data, k, comparison) {
   const m = data.methods.length,
     n = data.arrays.dataset.length;
@@ -123,20 +122,20 @@ function columnTable(data, k, comparison) {
   return comparison.completeDatasets.map((d) => comparison.methods.map((j) => totals[d * m + j] / counts[d * m + j]));
 }
 
-// Mean of a column for each method, NaN where any of these datasets lacks it: means over different datasets are not compared.
+// Mean of a column for each method; NaN if one of these datasets lacks it, since means over different datasets are not compared.
 const columnMeans = (data, k, comparison) => {
   const rows = columnTable(data, k, comparison);
   return comparison.methods.map((_, i) => (rows.length ? mean(rows.map((row) => row[i])) : NaN));
 };
 
-// Mean accuracy over the datasets that every compared method completed: what may stand against means of costs, which are over the same.
+// Mean accuracy over the datasets that every compared method completed, as the means of costs.
 function completeMeans(comparison) {
   const rows = comparison.scores.filter((row) => !row.some(Number.isNaN));
   return comparison.methods.map((_, i) => (rows.length ? mean(rows.map((row) => row[i])) : NaN));
 }
 
-// Whether all compared times were taken under the same conditions: one device a dataset, there one number of threads and one execution
-// of a backbone.
+// Whether all compared times were measured under the same conditions: per dataset one device, one number of threads and one execution
+// of each backbone.
 function timesCompare(data, comparison) {
   const { dataset, method, run, status, conditions } = data.arrays,
     [methods, datasets, seen] = [new Set(comparison.methods), new Set(comparison.datasets), new Map()];
@@ -156,7 +155,7 @@ function timesCompare(data, comparison) {
   return true;
 }
 
-// The conditions (device, execution, threads) of every dataset x method over the chosen runs; NaN where they are not the same in all.
+// The conditions (device, execution, threads) of every dataset x method over the chosen runs; NaN if they differ.
 function conditionTable(data, comparison) {
   const m = data.methods.length,
     found = new Array(data.datasets.length * m);
@@ -169,7 +168,7 @@ function conditionTable(data, comparison) {
   return comparison.completeDatasets.map((d) => comparison.methods.map((j) => found[d * m + j]));
 }
 
-// Geometric mean of the ratio to the method single with the same backbone; of times only where it ran under the same conditions.
+// Geometric mean of the ratio to the method single with the same backbone; of times only under the same conditions.
 function relativeMeans(data, above, below, comparison) {
   const [rows, reference] = [columnTable(data, above, comparison), columnTable(data, below, comparison)];
   const conditions = isTime(data.columns[above]) ? conditionTable(data, comparison) : [];

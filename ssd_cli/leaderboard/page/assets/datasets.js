@@ -1,4 +1,4 @@
-// Every chosen dataset: what is known of it, and the accuracy of every method; and the cells that failed.
+// The tables of datasets (properties, accuracy of every method) and of failed cells.
 
 function showDatasets() {
   const place = new Map(comparison.datasets.map((d, k) => [d, k]));

@@ -1,4 +1,4 @@
-// The critical-difference diagram: best on the right, a line from each average rank to its name, a bar over what cannot be told apart.
+// The critical-difference diagram: best on the right, a line from each average rank to its name, a bar over each group.
 
 const LINE = 16,
   AXIS = 42;
@@ -74,7 +74,7 @@ function showDiagram() {
   );
 }
 
-// Bars reach a little over their ends, never to the next method; bars that would touch stand on different levels.
+// Bars extend a little beyond their ends, not to the next method; bars that would touch get different levels.
 function barsOf(x) {
   const bars = [];
   const over = (at, beyond) => (beyond >= 0 && beyond < x.length ? Math.min(5, 0.4 * Math.abs(x[at] - x[beyond])) : 5);

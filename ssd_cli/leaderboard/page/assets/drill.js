@@ -40,7 +40,7 @@ function showDrill() {
   );
 }
 
-// One line a method; a dot a result, lower for later seeds; the bar is the mean.
+// One line per method and one dot per result, lower for later seeds; the bar is the mean.
 function dots(cells, d) {
   const { accuracy, status, method, run } = data.arrays,
     done = cells.filter((cell) => status[cell] === 0),

@@ -1,4 +1,4 @@
-// Makes elements. Text only ever becomes text: nothing in the page is made from markup in data.
+// Creates elements. Data are inserted as text only, not as markup.
 
 function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
@@ -15,7 +15,7 @@ const svg = (tag, attributes = {}, ...children) =>
   fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 const byId = (id) => document.getElementById(id);
 
-// Replaces what a part of the page shows; what had the focus or was scrolled keeps it, found again by its data-key.
+// Replaces a part of the page; focus and scroll positions are kept, by data-key.
 function show(id, ...children) {
   const part = byId(id);
   const focused = part.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
@@ -46,7 +46,7 @@ function select(label, value, options, onchange) {
   return make("label", { class: "field" }, make("span", {}, label), list);
 }
 
-// A long name in lines of at most this many characters, broken where it can be.
+// A long name in lines of at most this many characters, broken at separators if possible.
 function wrapped(name, limit = 32) {
   const lines = [""];
   for (const piece of name
@@ -60,7 +60,7 @@ function wrapped(name, limit = 32) {
 
 const narrow = () => window.innerWidth < 600;
 
-// With something before its first line and after its last that must not be parted from them.
+// The lines as elements, with something attached before the first and after the last.
 const breakable = (name, limit = narrow() ? 18 : 32, before = null, after = null) =>
   wrapped(name, limit).map((line, k, lines) =>
     make("span", { class: "whole" }, k ? null : before, line, k + 1 < lines.length ? null : after),

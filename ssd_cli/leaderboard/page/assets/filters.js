@@ -1,4 +1,4 @@
-// What is compared: datasets by their properties or one by one, methods, resamples and seeds, and the rule for missing results.
+// The filters: datasets, methods, resamples, seeds, policy for missing results, alpha.
 
 function showFilters() {
   const distinct = (values) => [...new Set(values)].sort((a, b) => (typeof a === "number" ? a - b : a < b ? -1 : 1));
@@ -64,7 +64,7 @@ function showFilters() {
     ),
     oneByOne("Methods", data.methods, chosen.withoutMethods),
     oneByOne("Datasets", data.datasets, chosen.withoutDatasets),
-    make("p", { class: "tools" }, button("Choose everything again", reset, { "data-key": "reset" })),
+    make("p", { class: "tools" }, button("Reset filters", reset, { "data-key": "reset" })),
   );
 }
 

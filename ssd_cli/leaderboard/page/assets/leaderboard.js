@@ -1,4 +1,4 @@
-// The leaderboard: ranks and accuracy, the other scores, costs; and under it what was averaged and tested.
+// The leaderboard with its caption.
 
 function showLeaderboard() {
   const total = (grid, i) => sum(grid[i]);
@@ -117,7 +117,7 @@ function showLeaderboard() {
   );
 }
 
-// What the numbers cannot show comes before what they show.
+// A warning if no comparison or no significant difference is possible.
 function verdict() {
   const { datasets, tests, methods } = comparison,
     n = datasets.length;

@@ -1,4 +1,4 @@
-// Loads the data, shows everything, and asks a server for news where the page came from one.
+// Loads the data and shows all parts; polls the server if the page came from one.
 
 const POLL_SECONDS = 5;
 
@@ -68,7 +68,7 @@ async function poll() {
   setTimeout(poll, 1000 * POLL_SECONDS);
 }
 
-// For tests and for the curious.
+// For tests.
 window.ssdBench = {
   wilcoxon,
   holm,

@@ -1,4 +1,4 @@
-// Every method against every other: the multi-comparison matrix, the same as a table, and one pair dataset by dataset.
+// All pairs of methods: the multi-comparison matrix, a table, and the scatter plot of one pair.
 
 function showPairs() {
   const title = heading("pairs", "Pairs of methods"),

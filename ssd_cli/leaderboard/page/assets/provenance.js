@@ -1,4 +1,4 @@
-// Where a number comes from: the records behind it, who made them with which command, and one record in full.
+// Provenance: the records behind a number, their commands and versions, and one record in full.
 
 function provenanceOf(cells) {
   const groups = new Map();
@@ -24,7 +24,7 @@ const plainText = (value) =>
         .join(", ")
     : String(value);
 
-// Command first, then the rest of what the record says of its making.
+// Entries of a provenance, the command first.
 function definitions(entries) {
   return make(
     "dl",

@@ -1,4 +1,4 @@
-// What is chosen (by name, so that it survives new data), and what follows from it.
+// The user's choices (by name, so that they remain valid for new data), and the comparison of what is chosen.
 
 let data = null,
   comparison = null,
@@ -38,7 +38,7 @@ const isChosen = (dataset) =>
   Object.keys(chosen.between).every((key) => within(dataset, key)) &&
   !chosen.withoutDatasets.has(dataset.name);
 
-// Results of others that belong beside the resamples of these runs: {methods: by name, warnings}.
+// External results for the resamples of these runs: {methods: by name, warnings}.
 function external(runs = comparison.runs) {
   const resamples = [...new Set([...runs].map((k) => data.runs[k][0]))].sort((a, b) => a - b);
   return data.external[resamples.join(",")] ?? { methods: {}, warnings: [] };
@@ -62,7 +62,7 @@ function recompute() {
 const datasetName = (d) => data.datasets[d].name;
 const methodName = (j) => data.methods[j].name;
 
-// A colour of Okabe and Ito's palette and a shape for each method by its place among all names: the same here and in the files of compare.
+// A colour of Okabe and Ito's palette and a shape for each method by its place among all names, as in the files of compare.
 const SHAPES = [
   "M-4,0a4,4 0 1,0 8,0a4,4 0 1,0 -8,0",
   "M-3.6,-3.6h7.2v7.2h-7.2z",
@@ -90,7 +90,7 @@ function marker(j, x, y, label, attributes = {}) {
 const key = (j) =>
   svg("svg", { class: "key", width: 12, height: 12, viewBox: "-6 -6 12 12", "aria-hidden": "true" }, marker(j, 0, 0));
 
-// Width that a figure has here; never less than it can be read at, since its box scrolls.
+// Width of a figure, at least the readable one: its box scrolls.
 const widthOf = (id, least) => Math.max(least, Math.min(1100, byId(id).clientWidth - 2));
 
 function figure(id, label, width, height, ...children) {
@@ -112,7 +112,7 @@ function textWidth(text, size = 13) {
   return canvas.measureText(text).width;
 }
 
-// Round numbers that divide a range; the steps of a logarithmic one are powers of ten, and 2 and 5 times them where it is short.
+// Round numbers in a range; on a logarithmic scale powers of ten, with 2 and 5 times them in a short range.
 function ticks(low, high, logarithmic = false) {
   if (logarithmic) {
     const found = [],

@@ -1,6 +1,6 @@
-// The statistics of ssd_cli/statistics in the browser; a test compares the two. Scores are rows of datasets, columns of methods.
+// The statistics of ssd_cli/statistics in JavaScript; tests compare the two. Scores have a row per dataset and a column per method.
 
-const rules = { tie: 1e-12, exactUpTo: 50, matched: 1.01 }; // the data bring Python's own numbers
+const rules = { tie: 1e-12, exactUpTo: 50, matched: 1.01 }; // replaced by Python's numbers from the data
 
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 const mean = (values) => sum(values) / values.length;
