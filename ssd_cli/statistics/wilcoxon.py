@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,22 @@ def wilcoxon_greater(differences: Floats) -> float:
     """Return the one-sided p-value of the same test, that the differences (n_datasets,) lie above 0."""
     signs = _signed_ranks(differences)
     return _tail(signs.against, signs)
+
+
+def scipy_p(differences: Floats, zeros: Literal["wilcox", "pratt"], alternative: Literal["greater", "two-sided"]) -> float:
+    """Return the p-value of ``scipy.stats.wilcoxon``; 1 if all differences (n_datasets,) are 0.
+
+    Up to 13 datasets with ties or zeros, scipy 1.17 enumerates all signs in several hundred times the time of `wilcoxon`, whose
+    p-value is the same.
+    """
+    from scipy.stats import wilcoxon as scipy_wilcoxon
+
+    if not differences.any():
+        return 1.0
+    if len(differences) > 13:
+        return float(scipy_wilcoxon(differences, zero_method=zeros, alternative=alternative).pvalue)
+    ranked = differences[differences != 0] if zeros == "wilcox" else differences
+    return wilcoxon_greater(ranked) if alternative == "greater" else wilcoxon(ranked).p
 
 
 class Equivalence(NamedTuple):

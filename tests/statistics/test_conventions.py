@@ -121,13 +121,14 @@ def test_two_methods_and_unknown_names_are_misuse():
     assert judge(ordered(10, 2, 0.1), "nemenyi").tests.different[0, 1]
 
 
-def test_aeons_p_values_are_those_of_scipy_for_few_datasets_with_ties():
+@pytest.mark.parametrize(
+    ("name", "options"), [("aeon", {"zero_method": "wilcox", "alternative": "greater"}), ("cd-diagram", {"zero_method": "pratt"})]
+)
+def test_p_values_are_those_of_scipy_for_few_datasets_with_ties(name, options):
     rng = np.random.default_rng(3)
     for n_datasets in (3, 8, 13, 14):
         scores = np.round(rng.normal(size=(n_datasets, 3)), 0)
-        expected = [
-            scipy.stats.wilcoxon(scores[:, i], scores[:, j], zero_method="wilcox", alternative="greater").pvalue
-            for i, j in ((0, 1), (0, 2), (1, 2))
-        ]
-        p = judge(scores, "aeon").tests.p
-        assert [p[0, 1], p[0, 2], p[1, 2]] == pytest.approx(expected, abs=1e-12)
+        pairs = [(0, 1), (0, 2), (1, 2)]
+        expected = [scipy.stats.wilcoxon(scores[:, i], scores[:, j], **options).pvalue for i, j in pairs]
+        p = judge(scores, name).tests.p
+        assert [p[pair] for pair in pairs] == pytest.approx(expected, abs=1e-12)

@@ -5,10 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ssd_cli.statistics.pairs import Floats, PairwiseTests, Verdicts, friedman_rejects, symmetric
-from ssd_cli.statistics.wilcoxon import wilcoxon_greater
-
-_EXACT_IN_SCIPY = 13
-"""Number of datasets up to which scipy 1.17 enumerates all signs in the presence of ties, in a hundred times our time."""
+from ssd_cli.statistics.wilcoxon import scipy_p
 
 RULE = "A bar joins each method with all behind it up to the first that differs from it; others in the bar may differ."
 
@@ -18,7 +15,7 @@ def judge(scores: Floats, alpha: float) -> Verdicts:
     n_methods = scores.shape[1]
     rejects, words = friedman_rejects(scores, alpha, "aeon")
     pairs = zip(*np.triu_indices(n_methods, k=1), strict=True)
-    p = np.array([_one_sided(scores[:, first] - scores[:, second]) for first, second in pairs])
+    p = np.array([scipy_p(scores[:, first] - scores[:, second], "wilcox", "greater") for first, second in pairs])
     different = symmetric((p <= alpha / (n_methods - 1)) & rejects, n_methods, False)
     adjusted = symmetric(np.minimum(1, p * (n_methods - 1)), n_methods)
     groups: list[tuple[int, int]] = []
@@ -33,15 +30,3 @@ def judge(scores: Floats, alpha: float) -> Verdicts:
     )
     tests = PairwiseTests(symmetric(p, n_methods), adjusted, different)
     return Verdicts(tests, groups, sentence, RULE, gated=True)
-
-
-def _one_sided(differences: Floats) -> float:
-    """Return scipy's one-sided p-value, zeros dropped; 1 if all differences are 0."""
-    others = differences[differences != 0]
-    if not len(others):
-        return 1.0
-    if len(differences) <= _EXACT_IN_SCIPY:
-        return wilcoxon_greater(others)
-    from scipy.stats import wilcoxon
-
-    return float(wilcoxon(differences, zero_method="wilcox", alternative="greater").pvalue)

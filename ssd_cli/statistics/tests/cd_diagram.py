@@ -5,20 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from ssd_cli.statistics.pairs import Bools, Floats, PairwiseTests, Verdicts, friedman_rejects, holm, symmetric
+from ssd_cli.statistics.wilcoxon import scipy_p
 
 RULE = "A bar spans a largest set of methods of which no two differ; it may pass over a method that differs from one of them."
 
 
 def judge(scores: Floats, alpha: float) -> Verdicts:
     """Reproduce cd-diagram with scipy's p-values, which use the normal distribution where differences are zero or tied."""
-    from scipy.stats import wilcoxon
-
     n_methods = scores.shape[1]
     rejects, words = friedman_rejects(scores, alpha, "cd-diagram")
-    p = np.array([
-        float(wilcoxon(a, b, zero_method="pratt").pvalue) if (a != b).any() else 1.0
-        for a, b in (scores.T[[i, j]] for i, j in zip(*np.triu_indices(n_methods, k=1), strict=True))
-    ])  # fmt: skip
+    pairs = zip(*np.triu_indices(n_methods, k=1), strict=True)
+    p = np.array([scipy_p(scores[:, first] - scores[:, second], "pratt", "two-sided") for first, second in pairs])
     adjusted = holm(p)
     different = symmetric((adjusted <= alpha) & rejects, n_methods, False)
     spans = {(min(clique), max(clique)) for clique in maximal_cliques(~different) if len(clique) > 1}
