@@ -9,17 +9,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ssd_cli.configuration import as_dict, configure, digest, label, parse_label, slug
-from ssd_cli.core.cell_spec import NO_BACKBONE, WITHOUT_BACKBONE, CellSpec, NamedConfiguration
-from ssd_cli.errors import SsdBenchError
-from ssd_cli.running.device import execution_of, resolve_device
+from ssd_cli.core.cell_spec import NO_BACKBONE, WITHOUT_BACKBONE, CellSpec, JointCells, NamedConfiguration
+from ssd_cli.errors import MisuseError, SsdBenchError
+from ssd_cli.hardware import devices
 from ssd_cli.running.work import Shape, Work, work_of
 from ssd_cli.store.record import Cell
 
 if TYPE_CHECKING:
     from ssd_cli.archives.prepare import Preparation
+    from ssd_cli.backbones.base import Backbone
     from ssd_cli.registry import Registry
     from ssd_cli.running.executors.base import Report
     from ssd_cli.running.suite import Suite
+    from ssd_cli.training.recipe import ResolvedRecipe
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def make_plan(suite: Suite, dry_run: bool, report: Report | None = None) -> Plan
     chosen_methods = _distinct(_choose(methods, text) for text in suite.method)
     chosen_backbones = _distinct(_choose(backbones, text) for text in suite.backbone)
     recipe = _choose(recipes, suite.recipe)
-    device = resolve_device(suite.device)
+    device = _resolve_device(suite.device)
     names, left_out = _present(catalog.select(suite.archive, suite.dataset, suite.data_dir), suite)
     if not dry_run:
         require(names, suite.data_dir, suite.download)
@@ -128,11 +130,55 @@ def make_plan(suite: Suite, dry_run: bool, report: Report | None = None) -> Plan
             execution, together = "plain", None
             if backbone is not WITHOUT:
                 filled = recipe.configuration.for_backbone(backbone.configuration)
-                execution, together = execution_of(backbone.configuration, filled, shape or Shape(1, 1, 1), device, suite)
+                execution, together = _execution(backbone.configuration, filled, shape or Shape(1, 1, 1), device, suite)
             common |= {"execution": execution, "together": together}
             for resample, seed, method in itertools.product(suite.resamples, suite.seeds, of_backbone):
                 cells.append(_cell(common | {"resample": resample, "seed": seed}, method, backbone, recipe, shape))
     return Plan(cells, device, tuple(absent), tuple(left_out))
+
+
+def _resolve_device(wanted: str) -> str:
+    """Return the kind of device; "auto" is the best one of this machine. MisuseError for one that torch cannot use here."""
+    there = devices()
+    if wanted not in ("auto", *there):
+        raise MisuseError(
+            f"There is no device '{wanted}' that torch can use here.", f"Available: {', '.join(there)}.", "Use --device auto."
+        )
+    return there[0] if wanted == "auto" else wanted
+
+
+def _execution(
+    backbone: Backbone, recipe: ResolvedRecipe, shape: Shape, device: str, suite: Suite
+) -> tuple[str, JointCells | None]:
+    """Return the execution of a cell's networks, the planner's choice or the suite's, and the cells of a joint training.
+
+    Raises
+    ------
+    MisuseError
+        The backbone lacks the execution, the device or the execution lacks the precision, or the execution lacks joint training.
+    """
+    from ssd_cli.core.executions import Execution, executions
+    from ssd_cli.engine.planner import bind, plan
+    from ssd_cli.engine.precision import check_execution, check_precision
+
+    check_precision(device, recipe.precision)
+    network = backbone.build(shape.n_channels, 2)
+    if suite.engine != "auto":
+        execution = Execution.of(suite.engine)
+        bind(network, execution.convolution)
+        check_execution(execution, recipe.precision)
+    else:
+        execution = plan(network, shape.n_timepoints, device=device, precision=recipe.precision)
+    if not suite.together:
+        return execution.label, None
+    if execution.batching == "off":
+        joint = [one.label for one in executions() if one.batching != "off"]
+        raise MisuseError(
+            f"--together: the execution '{execution.label}' trains one network at a time.",
+            f"Expected one of: {', '.join(joint)}.",
+            f"Leave --together out, or use --engine {joint[0]} (slower on a CPU).",
+        )
+    return execution.label, JointCells(suite.resamples, suite.seeds)
 
 
 def _present(names: list[str], suite: Suite) -> tuple[list[str], list[str]]:
