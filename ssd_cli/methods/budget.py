@@ -40,15 +40,17 @@ def fill_in(recipe: Recipe, backbone: Backbone, method: Method, label: str = "Th
     """
     full = recipe.for_backbone(backbone)
     whole, students = full.epochs, full.student_epochs
-    recorded = record_trainings(method, backbone, full)
-    if recipe.budget == "equal-epochs" or (recorded.budget_epochs <= whole and not recorded.error):
+    if recipe.budget == "equal-epochs":
         return full
+    recorded = record_trainings(method, backbone, full)
     if recorded.error:
         raise MisuseError(
             f"{label}: its trainings cannot be counted for the budget equal-compute.",
             f"`fit` failed on a small stand-in training set: {recorded.error}",
             "Name a recipe of equal epochs, or leave the method out.",
         )
+    if recorded.budget_epochs <= whole:
+        return full
 
     def shortened(epochs: int) -> ResolvedRecipe:
         return replace(recipe, epochs=epochs, student_epochs=max(1, round(students * epochs / whole))).for_backbone(backbone)

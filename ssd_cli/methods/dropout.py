@@ -10,7 +10,6 @@ from ssd_cli.methods import methods
 from ssd_cli.methods.base import Method, Network, Predictor, TrainingSet, Workbench, refuse_idle, require
 from ssd_cli.training.objective import CrossEntropy, Objective
 from ssd_cli.training.predict import freeze
-from ssd_cli.training.recipe import ResolvedRecipe
 
 DropoutSites = Literal["embed", "mid", "embed+mid"]
 
@@ -90,13 +89,9 @@ class StudentMethod(DropoutMethod):
             f"student_epochs must be at least 1, not {self.student_epochs}",
         )
 
-    def budget(self, recipe: ResolvedRecipe) -> int:
-        """Return the epochs of the student."""
-        return self.student_epochs or recipe.student_epochs
-
     def train_student(self, student: Network, teacher: Network, objective: Objective, workbench: Workbench) -> Predictor:
         """Train the student and return the predictor that deploys it."""
-        workbench.train(student, objective, epochs=self.budget(workbench.recipe), purpose="student")
+        workbench.train(student, objective, epochs=self.student_epochs or workbench.recipe.student_epochs, purpose="student")
         return Predictor([self.deploy(student, workbench)], teacher=self.deploy(teacher, workbench))
 
 

@@ -204,9 +204,10 @@ class StandIn(Network):
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Keep torch's global random stream and its number of threads from what a fit changes."""
-    threads = torch.get_num_threads()
+    """Restore the global random streams of torch and NumPy and the number of threads after a fit."""
+    threads, state = torch.get_num_threads(), np.random.get_state()
     with torch.random.fork_rng(devices=[]):
         yield
+    np.random.set_state(state)
     if torch.get_num_threads() != threads:
         torch.set_num_threads(threads)

@@ -190,4 +190,5 @@ class SSD(StudentMethod):
         if self.student_init == "teacher":
             return workbench.copy(teacher)
         backbone = workbench.backbone.narrow() if self.student == "narrow" else None
-        return workbench.fresh(1, self.rates, backbone, epochs=self.budget(workbench.recipe))
+        epochs = self.student_epochs or workbench.recipe.student_epochs
+        return workbench.fresh(1, self.rates, backbone, epochs=epochs)

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -101,6 +102,7 @@ class Twice(Method):
     def fit(self, training_set, workbench):
         torch.set_num_threads(3)
         torch.manual_seed(5)
+        np.random.seed(5)
         network = workbench.base_network()
         workbench.base_network()
         if self.fails:
@@ -109,11 +111,12 @@ class Twice(Method):
 
 
 def test_a_network_that_is_asked_for_twice_is_recorded_once_and_global_state_stays():
-    before, threads = torch.get_rng_state(), torch.get_num_threads()
+    before, threads, other = torch.get_rng_state(), torch.get_num_threads(), np.random.get_state()[1].tolist()
     recorded = record_trainings(Twice(), SmallBackbone(), RECIPE.for_backbone(SmallBackbone))
     assert [training.epochs for training in recorded.trainings] == [5]
     assert recorded.cost == 1
     assert torch.equal(torch.get_rng_state(), before)
+    assert np.random.get_state()[1].tolist() == other
     assert torch.get_num_threads() == threads
 
 
