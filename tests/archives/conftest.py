@@ -4,12 +4,12 @@ from pathlib import Path
 import pytest
 
 DATA_FOLDERS = [Path(entry) for entry in os.environ.get("SSD_BENCH_DATA", "").split(os.pathsep) if entry and Path(entry).is_dir()]
-"""Where the machine that runs the tests has real datasets; the tests themselves see none of them unless they ask."""
+"""Folders of real datasets on this machine, which only some tests use."""
 
 
 @pytest.fixture(autouse=True)
 def own_machine(tmp_path, monkeypatch):
-    """A machine with an empty cache and no data of its own."""
+    """Simulate a machine with an empty cache and without data."""
     monkeypatch.setenv("SSD_BENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("AEON_DATA", str(tmp_path / "aeon_data"))
     monkeypatch.delenv("SSD_BENCH_DATA", raising=False)
@@ -36,7 +36,7 @@ def write_problem(tmp_path):
 
 @pytest.fixture
 def files(tmp_path):
-    """Two parts and a file of subjects, as a user has them."""
+    """Write two parts and a file of subjects of a user."""
     (tmp_path / "a.ts").write_text(TRAIN)
     (tmp_path / "b.ts").write_text(TEST)
     (tmp_path / "g.csv").write_text("part,row,subject,label\ntrain,0,7,a\ntrain,1,7,b\ntest,0,9,b\ntrain,2,8,a\ntest,1,9,a\n")
@@ -45,7 +45,7 @@ def files(tmp_path):
 
 @pytest.fixture
 def archive(monkeypatch):
-    """The server that speaks Zenodo's API, with WISDM; the environment names it in Zenodo's place."""
+    """Start a server with Zenodo's API and WISDM, to which the environment points."""
     from .server import Archive
     from .wisdm import LONG, RECORD
 
@@ -60,5 +60,5 @@ def archive(monkeypatch):
 
 @pytest.fixture
 def root(tmp_path):
-    """A data folder that does not exist yet."""
+    """Return a data folder that does not exist yet."""
     return tmp_path / "there"

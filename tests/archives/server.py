@@ -1,4 +1,4 @@
-"""A server on the loopback device that speaks Zenodo's API, and misbehaves as it is told."""
+"""A local server with Zenodo's API and configurable faults."""
 
 from __future__ import annotations
 

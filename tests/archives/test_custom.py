@@ -1,4 +1,4 @@
-"""Verifying, packing, adding."""
+"""Verifying datasets, bundles, and datasets of the user."""
 
 import codecs
 import json
@@ -26,7 +26,7 @@ from .conftest import TEST
 
 @pytest.fixture
 def placed(tmp_path):
-    """GunPoint in a data folder with a manifest, as a download leaves it."""
+    """Install GunPoint with a manifest, as a download does."""
     root = tmp_path / "placed"
 
     def fill(folder):
@@ -43,7 +43,7 @@ def _found(root, name="GunPoint"):
 
 
 @pytest.mark.parametrize("name", catalog.archives()["bundled"])
-def test_bundled_problems_are_what_they_claim_to_be(name):
+def test_bundled_problems_are_verified(name):
     finding = verify(name, locate(name))
     assert finding.wrong == [] and finding.checked == ["size", "digest"]
 
@@ -60,7 +60,7 @@ def test_a_changed_byte_is_found_with_its_file(placed):
     assert "bytes, not" in _found(placed).wrong[0]
 
 
-def test_a_file_cut_at_a_line_is_found_without_a_receipt(placed):
+def test_a_file_cut_at_a_line_is_found_without_a_manifest(placed):
     (placed / "GunPoint" / "GunPoint_checksums.json").unlink()
     path = placed / "GunPoint" / "GunPoint_TRAIN.ts"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
@@ -84,7 +84,7 @@ def test_values_that_the_archive_changed_are_a_note_not_an_error(placed):
 @pytest.mark.parametrize(
     "text", ["", "{}", "[]", "null", '{"format": 2}', '{"format": 1, "dataset": "GunPoint", "files": {"x": 1}}']
 )
-def test_a_damaged_receipt_is_wrong(placed, text):
+def test_a_damaged_manifest_is_wrong(placed, text):
     (placed / "GunPoint" / "GunPoint_checksums.json").write_text(text)
     assert "manifest" in _found(placed).wrong[0]
 
@@ -119,7 +119,7 @@ def test_the_same_datasets_make_the_same_bundle(placed, tmp_path):
     assert (tmp_path / "1.zip").read_bytes() == (tmp_path / "2.zip").read_bytes()
 
 
-def test_what_is_not_verified_is_not_packed(placed, tmp_path):
+def test_an_unverified_dataset_is_not_packed(placed, tmp_path):
     path = placed / "GunPoint" / "GunPoint_TEST.ts"
     path.write_text(path.read_text().replace("@data\n-", "@data\n+"))
     with pytest.raises(SsdBenchError, match="another checksum"):
@@ -165,7 +165,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_a_hostile_bundle_places_nothing(placed, tmp_path, kind):
+def test_a_hostile_bundle_installs_nothing(placed, tmp_path, kind):
     edit, piece = HOSTILE[kind]
     packed = tmp_path / "all.zip"
     bundle(["GunPoint"], packed, [placed])
@@ -175,7 +175,7 @@ def test_a_hostile_bundle_places_nothing(placed, tmp_path, kind):
     assert not (tmp_path / "new" / "GunPoint").exists() and not (tmp_path / "x").exists()
 
 
-def test_a_bundle_that_was_cut_is_refused(placed, tmp_path):
+def test_a_truncated_bundle_is_refused(placed, tmp_path):
     packed = tmp_path / "all.zip"
     bundle(["GunPoint"], packed, [placed])
     packed.write_bytes(packed.read_bytes()[:-50])
@@ -186,7 +186,7 @@ def test_a_bundle_that_was_cut_is_refused(placed, tmp_path):
 # --- the user's own
 
 
-def test_a_dataset_of_the_users_own_is_added_with_its_subjects(files, tmp_path):
+def test_a_users_dataset_is_added_with_its_subjects(files, tmp_path):
     custom.add("Mine", files / "a.ts", files / "b.ts", files / "g.csv", tmp_path / "root")
     dataset = load("Mine", [tmp_path / "root"])
     assert dataset.train.groups.tolist() == [7, 7, 8] and dataset.test.groups.tolist() == [9, 9]
@@ -226,7 +226,7 @@ def test_labels_with_a_decimal_point_fit_in_the_table_of_subjects_too(tmp_path):
         ("test,0,9,b", 'test,0,"9,b' + "x" * 200_000, "g.csv, line 4: not comma-separated text"),
     ],
 )
-def test_subjects_that_do_not_fit_add_nothing(files, tmp_path, old, new, piece):
+def test_subjects_that_do_not_match_add_nothing(files, tmp_path, old, new, piece):
     path = files / "g.csv"
     path.write_text(path.read_text().replace(old, new))
     with pytest.raises(SsdBenchError, match=piece):
@@ -234,7 +234,7 @@ def test_subjects_that_do_not_fit_add_nothing(files, tmp_path, old, new, piece):
     assert not (tmp_path / "root" / "Mine").exists()
 
 
-def test_files_that_do_not_fit_add_nothing(files, tmp_path):
+def test_unsuitable_files_add_nothing(files, tmp_path):
     (tmp_path / "c.tsv").write_text("a\t1\t2\n")
     (tmp_path / "d.ts").write_text(TEST.replace("2,2,2", "2,2,x"))
     for train, test, error in (("a.ts", "c.tsv", MisuseError), ("a.ts", "none.ts", MisuseError), ("a.ts", "d.ts", SsdBenchError)):
@@ -273,7 +273,7 @@ def test_monster_without_its_library_says_what_to_install(tmp_path, monkeypatch)
         fetch_one("MONSTER-WISDM-fold0", tmp_path / "root", Monster(Transport()))
 
 
-def test_the_case_of_an_extension_is_not_told_apart(files, tmp_path):
+def test_the_case_of_an_extension_does_not_matter(files, tmp_path):
     for name in ("a", "b"):
         (files / f"{name}.ts").rename(files / f"{name}.TS")
     custom.add("Mine", files / "a.TS", files / "b.TS", None, tmp_path / "root")

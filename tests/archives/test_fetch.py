@@ -1,4 +1,4 @@
-"""Downloads against a server on the loopback device: the right dataset or a clear error, and nothing half-placed."""
+"""Downloads from a local server install the right dataset, or raise a clear error and install nothing."""
 
 import email.utils
 import errno
@@ -28,7 +28,7 @@ from .conftest import TEST, TRAIN
 from .wisdm import LONG, RECORD, entries, is_right, quick, zenodo
 
 
-def test_a_download_is_placed_with_a_receipt_and_only_the_two_files_are_fetched(archive, root):
+def test_a_download_is_installed_with_a_manifest_and_fetches_two_files_only(archive, root):
     assert fetch_one("WISDM", root, zenodo(archive))
     assert is_right(root) and entries(root) == ["WISDM"]
     manifest = Manifest.read(root / "WISDM", "WISDM")
@@ -46,7 +46,7 @@ def test_load_downloads_into_aeons_cache_and_reads_it(archive, tmp_path):
     assert is_right(tmp_path / "aeon_data")
 
 
-def test_a_dropped_connection_goes_on_where_it_stopped(archive, root):
+def test_a_dropped_connection_resumes(archive, root):
     path = archive.path(RECORD, "WISDM_TRAIN.ts")
     archive.faults[path] = ["drop", "drop", ("status", 503, {})]
     fetch_one("WISDM", root, zenodo(archive))
@@ -58,7 +58,7 @@ def test_a_dropped_connection_goes_on_where_it_stopped(archive, root):
 
 @pytest.mark.parametrize("moment", [0, 1], ids=["in the record", "in a file"])
 @pytest.mark.parametrize("number", [errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN])
-def test_a_network_that_goes_away_in_the_middle_is_tried_again(archive, root, monkeypatch, number, moment):
+def test_a_lost_network_is_tried_again(archive, root, monkeypatch, number, moment):
     real, reads = http.client.HTTPResponse.read, itertools.count()
 
     def read(self, *arguments):
@@ -71,7 +71,7 @@ def test_a_network_that_goes_away_in_the_middle_is_tried_again(archive, root, mo
     assert is_right(root) and len(archive.requests) == 4
 
 
-def test_an_interrupted_program_goes_on_where_it_stopped(archive, root):
+def test_an_interrupted_program_resumes(archive, root):
     path = archive.path(RECORD, "WISDM_TRAIN.ts")
     archive.faults[path] = ["drop", *[("status", 500, {})] * 9]
     with pytest.raises(SsdBenchError, match=r"could not be fetched: the server answered 500"):
@@ -82,7 +82,7 @@ def test_an_interrupted_program_goes_on_where_it_stopped(archive, root):
     assert is_right(root) and archive.hits(path)[-1] == f"bytes={len(LONG) // 2}-"
 
 
-def test_a_partial_file_of_an_older_version_is_not_continued(archive, root):
+def test_a_partial_file_of_an_older_version_is_not_resumed(archive, root):
     archive.faults[archive.path(RECORD, "WISDM_TRAIN.ts")] = ["drop", *[("status", 500, {})] * 9]
     with pytest.raises(SsdBenchError):
         fetch_one("WISDM", root, zenodo(archive, attempts=2))
@@ -107,14 +107,14 @@ def test_a_server_without_ranges_starts_again(archive, root):
 
 
 @pytest.mark.parametrize("fault", ["wrong", "short", "endless"])
-def test_other_bytes_than_announced_are_fetched_once_more(archive, root, fault):
+def test_wrong_bytes_are_fetched_once_more(archive, root, fault):
     archive.faults[archive.path(RECORD, "WISDM_TEST.ts")] = [fault]
     fetch_one("WISDM", root, zenodo(archive))
     assert is_right(root)
 
 
 @pytest.mark.parametrize("fault", ["wrong", "endless"])
-def test_other_bytes_again_and_again_are_an_error_and_nothing_is_kept(archive, root, fault):
+def test_repeatedly_wrong_bytes_are_an_error_and_nothing_is_kept(archive, root, fault):
     archive.faults[archive.path(RECORD, "WISDM_TEST.ts")] = [fault] * 9
     with pytest.raises(SsdBenchError, match="arrived twice, but not as announced"):
         fetch_one("WISDM", root, zenodo(archive))
@@ -155,13 +155,13 @@ def test_all_threads_wait_for_a_rate_limit(archive, root):
     assert when[1] - when[0] >= 0.95 and entries(root) == ["PAMAP2", "Skoda", "USCActivity", "WISDM"]
 
 
-def test_a_rate_limit_of_hours_is_an_error_at_once(archive, root):
+def test_a_rate_limit_of_hours_is_an_immediate_error(archive, root):
     archive.faults[f"/api/records/{RECORD}"] = [("status", 429, {"Retry-After": "7200"})]
     with pytest.raises(SsdBenchError, match="asks to wait 120 minutes"):
         fetch_one("WISDM", root, zenodo(archive))
 
 
-def test_redirects_are_followed_but_not_out_of_the_web(archive, root):
+def test_redirects_are_followed_to_web_addresses_only(archive, root):
     path = archive.path(RECORD, "WISDM_TRAIN.ts")
     archive.statics["/elsewhere"] = LONG.encode()
     archive.faults[path] = [("redirect", f"{archive.url}/elsewhere")]
@@ -215,21 +215,21 @@ def test_an_answer_that_is_no_json_and_a_missing_record_are_errors(archive, root
         fetch_one("WISDM", root, zenodo(archive))
 
 
-def test_a_malformed_file_with_a_right_checksum_is_not_placed(archive, root):
+def test_a_malformed_file_with_the_right_checksum_is_not_installed(archive, root):
     archive.add(RECORD, WISDM_TRAIN=LONG + "1,2,x:a\n", WISDM_TEST=TEST)
     with pytest.raises(SsdBenchError, match="line 2009: value 3"):
         fetch_one("WISDM", root, zenodo(archive))
     assert entries(root) == [] and not (root / ".ssd-bench" / "WISDM").exists()
 
 
-def test_a_file_with_fewer_cases_than_the_archive_publishes_is_not_placed(archive, root):
+def test_a_file_with_fewer_cases_than_published_is_not_installed(archive, root):
     archive.add(catalog.record_of("Coffee"), Coffee_TRAIN=TRAIN, Coffee_TEST=TEST)
     with pytest.raises(SsdBenchError, match="n_train is 3"):
         fetch_one("Coffee", root, zenodo(archive))
     assert entries(root) == []
 
 
-def test_what_aeon_left_of_a_failed_download_is_replaced_and_subjects_are_kept(archive, root):
+def test_a_failed_download_of_aeon_is_replaced_and_subjects_are_kept(archive, root):
     (root / "WISDM").mkdir(parents=True)
     (root / "WISDM" / "WISDM_TRAIN.ts").write_text("half")
     rows = "".join(f"{row},{row // 9},{'b' if row == 1 else 'a'}\n" for row in range(2003))
@@ -241,7 +241,7 @@ def test_what_aeon_left_of_a_failed_download_is_replaced_and_subjects_are_kept(a
     assert entries(root) == ["WISDM"]
 
 
-def test_subjects_that_do_not_fit_a_new_download_leave_what_was_there(archive, root):
+def test_subjects_that_do_not_match_a_new_download_keep_the_old_files(archive, root):
     fetch_one("WISDM", root, zenodo(archive))
     rows = "".join(f"{row},{row // 9},{'b' if row == 1 else 'a'}\n" for row in range(2003))
     (root / "WISDM" / "WISDM_subjects_train.csv").write_text("row,subject,label\n" + rows)
@@ -254,7 +254,7 @@ def test_subjects_that_do_not_fit_a_new_download_leave_what_was_there(archive, r
     assert load("WISDM", [root]).train.n_cases == 2003 and entries(root) == ["WISDM"]
 
 
-def test_a_download_leaves_other_files_in_the_folder_and_halves_in_other_formats(archive, root):
+def test_a_download_keeps_other_files_and_single_parts_in_other_formats(archive, root):
     folder = root / "WISDM"
     folder.mkdir(parents=True)
     for name in ("WISDM_eq_TRAIN.ts", "my_labels.csv"):
@@ -287,7 +287,7 @@ def test_two_processes_at_once_download_once(archive, root):
     assert is_right(root) and len(archive.hits(archive.path(RECORD, "WISDM_TEST.ts"))) == 1
 
 
-def test_a_killed_process_leaves_nothing_half_placed_and_its_lock_is_free(archive, root):
+def test_a_killed_process_installs_nothing_and_its_lock_is_free(archive, root):
     archive.faults[archive.path(RECORD, "WISDM_TEST.ts")] = [("status", 503, {"Retry-After": "60"})]
     code = (
         "import sys, pathlib; from ssd_cli.archives.fetch import *\n"
@@ -309,7 +309,7 @@ class _Full(io.FileIO):
 
 
 @pytest.mark.parametrize("where", ["download", "manifest"])
-def test_a_full_disk_is_a_sentence_and_nothing_is_placed(archive, root, monkeypatch, where):
+def test_a_full_disk_is_an_error_and_nothing_is_installed(archive, root, monkeypatch, where):
     if where == "download":
         real = Path.open
 
@@ -327,14 +327,14 @@ def test_a_full_disk_is_a_sentence_and_nothing_is_placed(archive, root, monkeypa
     assert is_right(root)
 
 
-def test_too_little_room_is_told_before_anything_is_fetched(archive, root, monkeypatch):
+def test_a_disk_without_room_is_an_error_before_the_download(archive, root, monkeypatch):
     monkeypatch.setattr(fetching.shutil, "disk_usage", lambda folder: os.terminal_size((0, 0)) and type("U", (), {"free": 10}))
     with pytest.raises(SsdBenchError, match="the files need"):
         fetch_one("WISDM", root, zenodo(archive))
     assert len(archive.requests) == 1
 
 
-def test_no_network_is_told_soon(root):
+def test_no_network_is_reported_soon(root):
     with pytest.raises(SsdBenchError, match="could not be fetched"):
         fetch_one("WISDM", root, Zenodo(quick(attempts=2), "http://127.0.0.1:9"))
     with pytest.raises(SsdBenchError, match="Tried 2 times"):

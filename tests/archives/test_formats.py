@@ -1,4 +1,4 @@
-"""One and the same dataset in every format, and malformed files of each."""
+"""One dataset in every format, and malformed files of each."""
 
 import codecs
 import csv
@@ -219,7 +219,7 @@ def test_steps_may_be_written_with_zeros_and_channels_without_a_name(tmp_path, n
     assert np.array(read_part(path).X).tolist() == [[[1, 2]], [[3, 4]]]
 
 
-def test_values_missing_at_the_end_stay_where_the_archive_has_equal_lengths(tmp_path):
+def test_values_missing_at_the_end_stay_if_the_archive_has_equal_lengths(tmp_path):
     path = tmp_path / "Toy_TRAIN.tsv"
     path.write_text("1\t1\t2\tNaN\n2\t3\tNaN\t4\n")
     assert [series.shape[1] for series in read_part(path).X] == [2, 3]
@@ -341,14 +341,14 @@ def test_the_index_of_pandas_is_no_channel_of_a_parquet_file(tmp_path):
         {"X": np.array([{}, {}], dtype=object), "y": np.array([1, 2])},
     ],
 )
-def test_arrays_that_do_not_fit_are_refused(tmp_path, arrays):
+def test_arrays_of_different_lengths_are_refused(tmp_path, arrays):
     path = tmp_path / "Toy_TRAIN.npz"
     np.savez(path, **arrays)
     with pytest.raises(SsdBenchError, match="Toy_TRAIN"):
         read_part(path)
 
 
-def test_the_first_format_of_a_folder_is_read_and_half_of_it_refused(tmp_path, write_problem):
+def test_the_first_format_of_a_folder_is_read_and_one_part_of_it_refused(tmp_path, write_problem):
     root = write_problem()
     (root / "Toy" / "Toy_TRAIN.tsv").write_text("a\t9\t9\n")
     (root / "Toy" / "Toy_TEST.tsv").write_text("b\t9\t9\n")

@@ -1,4 +1,4 @@
-"""Generated files: a wrong one is an error that names a line, never a wrong array."""
+"""A wrong generated file gives an error that names a line, not a wrong array."""
 
 import re
 import tempfile
@@ -49,7 +49,7 @@ def _read(text: str):
 
 @given(good_files())
 @EXAMPLES
-def test_a_good_file_is_read_as_it_stands(file):
+def test_a_good_file_is_read_exactly(file):
     head, cases = file
     part = _read("\n".join(_lines(head, cases)) + "\n")
     assert part.y.tolist() == [label.lower() for _, label in cases]
@@ -59,7 +59,7 @@ def test_a_good_file_is_read_as_it_stands(file):
 
 @st.composite
 def broken_files(draw):
-    """A good file with one mistake, and the line on which it stands (None: on that line or a later one)."""
+    """A good file with one mistake, and the line of the mistake."""
     head, cases = draw(good_files())
     lines = _lines(head, cases)
     at = draw(st.integers(0, len(cases) - 1))

@@ -1,4 +1,4 @@
-"""Human activity recognition: subjects on one side of a split only, and a warning where nobody knows them."""
+"""Human activity recognition: splits by subject, and a warning if the subjects are unknown."""
 
 import re
 from pathlib import Path
@@ -15,10 +15,10 @@ from ssd_cli.protocol.resample import resample_indices
 from .conftest import DATA_FOLDERS
 
 OFFICIAL_TEST_SUBJECTS = {2, 4, 9, 10, 12, 13, 18, 20, 24}
-"""Of UCI HAR (Anguita et al. 2013)."""
+"""Sizes of UCI HAR (Anguita et al. 2013)."""
 
 
-def test_a_resample_of_windows_with_unknown_subjects_is_warned_of(write_problem):
+def test_a_resample_of_windows_with_unknown_subjects_gives_a_warning(write_problem):
     root = write_problem("WISDM")
     assert har.leak_warnings(["WISDM"], [0], [root]) == []
     assert har.leak_warnings(["GunPoint", "Toy"], [0, 1], [root]) == []

@@ -1,4 +1,4 @@
-"""What putting a dataset into a data folder does to the files that are there."""
+"""Effects of an installation on the files of the data folder."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +16,7 @@ from ssd_cli.errors import SsdBenchError
 from .conftest import TEST, TRAIN
 
 
-def test_what_a_failed_attempt_left_never_stands_for_the_new_files(files, tmp_path):
+def test_files_of_a_failed_attempt_are_not_used(files, tmp_path):
     (tmp_path / "bad.csv").write_text("subject,row\n")
     with pytest.raises(SsdBenchError, match="line 1: the columns"):
         custom.add("Mine", files / "a.ts", files / "b.ts", tmp_path / "bad.csv", tmp_path / "root")
@@ -42,7 +42,7 @@ def test_other_files_in_the_folder_of_the_name_stay(files, tmp_path, force):
 
 
 def killed_while_replaced(files, root, monkeypatch, moment):
-    """A dataset with three cases and a note, and a `--force` with two cases that ends before a certain step."""
+    """Install three cases and a note, then replace them by two cases and stop before a given step."""
     custom.add("Watch", files / "a.ts", files / "b.ts", None, root)
     (root / "Watch" / "notes.txt").write_text("mine")
     steps = []
@@ -77,7 +77,7 @@ def test_a_kill_while_a_dataset_is_replaced_loses_neither_it_nor_other_files(fil
     assert {path.name for path in (root / ".ssd-bench").iterdir()} == {".locks"}
 
 
-def test_after_a_kill_nothing_is_removed_where_somebody_else_made_the_folder_anew(files, tmp_path, monkeypatch):
+def test_after_a_kill_a_folder_that_has_changed_since_is_kept(files, tmp_path, monkeypatch):
     killed_while_replaced(files, tmp_path / "root", monkeypatch, moment=1)
     (tmp_path / "root" / "Watch").mkdir()
     old = tmp_path / "root" / ".ssd-bench" / ".Watch.old"
@@ -87,7 +87,7 @@ def test_after_a_kill_nothing_is_removed_where_somebody_else_made_the_folder_ane
 
 
 @pytest.mark.parametrize("name", ["Watch_TRAIN.csv", "Watch_TRAIN.ts", "Watch_subjects_train.csv"])
-def test_half_a_dataset_of_the_users_own_is_not_replaced_without_asking(files, tmp_path, name):
+def test_one_part_of_a_users_dataset_is_not_replaced_without_force(files, tmp_path, name):
     folder = tmp_path / "root" / "Watch"
     folder.mkdir(parents=True)
     (folder / name).write_text("all that there is")
@@ -98,7 +98,7 @@ def test_half_a_dataset_of_the_users_own_is_not_replaced_without_asking(files, t
     assert load("Watch", [tmp_path / "root"]).train.n_cases == 3
 
 
-def test_a_link_in_the_place_of_the_name_is_replaced_and_what_it_leads_to_stays(files, tmp_path):
+def test_a_link_with_the_name_is_replaced_and_its_target_stays(files, tmp_path):
     (tmp_path / "root").mkdir()
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "notes.txt").write_text("mine")

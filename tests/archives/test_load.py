@@ -1,4 +1,4 @@
-"""Sources, their order, the published size, the cache of arrays and the download's place."""
+"""Data folders and their order, published sizes, the cache of arrays, and automatic downloads."""
 
 import subprocess
 import sys
@@ -38,7 +38,7 @@ def test_arrays_and_labels_are_those_of_aeon(name):
     assert dataset.classes == tuple(np.unique(dataset.train.y))
 
 
-def test_bundled_is_told_without_importing_aeon():
+def test_bundled_problems_are_found_without_importing_aeon():
     import aeon
 
     assert bundled_root() == Path(aeon.__file__).parent / "datasets" / "data"
@@ -53,7 +53,7 @@ def test_the_users_folder_comes_first(write_problem, tmp_path, monkeypatch):
     assert load("Toy", [first]).train.X[2].tolist() == [[7, 8, 9]]
 
 
-def test_aeons_own_cache_is_a_source(write_problem, tmp_path):
+def test_aeons_data_folder_is_searched(write_problem, tmp_path):
     write_problem(root=tmp_path / "aeon_data")
     assert load("Toy", download=False).train.n_cases == 3
 
@@ -140,7 +140,7 @@ def test_subjects_are_read_and_enter_the_digest(write_problem):
         (f'row,subject,label\n0,7,a\n1,"7,b\n2,9,a\n{"x" * 200_000}', 5),
     ],
 )
-def test_subjects_that_do_not_fit_the_data_name_the_line(write_problem, text, line):
+def test_subjects_that_do_not_match_the_data_are_an_error_with_the_line(write_problem, text, line):
     root = write_problem()
     (root / "Toy" / "Toy_subjects_train.csv").write_text(text)
     (root / "Toy" / "Toy_subjects_test.csv").write_text("row,subject,label\n0,3,b\n1,3,a\n")
@@ -188,7 +188,7 @@ def test_a_changed_file_is_never_served_from_the_cache(write_problem):
 
 
 @pytest.mark.parametrize("suffix", ["npz", "npy"])
-def test_a_damaged_cache_costs_time_only(write_problem, suffix):
+def test_a_damaged_cache_entry_is_read_from_the_files_again(write_problem, suffix):
     root = write_problem()
     whole = load("Toy", [root])
     (entry,) = cache_root().rglob(f"*.{suffix}")
@@ -204,7 +204,7 @@ def test_a_damaged_cache_costs_time_only(write_problem, suffix):
         assert entry.stat().st_size == len(content)  # mended
 
 
-def test_a_forged_entry_is_found_out(write_problem):
+def test_a_forged_cache_entry_is_not_used(write_problem):
     root = write_problem()
     whole = load("Toy", [root])
     (entry,) = cache_root().rglob("*.npz")
@@ -239,7 +239,7 @@ def test_a_large_dataset_is_mapped_and_the_same(write_problem, monkeypatch):
     assert all(np.array_equal(a, b) for a, b in zip(whole.test.X, mapped.test.X, strict=True))
 
 
-def test_a_file_that_has_settled_is_not_read_again_to_find_its_entry(write_problem, monkeypatch):
+def test_an_unchanged_file_is_not_hashed_again(write_problem, monkeypatch):
     root = write_problem()
     path = root / "Toy" / "Toy_TRAIN.ts"
     digest = load("Toy", [root]).digest
@@ -266,7 +266,7 @@ def test_cached_arrays_need_no_aeon(write_problem):
 # --- absent datasets and aeon's download
 
 
-def test_an_absent_dataset_offline_says_where_it_was_looked_for_and_how_to_get_it(write_problem, tmp_path, monkeypatch):
+def test_the_error_for_an_absent_dataset_names_the_searched_folders_and_remedies(write_problem, tmp_path, monkeypatch):
     nowhere = Zenodo(Transport(attempts=1), "http://127.0.0.1:9")
     monkeypatch.setattr("ssd_cli.archives.load.choose_remote", lambda: nowhere)
     root = write_problem()
@@ -288,14 +288,14 @@ def test_an_absent_dataset_offline_says_where_it_was_looked_for_and_how_to_get_i
         ("Mine", r"use --data-dir DIR \(or SSD_BENCH_DATA=DIR\)\.$"),
     ],
 )
-def test_what_is_not_downloaded_says_what_each_kind_of_dataset_needs(monkeypatch, name, way):
+def test_the_error_names_the_download_of_each_kind_of_dataset(monkeypatch, name, way):
     monkeypatch.setattr(loading, "fetch_one", _never)
     with pytest.raises(SsdBenchError, match=way) as caught:
         load(name, download=False)
     assert caught.value.what == f"The dataset '{name}' is not on this machine."
 
 
-def test_the_datasets_own_folder_is_no_data_folder(write_problem):
+def test_the_folder_of_a_dataset_is_no_data_folder(write_problem):
     root = write_problem("Mine")
     for command in (lambda folder: load("Mine", [folder], download=False), lambda folder: catalog.select([], ["Mine"], [folder])):
         with pytest.raises(MisuseError, match=f"Name its parent: --data-dir {root}"):
@@ -305,6 +305,6 @@ def test_the_datasets_own_folder_is_no_data_folder(write_problem):
         load("Mine", [root / "files"], download=False)
 
 
-def test_a_dataset_that_has_no_record_says_so():
+def test_a_dataset_without_a_record_is_an_error():
     with pytest.raises(SsdBenchError, match="there is no download for it"):
         load("UCIHAR")

@@ -1,4 +1,4 @@
-"""Mirrors on a disk and on the web, and no network at all."""
+"""Mirrors on a disk and on the web, and a missing network."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ def _mirror(archive, root, tmp_path) -> Path:
     return root
 
 
-def test_a_folder_that_was_downloaded_is_a_mirror_on_a_disk_and_on_the_web(archive, root, tmp_path):
+def test_a_downloaded_folder_is_a_mirror_on_a_disk_and_on_the_web(archive, root, tmp_path):
     mirror = _mirror(archive, root, tmp_path)
     for number, kind in enumerate((FolderMirror(quick(), mirror), WebMirror(quick(), f"{archive.url}/mirror"))):
         for path in (mirror / "WISDM").iterdir():
@@ -37,7 +37,7 @@ def test_a_changed_file_on_a_mirror_is_refused(archive, root, tmp_path):
     assert entries(tmp_path / "new") == []
 
 
-def test_what_one_mirror_left_is_not_mixed_with_the_files_of_another(archive, root, tmp_path):
+def test_partial_files_of_two_mirrors_are_not_mixed(archive, root, tmp_path):
     mirror = _mirror(archive, root, tmp_path)
     npz = tmp_path / "npz" / "WISDM"
     npz.mkdir(parents=True)
@@ -65,14 +65,14 @@ def test_a_mirror_without_checksums_must_have_the_known_values(tmp_path):
         fetch_one("GunPoint", tmp_path / "other", FolderMirror(quick(), mirror.parent))
 
 
-def test_a_dataset_that_a_mirror_on_the_web_lacks_is_told_with_the_file_that_it_needs(archive, root):
+def test_a_dataset_missing_on_a_web_mirror_is_an_error_that_names_the_file(archive, root):
     with pytest.raises(SsdBenchError, match=r"The mirror .*/mirror has no WISDM") as caught:
         fetch_one("WISDM", root, WebMirror(quick(), f"{archive.url}/mirror"))
     assert "/mirror/WISDM/WISDM_checksums.json" in caught.value.expected and entries(root) == []
 
 
 @pytest.mark.parametrize("name", ["../../x", "WISDM_TRAIN.ts/../x", "x.ts", "WISDM_checksums.json"])
-def test_a_hostile_receipt_on_a_mirror_is_refused(archive, root, tmp_path, name):
+def test_a_hostile_manifest_on_a_mirror_is_refused(archive, root, tmp_path, name):
     mirror = _mirror(archive, root, tmp_path)
     manifest = json.loads((mirror / "WISDM" / "WISDM_checksums.json").read_text())
     manifest["files"][name] = manifest["files"]["WISDM_TEST.ts"]
@@ -81,7 +81,7 @@ def test_a_hostile_receipt_on_a_mirror_is_refused(archive, root, tmp_path, name)
         fetch_one("WISDM", tmp_path / "new", WebMirror(quick(), f"{archive.url}/mirror"))
 
 
-def test_which_origin_is_meant(tmp_path, monkeypatch):
+def test_the_choice_of_the_remote(tmp_path, monkeypatch):
     assert isinstance(choose_remote(), Zenodo) and isinstance(choose_remote("https://x.org/a"), WebMirror)
     monkeypatch.setenv("SSD_BENCH_MIRROR", str(tmp_path))
     assert isinstance(choose_remote(), FolderMirror)
@@ -90,7 +90,7 @@ def test_which_origin_is_meant(tmp_path, monkeypatch):
             choose_remote(wrong)
 
 
-def test_the_address_of_a_mirror_may_hold_blanks_and_letters_beyond_ascii(archive, root, tmp_path):
+def test_the_address_of_a_mirror_may_contain_blanks_and_non_ascii_letters(archive, root, tmp_path):
     mirror = _mirror(archive, root, tmp_path)
     for path in (mirror / "WISDM").iterdir():
         archive.statics[f"/d%C3%A4t%C3%A4%20x/WISDM/{path.name}"] = path.read_bytes()
@@ -99,13 +99,13 @@ def test_the_address_of_a_mirror_may_hold_blanks_and_letters_beyond_ascii(archiv
 
 
 @pytest.mark.parametrize("url", ["http://[bad", "http://127.0.0.1:port/x", "http://127.0.0.1:9/x?ä"])
-def test_a_record_with_an_address_that_is_none_is_an_error(archive, root, url):
+def test_a_record_with_an_invalid_address_is_an_error(archive, root, url):
     archive.edit = lambda document: {"files": [{**file, "links": {"self": url}} for file in document["files"]]}
     with pytest.raises(SsdBenchError, match=r"holds no WISDM_TRAIN|is not a valid web address"):
         fetch_one("WISDM", root, zenodo(archive))
 
 
-def test_offline_never_asks(archive, monkeypatch):
+def test_offline_sends_no_request(archive, monkeypatch):
     monkeypatch.setenv("SSD_BENCH_OFFLINE", "1")
     with pytest.raises(SsdBenchError, match="SSD_BENCH_OFFLINE"):
         load("WISDM")

@@ -1,4 +1,4 @@
-"""The rules of preparation, each against its definition, and what they may know."""
+"""Each rule of preparation follows its definition and learns from the training part only."""
 
 from dataclasses import asdict
 
@@ -137,7 +137,7 @@ def test_mean_imputation_uses_the_training_mean_of_the_channel():
     np.testing.assert_allclose(T, [[[100, 4, 100]]])
 
 
-def test_forward_imputation_carries_the_last_value_on():
+def test_forward_imputation_repeats_the_last_value():
     X, _ = prepared([series([NAN, 2, NAN, NAN, 8, NAN], [1, 1, 1, 1, 1, 1])], impute="forward", scale="none")
     np.testing.assert_array_equal(X[0], [[2, 2, 2, 2, 8, 8], [1, 1, 1, 1, 1, 1]])
 

@@ -1,4 +1,4 @@
-"""A rule of preparation is one class in one file: everything that names rules knows it, and what does not know it refuses it."""
+"""A rule of preparation is one class in one file; options, suites, identities and estimators know it, and export refuses it."""
 
 import shutil
 import subprocess
@@ -55,7 +55,7 @@ EXPECTED = {scaling_rules: [2.0, 4.0, 6.0], length_rules: [1.0], imputation_rule
 
 @pytest.fixture(params=list(SOURCES), ids=lambda rules: rules.option)
 def planted(request, tmp_path):
-    """A registry, and the name of a rule in a file that was added to it."""
+    """Add a file with a rule to a registry; return both the registry and the name."""
     file = tmp_path / "planted.py"
     file.write_text(SOURCES[request.param])
     assert request.param.add_plugin(file) == [NAMES[request.param]]

@@ -1,4 +1,4 @@
-"""Malformed files: an error that names the line, never a wrong array."""
+"""A malformed file gives an error that names the line, not a wrong array."""
 
 import random
 import re
@@ -138,7 +138,7 @@ def test_windows_line_ends_change_nothing(write):
     assert part.y.tolist() == ["1", "up", "10"] and part.X[0].shape == (2, 3)
 
 
-def test_a_hostile_text_is_not_echoed_raw(write):
+def test_a_hostile_text_is_escaped_in_the_error(write):
     with pytest.raises(SsdBenchError) as caught:
         read_part(write(GOOD.replace("-2e3", "\x1b[31mred")))
     assert "\x1b" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""The zip of a whole archive: single datasets come out of it, and a hostile one is refused whole."""
+"""Datasets from the zip of a whole archive; a hostile zip is refused."""
 
 import errno
 import io
@@ -62,7 +62,7 @@ def _fill_up(*arguments):
 
 
 @pytest.mark.parametrize("fault", [_interrupt, _fill_up, None], ids=["Ctrl-C", "a full disk", "too little room"])
-def test_a_zip_whose_unpacking_was_cut_off_is_kept_and_gone_on_with(archive, root, monkeypatch, fault):
+def test_a_zip_whose_unpacking_was_interrupted_is_kept_and_used_again(archive, root, monkeypatch, fault):
     content = _zip(_bundled_files("GunPoint"))
     _publish(archive, content)
     with monkeypatch.context() as patch:
@@ -106,7 +106,7 @@ def test_a_hostile_zip_is_refused_whole(archive, root, tmp_path, kind):
     assert [path for path in sorted(tmp_path.rglob("*")) if root not in path.parents and path != root] == before
 
 
-def test_a_member_that_lies_about_its_size_is_refused(archive, root):
+def test_a_member_with_a_false_size_is_refused(archive, root):
     files = _bundled_files("GunPoint")
     content = bytearray(_zip(files))
     at = content.index(b"PK\x01\x02")

@@ -1,4 +1,4 @@
-"""WISDM on the server of `server.Archive`, and what tests of downloads ask again and again."""
+"""WISDM on the server of `server.Archive`, and helpers of download tests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def zenodo(archive, **options) -> Zenodo:
 
 
 def entries(root: Path) -> list[str]:
-    """What is in a data folder, but for the locks and the partial files in its work folder."""
+    """Return the names in a data folder except its work folder."""
     return sorted(path.name for path in root.iterdir() if path.name != ".ssd-bench") if root.exists() else []
 
 

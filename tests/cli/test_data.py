@@ -24,7 +24,7 @@ def archive():
 
 @pytest.fixture
 def machine(tmp_path, archive):
-    """Environment of an empty machine whose Zenodo is the server; `no_proxy` keeps the loopback device to itself."""
+    """Return the environment of an empty machine with the local server as Zenodo; `no_proxy` excludes it from proxies."""
 
     def environment(name="first"):
         home = tmp_path / name
@@ -66,7 +66,7 @@ def test_download_verify_move_and_run_without_a_network(machine, tmp_path, archi
     assert len(archive.requests) == n_requests  # the second machine never asked
 
 
-def test_offline_is_an_option_of_run_and_never_asks(machine, tmp_path, archive):
+def test_run_offline_sends_no_request(machine, tmp_path, archive):
     arguments = ("run", "--dataset", "WISDM", "--method", "single", "--out", tmp_path / "runs", "--offline")
     assert "'WISDM' is not on this machine, and downloading is switched off" in failing(*arguments, code=1, **machine())
     assert "not on this machine: WISDM" in failing("data", "download", "--dataset", "WISDM", "--offline", code=1, **machine())
@@ -78,7 +78,7 @@ def test_a_plan_warns_of_windows_whose_subjects_are_unknown(machine, tmp_path):
     assert "BasicMotions: the subjects are unknown" in ok("run", *suite, "--dry-run", **machine()).stderr
 
 
-def test_errors_that_say_the_same_are_told_once(machine, tmp_path):
+def test_equal_errors_are_shown_once(machine, tmp_path):
     (tmp_path / "mirror").mkdir()
     done = ssd_bench(
         "data", "download", "--dataset", "Skoda", "--dataset", "WISDM", "--mirror", tmp_path / "mirror", "--no-zip", **machine()
@@ -87,7 +87,7 @@ def test_errors_that_say_the_same_are_told_once(machine, tmp_path):
     assert "Skoda, WISDM: The mirror" in done.stderr and done.stderr.count("has no") == 1
 
 
-def test_what_failed_is_told_at_the_end_and_the_rest_is_there(machine, archive):
+def test_failures_are_listed_at_the_end_and_the_rest_is_installed(machine, archive):
     from ssd_cli.archives import catalog
 
     del archive.records[catalog.record_of("Skoda")]
@@ -174,7 +174,7 @@ def test_add(machine, tmp_path):
 
 
 @pytest.mark.parametrize("parts", [("TRAIN", "TEST"), ("TRAIN",)])
-def test_add_names_the_folder_where_another_dataset_of_the_name_is_found_first(machine, tmp_path, parts):
+def test_add_warns_if_another_folder_with_the_name_is_searched_first(machine, tmp_path, parts):
     (tmp_path / "mine.csv").write_text("label,0,1\na,1,2\nb,3,5\n")
     mine = ("--train", tmp_path / "mine.csv", "--test", tmp_path / "mine.csv")
     assert "--data-dir" not in ok("data", "add", "Mine", *mine, **machine()).stdout

@@ -1,4 +1,4 @@
-"""Files are complete or absent, also where writing them fails half way."""
+"""Files are complete or absent, even if a write fails."""
 
 import errno
 
@@ -16,7 +16,7 @@ def test_a_draft_takes_its_place_with_its_suffix(tmp_path):
 
 
 @pytest.mark.parametrize("durable", [True, False])
-def test_an_error_leaves_what_was_there(tmp_path, durable):
+def test_an_error_keeps_the_earlier_file(tmp_path, durable):
     path = tmp_path / "file"
     path.write_bytes(b"before")
     with pytest.raises(RuntimeError), replacing(path, durable) as draft:

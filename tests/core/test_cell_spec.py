@@ -48,7 +48,7 @@ def test_entries_of_another_version_are_kept_and_count():
         ({"method": {"name": "a", "parameters": {}, "taste": 1}}, "the method of the identity has unknown entries: taste"),
     ],
 )
-def test_what_is_no_identity_is_refused(change, message):
+def test_an_invalid_identity_is_refused(change, message):
     with pytest.raises(ValueError, match=message):
         CellSpec.from_identity(IDENTITY | change)
     with pytest.raises(ValueError, match="the identity lacks seed"):

@@ -74,7 +74,7 @@ def test_a_claim_is_exclusive_until_released(tmp_path):
         assert claims.take("other") is not None
 
 
-def test_the_claim_of_a_killed_process_is_taken_over_at_once_and_of_a_live_one_never(tmp_path):
+def test_only_the_claim_of_a_killed_process_is_taken_over(tmp_path):
     process = holder_process(tmp_path, "cell")
     try:
         claims = Claims(tmp_path)
@@ -139,7 +139,7 @@ def test_a_stopped_process_loses_its_claim_and_a_beating_one_keeps_it(tmp_path):
         stop(process)
 
 
-def test_whoever_lost_a_claim_does_not_release_its_successor(tmp_path):
+def test_a_lost_claim_does_not_release_its_successor(tmp_path):
     claims = Claims(tmp_path, heartbeat_seconds=1000)
     lost = claims.take("cell")
     os.utime(lost.path, (0, 0))
@@ -153,7 +153,7 @@ def test_whoever_lost_a_claim_does_not_release_its_successor(tmp_path):
 
 
 @pytest.mark.parametrize("seconds", [3600, -350, -7200])
-def test_a_clock_that_is_not_the_file_systems_takes_no_live_claim_and_delays_no_dead_one(tmp_path, monkeypatch, seconds):
+def test_a_local_clock_other_than_the_file_systems_changes_no_claim(tmp_path, monkeypatch, seconds):
     file = tmp_path / "cell.0.claim"
     file.write_text('{"host": "elsewhere", "pid": 1, "started": 1.0, "what": "x", "token": "t"}')
     now = time.time
@@ -164,7 +164,7 @@ def test_a_clock_that_is_not_the_file_systems_takes_no_live_claim_and_delays_no_
     assert claims.take("cell") is not None
 
 
-def test_the_clock_of_the_file_system_is_not_asked_at_every_look(tmp_path, monkeypatch):
+def test_the_clock_of_the_file_system_is_read_rarely(tmp_path, monkeypatch):
     asked, touch = [], Path.touch
     monkeypatch.setattr(Path, "touch", lambda path: asked.append(path) or touch(path))
     claims = Claims(tmp_path)
@@ -174,7 +174,7 @@ def test_the_clock_of_the_file_system_is_not_asked_at_every_look(tmp_path, monke
 
 
 def test_setting_the_clock_ends_no_process(tmp_path, monkeypatch):
-    """psutil counts a start from 1970, by the time of the last boot as the clock has it now."""
+    """psutil derives the start of a process from the boot time by the present clock."""
     process = holder_process(tmp_path, "cell")
     try:
         monkeypatch.setattr(psutil.Process, "create_time", lambda process: 1.0)
@@ -184,7 +184,7 @@ def test_setting_the_clock_ends_no_process(tmp_path, monkeypatch):
 
 
 def test_two_machines_of_one_name_are_two(tmp_path):
-    """Machines made from one image: a claim of the other must not be judged by the processes of this one."""
+    """A claim of a machine with the same image must not be judged by the processes of this one."""
     alike = {"host": re.sub("/.*/", "/another-boot/", host()), "pid": 2**22 + 1, "started": 1.0, "what": "x", "token": "t"}
     (tmp_path / "cell.0.claim").write_text(json.dumps(alike))
     assert sys.platform != "linux" or Claims(tmp_path).take("cell") is None
@@ -192,7 +192,7 @@ def test_two_machines_of_one_name_are_two(tmp_path):
     assert Claims(tmp_path).take("cell") is not None
 
 
-def test_a_claim_that_vanishes_from_a_network_file_system_while_it_is_read_is_none(tmp_path, monkeypatch):
+def test_a_claim_deleted_on_a_network_file_system_during_the_read_is_none(tmp_path, monkeypatch):
     (tmp_path / "cell.0.claim").write_text("{}")
 
     def stale(self, *arguments):
@@ -203,7 +203,7 @@ def test_a_claim_that_vanishes_from_a_network_file_system_while_it_is_read_is_no
 
 
 @pytest.mark.parametrize(("content", "age", "taken"), [("", 0, False), ("", 60, True), ("{}", 60, True), ('{"host', 60, True)])
-def test_a_claim_without_content_is_given_up_after_seconds(tmp_path, content, age, taken):
+def test_a_claim_without_content_is_taken_over_after_seconds(tmp_path, content, age, taken):
     file = tmp_path / "cell.0.claim"
     file.write_text(content)
     os.utime(file, (time.time() - age, time.time() - age))

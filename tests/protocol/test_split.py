@@ -1,4 +1,4 @@
-"""Which cases train: aeon's resamples exactly, whole subjects, and nothing of the test part anywhere."""
+"""Resamples equal aeon's, subjects are never divided, and nothing is learned from the test part."""
 
 from dataclasses import replace
 
@@ -32,7 +32,7 @@ def toy(y_train, y_test, train_groups=None, test_groups=None):
 
 
 def numbers(X):
-    """Which cases these are: the first value of every toy series."""
+    """Return the first value of every toy series, which identifies the case."""
     return X[:, 0, 0].tolist()
 
 
@@ -148,7 +148,7 @@ def test_a_class_that_only_the_test_part_has_is_an_error(resample):
         split(toy("abab", "abc"), resample, RAW)
 
 
-def test_a_draw_of_subjects_that_leaves_a_class_out_says_so():
+def test_a_draw_of_subjects_that_lacks_a_class_is_an_error():
     dataset = toy("ccab", "abab", train_groups=[1, 1, 2, 2], test_groups=[3, 3, 4, 4])  # only subject 1 has class c
     outcomes = set()
     for resample in range(1, 25):
@@ -185,7 +185,7 @@ def test_preparation_is_fitted_after_the_resample_on_the_training_cases():
         np.testing.assert_allclose(training_set.X.std(), 1, rtol=1e-5)
 
 
-def test_the_test_set_stays_sealed_until_the_predictor_is_frozen():
+def test_the_test_set_is_sealed_until_the_predictor_is_frozen():
     _, sealed = split(toy("abab", "ab"), 0, RAW)
     assert isinstance(sealed, SealedTest) and sealed.n_cases == 2
     for frozen in (False, None, 1, "yes"):

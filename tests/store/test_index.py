@@ -27,7 +27,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def settled(monkeypatch):
-    """As if the files had been written long before."""
+    """Make the files look old."""
     monkeypatch.setattr(index, "SETTLED_NS", -(10**15))
 
 
@@ -71,7 +71,7 @@ def test_conditions_of_a_cell_are_columns(store):
         assert rows.loc["single"].tolist() == ["", "", 0]
 
 
-def test_the_second_look_reads_no_record_and_gives_the_same_table(store, settled, readings):
+def test_the_second_load_reads_no_record_and_gives_the_same_table(store, settled, readings):
     first = load_index(store.root)
     assert len(readings) == 4
     second = load_index(store.root)
@@ -79,14 +79,14 @@ def test_the_second_look_reads_no_record_and_gives_the_same_table(store, settled
     assert same(first, second)
 
 
-def test_what_was_written_this_moment_is_not_trusted(store, readings):
+def test_a_file_written_a_moment_ago_is_read_again(store, readings):
     load_index(store.root)
     load_index(store.root)
     assert len(readings) == 8
 
 
 def rewrite(path, old, new):
-    """Change a file in place, to the same size, and pretend that its modification time is what it was."""
+    """Change a file in place without changing its size and modification time."""
     state = path.stat()
     content = path.read_bytes()
     changed = content.replace(old, new, 1)
@@ -109,7 +109,7 @@ def test_a_record_changed_in_place_changes_its_row_and_only_it_is_read(store, se
     assert same(after[~changed], before[~changed])
 
 
-def test_predictions_changed_in_place_are_counted_anew_and_marked(store, settled):
+def test_scores_of_changed_predictions_are_computed_again_and_marked(store, settled):
     load_index(store.root)
     time.sleep(0.02)
     path = store.paths(make_cell("B"))[0]
@@ -123,7 +123,7 @@ def test_predictions_changed_in_place_are_counted_anew_and_marked(store, settled
     assert np.isnan(row["teacher_accuracy"])  # cannot be counted from this file
 
 
-def test_predictions_that_are_gone_are_marked(store, settled):
+def test_missing_predictions_are_marked(store, settled):
     load_index(store.root)
     store.paths(make_cell("B"))[0].unlink()
     frame = load_index(store.root)
@@ -131,8 +131,8 @@ def test_predictions_that_are_gone_are_marked(store, settled):
     assert set(frame.query("dataset == 'A'")["predictions"]) == {"ok"}
 
 
-def test_a_file_that_vanishes_while_the_folder_is_listed_is_not_there(store, monkeypatch):
-    """A cell that is replaced is not there for an instant."""
+def test_a_file_deleted_during_the_listing_is_absent(store, monkeypatch):
+    """A cell that is being replaced is absent for a moment."""
     state = index.state_of
 
     def replaced(entry):
@@ -159,13 +159,13 @@ def test_cells_come_and_go(store, settled):
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 half a file", b"\x93NUMPY"])
-def test_a_damaged_table_is_made_anew(store, settled, content):
+def test_a_damaged_table_is_built_again(store, settled, content):
     first = load_index(store.root)
     (store.root / ".index" / "records.npz").write_bytes(content)
     assert same(first, load_index(store.root))
 
 
-def test_a_table_of_version_1_which_lacks_the_conditions_is_made_anew(store, settled, monkeypatch, readings):
+def test_a_table_of_version_1_without_conditions_is_built_again(store, settled, monkeypatch, readings):
     with monkeypatch.context() as earlier:
         earlier.setattr(index_cache, "VERSION", 1)
         frame = load_index(store.root).drop(columns=["device", "execution", "threads"])
@@ -176,14 +176,14 @@ def test_a_table_of_version_1_which_lacks_the_conditions_is_made_anew(store, set
     assert len(readings) == 4
 
 
-def test_a_table_of_another_release_is_made_anew(store, settled, monkeypatch, readings):
+def test_a_table_of_another_release_is_built_again(store, settled, monkeypatch, readings):
     load_index(store.root)
     monkeypatch.setattr(index_cache, "VERSION", -1)
     load_index(store.root)
     assert len(readings) == 8
 
 
-def test_without_the_right_to_write_it_is_only_slower(store, settled, monkeypatch):
+def test_an_index_that_cannot_be_written_is_not_an_error(store, settled, monkeypatch):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
@@ -192,7 +192,7 @@ def test_without_the_right_to_write_it_is_only_slower(store, settled, monkeypatc
     assert not (store.root / ".index").exists()
 
 
-def test_nothing_and_foreign_files_are_no_records(tmp_path):
+def test_other_files_are_no_records(tmp_path):
     assert load_index(tmp_path / "absent").empty
     assert not (tmp_path / "absent").exists()
     (tmp_path / "seed0" / "single@lite" / "Predictions" / "A").mkdir(parents=True)

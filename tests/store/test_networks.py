@@ -70,7 +70,7 @@ def test_the_name_of_a_file_is_the_digest_of_its_content_and_equal_weights_share
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "emptied", "gone", "report cut", "report changed", "report not of a network"])
-def test_a_damaged_network_is_made_anew_and_never_trusted(tmp_path, damage):
+def test_a_damaged_network_is_trained_again(tmp_path, damage):
     store = NetworkStore(tmp_path)
     store.obtain(KEY, lambda: (arrays(), {"fit_seconds": 3.0}))
     (file,) = weights(tmp_path)
@@ -96,7 +96,7 @@ def test_a_damaged_network_is_made_anew_and_never_trusted(tmp_path, damage):
     assert reused and got["weight"][0, 0] == 5.0 and report == {"fit_seconds": 4.0}
 
 
-def test_saving_mends_a_damaged_file_and_loading_refuses_it(tmp_path):
+def test_save_replaces_a_damaged_file_and_load_refuses_it(tmp_path):
     store = NetworkStore(tmp_path)
     name, _ = store.save(arrays())
     weights(tmp_path)[0].write_bytes(b"{}")
@@ -131,7 +131,7 @@ def test_a_training_that_fails_leaves_nothing_and_can_be_tried_again(tmp_path):
     assert not store.obtain(KEY, lambda: (arrays(), {}))[2]
 
 
-def test_a_full_disk_is_said_and_the_claim_given_back(tmp_path, monkeypatch):
+def test_a_full_disk_is_an_error_and_releases_the_claim(tmp_path, monkeypatch):
     def full(*arguments):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

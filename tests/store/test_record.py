@@ -77,7 +77,7 @@ def test_a_malformed_record_is_an_error_that_names_the_file(spoil):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", b"\xff\xfe", '{"cell": NaN}'])
-def test_what_is_no_record_at_all_is_an_error_that_names_the_file(text):
+def test_a_file_that_is_no_record_is_an_error_that_names_it(text):
     with pytest.raises(SsdBenchError, match=r"some/file\.json"):
         CellRecord.from_json(text, "some/file.json")
 

@@ -32,7 +32,7 @@ def test_a_sound_folder_has_no_problems(store):
 
 
 @pytest.mark.parametrize("score", ["accuracy", "nll", "ece", "macro_f1", "brier", "balanced_accuracy"])
-def test_an_embellished_score_is_named_with_both_numbers(store, score):
+def test_a_changed_score_is_reported_with_both_numbers(store, score):
     path = store.paths(make_cell())[1]
     text = path.read_text()
     value = json.loads(text)["scores"][score]
@@ -52,7 +52,7 @@ def test_a_changed_prediction_is_found_by_digest_and_by_score(store):
     assert any("nll" in problem for problem in problems)
 
 
-def test_predictions_that_are_gone_or_malformed_are_problems(store):
+def test_missing_or_malformed_predictions_are_problems(store):
     store.paths(make_cell())[0].unlink()
     store.paths(make_cell(method="ssd"))[0].write_text("a\nb\n")
     store.paths(make_cell(seed=1))[1].write_text("{")
@@ -74,7 +74,7 @@ def test_empty_and_absent_folders_are_errors(tmp_path):
         recount(tmp_path / "absent")
 
 
-def test_an_export_that_was_killed_does_not_stand_in_the_way_of_the_next(store, tmp_path):
+def test_a_killed_export_does_not_prevent_the_next(store, tmp_path):
     machine, *_ = atomic.draft_path(tmp_path, tmp_path / "testResample0.csv").name.split("-")
     draft = tmp_path / "out" / ".tmp" / f"{machine}-4194305-1-testResample0.csv"
     draft.parent.mkdir(parents=True)
@@ -104,7 +104,7 @@ def test_export_of_one_seed_keeps_the_names(tmp_path):
     assert exported.read_bytes() == store.paths(make_cell(resample=3))[0].read_bytes()
 
 
-def test_predictions_that_were_cut_or_are_gone_are_not_exported(store, tmp_path):
+def test_truncated_or_missing_predictions_are_not_exported(store, tmp_path):
     path = store.paths(make_cell(method="ssd"))[0]
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-2]))  # a file that can be read, with two cases fewer
     with pytest.raises(SsdBenchError, match=f"{path} was changed after it was written") as caught:

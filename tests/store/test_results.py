@@ -46,7 +46,7 @@ def test_a_failure_replaces_a_result_and_its_predictions(tmp_path):
     assert store.read(make_cell()).reason == "NaN in epoch 3"
 
 
-def test_a_cell_that_is_not_there_is_none_also_when_its_predictions_are_gone(tmp_path):
+def test_read_returns_none_without_record_or_without_predictions(tmp_path):
     store = ResultStore(tmp_path)
     assert store.read(make_cell()) is None
     store.put(make_record(), *make_predictions())
@@ -74,7 +74,7 @@ def test_a_record_that_was_moved_is_noticed(tmp_path):
     ("code", "words"), [(errno.ENOSPC, "is full"), (errno.EACCES, "Cannot write"), (errno.EIO, "Cannot write")]
 )
 @pytest.mark.parametrize("call", ["fsync", "mkdir"])
-def test_a_disk_that_refuses_loses_nothing(tmp_path, monkeypatch, code, words, call):
+def test_a_failed_write_keeps_the_earlier_files(tmp_path, monkeypatch, code, words, call):
     store = ResultStore(tmp_path)
     store.put(make_record(), *make_predictions())
     before = {name: (tmp_path / name).read_bytes() for name in files_below(tmp_path)}
@@ -93,14 +93,14 @@ def test_a_disk_that_refuses_loses_nothing(tmp_path, monkeypatch, code, words, c
     assert {name: (tmp_path / name).read_bytes() for name in files_below(tmp_path)} == before
 
 
-def test_a_file_in_the_place_of_the_folder_is_a_sentence(tmp_path):
+def test_a_file_with_the_name_of_the_folder_is_an_error(tmp_path):
     (tmp_path / "out").write_text("")
     with pytest.raises(SsdBenchError, match="Cannot write"):
         ResultStore(tmp_path / "out").check_writable()
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="the superuser may write everywhere")
-def test_a_folder_that_is_not_writable_is_a_sentence(tmp_path):
+def test_a_folder_that_is_not_writable_is_an_error(tmp_path):
     tmp_path.chmod(0o500)
     try:
         with pytest.raises(SsdBenchError, match="--out"):

@@ -10,7 +10,7 @@ from tests.store.builders import make_cell, make_predictions, make_record
 
 
 def tsml_eval_reads(path):
-    """The rules by which tsml-eval validates and loads a classification file (utils/results_validation, evaluation/storage)."""
+    """Validate and load a file as tsml-eval does (utils/results_validation, evaluation/storage)."""
     lines = path.read_text().splitlines(keepends=True)
     first, third = lines[0].split(","), lines[2].split(",")
     assert len(first) >= 5
@@ -61,7 +61,7 @@ def test_probabilities_of_every_magnitude_read_back_to_the_same_bits():
     assert np.array_equal(tsml.read(tsml.write(make_record(), y, p), "x")[1], p)
 
 
-def test_predictions_that_do_not_fit_or_are_no_numbers_are_refused():
+def test_predictions_of_another_length_or_without_numbers_are_refused():
     y, p = make_predictions()
     with pytest.raises(ValueError, match="have different lengths"):
         tsml.write(make_record(), y[:-1], p)
@@ -83,6 +83,6 @@ def test_a_malformed_file_is_an_error_with_its_line(number, line):
 
 
 @pytest.mark.parametrize("content", [b"", b"a\nb\n", b"\xff\xfe\x00"])
-def test_what_is_no_such_file_is_an_error(content):
+def test_a_file_of_another_format_is_an_error(content):
     with pytest.raises(SsdBenchError, match=r"some/file\.csv"):
         tsml.read(content, "some/file.csv")
