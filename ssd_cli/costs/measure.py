@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from ssd_cli.engine.deployed import Deployed
-from ssd_cli.training.threads import using_threads
+from ssd_cli.training.predict import using_threads
 
 if TYPE_CHECKING:
     from ssd_cli.methods.base import Predictor

@@ -29,8 +29,7 @@ from ssd_cli.protocol.containers import Ints, TrainingSet
 from ssd_cli.registry import Registry
 from ssd_cli.training import recipes
 from ssd_cli.training.build import build_workbench
-from ssd_cli.training.predict import freeze
-from ssd_cli.training.threads import using_threads
+from ssd_cli.training.predict import freeze, using_threads
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ from ssd_cli.methods import methods
 from ssd_cli.methods.base import Method, Network, Predictor, TrainingSet, Workbench, refuse_idle, require
 from ssd_cli.methods.dsr import RankedOutputs, compared_batches
 from ssd_cli.training.initialise import initialise
-from ssd_cli.training.losses import softened_kl
-from ssd_cli.training.objective import Batch, Objective
+from ssd_cli.training.objective import Batch, Objective, softened_kl
 
 
 @methods.register("drg")

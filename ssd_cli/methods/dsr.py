@@ -12,8 +12,7 @@ from torch.nn import functional
 
 from ssd_cli.methods import methods
 from ssd_cli.methods.base import Method, Network, Predictor, TrainingSet, Workbench, require
-from ssd_cli.training.losses import softened_kl
-from ssd_cli.training.objective import Batch, Objective
+from ssd_cli.training.objective import Batch, Objective, softened_kl
 
 
 @methods.register("dsr")

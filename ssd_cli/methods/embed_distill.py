@@ -17,8 +17,7 @@ from ssd_cli.methods.augmentations import augment
 from ssd_cli.methods.base import Backbone, Method, Network, Predictor, TrainingSet, Workbench, refuse_idle, require
 from ssd_cli.methods.small import untrained, why_not_narrow
 from ssd_cli.training.initialise import initialise
-from ssd_cli.training.losses import softened_kl
-from ssd_cli.training.objective import Batch, ExtraMemory, Objective
+from ssd_cli.training.objective import Batch, ExtraMemory, Objective, softened_kl
 from ssd_cli.training.predict import freeze, outputs
 from ssd_cli.training.recipe import ResolvedRecipe
 

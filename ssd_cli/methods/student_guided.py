@@ -15,8 +15,7 @@ from ssd_cli.configuration import require
 from ssd_cli.methods.attention import Guidance, relative_entropy, similarity
 from ssd_cli.methods.representations import StochasticTeacher
 from ssd_cli.training.initialise import initialise
-from ssd_cli.training.losses import softened_kl
-from ssd_cli.training.objective import Batch, ExtraMemory, Objective
+from ssd_cli.training.objective import Batch, ExtraMemory, Objective, softened_kl
 from ssd_cli.training.workbench import Workbench
 
 BODY_SHARE = 0.75

@@ -19,7 +19,9 @@ from ssd_cli.training.context import TrainingContext
 from ssd_cli.training.recipe import Recipe, ResolvedRecipe
 from ssd_cli.training.workbench import Workbench
 
-SHORT = Recipe(epochs=4, student_epochs=2, learning_rate=1e-2, schedule="cosine", keep="last", batch_size=8, bn_momentum=0.1)
+SHORT = Recipe(
+    epochs=4, student_epochs=2, learning_rate=1e-2, schedule="cosine", keep="last", batch_size=8, batch_divisor=0, bn_momentum=0.1
+)
 QUICK = dataclasses.replace(SHORT, epochs=2, student_epochs=1)
 # Enough epochs for a small network to learn the easy problem, also for a student that starts from random weights.
 LEARNING = dataclasses.replace(SHORT, epochs=40, student_epochs=50, batch_size=16)

@@ -1,6 +1,4 @@
-"""torch's Adam without torch's compiler, which its wrappers load at the first step though nothing here is compiled by it."""
-
-from __future__ import annotations
+"""torch's Adam without torch's compiler, which its wrappers load at the first step although nothing here is compiled."""
 
 import inspect
 
@@ -8,9 +6,9 @@ import torch
 
 
 class Adam(torch.optim.Adam):
-    """torch's Adam, its methods as they stand below the wrappers that tell the compiler to leave them alone.
+    """torch's Adam with the methods below those wrappers.
 
-    Loading ``torch._dynamo`` is about half of what a process needs before its first training, and 70 MB.
+    Loading ``torch._dynamo`` takes 70 MB and about half of the time that a process needs before its first training.
     """
 
     add_param_group = inspect.unwrap(torch.optim.Adam.add_param_group)

@@ -1,4 +1,4 @@
-"""Weights along a training: their averages, single sets of them, and the batch-norm statistics that averages need."""
+"""Averages of weights along a training, collected weights, and the batch-norm statistics that averages need."""
 
 from __future__ import annotations
 
@@ -12,18 +12,10 @@ State = Mapping[str, Tensor]
 
 
 class Averager(Protocol):
-    """Observes the weights while they are trained (weight averaging).
+    """Observes the weights while they are trained.
 
-    Attributes
-    ----------
-    state : dict of str to Tensor
-        The average.
-    n_averaged : int
-        Number of weight sets in it.
-
-    Notes
-    -----
-    A class may declare ``resumable = True`` if these two are all of its state. Then an interrupted training can continue.
+    `state` is the average, `n_averaged` the number of weight sets in it. A class may declare ``resumable = True`` if these two are
+    all of its state; then an interrupted training can continue.
     """
 
     state: dict[str, Tensor]
@@ -50,14 +42,14 @@ class RunningMean:
         self.n_averaged = 0
 
     def after_step(self, network: nn.Module) -> None:
-        """Nothing: only ends of epochs are averaged."""
+        """Do nothing."""
 
     def after_epoch(self, network: nn.Module) -> None:
-        """Take the current weights into the mean."""
+        """Add the current weights."""
         self.add(network.state_dict())
 
     def add(self, state: State) -> None:
-        """Take one set of weights into the mean; integers (counters of batches) are copied."""
+        """Add one set of weights; integers (counters of batches) are copied."""
         for name, value in state.items():
             if name in self.state and value.is_floating_point():
                 self.state[name] += (value - self.state[name]) / (self.n_averaged + 1)
@@ -70,15 +62,7 @@ class ExponentialMean:
     """Exponential moving average of the weights after every step (Polyak averaging; Tarvainen and Valpola 2017).
 
     w_ema <- d w_ema + (1 - d) w, with d = min(decay, (1 + t) / (10 + t)) at step t, so that short trainings leave the start.
-
-    Parameters
-    ----------
-    decay : float
-        The largest d; 0 follows the live weights, 1 with ``warm_up=False`` keeps the first.
-    start : state dict
-        The weights before the first step.
-    warm_up : bool
-        Use the rule above; otherwise d = decay throughout.
+    Without warm-up d = decay. `start` holds the weights before the first step.
     """
 
     resumable = True
@@ -101,23 +85,13 @@ class ExponentialMean:
                     self.state[name].copy_(value)
 
     def after_epoch(self, network: nn.Module) -> None:
-        """Nothing: every step was averaged."""
+        """Do nothing."""
 
 
 class Collector:
-    """Not an average but the weights themselves, at the ends of some epochs: the members of an ensemble from one training.
+    """Collects the weights at the ends of some epochs (from 1): the members of an ensemble from one training.
 
-    Parameters
-    ----------
-    epochs : collection of int
-        From 1.
-
-    Attributes
-    ----------
-    state : dict of str to Tensor
-        All collected weights, as ``epoch/name``.
-    n_averaged : int
-        Epochs watched.
+    `state` holds them as ``epoch/name``, `n_averaged` counts the epochs observed.
     """
 
     resumable = True
@@ -128,16 +102,16 @@ class Collector:
         self.n_averaged = 0
 
     def after_step(self, network: nn.Module) -> None:
-        """Nothing: only ends of epochs are collected."""
+        """Do nothing."""
 
     def after_epoch(self, network: nn.Module) -> None:
-        """Take the current weights, batch-norm statistics included, if this is one of the epochs."""
+        """Collect the current weights, batch-norm statistics included, if this is one of the epochs."""
         self.n_averaged += 1
         if self.n_averaged in self.epochs:
             self.state |= {f"{self.n_averaged}/{name}": value.clone() for name, value in network.state_dict().items()}
 
     def collected(self) -> list[dict[str, Tensor]]:
-        """The sets of weights, in the order of their epochs."""
+        """Return the sets of weights, in the order of their epochs."""
         found: dict[int, dict[str, Tensor]] = {}
         for path, value in self.state.items():
             epoch, _, name = path.partition("/")
@@ -146,7 +120,7 @@ class Collector:
 
 
 def mean_of(states: Sequence[State]) -> dict[str, Tensor]:
-    """The plain mean of several sets of weights (a uniform soup); the order does not matter beyond rounding."""
+    """Return the mean of several sets of weights (a uniform soup); their order changes rounding only."""
     mean = RunningMean()
     for state in states:
         mean.add(state)
@@ -154,10 +128,10 @@ def mean_of(states: Sequence[State]) -> dict[str, Tensor]:
 
 
 def refresh_batch_norm(network: nn.Module, batches: Sequence[Tensor], modules: nn.Module | None = None) -> None:
-    """Estimate all batch-norm statistics anew by one pass over the training series.
+    """Estimate all batch-norm statistics again by one pass over the training series; leave the network in eval mode.
 
-    The statistics of averaged weights are not the average of the statistics. Every batch counts by its size; only batch-norm layers
-    are in train mode, so dropout stays off (torch's and the SWA release's helpers leave it on). Ends in eval mode.
+    The statistics of averaged weights are not the average of the statistics. Every batch counts by its size. Only batch-norm layers
+    are in train mode, so dropout is off (in torch's helper and in that of the SWA release it is on).
 
     Parameters
     ----------
@@ -165,7 +139,7 @@ def refresh_batch_norm(network: nn.Module, batches: Sequence[Tensor], modules: n
         Called on each batch.
     batches : sequence of Tensor, each (batch, n_channels, n_timepoints)
     modules : nn.Module, optional
-        The module that owns the layers, where `network` is another execution of it.
+        The module that owns the layers, if `network` is a view of it.
     """
     modules = network if modules is None else modules
     layers = [module for module in modules.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]

@@ -93,14 +93,8 @@ def obtain(
     Where the execution trains several networks at once, a step holds the networks of all joint cells whose training sets have the
     same shape. Those of other cells are stored under their keys, and found when these cells ask for them.
 
-    Parameters
-    ----------
-    context : TrainingContext
-    joint_cells : callable
-        Returns the contexts of all cells whose networks share training steps, this one among them.
-    indices : sequence of int
-    **options
-        Of `base_spec`.
+    `joint_cells` returns the contexts of all cells whose networks share training steps, this one among them; `options` are those of
+    `base_spec`.
     """
     own = [_Wanted(context, base_spec(context, index, **options)) for index in indices]
     if not context.joint:
@@ -170,19 +164,16 @@ def obtain_all(
 ) -> dict[int, Trained]:
     """Do what `Networks.obtain` does for all networks of one training step, which runs at most once.
 
+    The process that trains holds the claim of the first key until all are stored, the first one last. Other processes wait there.
+
     Parameters
     ----------
-    networks : Networks
     keys : sequence of str
         Of all networks of the step. No network has one of them and is trained with others.
     wanted : sequence of int
         Positions of the networks to return.
     train : callable
         Trains all networks; called if a wanted one is missing.
-
-    Notes
-    -----
-    The process that trains holds the claim of the first key until all are stored, the first one last. Other processes wait there.
     """
     made: list[tuple[Arrays, dict[str, Any]]] = []
     found: dict[int, Trained] = {}

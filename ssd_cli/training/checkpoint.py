@@ -40,29 +40,12 @@ class Checkpoints(Protocol):
         """Delete a key."""
 
 
-def _new_curve() -> Curve:
-    return {"loss": [], "learning_rate": []}
-
-
 @dataclass
 class TrainingState:
     """The state of a training at the end of an epoch. Only that of a single network can be saved.
 
-    Parameters
-    ----------
-    step : TrainingStep
-    orders : sequence of Generator
-        Draw the batch order of each network.
-    rates : sequence of LearningRate
-    averagers : sequence of Averager
-    epoch : int
-        The last that is finished.
-    curves : list of dict
-        One for each network.
-    best : list of float
-        Lowest mean loss of each network.
-    kept : dict of str to Tensor, optional
-        The weights that had it, as of `TrainingStep.weights`.
+    `orders` draw the batch order of each network. `best` is the lowest mean loss of each, and `kept` holds the weights that had it,
+    as `TrainingStep.weights` returns them.
     """
 
     step: TrainingStep
@@ -75,7 +58,7 @@ class TrainingState:
     kept: dict[str, Tensor] | None = None
 
     def __post_init__(self) -> None:
-        self.curves = self.curves or [_new_curve() for _ in self.rates]
+        self.curves = self.curves or [{"loss": [], "learning_rate": []} for _ in self.rates]
         self.best = self.best or [math.inf for _ in self.rates]
 
     def keep_best(self, losses: Sequence[float], wanted: Sequence[bool]) -> None:
@@ -89,7 +72,8 @@ class TrainingState:
             self.kept = {name: value.clone() for name, value in now.items()}
         elif any(better):
             rows = torch.tensor(better, device=self.step.device)
-            self.kept = {name: _choose(rows, value, self.kept[name]) for name, value in now.items()}
+            for name, value in now.items():
+                self.kept[name] = torch.where(rows.view(-1, *(1,) * (value.ndim - 1)), value, self.kept[name])
 
     def arrays(self) -> dict[str, npt.NDArray]:
         """Return all tensors, as ``part/name``."""
@@ -149,18 +133,8 @@ class TrainingState:
 class Checkpointer:
     """Saves the state of one training, and counts its time including that of earlier processes.
 
-    Parameters
-    ----------
-    checkpoints : Checkpoints or None
-        None: only the time is counted.
-    key : str
-
-    Attributes
-    ----------
-    before : tuple of float
-        Wall and processor seconds of earlier processes.
-    resumed : int
-        The last epoch of earlier processes; 0 where there were none.
+    Without `checkpoints` it only counts the time. `before` holds the wall and processor seconds of earlier processes, `resumed`
+    their last epoch (0 if there were none).
     """
 
     def __init__(self, checkpoints: Checkpoints | None, key: str) -> None:
@@ -209,7 +183,3 @@ def resumable(spec: TrainingSpec) -> bool:
     """Return whether a checkpoint holds all state of a training; what a class declares does not hold for its subclasses."""
     parts: Iterable[Any] = (getattr(spec.network, "inner", spec.network), spec.objective, spec.averager)
     return all(vars(type(part)).get("resumable", False) for part in parts if part is not None)
-
-
-def _choose(rows: Tensor, chosen: Tensor, other: Tensor) -> Tensor:
-    return torch.where(rows.view(-1, *(1,) * (chosen.ndim - 1)), chosen, other)

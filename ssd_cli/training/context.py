@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,7 +18,6 @@ from ssd_cli.engine.planner import bind, plan, serves
 from ssd_cli.engine.precision import check_execution, set_arithmetic
 from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.training.checkpoint import Checkpoints
-from ssd_cli.training.holdout import holdout_split
 from ssd_cli.training.initialise import initialise
 from ssd_cli.training.ledger import Ledger, Progress
 from ssd_cli.training.networks import MemoryNetworks, Networks
@@ -32,26 +32,15 @@ class TrainingContext:
 
     Parameters
     ----------
-    training_set : TrainingSet
-    backbone : Backbone
-        Builds the networks.
     backbone_identity : dict
         Name and parameters of the backbone, as in identities.
-    recipe : ResolvedRecipe
-    seed : int
     device : {"cpu", "cuda", "mps"}
     execution : Execution
         How networks are computed; part of a network's identity, since sums in another order give other bits.
-    networks : Networks, optional
-        The store of shared networks; by default in memory.
-    checkpoints : Checkpoints, optional
-        The store of checkpoints; by default there are none.
     on_epoch : callable
         Called with the progress of every training.
     name : str
         Of the cell, in checkpoints and in the reports of shared networks.
-    ledger : Ledger, optional
-        Counts what every network cost.
     """
 
     training_set: TrainingSet
@@ -132,7 +121,15 @@ class TrainingContext:
     @cached_property
     def split(self) -> tuple[TrainingSet, TrainingSet] | None:
         """See `Workbench.validation_split`."""
-        return holdout_split(self.training_set, self.seeds.stream("validation"))
+        cases, stream = self.training_set, self.seeds.stream("validation")
+        if min(count for count in cases.class_counts if count) < 2:
+            return None
+        chosen = np.zeros(cases.n_cases, dtype=bool)
+        for label in np.unique(cases.y):
+            of_class = np.flatnonzero(cases.y == label)
+            n_validation = -(-len(of_class) // 5)  # the ceiling of a fifth is below n_c for all n_c of at least 2
+            chosen[of_class[torch.randperm(len(of_class), generator=stream)[:n_validation].numpy()]] = True
+        return cases.subset(np.flatnonzero(~chosen)), cases.subset(np.flatnonzero(chosen))
 
     def training_part(self) -> TrainingSet:
         """Return the training part of the validation split."""

@@ -1,4 +1,4 @@
-"""Where a training stands, and what each network of a cell cost, as if nobody shared and as it was really spent."""
+"""What each network of a cell cost: as if no cell shared networks, and as really spent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training stands, and, where an earlier process was cut off, after which epoch it went on."""
+    """The state of a training; `resumed` is the epoch after which it continued an interrupted one, or 0."""
 
     label: str
     epoch: int
@@ -24,17 +24,17 @@ class LedgerEntry:
     Parameters
     ----------
     label : str
-        What it was, for people: "member 0", "student".
+        For people: "member 0", "student".
     epochs, steps, n_cases : int
-        Passes, optimiser steps, and cases of each pass.
+        Epochs, optimiser steps, and cases of each epoch.
     fit_seconds, cpu_seconds : float
-        Wall and processor time of the training, when it was really done.
-    reused : bool
-        The network was there already; its seconds are those of another cell, but for a share of its pass (`Ledger.share_seconds`).
+        Wall and processor time of the training when it ran.
     curve : dict
         Loss, learning rate and what the objective observed, per epoch.
+    reused : bool
+        The network was stored already. Its seconds belong to another cell, except for this cell's share (`Ledger.share_seconds`).
     key : str
-        Content address of a shared network; empty for one that only this cell uses.
+        Content address of a shared network; empty for a network of this cell alone.
     """
 
     label: str
@@ -49,26 +49,26 @@ class LedgerEntry:
 
 
 class Ledger:
-    """The trainings of one cell in the order in which the method asked for them."""
+    """The trainings of one cell, in the order of the method's requests."""
 
     def __init__(self) -> None:
         self.entries: list[LedgerEntry] = []
         self.waited_seconds = 0.0
-        """Time spent on networks of others: waiting while another process trains one, training some in the same pass."""
+        """Seconds spent on networks of other cells: waiting for their training, or training them in the same steps."""
         self.resumed_seconds = 0.0
-        """Time that other processes spent on trainings of this cell, which were cut off and went on here, or were made for it."""
+        """Seconds spent by other processes on trainings that this cell resumed or reused."""
         self.share_seconds = 0.0
-        """This cell's share of passes in which other cells trained its networks beside theirs."""
+        """This cell's share of steps in which other cells trained its networks beside theirs."""
 
     def add(self, entry: LedgerEntry) -> bool:
-        """Book a training, and say whether it is a new one: a shared network asked for twice is one network."""
+        """Book a training, and return whether it is new: a shared network that is requested twice counts once."""
         new = not entry.key or all(entry.key != other.key for other in self.entries)
         if new:
             self.entries.append(entry)
         return new
 
     def summary(self, fit_wall_seconds: float) -> dict[str, Any]:
-        """Costs of training for the record.
+        """Return the costs of training for the record.
 
         Parameters
         ----------
@@ -78,11 +78,11 @@ class Ledger:
         Returns
         -------
         dict
-            ``networks_trained``, ``optimiser_steps``, ``cases_seen`` (cases × epochs), ``cpu_seconds`` and ``fit_seconds_alone``
-            count every training the method needs, as if nobody shared (a network that is trained further counts twice in the first;
-            tables show it as "trainings"); ``fit_seconds_spent`` and ``networks_reused`` say what really
-            happened. What a method does beside training (averaging, refreshing statistics) counts in both. A network
-            trained in a pass with others counts its share of the pass, also where another cell trained it for this one.
+            ``networks_trained``, ``optimiser_steps``, ``cases_seen`` (cases times epochs), ``cpu_seconds`` and
+            ``fit_seconds_alone`` count all trainings that the method needs, as if no cell shared networks. A network that is
+            trained further counts twice in the first, which tables call "trainings". ``fit_seconds_spent`` and
+            ``networks_reused`` count what really happened; a network that was trained jointly counts its share. Both seconds
+            include what a method does beside training, such as averaging.
         """
         all_seconds = sum(entry.fit_seconds for entry in self.entries)
         own_seconds = sum(entry.fit_seconds for entry in self.entries if not entry.reused)

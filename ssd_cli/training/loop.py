@@ -23,33 +23,17 @@ def train(
     on_epoch: Callable[[int, float], object] = lambda epoch, loss: None,
     checkpointer: Checkpointer | None = None,
 ) -> list[Curve]:
-    """Train the networks of a step in place and leave them in eval mode.
+    """Train the networks of a step in place, leave them in eval mode, and return the curve of each.
+
+    A curve holds per epoch "loss" (mean over cases in train mode), "learning_rate" (of its first step), each named loss, and what
+    the objective observed. A network whose loss is not finite does not stop the others; see `refuse_diverged`.
 
     Parameters
     ----------
-    specs : sequence of TrainingSpec
-        One for each network of the step, with equal numbers of cases, epochs and cases in a batch.
-    step : TrainingStep
-        Owns optimiser, losses, forward and backward pass.
-    on_epoch : callable, optional
+    on_epoch : callable
         Called with the epoch (from 1) and the mean loss over the networks; first with the last epoch before an interruption.
     checkpointer : Checkpointer, optional
-        For the uncaptured step of a single network: lets an interrupted training continue.
-
-    Returns
-    -------
-    list of dict
-        The curve of each network: per epoch "loss" (mean over cases in train mode), "learning_rate" (of its first step), each named
-        loss, and what the objective observed.
-
-    Raises
-    ------
-    ValueError
-        The numbers of epochs or the batch sizes differ.
-
-    Notes
-    -----
-    A network whose loss is not finite does not stop the others; `refuse_diverged` raises for its curve.
+        For the uncaptured step of a single network.
     """
     schedule, n_cases = specs[0].schedule, specs[0].cases.n_cases
     if any((spec.schedule.stop, spec.schedule.batch_size) != (schedule.stop, schedule.batch_size) for spec in specs):
@@ -120,10 +104,7 @@ def refuse_diverged(curve: Curve, schedule: Schedule) -> None:
 
 @contextmanager
 def explaining_single_values(n_cases: int, batch_size: int) -> Iterator[None]:
-    """Explain torch's error about batch normalisation of a single value: a batch of one case of one time point.
-
-    Whether a network has such layers, and what their inputs are, only the network knows; so the error is translated afterwards.
-    """
+    """Explain torch's error about batch normalisation of a single value: a batch of one case of one time point."""
     try:
         yield
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Where shared networks are kept, and how their weights travel."""
+"""Stores of shared networks, and weights as numpy arrays."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ Arrays = dict[str, npt.NDArray]
 
 
 class Networks(Protocol):
-    """Where shared networks are kept; each is trained at most once."""
+    """A store of shared networks; each is trained at most once."""
 
     def find(self, key: str) -> tuple[Mapping[str, npt.NDArray], dict[str, Any]] | None:
-        """Return weights and the report of their training, if they are there."""
+        """Return weights and the report of their training, if they are stored."""
 
     def obtain(
         self, key: str, train: Callable[[], tuple[Arrays, dict[str, Any]]]
     ) -> tuple[Mapping[str, npt.NDArray], dict[str, Any], bool]:
-        """Return weights, the report of their training, and whether they were there already; `train` makes them otherwise."""
+        """Return weights, the report of their training, and whether they were stored already; otherwise call `train`."""
 
 
 class MemoryNetworks:
-    """Shared networks of one process, kept in memory."""
+    """Shared networks of one process."""
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[Arrays, dict[str, Any]]] = {}
@@ -43,10 +43,10 @@ class MemoryNetworks:
 
 
 def state_to_arrays(network: torch.nn.Module) -> Arrays:
-    """A copy of weights and buffers as numpy arrays, which later training of the network leaves alone."""
+    """Copy weights and buffers to numpy arrays; later training does not change them."""
     return {name: np.array(value.detach().cpu()) for name, value in network.state_dict().items()}
 
 
 def load_arrays(network: torch.nn.Module, arrays: Mapping[str, npt.NDArray]) -> None:
-    """Copy arrays into a network of the same architecture; anything missing or left over is an error."""
+    """Copy arrays into a network of the same architecture; a missing or an additional name is an error."""
     network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}, strict=True)

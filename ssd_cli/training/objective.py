@@ -1,4 +1,4 @@
-"""A method is its objective: a batch in, named losses out. The loop knows nothing else."""
+"""Objectives: named losses of a batch. The training loop knows nothing else of a method."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Batch(NamedTuple):
     """(batch, n_channels, n_timepoints)"""
     y: Tensor
     """(batch,) class indices"""
-    index: Tensor  # type: ignore[assignment]  # shadows tuple.index, which nobody needs here
-    """(batch,) positions in the training set, so that what a frozen teacher says of a case can be looked up."""
+    index: Tensor  # type: ignore[assignment]  # hides tuple.index
+    """(batch,) positions in the training cases, for looking up outputs that a frozen teacher computed once."""
 
 
 class ExtraMemory(NamedTuple):
@@ -39,22 +39,22 @@ class Objective(ABC):
     Attributes
     ----------
     trainable : nn.Module or None
-        A module that is trained beside the network and dropped afterwards (a map between embeddings of different size).
+        A module that is trained beside the network and dropped afterwards, such as a map between embeddings of different size.
     optimisers : sequence of Optimizer
         Further optimisers of parameters of `trainable`, which the training's own optimiser leaves alone; see `after_step`.
     observed : dict of str to Tensor
-        Scalars of the last batch worth a curve, detached; the loop averages them over each epoch.
+        Detached scalars of the last batch; their means over each epoch become curves.
     streams : sequence of Generator
-        The random streams that `losses` draws from, other than those of the trained network's dropout sites: a captured step has
-        to know them.
+        The random streams that `losses` draws from, apart from those of the network's dropout sites. Captured steps and checkpoints
+        need them.
     step_cost : float or None
         Cost of a step, in steps of a plain training of the backbone; None: that of the trained network, times `series_per_case`.
     series_per_case : int
         Series that a step takes for each case of a batch; 2 where an augmentation accompanies each case.
     extra_memory : ExtraMemory
     resumable : bool
-        Whether a training that was cut off may go on: all that `losses` depends on is the network, `trainable` and `streams`, and
-        what the same teachers and `prepare` give again. Holds for this class, not for its subclasses (`checkpoint.resumable`).
+        Whether an interrupted training can continue: `losses` depends on nothing but the network, `trainable`, `optimisers`,
+        `streams`, and what `prepare` computes again. A class declares it for itself, not for its subclasses.
     """
 
     step_cost: float | None = None
@@ -79,21 +79,15 @@ class Objective(ABC):
         """Called after every step of the network, to step `optimisers`."""
 
     def begin_epoch(self, epoch: int, modules: nn.Module) -> None:  # noqa: B027 (most objectives are the same in every epoch)
-        """Called at the start of every epoch (from 1), after the network `modules` has been put into train mode."""
+        """Called at the start of every epoch (from 1), when the network `modules` is in train mode."""
 
     @abstractmethod
     def losses(self, network: Network, batch: Batch) -> dict[str, Tensor]:
-        """Named scalar losses of one batch, already weighted; their sum is minimised."""
+        """Return named scalar losses of one batch, already weighted; their sum is minimised."""
 
 
 class CrossEntropy(Objective):
-    """Mean cross-entropy of the logits, with optional label smoothing.
-
-    Parameters
-    ----------
-    smoothing : float
-        Probability mass that is spread evenly over all classes.
-    """
+    """Mean cross-entropy of the logits; `smoothing` is the probability mass that is spread evenly over all classes."""
 
     resumable = True
 
@@ -102,5 +96,23 @@ class CrossEntropy(Objective):
         self.smoothing = smoothing
 
     def losses(self, network: Network, batch: Batch) -> dict[str, Tensor]:
-        """Cross-entropy under the name "ce"."""
+        """Return the cross-entropy as "ce"."""
         return {"ce": functional.cross_entropy(network(batch.x).logits, batch.y, label_smoothing=self.smoothing)}
+
+
+def softened_kl(target: Tensor, logits: Tensor, temperature: float) -> Tensor:
+    """Return T**2 KL(target || softmax(logits / T)), the mean over cases.
+
+    Hinton et al. 2015, "Distilling the Knowledge in a Neural Network". The gradient of the divergence shrinks like 1 / T**2; the
+    factor makes its weight independent of T. A mean over cases and classes would be n_classes times smaller.
+
+    Parameters
+    ----------
+    target : Tensor, shape (n_cases, n_classes)
+        Probabilities at the same temperature.
+    logits : Tensor, shape (n_cases, n_classes)
+    temperature : float
+    """
+    target = target.clamp_min(torch.finfo(target.dtype).tiny)  # a probability that underflowed has no logarithm
+    divergence = target * (target.log() - functional.log_softmax(logits / temperature, -1))
+    return temperature**2 * divergence.sum(-1).mean()

@@ -52,16 +52,8 @@ def run(context: TrainingContext, spec: TrainingSpec, key: str) -> LedgerEntry:
 def run_jointly(context: TrainingContext, specs: Sequence[TrainingSpec]) -> list[LedgerEntry]:
     """Train networks with the plain objective in one step; its seconds are shared equally among their entries.
 
-    Parameters
-    ----------
-    context : TrainingContext
-        Of the cell that trains; the specs may belong to other cells.
-    specs : sequence of TrainingSpec
-        Their cases have the same shape, their schedules the same epochs and batch size.
-
-    Notes
-    -----
-    A network that diverged does not raise here; `loop.refuse_diverged` does for the curve of its entry.
+    The specs may belong to other cells than `context`; their cases have the same shape, their schedules the same epochs and batch
+    size. A network that diverged does not raise here; `loop.refuse_diverged` does for the curve of its entry.
     """
     label, first = _joint_label(specs), specs[0]
 

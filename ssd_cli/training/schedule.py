@@ -21,21 +21,8 @@ LearningRateMultiplier = Callable[[float], float]
 class Schedule:
     """Length, learning rate and batch size of one training.
 
-    Parameters
-    ----------
-    epochs : int
-        Length of the learning-rate schedule.
-    stop : int
-        Epochs that are trained, at most `epochs`.
-    learning_rate : float
-        Of the first epoch.
-    shape : {"plateau", "cosine", "constant"}
-        Course of the learning rate; it changes once an epoch.
-    keep : {"best", "last"}
-        Keep the weights of the epoch with the lowest training loss, or the last ones.
-    batch_size : int
-    lr_multiplier : callable, optional
-        Replaces `shape`, and changes the learning rate after every step.
+    `epochs` is the length of the learning-rate schedule, and `stop` the number of epochs that are trained. The learning rate starts
+    at `learning_rate`, and changes once an epoch by `shape`, or after every step by `lr_multiplier`.
     """
 
     epochs: int
@@ -54,13 +41,7 @@ class Schedule:
 class LearningRate:
     """The learning rate of one network.
 
-    torch's schedulers need an optimiser. They get one that has no gradients, so that a step of several networks can have a
-    learning rate for each.
-
-    Parameters
-    ----------
-    schedule : Schedule
-    steps_per_epoch : int
+    torch's schedulers need an optimiser. They get one without gradients, so that each network of a step has a learning rate.
     """
 
     def __init__(self, schedule: Schedule, steps_per_epoch: int) -> None:

@@ -28,15 +28,7 @@ def generator(seed: int, device: str = "cpu") -> torch.Generator:
 
 @dataclass(frozen=True)
 class CellSeeds:
-    """Derives all random streams of a cell.
-
-    Parameters
-    ----------
-    seed : int
-        The user's.
-    dataset : str
-    resample : int
-    """
+    """Derives all random streams of a cell from the user's seed, its dataset and its resample."""
 
     seed: int
     dataset: str

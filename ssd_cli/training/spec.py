@@ -65,10 +65,6 @@ class TrainingOptions(TypedDict, total=False):
 
     Parameters
     ----------
-    epochs : int or None
-        Length of the schedule; the recipe's epochs by default.
-    learning_rate, shape, keep : optional
-        Replace the recipe's.
     lr_multiplier : callable
         Factor of the learning rate after a number of epochs, fractions included; replaces the shape.
     cases : TrainingSet
@@ -76,7 +72,6 @@ class TrainingOptions(TypedDict, total=False):
     purpose, index : str, int
         Name the random streams of batch order and dropout: two trainings with equal names see the same batches. A training with
         the purpose "member" sees those of `Workbench.base_network(index)`. By default "student" and 0.
-    averager : Averager or None
     label : str
         Shown in progress and ledger; the purpose by default.
     """

@@ -23,17 +23,8 @@ from ssd_cli.engine.batching.stack import Stack, StackedAdam
 class StackedStep:
     """A batch, a cross-entropy and a learning rate for each network of a stack.
 
-    Parameters
-    ----------
-    stack : Stack
-    x, y : Tensor
-        The training cases of all networks.
-    smoothing : sequence of float
-        Label smoothing of each network.
-    first : sequence of int, optional
-        Where the training cases of each network begin in x and y; 0 by default.
-    context : callable
-        Makes the context of the forward pass (autocast).
+    `x` and `y` hold the training cases of all networks; those of each begin at its position in `first` (0 by default).
+    `smoothing` is the label smoothing of each, and `context` makes the context of the forward pass (autocast).
     """
 
     modes: tuple[bool, ...] = ()

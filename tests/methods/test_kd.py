@@ -8,8 +8,7 @@ from ssd_cli.methods.dropout import Finetune
 from ssd_cli.methods.ensembles import EnsAvg
 from ssd_cli.methods.feat_kd import EmbeddingTarget, FeatKD
 from ssd_cli.methods.kd import KD, EnsKD, SoftLabels
-from ssd_cli.training.losses import softened_kl
-from ssd_cli.training.objective import Batch, CrossEntropy
+from ssd_cli.training.objective import Batch, CrossEntropy, softened_kl
 from ssd_cli.training.predict import freeze
 from tests.small import EXACT, fingerprint, weights, workbench
 

@@ -21,8 +21,6 @@ from ssd_cli.training.objective import CrossEntropy, Objective
 from ssd_cli.training.predict import freeze
 from tests.small import SHORT, fingerprint, waves, workbench
 
-RECIPE = replace(SHORT, batch_divisor=0)
-
 
 class Killed(Exception):
     """Ends a training in the middle."""
@@ -93,7 +91,7 @@ def two_channels():
 
 
 def bench_of(**options):
-    return workbench(two_channels(), RECIPE, backbone=FCNBackbone(width=4), execution="bilinear", **options)
+    return workbench(two_channels(), SHORT, backbone=FCNBackbone(width=4), execution="bilinear", **options)
 
 
 def trained(method, bench):
@@ -146,7 +144,7 @@ def test_costs_of_parts_and_of_synthetic_series_count_their_cases():
 
 
 def test_a_second_optimiser_moves_its_own_weights_alone_and_is_never_captured():
-    plain, graph = (workbench(two_channels(), RECIPE, execution=execution) for execution in ("plain", "graph"))
+    plain, graph = (workbench(two_channels(), SHORT, execution=execution) for execution in ("plain", "graph"))
     objective = Adversarial(plain)
     before = objective.trainable.weight.clone()
     network = plain.train(plain.fresh(0), objective)
