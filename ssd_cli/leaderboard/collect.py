@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,9 +105,7 @@ def _names(frame: pd.DataFrame) -> pd.Series:
 
 
 def _one_configuration_a_name(frame: pd.DataFrame) -> None:
-    counts = frame.groupby("name", observed=True)["configuration"].nunique()
-    for name in counts.index[counts > 1]:
-        group = frame[frame["name"] == name].drop_duplicates("configuration")
+    for name, group in _varying(frame, "name", "configuration"):
         raise SsdBenchError(
             f"'{name}' has different configurations:\n{_difference(group, ('method', 'backbone', 'recipe'))}",
             "Expected the same recipe and the same parameters in all records of one name.",
@@ -117,16 +115,20 @@ def _one_configuration_a_name(frame: pd.DataFrame) -> None:
 
 def _one_truth_a_dataset(frame: pd.DataFrame) -> None:
     """Check that all methods used the same arrays with the same preparation."""
-    done = frame[frame["status"] == "ok"]
     for column, what in (("dataset_digest", "different data"), ("preparation", "different preparations")):
-        counts = done.groupby("dataset", observed=True)[column].nunique()
-        for dataset in counts.index[counts > 1]:
-            group = done[done["dataset"] == dataset].drop_duplicates(column)
+        for dataset, group in _varying(frame[frame["status"] == "ok"], "dataset", column):
             raise SsdBenchError(
                 f"The results on '{dataset}' used {what}:\n{_difference(group, (column,))}",
                 "Expected the same arrays and the same preparation for every method.",
                 "Run the methods again on one copy of the dataset, into one folder.",
             )
+
+
+def _varying(frame: pd.DataFrame, by: str, column: str) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Groups in which the column has several values, with one row for each value."""
+    counts = frame.groupby(by, observed=True)[column].nunique()
+    for name in counts.index[counts > 1]:
+        yield name, frame[frame[by] == name].drop_duplicates(column)
 
 
 def _one_record_a_cell(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

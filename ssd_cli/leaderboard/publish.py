@@ -64,17 +64,16 @@ def _accuracy(comparison: Comparison, form: str) -> Column:
     return Column(METRICS[RANKED].title, comparison.mean_scores, form, direction)
 
 
+MARKDOWN, LATEX = ("**{}**", "<u>{}</u>"), (r"\textbf{{{}}}", r"\underline{{{}}}")
+"""Marks of the best and of the second."""
+
+
 def markdown(comparison: Comparison) -> str:
     """Return the leaderboard with its caption in Markdown."""
     listed = columns(comparison)
     head = ["", "method", *(column.title for column in listed), "groups"]
     rows = [
-        [
-            str(place + 1),
-            _piped(name),
-            *(_marked(column, place, "**{}**", "<u>{}</u>") for column in listed),
-            comparison.letters[place],
-        ]
+        [str(place + 1), _piped(name), *(_marked(column, place, MARKDOWN) for column in listed), comparison.letters[place]]
         for place, name in enumerate(comparison.names)
     ]
     lines = [_line(head), _line(["--:", ":--", *(["--:"] * len(listed)), ":--"]), *(_line(row) for row in rows), ""]
@@ -85,11 +84,7 @@ def latex(comparison: Comparison) -> str:
     """Return the leaderboard with its caption in LaTeX."""
     listed = columns(comparison)
     rows = [
-        [
-            _tex(name),
-            *(_marked(column, place, r"\textbf{{{}}}", r"\underline{{{}}}") for column in listed),
-            comparison.letters[place],
-        ]
+        [_tex(name), *(_marked(column, place, LATEX) for column in listed), comparison.letters[place]]
         for place, name in enumerate(comparison.names)
     ]
     head = ["method", *(_tex(column.title).replace("×", r"$\times$") for column in listed), "groups"]
@@ -99,30 +94,24 @@ def latex(comparison: Comparison) -> str:
 
 def latex_per_dataset(comparison: Comparison) -> str:
     """Return the accuracy of every method on every dataset in LaTeX; methods are named by their place in the leaderboard."""
-    rows = []
-    for dataset, scores in zip(comparison.datasets, comparison.scores, strict=True):
-        column = Column(dataset, scores, ".3f", METRICS[RANKED].direction)
-        cells = [_marked(column, i, r"\textbf{{{}}}", r"\underline{{{}}}") for i in range(len(scores))]
-        rows.append([_tex(dataset), *cells])
-    means = _accuracy(comparison, ".3f")
-    rows.append(["mean", *(_marked(means, i, r"\textbf{{{}}}", r"\underline{{{}}}") for i in range(len(rows[0]) - 1))])
+    direction, n = METRICS[RANKED].direction, len(comparison.names)
+    listed = [
+        Column(_tex(name), scores, ".3f", direction) for name, scores in zip(comparison.datasets, comparison.scores, strict=True)
+    ]
+    listed.append(_accuracy(comparison, ".3f")._replace(title="mean"))
+    rows = [[column.title, *(_marked(column, i, LATEX) for i in range(n))] for column in listed]
     places = "; ".join(f"{place + 1}: {_tex(name)}" for place, name in enumerate(comparison.names))
-    head = ["dataset", *(str(place + 1) for place in range(len(comparison.names)))]
-    return _tabular("l" + "r" * len(comparison.names), head, rows, f"Accuracy by dataset. {places}.", "per-dataset")
+    head = ["dataset", *(str(place + 1) for place in range(n))]
+    return _tabular("l" + "r" * n, head, rows, f"Accuracy by dataset. {places}.", "per-dataset")
 
 
 def write_published(comparison: Comparison, folder: Path) -> list[Path]:
     """Write leaderboard.md, leaderboard.tex and per_dataset.tex."""
-    contents = {
-        "leaderboard.md": markdown(comparison),
-        "leaderboard.tex": latex(comparison),
-        "per_dataset.tex": latex_per_dataset(comparison),
-    }
-    files = [(folder / name, text.encode()) for name, text in contents.items()]
-    return atomic.write_into(folder, files)
+    contents = {"leaderboard.md": markdown, "leaderboard.tex": latex, "per_dataset.tex": latex_per_dataset}
+    return atomic.write_into(folder, [(folder / name, text(comparison).encode()) for name, text in contents.items()])
 
 
-def _marked(column: Column, place: int, best: str, second: str) -> str:
+def _marked(column: Column, place: int, marks: tuple[str, str]) -> str:
     """The formatted value, marked if it is the best or the second of its column."""
     _, values, form, direction, _ = column
     if not np.isfinite(values[place]):
@@ -132,7 +121,7 @@ def _marked(column: Column, place: int, best: str, second: str) -> str:
         return text
     upwards = values if direction == "up" else -values
     ahead = int((upwards[np.isfinite(upwards)] > upwards[place] + TIE).sum())
-    return best.format(text) if ahead == 0 else second.format(text) if ahead == 1 else text
+    return marks[ahead].format(text) if ahead < len(marks) else text
 
 
 def _tabular(form: str, head: list[str], rows: list[list[str]], text: str, label: str) -> str:

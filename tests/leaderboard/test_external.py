@@ -12,10 +12,9 @@ from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.leaderboard.caption import caption
 from ssd_cli.leaderboard.compare import compare
 from ssd_cli.leaderboard.external.files import read_files
-from ssd_cli.leaderboard.external.published import published, published_names
 from ssd_cli.leaderboard.external.reference import fetch
 from ssd_cli.leaderboard.external.result import External, default_split, matched, protocol_warnings
-from ssd_cli.leaderboard.external.sources import ExternalSources
+from ssd_cli.leaderboard.external.sources import ExternalSources, published, published_names
 from ssd_cli.leaderboard.figures.differences import draw as differences
 from ssd_cli.leaderboard.publish import latex
 from ssd_cli.leaderboard.table import write_csv

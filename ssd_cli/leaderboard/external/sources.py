@@ -1,15 +1,24 @@
-"""The external results that a command names by its options."""
+"""The external results that a command names: published accuracies, reference results, and files.
+
+No published accuracy was computed by this project. Names of the form ``aeon:HC2`` are downloaded by `reference_results`.
+"""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ssd_cli.errors import MisuseError, did_you_mean
 from ssd_cli.leaderboard.external.files import read_files
-from ssd_cli.leaderboard.external.published import published
-from ssd_cli.leaderboard.external.result import External, check_names, matched, protocol_warnings
+from ssd_cli.leaderboard.external.reference import PREFIX, reference_results
+from ssd_cli.leaderboard.external.result import External, check_names, default_split, matched, protocol_warnings, resample_mean
+
+_FOLDER = Path(__file__).parent
+_PROTOCOLS = {protocol.text: protocol for protocol in (default_split, resample_mean)}
 
 
 @dataclass(frozen=True)
@@ -74,3 +83,41 @@ def _numbers(one: External, datasets: list[str]) -> dict[str, Any]:
         "source": one.source,
         "gaps": {dataset: reason for dataset, reason in one.gaps.items() if dataset in datasets},
     }
+
+
+@cache
+def published_names() -> tuple[str, ...]:
+    """Return all names that are shipped."""
+    return tuple(row["name"] for row in _rows("sources.csv"))
+
+
+def published(names: list[str], resamples: Iterable[int] = ()) -> list[External]:
+    """Read published results of these names; downloaded ones are averaged over the given resamples."""
+    known = published_names()
+    shipped = [name for name in names if not name.startswith(PREFIX)]
+    for name in shipped:
+        if name not in known:
+            raise MisuseError(
+                f"There are no published results '{name}'.{did_you_mean(name, list(known))}",
+                f"Known: {', '.join(known)}; {PREFIX}HC2 and the like are fetched.",
+            )
+    table = _rows("accuracies.csv")
+    sources = {row["name"]: row for row in _rows("sources.csv")}
+    found = [
+        External(
+            name=f"{name} (published)",
+            label=name,
+            kind="published",
+            protocol=_PROTOCOLS[sources[name]["protocol"]],
+            scores={row["dataset"]: float(row[name]) for row in table if row[name]},
+            source=f"{sources[name]['title']}: {sources[name]['runs']}; {sources[name]['file']}; {sources[name]['citation']}",
+        )
+        for name in dict.fromkeys(shipped)
+    ]
+    return found + [reference_results(name, set(resamples)) for name in dict.fromkeys(names) if name.startswith(PREFIX)]
+
+
+@cache
+def _rows(name: str) -> list[dict[str, str]]:
+    with (_FOLDER / name).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
