@@ -34,6 +34,6 @@ def did_you_mean(name: str, known: list[str]) -> str:
     return f" Did you mean '{lowered[near[0]]}'?" if near else ""
 
 
-def shortened(names: Sequence[str], most: int = 8) -> str:
+def shortened(names: Sequence[str], most: int = 8, separator: str = ", ") -> str:
     """Join the first few of many names, and count the rest."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    return separator.join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

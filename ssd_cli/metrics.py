@@ -54,8 +54,6 @@ class Metric:
     ----------
     key : str
         Name in CSV files, in the page's data and in `Summary.values`.
-    title : str
-        Heading on the page.
     direction : {"up", "down", "none"}
         Whether higher or lower values are better.
     kind : {"score", "distillation", "cost"}
@@ -63,7 +61,7 @@ class Metric:
     format : str
         Format specification in printed tables (Markdown, LaTeX, terminal).
     heading : str
-        Heading in printed tables, unit included; default: `title`.
+        Heading in printed tables, unit included; default: `title`, which the page shows.
     factor : float
         Printed tables show the value times this number.
     recorded : str
@@ -76,13 +74,6 @@ class Metric:
         Priority in a narrow terminal, 1 is shown first.
     on_page : bool
         Whether the page shows the column before the user chooses columns.
-    compute : callable, optional
-        From classes (n_cases,) and probabilities (n_cases, n_classes) to a score.
-
-    Raises
-    ------
-    ValueError
-        Unknown direction, kind, source or place, or a score that has no direction.
     """
 
     key: str

@@ -7,6 +7,7 @@ import os
 import shlex
 import signal
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -33,6 +34,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the cells, what is
 @with_options(Suite)
 def run(suite: SuiteFile = None, dry_run: DryRun = False, **options: Any) -> None:
     """Train and evaluate every dataset × method × backbone × resample × seed; what is finished is never computed again."""
+    from ssd_cli.archives.har import leak_warnings
     from ssd_cli.cli.plan_table import show_plan
     from ssd_cli.running.estimate import estimate
     from ssd_cli.running.executors.base import open_executor
@@ -48,7 +50,8 @@ def run(suite: SuiteFile = None, dry_run: DryRun = False, **options: Any) -> Non
             plan = plan_suite(resolved, executor, dry_run, _rarely(warn))
             if plan.left_out:
                 warn(f"left out, not on this machine ({len(plan.left_out)}): {', '.join(plan.left_out)}")
-            _warn_of_leaks(plan, resolved)
+            for text in leak_warnings((planned.cell.dataset for planned in plan.cells), resolved.resamples, resolved.data_dir):
+                warn(f"Warning: {text}")
             expected = estimate(plan, resolved, executor if dry_run else None, _rarely(warn))
             if dry_run:
                 show_plan(expected, resolved.download)
@@ -61,13 +64,6 @@ def run(suite: SuiteFile = None, dry_run: DryRun = False, **options: Any) -> Non
     show_summary(progress, plan, resolved)
     if progress.failed or "failed" in plan.done.values():
         raise typer.Exit(1)
-
-
-def _warn_of_leaks(plan: Plan, suite: Suite) -> None:
-    from ssd_cli.archives.har import leak_warnings
-
-    for text in leak_warnings((planned.cell.dataset for planned in plan.cells), suite.resamples, suite.data_dir):
-        warn(f"Warning: {text}")
 
 
 def _stop(executor: Executor, suite: Suite) -> NoReturn:
@@ -119,8 +115,6 @@ def _quoted(path: Path) -> str:
 
 def _rarely(report: Any) -> Any:
     """Pass on at most one message in three seconds, and none in the first three, since planning is usually quick."""
-    import time
-
     last = time.monotonic()
 
     def passing(text: str) -> None:

@@ -51,13 +51,15 @@ def export_onnx(trained: Trained, path: Path, int8: bool = False) -> dict[str, A
     model = _graph(trained)
     left = fold_batch_norms(model)
     drop_notes(model)
-    _describe(model, trained)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = METADATA_KEY, json.dumps(_about(trained), allow_nan=False)
+    model.producer_name, model.producer_version = "ssd-bench", __version__
     onnx.checker.check_model(model)
     with replacing(path) as draft:
         draft.write_bytes(model.SerializeToString())
         report: dict[str, Any] = {"batch_norms_left": left, "float": _figures(trained, expected, draft)}
         report |= {
-            "macs": sum(count_macs(network, _example(trained)) for network in trained.networks),
+            "macs": sum(count_macs(network, _raw_example(trained)[:1]) for network in trained.networks),
             "macs_convention": MACS_CONVENTION,
             "networks": len(trained.networks),
         }
@@ -73,10 +75,7 @@ def export_onnx(trained: Trained, path: Path, int8: bool = False) -> dict[str, A
 def export_torch(trained: Trained, path: Path) -> dict[str, Any]:
     """Write the same module with ``torch.export``; return the report of `export_onnx` without latency.
 
-    Raises
-    ------
-    SsdBenchError
-        The module's probabilities differ from the predictor's; nothing is written.
+    Where the module's probabilities differ from the predictor's, it writes nothing and raises SsdBenchError.
     """
     expected = reference(trained)
     program = torch.export.export(_module(trained), (_raw_example(trained),), dynamic_shapes=_dynamic(trained), strict=False)
@@ -91,13 +90,7 @@ def export_torch(trained: Trained, path: Path) -> dict[str, Any]:
 
 
 def reference(trained: Trained) -> npt.NDArray[np.float64]:
-    """Return the predictor's probabilities for the test set (n_cases, n_classes), as ``ssd-bench run`` computed them.
-
-    Raises
-    ------
-    SsdBenchError
-        A probability is not finite.
-    """
+    """Return the predictor's probabilities for the test set (n_cases, n_classes), as ``ssd-bench run`` computed them."""
     predictor = Predictor(trained.networks, combination=_combination(trained))
     probabilities = predictor.predict_proba(trained.preparation.transform(trained.test))
     if not np.isfinite(probabilities).all():
@@ -148,10 +141,6 @@ def _raw_example(trained: Trained) -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng(0).standard_normal(shape))
 
 
-def _example(trained: Trained) -> torch.Tensor:
-    return torch.zeros(1, trained.train[0].shape[0], trained.preparation.n_timepoints)
-
-
 def _about(trained: Trained) -> dict[str, Any]:
     record = trained.record
     return {
@@ -169,12 +158,6 @@ def _about(trained: Trained) -> dict[str, Any]:
         "trained_with": record.provenance.get("versions", {}),
         "exported_with": {"ssd-bench": __version__, "torch": torch.__version__},
     }
-
-
-def _describe(model: onnx.ModelProto, trained: Trained) -> None:
-    entry = model.metadata_props.add()
-    entry.key, entry.value = METADATA_KEY, json.dumps(_about(trained), allow_nan=False)
-    model.producer_name, model.producer_version = "ssd-bench", __version__
 
 
 def _figures(trained: Trained, expected: npt.NDArray, path: Path) -> dict[str, Any]:

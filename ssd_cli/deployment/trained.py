@@ -16,7 +16,7 @@ from ssd_cli.backbones import backbones
 from ssd_cli.backbones.base import Network
 from ssd_cli.backbones.masked import MaskedNetwork
 from ssd_cli.configuration import configure, label, parse_label
-from ssd_cli.errors import MisuseError, SsdBenchError, did_you_mean
+from ssd_cli.errors import MisuseError, SsdBenchError, did_you_mean, shortened
 from ssd_cli.methods import methods
 from ssd_cli.protocol.containers import Ints
 from ssd_cli.protocol.resample import resample_indices
@@ -26,6 +26,8 @@ from ssd_cli.store.record import CellRecord
 from ssd_cli.store.results import ResultStore
 from ssd_cli.training.networks import load_arrays
 from ssd_cli.training.predict import freeze
+
+_SHOWN = 12
 
 
 @dataclass(eq=False)
@@ -54,12 +56,7 @@ def find(folder: Path, dataset: str, method: str, backbone: str | None, resample
     """Find the record of one finished cell in an output folder of ``ssd-bench run``.
 
     The method's label may have any spelling that ``run`` accepts. The backbone is needed if there are several. Resample and seed
-    are the lowest by default.
-
-    Raises
-    ------
-    MisuseError
-        No cell matches, or cells of several backbones match.
+    are the lowest by default. MisuseError if no cell matches, or cells of several backbones match.
     """
     if not folder.is_dir():
         raise MisuseError(f"There is no folder {folder}.", "Expected the output folder of 'ssd-bench run'.")
@@ -79,7 +76,7 @@ def find(folder: Path, dataset: str, method: str, backbone: str | None, resample
         hint = did_you_mean(backbone, known) if backbone is not None and backbone not in known else ""
         raise MisuseError(
             f"{folder} has no finished cell of {dataset} with {method} that has {asked}.{hint}",
-            f"There are: {_some([f'{of}, resample {drawn}, seed {begun}' for of, drawn, begun in there])}.",
+            f"There are: {shortened([f'{of}, resample {drawn}, seed {begun}' for of, drawn, begun in there], _SHOWN, '; ')}.",
         )
     several = sorted({record.cell.backbone for record in found})
     if len(several) > 1:
@@ -104,12 +101,8 @@ def _no_such_method(folder: Path, dataset: str, method: str, finished: list[Cell
     here = [pair for pair in pairs if pair[0] == dataset]
     names = [f"{of} with {by}" for of, by in [*here, *(pair for pair in pairs if pair not in here)]]
     hint = did_you_mean(method, [by for _, by in here]) if here else did_you_mean(dataset, [of for of, _ in pairs])
-    return MisuseError(f"{folder} has no finished cell of {dataset} with {method}.{hint}", f"There are: {_some(names)}.")
-
-
-def _some(texts: list[str], most: int = 12) -> str:
-    more = f"; {len(texts) - most} more" if len(texts) > most else ""
-    return "; ".join(texts[:most]) + more or "none"
+    known = shortened(names, _SHOWN, "; ") or "none"
+    return MisuseError(f"{folder} has no finished cell of {dataset} with {method}.{hint}", f"There are: {known}.")
 
 
 def restore(folder: Path, record: CellRecord, data_dirs: Sequence[Path] = ()) -> Trained:
@@ -121,9 +114,8 @@ def restore(folder: Path, record: CellRecord, data_dirs: Sequence[Path] = ()) ->
         The networks were not kept, a file is damaged, or the dataset differs from the one of the training.
     """
     if not record.networks:
-        raise MisuseError(
-            f"{record.cell.method} has no networks: it cannot be exported.", "Expected a method that deploys networks, such as ssd."
-        )
+        expected = "Expected a method that deploys networks, such as ssd."
+        raise MisuseError(f"{record.cell.method} has no networks: it cannot be exported.", expected)
     networks = [_rebuild(folder, record, entry) for entry in record.networks]
     dataset = load(record.cell.dataset, data_dirs, download=False)
     if dataset.digest != record.spec.dataset_digest:
@@ -142,9 +134,8 @@ def _raw_split(dataset: Dataset, resample: int) -> tuple[list[Series], list[Seri
 
 def _rebuild(folder: Path, record: CellRecord, entry: dict) -> Network:
     if not entry.get("kept"):
-        raise SsdBenchError(
-            f"The networks of {record.cell} were not kept.", "", "Run it again into another folder, without --discard-networks."
-        )
+        remedy = "Run it again into another folder, without --discard-networks."
+        raise SsdBenchError(f"The networks of {record.cell} were not kept.", "", remedy)
     if "backbone" not in entry:
         raise SsdBenchError(
             f"The record of {record.cell} does not tell how to rebuild its networks.",
