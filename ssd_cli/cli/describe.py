@@ -31,9 +31,9 @@ def describe_table(name: str, folder: Path | None) -> None:
     rows = [
         ("archives", " ".join(archives) or "own folder"),
         ("type", catalog.type_of(name)),
-        ("cases", _both(size.n_train, size.n_test, "training, ", " test")),
+        ("cases", _both("{} training, {} test", size.n_train, size.n_test)),
         ("channels", size.n_channels),
-        ("steps", size.n_timepoints if size.equal_length else _both(size.shortest, size.n_timepoints, " to ", "")),
+        ("steps", size.n_timepoints if size.equal_length else _both("{} to {}", size.shortest, size.n_timepoints)),
         ("classes", size.n_classes),
         ("missing values", {True: "yes", False: "no", None: None}[size.missing]),
         ("digest", catalog.known_digest(name)),
@@ -97,7 +97,5 @@ def _is_normalised(series: Series) -> bool:
     return bool(np.all(np.abs(mean) < 1e-2) and np.all((np.abs(spread - 1) < 1e-2) | (np.abs(sample - 1) < 1e-2)))
 
 
-def _both(first: object, second: object, between: str, after: str) -> str | None:
-    if first is None or second is None:
-        return None
-    return f"{first}{between}{second}{after}" if between.startswith(" ") else f"{first} {between}{second}{after}"
+def _both(template: str, *numbers: int | None) -> str | None:
+    return None if None in numbers else template.format(*numbers)

@@ -21,7 +21,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -126,8 +126,7 @@ class Claims:
         # Between the look and the create, the old claim may have been taken over, finished and released, and the key claimed
         # again from generation 0. Then the file just created has no meaning.
         now = self._files(key)
-        older = [file.same for file in now if file.path != path]
-        if not now or now[-1].path != path or older != [file.same for file in before]:
+        if not now or now[-1].path != path or before != [file for file in now if file.path != path]:
             path.unlink(missing_ok=True)
             return None
         for file in before:
@@ -200,13 +199,8 @@ class _File:
     path: Path
     generation: int
     inode: int
-    mtime: float
+    mtime: float = field(compare=False)  # the heartbeat changes it
     owner: Owner | None
-
-    @property
-    def same(self) -> tuple[Path, int, Owner | None]:
-        """What distinguishes this file from any other of the same name."""
-        return self.path, self.inode, self.owner
 
 
 def _look(path: Path) -> _File | None:

@@ -8,19 +8,12 @@ import numpy as np
 import numpy.typing as npt
 from aeon.classification.base import BaseClassifier
 
-from ssd_cli.estimators.parameters import (
-    InceptionTimeParameters,
-    LITETimeParameters,
-    MethodParameters,
-    Parameters,
-    ResNetParameters,
-    SSDParameters,
-)
+from ssd_cli.estimators import parameters
 
 __all__ = ["InceptionTimeClassifier", "LITETimeClassifier", "MethodClassifier", "ResNetClassifier", "SSDClassifier"]
 
 
-class _Classifier(Parameters, BaseClassifier):
+class _Classifier(parameters.Parameters, BaseClassifier):
     """What aeon asks of a classifier."""
 
     _module = "ssd_cli"
@@ -41,16 +34,16 @@ class _Classifier(Parameters, BaseClassifier):
         return [np.asarray(series, dtype=np.float64) for series in X]
 
 
-class MethodClassifier(MethodParameters, _Classifier): ...  # noqa: D101 - `Parameters` documents it
+class MethodClassifier(parameters.MethodParameters, _Classifier): ...  # noqa: D101 - `Parameters` documents it
 
 
-class SSDClassifier(SSDParameters, _Classifier): ...  # noqa: D101 - `Parameters` documents it
+class SSDClassifier(parameters.SSDParameters, _Classifier): ...  # noqa: D101 - `Parameters` documents it
 
 
-class InceptionTimeClassifier(InceptionTimeParameters, _Classifier): ...  # noqa: D101 - `Parameters` documents it
+class InceptionTimeClassifier(parameters.InceptionTimeParameters, _Classifier): ...  # noqa: D101 - `Parameters` documents it
 
 
-class LITETimeClassifier(LITETimeParameters, _Classifier): ...  # noqa: D101 - `Parameters` documents it
+class LITETimeClassifier(parameters.LITETimeParameters, _Classifier): ...  # noqa: D101 - `Parameters` documents it
 
 
-class ResNetClassifier(ResNetParameters, _Classifier): ...  # noqa: D101 - `Parameters` documents it
+class ResNetClassifier(parameters.ResNetParameters, _Classifier): ...  # noqa: D101 - `Parameters` documents it

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ssd_cli.cli import plan_table
-from ssd_cli.cli.plan_table import show_plan
+from ssd_cli.cli.run import show_plan
 from ssd_cli.running.estimate import Estimate
 from ssd_cli.running.plan import Plan
 from ssd_cli.running.work import Counts, Work
@@ -29,7 +28,7 @@ def test_a_dry_run_says_that_the_run_will_refuse_absent_datasets(capsys):
 
 @pytest.mark.parametrize("many", [False, True])
 def test_cells_of_unknown_cost_have_none(capsys, monkeypatch, many):
-    monkeypatch.setattr(plan_table, "SHOWN_CELLS", 0 if many else 100)
+    monkeypatch.setattr("ssd_cli.cli.run.SHOWN_CELLS", 0 if many else 100)
     known = [replace(make_planned(name, cost=60.0), work=WORK) for name in ("A", "B")]
     unknown = [make_planned("A", "ridge", cost=0.15), make_planned("C", "single", cost=0.15)]
     lines = shown(capsys, [*known, *unknown], done=[1])
