@@ -50,10 +50,8 @@ def export(
     data_dir: Annotated[list[Path] | None, typer.Option("--data-dir", help="Folder of datasets; repeatable.")] = None,
 ) -> None:
     """Write a trained predictor, with its preparation, as one file; say how far it is from the original, how large and how fast."""
-    if out.suffix != _ENDINGS[format_]:
-        raise MisuseError(
-            f"The file {out} does not end in {_ENDINGS[format_]}.", "", f"Use -o {out.with_suffix(_ENDINGS[format_])}"
-        )
+    if out.suffix != (ending := _ENDINGS[format_]):
+        raise MisuseError(f"The file {out} does not end in {ending}.", "", f"Use -o {out.with_suffix(ending)}")
     if int8 and format_ is Format.torch:
         raise MisuseError("--int8 goes with --format onnx only.")
     from ssd_cli.deployment.export import export_onnx, export_torch
@@ -74,7 +72,7 @@ def export(
     rows = [(text, *(_number(report[kind][key]) for kind in kinds)) for key, text in measured.items()]
     table([f"{trained.record.cell.dataset}, {trained.record.cell.method}", *kinds], rows)
     if "macs" in report:
-        networks = "1 network" if report["networks"] == 1 else f"{report['networks']} networks"
+        networks = plural(report["networks"], "network")
         say(f"\n{networks}, {report['macs']:,} multiply-accumulates a series; latency: onnxruntime, one thread.")
     say(f"Written to {out}" + (f" and {out.name}.json" if format_ is Format.onnx else ""))
 

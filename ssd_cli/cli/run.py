@@ -46,7 +46,7 @@ def run(suite: SuiteFile = None, dry_run: DryRun = False, **options: Any) -> Non
 
     resolved = parse_suite(suite, options)
     with open_executor("processes", worker_settings(resolved)) as executor:
-        signal.signal(signal.SIGTERM, _interrupt)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
         try:
             for text in warnings_before(resolved, os.environ):
                 warn(f"Warning: {text}")
@@ -80,10 +80,6 @@ def _stop(executor: Executor, suite: Suite) -> NoReturn:
     tidy(suite.out)
     warn(f"Stopped. What is finished is kept in {suite.out}; the same command goes on from there.")
     raise typer.Exit(INTERRUPTED)
-
-
-def _interrupt(number: int, frame: Any) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def show_summary(progress: RunProgress, plan: Plan, suite: Suite) -> None:

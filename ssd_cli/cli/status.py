@@ -97,13 +97,9 @@ def _show_unfinished(folder: Path, records: pd.DataFrame) -> None:
         columns = ["dataset", "method", "backbone", "resample", "seed", "reason"]
         table(columns, list(zip(*(rows[column].tolist() for column in columns), strict=True)))
         if state == "failed" and debugging():
-            _show_tracebacks(folder, rows["path"].tolist())
+            for path in (folder / f"{path}.json" for path in rows["path"]):
+                record = CellRecord.from_json(path.read_bytes(), str(path))
+                if record.traceback:
+                    say(f"\n{record.cell}:\n{record.traceback.rstrip()}")
         elif state == "failed":
             say("--debug shows the tracebacks.")
-
-
-def _show_tracebacks(folder: Path, paths: list[str]) -> None:
-    for path in (folder / f"{path}.json" for path in paths):
-        record = CellRecord.from_json(path.read_bytes(), str(path))
-        if record.traceback:
-            say(f"\n{record.cell}:\n{record.traceback.rstrip()}")

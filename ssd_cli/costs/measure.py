@@ -86,23 +86,19 @@ def latency_ms_p50(predictor: Predictor, training_set: TrainingSet) -> float:
         def predict() -> None:
             predictor.predict_proba(series)
 
+    times = []
     with using_threads(1):
-        return statistics.median(_times_ms(predict))
+        for _ in range(WARM_UPS + TIMED):
+            start = time.perf_counter()
+            predict()
+            times.append((time.perf_counter() - start) * 1e3)
+    return statistics.median(times[WARM_UPS:])
 
 
 def _like(network: nn.Module, example: Tensor) -> Tensor:
     """Move the example to the network's device and precision."""
     parameter = next(network.parameters())
     return example.to(parameter.device, parameter.dtype)
-
-
-def _times_ms(call: Any) -> list[float]:
-    times = []
-    for _ in range(WARM_UPS + TIMED):
-        start = time.perf_counter()
-        call()
-        times.append((time.perf_counter() - start) * 1e3)
-    return times[WARM_UPS:]
 
 
 @contextmanager

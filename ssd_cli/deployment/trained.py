@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ssd_cli.archives.dataset import Dataset, Series
+from ssd_cli.archives.dataset import Series
 from ssd_cli.archives.load import load
 from ssd_cli.archives.prepare import FittedPreparation, Preparation
 from ssd_cli.backbones import backbones
@@ -120,16 +120,12 @@ def restore(folder: Path, record: CellRecord, data_dirs: Sequence[Path] = ()) ->
     dataset = load(record.cell.dataset, data_dirs, download=False)
     if dataset.digest != record.spec.dataset_digest:
         raise SsdBenchError(f"The dataset {dataset.name} is not the one that the cell was trained on.", "", "Name its --data-dir.")
-    train, test, y_test = _raw_split(dataset, record.cell.resample)
+    train_cases, test_cases = resample_indices(dataset, record.cell.resample)
+    X, labels = dataset.train.X + dataset.test.X, np.concatenate([dataset.train.y, dataset.test.y])
+    train, test = [X[case] for case in train_cases], [X[case] for case in test_cases]
+    y_test = np.searchsorted(np.array(dataset.classes), labels[test_cases]).astype(np.int64)
     preparation = Preparation(**record.spec.preparation).fit(train)
     return Trained(record, networks, preparation, dataset.classes, train, test, y_test, dataset.train.channels)
-
-
-def _raw_split(dataset: Dataset, resample: int) -> tuple[list[Series], list[Series], Ints]:
-    train_index, test_index = resample_indices(dataset, resample)
-    X, labels = dataset.train.X + dataset.test.X, np.concatenate([dataset.train.y, dataset.test.y])
-    y = np.searchsorted(np.array(dataset.classes), labels[test_index]).astype(np.int64)
-    return [X[case] for case in train_index], [X[case] for case in test_index], y
 
 
 def _rebuild(folder: Path, record: CellRecord, entry: dict) -> Network:

@@ -108,7 +108,8 @@ class Parameters:
 
     def _fit(self, X: Any, y: Any) -> Self:
         indices = np.array([self._class_dictionary[label] for label in y], dtype=np.int64)
-        self.fitted_ = fit(self._series(X), indices, self.n_classes_, self._method(), self._settings(), self.random_state)
+        settings = Settings(**self._plain(field.name for field in dataclasses.fields(Settings)))
+        self.fitted_ = fit(self._series(X), indices, self.n_classes_, self._method(), settings, self.random_state)
         return self
 
     def _predict(self, X: Any) -> npt.NDArray:
@@ -116,9 +117,6 @@ class Parameters:
 
     def _predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
         return self.fitted_.predict_proba(self._series(X), self.threads)
-
-    def _settings(self) -> Settings:
-        return Settings(**self._plain(field.name for field in dataclasses.fields(Settings)))
 
     def _plain(self, names: Iterable[str]) -> dict[str, Any]:
         """Return parameters by name, numbers of numpy (as in the grids of a search) as Python's."""
