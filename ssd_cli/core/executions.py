@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from ssd_cli.errors import MisuseError, did_you_mean
+from ssd_cli.core.options import require_choice
+from ssd_cli.errors import MisuseError
 from ssd_cli.registry import Registry
 
 PLAIN = "plain"
@@ -36,10 +37,8 @@ class Execution:
     batching: Batching = "off"
 
     def __post_init__(self) -> None:
-        for axis, known in (("convolution", [PLAIN, *convolutions.names()]), ("batching", list(get_args(Batching)))):
-            value = getattr(self, axis)
-            if value not in known:
-                raise MisuseError(f"Unknown {axis} '{value}'.{did_you_mean(value, known)}", f"Expected one of {', '.join(known)}.")
+        require_choice("convolution", self.convolution, [PLAIN, *convolutions.names()])
+        require_choice("batching", self.batching, get_args(Batching))
         if self.convolution != PLAIN and self.batching != "off":
             raise MisuseError(f"Batching '{self.batching}' needs plain convolutions, not '{self.convolution}'.")
 
@@ -51,11 +50,9 @@ class Execution:
     @classmethod
     def of(cls, label: str) -> Execution:
         """Return the execution with this label; MisuseError if there is none."""
-        for one in executions():
-            if one.label == label:
-                return one
-        known = labels()
-        raise MisuseError(f"Unknown execution '{label}'.{did_you_mean(label, known)}", f"Known executions: {', '.join(known)}.")
+        by_label = {one.label: one for one in executions()}
+        require_choice("execution", label, list(by_label))
+        return by_label[label]
 
 
 def executions() -> list[Execution]:

@@ -19,6 +19,7 @@ from ssd_cli.backbones import backbones
 from ssd_cli.backbones.base import Backbone
 from ssd_cli.configuration import as_dict, configure, parse_label
 from ssd_cli.core.cell_spec import CellSpec, NamedConfiguration
+from ssd_cli.core.options import require_choice
 from ssd_cli.engine.planner import plan
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.hardware import devices
@@ -111,7 +112,9 @@ def _train(
     reason = method.skip(training_set, backbone)
     if reason:
         raise ValueError(reason)
-    device = _device(settings.device)
+    there = devices()
+    require_choice("device", settings.device, ["auto", *there])
+    device = there[0] if settings.device == "auto" else settings.device
     recipe_name, chosen = _configured(recipes, settings.recipe)
     recipe = fill_in(chosen if settings.epochs is None else replace(chosen, epochs=settings.epochs), backbone, method)
     with _threads(settings.threads), torch.random.fork_rng(devices=range(torch.cuda.device_count() if device == "cuda" else 0)):
@@ -133,13 +136,6 @@ def _train(
         freeze(network)
     predictor.teacher = None
     return predictor
-
-
-def _device(wanted: str) -> str:
-    there = devices()
-    if wanted not in ("auto", *there):
-        raise ValueError(f"device cannot be '{wanted}': auto, {', '.join(there)} are there")
-    return there[0] if wanted == "auto" else wanted
 
 
 def _threads(threads: int) -> AbstractContextManager[None]:
