@@ -58,7 +58,7 @@ def test_missing_or_malformed_predictions_are_problems(store):
     store.paths(make_cell(seed=1))[1].write_text("{")
     problems = recount(store.root).problems
     assert len(problems) == 3
-    assert any("gone" in problem for problem in problems)
+    assert any("the file is missing" in problem for problem in problems)
 
 
 def test_other_true_classes_on_the_same_split_are_a_problem(store):
