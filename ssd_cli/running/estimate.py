@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ssd_cli.running import rates as machine_rates
-from ssd_cli.running.executors.base import Executor, Report, call_each
+from ssd_cli.running.executors.base import Executor, ReportProgress, call_each
 from ssd_cli.running.work import Counts
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Estimate:
         return START_SECONDS + max(sum(costs) / self.n_workers, *costs) if costs else 0.0
 
 
-def estimate(plan: Plan, suite: Suite, executor: Executor | None = None, report: Report | None = None) -> Estimate:
+def estimate(plan: Plan, suite: Suite, executor: Executor | None = None, report: ReportProgress | None = None) -> Estimate:
     """Add costs to the cells of a plan; identities stay as they are.
 
     An executor measures unknown rates on as many workers as will compute. Without one they are assumed, which takes no time.

@@ -15,7 +15,7 @@ from ssd_cli.core.atomic import StorageError, writing_to
 from ssd_cli.core.cell_spec import differences
 from ssd_cli.core.claims import Claims
 from ssd_cli.errors import SsdBenchError
-from ssd_cli.running.executors.base import Report
+from ssd_cli.running.executors.base import ReportProgress
 from ssd_cli.running.job import Job, Outcome
 from ssd_cli.running.networks import save_weights, store_networks
 from ssd_cli.running.packing import out_of_memory, releasing
@@ -70,7 +70,7 @@ def finished_by_another(store: ResultStore, planned: PlannedCell) -> Outcome | N
 
 
 @releasing
-def execute(job: Job, report: Report) -> Outcome:
+def execute(job: Job, report: ReportProgress) -> Outcome:
     """Claim a cell, compute it, and write its record; a task for a worker.
 
     An error in the cell becomes a record with the status "failed". Only a full disk or an outdated plan raises an error.
@@ -115,7 +115,7 @@ def failed_record(job: Job, reason: str, trace: str | None) -> CellRecord:
     return cell_record(job, "failed", reason, trace and reduce_paths(trace), CellResults())
 
 
-def compute(job: Job, parts: CellResults, report: Report) -> str | None:
+def compute(job: Job, parts: CellResults, report: ReportProgress) -> str | None:
     """Fill in the results; return the reason if the method cannot be used with this training set."""
     from ssd_cli.archives.prepare import Preparation
     from ssd_cli.costs import PeakMemory, measure
@@ -141,7 +141,9 @@ def compute(job: Job, parts: CellResults, report: Report) -> str | None:
     return None
 
 
-def _fit(job: Job, method: Method, dataset: Dataset, training_set: TrainingSet, parts: CellResults, report: Report) -> Predictor:
+def _fit(
+    job: Job, method: Method, dataset: Dataset, training_set: TrainingSet, parts: CellResults, report: ReportProgress
+) -> Predictor:
     from ssd_cli.methods.base import Predictor
     from ssd_cli.training.predict import freeze
 

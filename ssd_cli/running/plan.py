@@ -12,14 +12,14 @@ from ssd_cli.configuration import as_dict, configure, digest, label, parse_label
 from ssd_cli.core.cell_spec import NO_BACKBONE, WITHOUT_BACKBONE, CellSpec, JointCells, NamedConfiguration
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.hardware import devices
-from ssd_cli.running.work import Shape, Work, work_of
+from ssd_cli.running.work import DatasetShape, Work, work_of
 from ssd_cli.store.record import Cell
 
 if TYPE_CHECKING:
     from ssd_cli.archives.prepare import Preparation
     from ssd_cli.backbones.base import Backbone
     from ssd_cli.registry import Registry
-    from ssd_cli.running.executors.base import Report
+    from ssd_cli.running.executors.base import ReportProgress
     from ssd_cli.running.suite import Suite
     from ssd_cli.training.recipe import ResolvedRecipe
 
@@ -38,7 +38,7 @@ class PlannedCell:
     cost: float = 0.0  # estimated seconds of one worker; networks that earlier cells of the group train cost nothing
     alone: float = 0.0  # estimated seconds without shared networks
     work: Work | None = None  # None for a method without networks, and for a dataset of unknown size (dry run)
-    shape: Shape | None = None  # None for a dataset of unknown size (dry run)
+    shape: DatasetShape | None = None  # None for a dataset of unknown size (dry run)
 
     @cached_property
     def key(self) -> str:
@@ -87,7 +87,7 @@ def cell_key(cell: Cell) -> str:
     return "cell-" + digest([cell.seed, cell.folder, cell.dataset, cell.resample])[:32]
 
 
-def make_plan(suite: Suite, dry_run: bool, report: Report | None = None) -> Plan:
+def make_plan(suite: Suite, dry_run: bool, report: ReportProgress | None = None) -> Plan:
     """Plan a suite; a task for a worker, since methods and backbones import torch. A dry run downloads nothing.
 
     Raises
@@ -130,7 +130,7 @@ def make_plan(suite: Suite, dry_run: bool, report: Report | None = None) -> Plan
             execution, together = "plain", None
             if backbone is not WITHOUT:
                 filled = recipe.configuration.for_backbone(backbone.configuration)
-                execution, together = _execution(backbone.configuration, filled, shape or Shape(1, 1, 1), device, suite)
+                execution, together = _execution(backbone.configuration, filled, shape or DatasetShape(1, 1, 1), device, suite)
             common |= {"execution": execution, "together": together}
             for resample, seed, method in itertools.product(suite.resamples, suite.seeds, of_backbone):
                 cells.append(_cell(common | {"resample": resample, "seed": seed}, method, backbone, recipe, shape))
@@ -148,7 +148,7 @@ def _resolve_device(wanted: str) -> str:
 
 
 def _execution(
-    backbone: Backbone, recipe: ResolvedRecipe, shape: Shape, device: str, suite: Suite
+    backbone: Backbone, recipe: ResolvedRecipe, shape: DatasetShape, device: str, suite: Suite
 ) -> tuple[str, JointCells | None]:
     """Return the execution of a cell's networks, the planner's choice or the suite's, and the cells of a joint training.
 
@@ -219,7 +219,7 @@ def _distinct(choices: Iterator[_Choice]) -> list[_Choice]:
     return list({choice.label: choice for choice in choices}.values())
 
 
-def _cell(common: dict[str, Any], method: _Choice, backbone: _Choice, recipe: _Choice, shape: Shape | None) -> PlannedCell:
+def _cell(common: dict[str, Any], method: _Choice, backbone: _Choice, recipe: _Choice, shape: DatasetShape | None) -> PlannedCell:
     from ssd_cli.backbones.base import NoBackbone
     from ssd_cli.methods.budget import fill_in
     from ssd_cli.methods.recording import record_trainings
@@ -254,16 +254,16 @@ def _digest(name: str, suite: Suite, dry_run: bool) -> str:
     return digest_of(name, suite.data_dir, suite.download)
 
 
-def _shape(name: str, suite: Suite, here: bool) -> Shape | None:
+def _shape(name: str, suite: Suite, here: bool) -> DatasetShape | None:
     """Return the shape of the archive's split; None where neither the catalogue nor this machine knows it."""
     from ssd_cli.archives import catalog
     from ssd_cli.archives.load import load
 
     size = catalog.size(name)
     if size is not None and size.n_train and size.n_channels and size.n_timepoints and size.n_classes:
-        return Shape(size.n_train, size.n_channels, size.n_timepoints, size.n_test or 0, size.n_classes)
+        return DatasetShape(size.n_train, size.n_channels, size.n_timepoints, size.n_test or 0, size.n_classes)
     if not here:
         return None
     dataset = load(name, suite.data_dir, download=False)
     train = dataset.train
-    return Shape(train.n_cases, train.n_channels, int(train.lengths.max()), dataset.test.n_cases, len(dataset.classes))
+    return DatasetShape(train.n_cases, train.n_channels, int(train.lengths.max()), dataset.test.n_cases, len(dataset.classes))

@@ -20,7 +20,7 @@ from ssd_cli.configuration import digest
 from ssd_cli.core.cell_spec import CellSpec, NamedConfiguration
 from ssd_cli.core.version import __version__
 from ssd_cli.hardware import cpu_model
-from ssd_cli.running.executors.base import Report
+from ssd_cli.running.executors.base import ReportProgress
 from ssd_cli.running.suite import available_cores
 from ssd_cli.running.work import Counts, rates_key, step_flops
 from ssd_cli.training.build import build_backbone, build_recipe, build_workbench
@@ -70,7 +70,7 @@ def keep(of: Mapping[str, Any], found: Mapping[str, Measured]) -> None:
     write_quietly(_path(of), lambda file: file.write(json.dumps({"machine": dict(of), "rates": rates}, indent=1).encode()))
 
 
-def measure(specs: list[CellSpec], threads: int, report: Report) -> dict[str, Measured]:
+def measure(specs: list[CellSpec], threads: int, report: ReportProgress) -> dict[str, Measured]:
     """Measure the networks of some cells, one cell for each kind of network; a task for a worker with this many threads."""
     from ssd_cli.running.execute import warm_up
 

@@ -16,7 +16,7 @@ from ssd_cli.store.results import ResultStore
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ssd_cli.running.executors.base import Report
+    from ssd_cli.running.executors.base import ReportProgress
     from ssd_cli.running.suite import Suite
     from ssd_cli.store.record import Cell
 
@@ -32,7 +32,7 @@ _SHOWN = 3
 _WITHOUT_RESULT = {"failed": " (the earlier cell failed)", "skipped": " (the earlier cell was skipped)"}
 
 
-def plan_and_look(suite: Suite, dry_run: bool, report: Report | None = None) -> Plan:
+def plan_and_look(suite: Suite, dry_run: bool, report: ReportProgress | None = None) -> Plan:
     """Plan a suite and compare the plan with its output folder; a task for a worker."""
     return look(make_plan(suite, dry_run, report), suite)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ssd_cli.core.claims import Claims
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.running.estimate import Estimate, estimate
-from ssd_cli.running.executors.base import Executor, Report, WorkerSettings, call, open_executor
+from ssd_cli.running.executors.base import Executor, ReportProgress, WorkerSettings, call, open_executor
 from ssd_cli.running.plan_file import save_plan
 from ssd_cli.running.progress import Reporter, RunProgress, SilentReporter
 from ssd_cli.running.resume import plan_and_look
@@ -50,7 +50,7 @@ def worker_settings(suite: Suite) -> WorkerSettings:
     return WorkerSettings(suite.threads, suite.plugin, suite.n_workers)
 
 
-def plan_suite(suite: Suite, executor: Executor, dry_run: bool = False, report: Report | None = None) -> Plan:
+def plan_suite(suite: Suite, executor: Executor, dry_run: bool = False, report: ReportProgress | None = None) -> Plan:
     """Plan a suite on a worker, since planning imports torch, and compare it with the output folder.
 
     A dry run downloads and writes nothing.
@@ -74,7 +74,8 @@ def compute_plan(
 ) -> RunProgress:
     """Compute the cells of a plan that are not done. See `SuiteRun`."""
     save_plan(suite.out, expected.plan)
-    run = SuiteRun(expected.plan, suite, executor, reporter, command=command, expected_pace=expected.pace)
+    run = SuiteRun(expected.plan, suite, executor, reporter, command=command)
+    run.progress.expected_pace = expected.pace
     reporter.update(run.progress)
     return run.run()
 

@@ -36,8 +36,6 @@ class SuiteRun:
         What a worker does with a job; replaced in tests.
     packing : Packing, optional
         Which cells may share a device; by default determined from the free memory of a CUDA device.
-    expected_pace : float, optional
-        See `RunProgress`.
     """
 
     def __init__(
@@ -50,7 +48,6 @@ class SuiteRun:
         command: tuple[str, ...] = (),
         execute: Callable[..., Outcome] = execute,
         packing: Packing | None = None,
-        expected_pace: float | None = None,
     ) -> None:
         pending = plan.pending
         self._suite, self._executor, self._reporter, self._command, self._execute = suite, executor, reporter, command, execute
@@ -59,7 +56,7 @@ class SuiteRun:
         self._queue = Queue(pending)
         self._n_workers = min(executor.capacity, len(pending))
         cost, n_workers = sum(cell.cost for cell in pending), max(1, self._n_workers)
-        self.progress = RunProgress(len(plan.cells), len(plan.cells) - len(pending), cost, n_workers, expected_pace=expected_pace)
+        self.progress = RunProgress(len(plan.cells), len(plan.cells) - len(pending), cost, n_workers)
         if packing is None and plan.device == "cuda" and pending:
             packing = Packing(*call(executor, look_at_device, pending))
         self._packing = packing or Packing()

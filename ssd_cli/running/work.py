@@ -20,7 +20,7 @@ _LATENCY_PASSES = 23
 """Predictions of one series whose latency a cell measures (`costs.measure`)."""
 
 
-class Shape(NamedTuple):
+class DatasetShape(NamedTuple):
     """Shape of a dataset; `n_cases` counts the training set, `n_test` is 0 where it is not known."""
 
     n_cases: int
@@ -49,7 +49,7 @@ class Work(NamedTuple):
     parts: tuple[tuple[str, Counts], ...]
 
 
-def work_of(recorded: RecordedFit, backbone: Backbone, recipe: ResolvedRecipe, shape: Shape, spec: CellSpec) -> Work:
+def work_of(recorded: RecordedFit, backbone: Backbone, recipe: ResolvedRecipe, shape: DatasetShape, spec: CellSpec) -> Work:
     """Count the trainings of a cell, and its predictions as a part without a name; the recipe is resolved for the backbone."""
     from ssd_cli.core.executions import Execution
     from ssd_cli.engine.convolution.recompute import LARGE

@@ -13,7 +13,7 @@ from ssd_cli.running.packing import Packing, needs_of
 from ssd_cli.running.progress import SilentReporter
 from ssd_cli.running.resume import look
 from ssd_cli.running.suite_run import SuiteRun
-from ssd_cli.running.work import Shape
+from ssd_cli.running.work import DatasetShape
 from ssd_cli.store.results import ResultStore
 from ssd_cli.training.recipe import Smoke
 from tests.running.builders import make_plan, make_planned, make_spec, make_suite, start_workers
@@ -115,7 +115,7 @@ def test_out_of_memory_is_recorded_only_where_the_cell_was_alone(tmp_path, monke
         assert record is None
 
 
-SHAPES = {"ItalyPowerDemand": Shape(67, 1, 24, 1029, 2), "HandOutlines": Shape(1000, 1, 2709, 370, 2)}
+SHAPES = {"ItalyPowerDemand": DatasetShape(67, 1, 24, 1029, 2), "HandOutlines": DatasetShape(1000, 1, 2709, 370, 2)}
 
 
 def real(dataset, method="single", execution="graph", **method_parameters):

@@ -12,7 +12,7 @@ from ssd_cli.methods.kd import KD
 from ssd_cli.methods.recording import record_trainings
 from ssd_cli.methods.single import Single
 from ssd_cli.methods.soups import SoupGreedy
-from ssd_cli.running.work import RECOMPUTED, Counts, Shape, rates_key, step_flops, work_of
+from ssd_cli.running.work import RECOMPUTED, Counts, DatasetShape, rates_key, step_flops, work_of
 from ssd_cli.training.recipe import Fast
 from tests.running.builders import make_spec
 from tests.small import SmallBackbone
@@ -21,7 +21,7 @@ from tests.small import SmallBackbone
 def work(method=None, *, backbone=None, shape=(50, 1, 150, 150), execution="fast", epochs=20, **parameters):
     backbone, recipe = backbone or LITEBackbone(), Fast(epochs=epochs, **parameters).for_backbone(LITEBackbone)
     recorded = record_trainings(method or Single(), backbone, recipe)
-    return work_of(recorded, backbone, recipe, Shape(*shape), make_spec(execution=execution))
+    return work_of(recorded, backbone, recipe, DatasetShape(*shape), make_spec(execution=execution))
 
 
 def total(one):

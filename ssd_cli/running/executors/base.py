@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.registry import Registry
 
-Report = Callable[[Any], None]
+ReportProgress = Callable[[Any], None]
 """Sends the progress of a task to whoever submitted it: a text, or the progress of a training."""
 
 START_ATTEMPTS = 3
@@ -115,7 +115,7 @@ def open_executor(name: str, settings: WorkerSettings) -> Executor:
     return executors.get(name)(settings)
 
 
-def call(executor: Executor, function: Callable[..., Any], *arguments: Any, report: Report | None = None) -> Any:
+def call(executor: Executor, function: Callable[..., Any], *arguments: Any, report: ReportProgress | None = None) -> Any:
     """Compute one task while no other is submitted, and return its result; raise what it raises, or that workers died of it."""
     for _ in range(START_ATTEMPTS):
         event = _last_events(executor, [Task(function.__name__, function, arguments)], report)[0]
@@ -125,14 +125,14 @@ def call(executor: Executor, function: Callable[..., Any], *arguments: Any, repo
 
 
 def call_each(
-    executor: Executor, n_workers: int, function: Callable[..., Any], *arguments: Any, report: Report | None = None
+    executor: Executor, n_workers: int, function: Callable[..., Any], *arguments: Any, report: ReportProgress | None = None
 ) -> list[Any]:
     """Compute the same task on several workers at once; return the results of those that do not die. See `call`."""
     tasks = [Task(f"{function.__name__} {number}", function, arguments) for number in range(n_workers)]
     return [event.value for event in _last_events(executor, tasks, report) if event.kind == "done"]
 
 
-def _last_events(executor: Executor, tasks: list[Task], report: Report | None) -> list[Event]:
+def _last_events(executor: Executor, tasks: list[Task], report: ReportProgress | None) -> list[Event]:
     """Submit tasks and return the event that ended each; raise what one of them raises, pass on the progress of the first."""
     for task in tasks:
         executor.submit(task)
