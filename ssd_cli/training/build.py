@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class PlanOutdated(SsdBenchError):
-    """Report that a file has changed since the run was planned: no cell is to blame, and the same command plans again."""
+    """A file has changed since the run was planned. No cell is at fault, and the same command plans again."""
 
     def __init__(self, what: str) -> None:
         super().__init__(what, "", "Run the same command again: it makes a new plan.")
@@ -31,17 +31,7 @@ class PlanOutdated(SsdBenchError):
 def build_workbench(
     spec: CellSpec, training_set: TrainingSet, others: Callable[[], Sequence[TrainingContext]] = tuple, **options: Any
 ) -> Workbench:
-    """Build the workbench of a cell.
-
-    Parameters
-    ----------
-    spec : CellSpec
-    training_set : TrainingSet
-    others : callable
-        See `Workbench`.
-    **options
-        Stores and observers of `TrainingContext`.
-    """
+    """Build the workbench of a cell; `others` are those of `Workbench`, `options` stores and observers of `TrainingContext`."""
     from ssd_cli.training.workbench import Workbench
 
     return Workbench(build_context(spec, training_set, **options), others)

@@ -1,4 +1,4 @@
-"""Fresh weights from a generator of their own."""
+"""Initial weights from their own random stream."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from torch import nn
 
 
 def initialise(network: nn.Module, generator: torch.Generator, scheme: Literal["glorot", "torch"] = "glorot") -> None:
-    """Draw the trainable weights of convolutions and linear layers anew, in the order of the modules; others stay as they are.
+    """Draw the trainable weights of convolutions and linear layers, in the order of the modules; others do not change.
 
     Parameters
     ----------
-    network : nn.Module
     generator : torch.Generator
-        On the CPU. Dropout rates draw nothing from it, so networks that differ in dropout only start from the same weights.
+        On the CPU. Dropout draws nothing from it, so networks that differ only in dropout start from the same weights.
     scheme : {"glorot", "torch"}
         "glorot": uniform in +-sqrt(6 / (fan_in + fan_out)), fans multiplied by the kernel's length, biases 0: Keras's default,
         which all published networks used (Glorot and Bengio 2010, eq. 16). "torch": uniform in +-1 / sqrt(fan_in).

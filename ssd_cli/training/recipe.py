@@ -18,7 +18,6 @@ SLOW_MOMENTUM_FROM = 500
 """Epochs from which Keras's batch-norm momentum has forgotten the initial statistics even where an epoch is one step: 0.99^500 is
 0.7 %. After 100 steps 37 % of them are left, and a network may predict no better than chance."""
 
-
 Shape = Literal["plateau", "cosine", "constant"]
 Keep = Literal["best", "last"]
 Initialisation = Literal["glorot", "torch"]
@@ -34,9 +33,9 @@ def _usual_momentum(epochs: int) -> float:
 class Recipe:
     """Epochs, optimiser, schedule, batch rule, which epoch is kept, precision, budget.
 
-    The optimiser is Adam with betas .9 and .999 and epsilon 1e-7, the published networks' (Keras's) defaults. Keras adds epsilon to
-    the uncorrected root of the second moment, which in torch's form is eps / sqrt(1 - 0.999**t), 3e-6 at the first step and 1e-7 in
-    the long run; we keep torch's form.
+    The optimiser is Adam with betas .9 and .999 and epsilon 1e-7, the defaults of Keras, which the published networks used. Keras
+    adds epsilon to the uncorrected root of the second moment; in torch's form, which is used here, that would be
+    eps / sqrt(1 - 0.999**t): 3e-6 at the first step, 1e-7 in the limit.
 
     Parameters
     ----------
@@ -59,11 +58,11 @@ class Recipe:
     initialisation : {"glorot", "torch"}
         Glorot uniform with zero biases (Keras's default), or torch's default.
     precision : {"fp32", "tf32", "bf16", "fp64"}
-        Weights, data and evaluation are fp32 but for fp64, which is for tests of exactness. tf32 lets a GPU round the factors of
-        products to 10 bits of mantissa in training and evaluation (elsewhere it changes nothing); bf16 trains with forward passes
-        in bfloat16 (autocast). What either does to accuracy has not been measured.
+        Weights, data and evaluation are fp32, or fp64 for tests of exactness. tf32 lets a GPU round the factors of products to 10
+        bits of mantissa; elsewhere it changes nothing. bf16 runs forward passes of training in bfloat16 (autocast). The effect of
+        both on accuracy has not been measured.
     budget : {"equal-epochs", "equal-compute"}
-        Each network of a method has the recipe's epochs, or all of them together as many passes over the cases as one network has
+        Each network of a method has the recipe's epochs, or all networks together have as many passes over the cases as one network
         (`ssd_cli.methods.budget.fill_in`).
     """
 

@@ -41,8 +41,6 @@ class Workbench:
         self.context = context
         self._others = others
 
-    # ---- the cell -------------------------------------------------------------------------------------------------------------
-
     @property
     def training_set(self) -> TrainingSet:
         """The training cases."""
@@ -100,8 +98,6 @@ class Workbench:
     def training_part(self) -> TrainingSet:
         """Return the training part of `validation_split`."""
         return self.context.training_part()
-
-    # ---- networks -------------------------------------------------------------------------------------------------------------
 
     def fresh(
         self,
@@ -185,8 +181,6 @@ class Workbench:
     @cached_property
     def _other_cells(self) -> Sequence[TrainingContext]:
         return self._others()
-
-    # ---- training -------------------------------------------------------------------------------------------------------------
 
     def train(self, network: Network, objective: Objective, **options: Unpack[TrainingOptions]) -> Network:
         """Train a network in place for this cell alone, and return it; see `TrainingOptions`."""
