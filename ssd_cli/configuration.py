@@ -51,12 +51,8 @@ def require(condition: bool, message: str) -> None:
 def configure(cls: type[C], name: str, parameters: dict[str, str]) -> C:
     """Build a frozen dataclass from parameters given as text; messages name it by its registered `name`.
 
-    Its fields are bool, int, float, str, a Literal, or a union of these and None.
-
-    Raises
-    ------
-    MisuseError
-        A parameter is unknown, a value has the wrong type, or the dataclass refuses it (ValueError in ``__post_init__``).
+    Its fields are bool, int, float, str, a Literal, or a union of these and None. Raises MisuseError if a parameter is unknown, a
+    value has the wrong type, or the dataclass refuses it (ValueError in ``__post_init__``).
     """
     hints = typing.get_type_hints(cls)
     fields = {field.name: field for field in dataclasses.fields(cls) if field.init}  # type: ignore[arg-type]

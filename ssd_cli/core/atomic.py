@@ -18,7 +18,7 @@ from ssd_cli.errors import SsdBenchError
 
 _counter = itertools.count()
 _REMOTE_HOURS = 24
-"""Whether a process of another machine lives cannot be seen from here; its draft counts as abandoned after a day."""
+"""Age at which the draft of a process of another machine counts as abandoned."""
 
 
 class StorageError(SsdBenchError):
@@ -56,7 +56,7 @@ def write(files: list[tuple[Path, bytes]], drafts: Path, commit: Path | None = N
 
 
 def write_into(folder: Path, files: list[tuple[Path, bytes]]) -> list[Path]:
-    """Write all `files` into a folder of tables and figures, or none of them; return their paths; StorageError if it cannot."""
+    """Write all `files` into a folder of tables and figures, or none of them (StorageError); return their paths."""
     with writing_to(folder):
         write(files, folder)
     return [path for path, _ in files]

@@ -104,7 +104,7 @@ class CellSpec:
 
     @classmethod
     def from_identity(cls, identity: Mapping[str, Any]) -> CellSpec:
-        """Read what `to_identity` returned; ValueError if an entry is missing or has the wrong type."""
+        """Read what `to_identity` returned; raises ValueError if an entry is missing or has the wrong type."""
         if not isinstance(identity, Mapping):
             raise ValueError(f"the identity is {type(identity).__name__}, not a dict")
         required = (*_TEXTS, "preparation", "method", "backbone", "recipe", *_NUMBERS)

@@ -27,10 +27,7 @@ _BATCHING_LABELS: dict[Batching, str] = {"joint": "batched", "graph": "graph"}
 class Execution:
     """How the networks of a cell are computed: a name in `convolutions` or "plain", which other batching than "off" needs.
 
-    Raises
-    ------
-    MisuseError
-        A value is unknown, or the two cannot be combined.
+    Raises MisuseError if a value is unknown, or the two cannot be combined.
     """
 
     convolution: str = PLAIN
@@ -49,7 +46,7 @@ class Execution:
 
     @classmethod
     def of(cls, label: str) -> Execution:
-        """Return the execution with this label; MisuseError if there is none."""
+        """Return the execution with this label; raises MisuseError if there is none."""
         by_label = {one.label: one for one in executions()}
         require_choice("execution", label, list(by_label))
         return by_label[label]

@@ -17,12 +17,8 @@ from ssd_cli.methods.base import TIE_BREAK
 class DeployedPredictor(nn.Module):
     """Preparation, frozen networks, and their mean probabilities or votes; the caller fills missing values.
 
-    With `any_length` it takes series of any length also where the training series are equally long.
-
-    Raises
-    ------
-    SsdBenchError
-        A rule of the preparation cannot be part of a graph.
+    With `any_length` it takes series of any length also where the training series are equally long. Raises SsdBenchError if a
+    rule of the preparation cannot be part of a graph.
     """
 
     def __init__(

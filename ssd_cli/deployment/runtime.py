@@ -45,12 +45,8 @@ class Model:
     def prepare(self, series: npt.NDArray, name: str = "The series") -> npt.NDArray[np.floating]:
         """Return the input of the graph (1, n_channels, n_timepoints) for one series, with missing values (NaN) filled.
 
-        The input has 64 bits; graphs of early versions take 32 bits. Errors name the series by `name`.
-
-        Raises
-        ------
-        SsdBenchError
-            Its length, channels or type differ from the training data, or a value is infinite or too large for the graph.
+        The input has 64 bits; graphs of early versions take 32 bits. Raises SsdBenchError, which names the series by `name`, if its
+        length, channels or type differ from the training data, or a value is infinite or too large for the graph.
         """
         if series.dtype.kind not in "fiu":
             raise SsdBenchError(f"{name} holds {series.dtype}.", "The model expects numbers.")
@@ -75,12 +71,8 @@ class Model:
     def predict_proba(self, X: Sequence[Series], name: str = "Case", first: int = 0) -> npt.NDArray[np.float64]:
         """Return class probabilities (n_cases, n_classes) of raw series (n_channels, n_timepoints_i).
 
-        Errors name a series by `name` and its number, counted from `first`.
-
-        Raises
-        ------
-        SsdBenchError
-            `prepare` refuses a series, or the model's output for it is not finite.
+        Raises SsdBenchError, which names a series by `name` and its number counted from `first`, if `prepare` refuses it, or the
+        output of the model is not finite.
         """
         prepared = [self.prepare(series, f"{name} {number}") for number, series in enumerate(X, first)]
         probabilities = np.empty((len(X), len(self.classes)))
@@ -157,11 +149,7 @@ def read_series(path: Path, model: Model) -> tuple[list[Series], list[str] | Non
 
     Named channels are put into the model's order. Labels that differ from a class of the model only in a decimal point are
     written as the model writes them. The file has any format of the archives; ``.npz``, ``.csv`` and ``.parquet`` may lack labels.
-
-    Raises
-    ------
-    SsdBenchError
-        The file is malformed, or has channels of other names than the model; pickled objects are never loaded.
+    Pickled objects are never loaded. Raises SsdBenchError if the file is malformed, or has channels of other names than the model.
     """
     if not path.is_file():
         raise MisuseError(f"There is no file {path}.")

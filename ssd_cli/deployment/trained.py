@@ -56,7 +56,7 @@ def find(folder: Path, dataset: str, method: str, backbone: str | None, resample
     """Find the record of one finished cell in an output folder of ``ssd-bench run``.
 
     The method's label may have any spelling that ``run`` accepts. The backbone is needed if there are several. Resample and seed
-    are the lowest by default. MisuseError if no cell matches, or cells of several backbones match.
+    are the lowest by default. Raises MisuseError if no cell matches, or cells of several backbones match.
     """
     if not folder.is_dir():
         raise MisuseError(f"There is no folder {folder}.", "Expected the output folder of 'ssd-bench run'.")
@@ -108,10 +108,7 @@ def _no_such_method(folder: Path, dataset: str, method: str, finished: list[Cell
 def restore(folder: Path, record: CellRecord, data_dirs: Sequence[Path] = ()) -> Trained:
     """Load the networks of a cell and the data that it was trained on.
 
-    Raises
-    ------
-    SsdBenchError
-        The networks were not kept, a file is damaged, or the dataset differs from the one of the training.
+    Raises SsdBenchError if the networks were not kept, a file is damaged, or the dataset differs from the one of the training.
     """
     if not record.networks:
         expected = "Expected a method that deploys networks, such as ssd."

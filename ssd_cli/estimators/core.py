@@ -61,10 +61,7 @@ class Fitted:
     def predict_proba(self, X: Sequence[Series], threads: int) -> npt.NDArray[np.float64]:
         """Return class probabilities (n_cases, n_classes) of series of shapes (n_channels, n_timepoints_i).
 
-        Raises
-        ------
-        ValueError
-            The series have other channels than the training series, or values too large for 32-bit numbers.
+        Raises ValueError if they have other channels than the training series, or values too large for 32-bit numbers.
         """
         expected, found = self.n_channels, {series.shape[0] for series in X}
         if found != {expected}:
@@ -86,12 +83,8 @@ class Fitted:
 def fit(X: Sequence[Series], y: Ints, n_classes: int, method: Method | str, settings: Settings, random_state: Any) -> Fitted:
     """Prepare series (n_channels, n_timepoints_i) with class indices, and train exactly as ``ssd-bench run`` does.
 
-    The method is configured, or a label. A `random_state` that is an int is the seed of ``ssd-bench run``.
-
-    Raises
-    ------
-    ValueError
-        A name or parameter is unknown, or the method cannot be used on these data.
+    The method is configured, or a label. A `random_state` that is an int is the seed of ``ssd-bench run``. Raises ValueError if a
+    name or parameter is unknown, or the method cannot be used on these data.
     """
     try:
         chosen = _configured(methods, method)[1] if isinstance(method, str) else method
