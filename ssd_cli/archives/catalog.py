@@ -9,7 +9,7 @@ The sizes of univariate problems are those of the UCR archive's DataSummary (Dau
 of Bagnall et al. 2018 where a second source agrees, else two later sources that agree (the metadata of
 timeseriesclassification.com, tables of later papers, the files themselves). A value that could not be confirmed is empty: the
 split of DuckDuckGeese, the lengths of CharacterTrajectories and InsectWingbeat, the sizes of the HAR problems other than UCIHAR and
-of those that are in neither UCR nor UEA, but for Covid3Month_disc, which aeon ships. Types of univariate problems are those of the
+of those that are in neither UCR nor UEA, except Covid3Month_disc, which aeon ships. Types of univariate problems are those of the
 tsml repository's table. A digest is given if two independent sources of the files agree, or if aeon ships them.
 """
 

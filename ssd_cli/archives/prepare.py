@@ -113,7 +113,7 @@ class FittedPreparation:
 def default_preparation(name: str) -> Preparation:
     """Return the default rules of a dataset: ``scale="train"`` for the har archive, ``scale="series"`` for all others.
 
-    In human activity recognition level and amplitude carry the class (gravity tells sitting from lying). Most problems of the UCR
+    In human activity recognition level and amplitude carry the class (gravity: sitting or lying). Most problems of the UCR
     archive are published z-normalised per series. Seven of 2018 are not (BME, Chinatown, GunPointAgeSpan,
     GunPointMaleVersusFemale, GunPointOldVersusYoung, SmoothSubspace, UMD): the rule makes them like the others, as the published
     results of these networks had them (hfawaz/dl-4-tsc). The har problems of UEA keep UEA's rule, under which they are published.

@@ -1,4 +1,4 @@
-"""Tables with named columns (``.csv``, ``.parquet``), in wide or long form; the names of the columns tell which.
+"""Tables with named columns (``.csv``, ``.parquet``), in wide or long form, recognised by the names of the columns.
 
 wide        label, [subject], then one column per step: ``0, 1, 2, ...`` or, for several channels, ``x_0, x_1, ..., y_0, y_1, ...``
 long        case, step, label, [subject], then one column per channel; one row per step

@@ -42,7 +42,7 @@ def without_blank_end(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, s
 
 
 def number(path: Path, line: int, text: str, empty: bool = False) -> float:
-    """Return the number that a text stands for; NaN for ``?``, ``NaN`` and, if `empty`, for an empty text."""
+    """Return the number in a text; NaN for ``?``, ``NaN`` and, if `empty`, for an empty text."""
     text = text.strip()
     if not (_VALUE.fullmatch(text) or (empty and not text)):
         raise malformed(path, line, f"a value is '{shown(text)}'", "Expected a number, or ? or NaN where it is missing.")
@@ -124,7 +124,7 @@ def csv_rows(path: Path) -> list[list[str]]:
 
 
 def whole_number(text: str) -> int | None:
-    """Return the whole number, from 0 to `MOST`, that a text stands for, or None."""
+    """Return the whole number, from 0 to `MOST`, in a text, or None."""
     if not (text.isascii() and text.isdecimal()) or len(text) > len(str(MOST)) or int(text) > MOST:
         return None
     return int(text)

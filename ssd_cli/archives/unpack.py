@@ -68,7 +68,7 @@ def _check(path: Path, info: zipfile.ZipInfo) -> None:
         what = f"announces {info.file_size} bytes in {info.compress_size}"
     else:
         return
-    raise SsdBenchError(f"{path}: the member {_shown(info)} {what}.", "Nothing was unpacked.", "Get the file from elsewhere.")
+    raise SsdBenchError(f"{path}: the member {_shown(info)} {what}.", "Nothing was unpacked.", "Get the file from another source.")
 
 
 def _shown(info: zipfile.ZipInfo) -> str:

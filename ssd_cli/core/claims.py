@@ -1,4 +1,4 @@
-"""Claims: files that tell which process works on what, so that processes and machines share a folder and do nothing twice.
+"""Claims: files that say which process works on what, so that processes and machines share a folder and do nothing twice.
 
 A claim on a key is the file ``<key>.<generation>.claim``, created with O_EXCL by the process that takes it; the highest generation
 holds. The file names the process (host, process number, start), and its modification time is the heartbeat. A claim is stale when

@@ -20,7 +20,7 @@ class SealedTest:
     def unseal(self, frozen: bool) -> tuple[Floats, Ints]:
         """Return the series and labels.
 
-        `frozen` tells whether the predictor is final: every network in evaluation mode, no parameter trainable. If it is not, a
+        `frozen` is true if the predictor is final: every network in evaluation mode, no parameter trainable. If it is not, a
         RuntimeError shows a defect of the program.
         """
         if frozen is not True:

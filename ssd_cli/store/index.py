@@ -86,10 +86,10 @@ def load_index(
     if on_reading is not None:
         on_reading(int((~known).sum()))
     read = [_read_or_report(root, paths[row], on_unreadable) for row in np.flatnonzero(~known)]
-    gone = np.array([row is None for row in read], dtype=bool)
+    deleted = np.array([row is None for row in read], dtype=bool)
     fresh = _frame([row for row in read if row is not None])
     frame = _joined(cached.iloc[rows[known]], fresh)
-    order = np.concatenate([np.flatnonzero(known), np.flatnonzero(~known)[~gone]])
+    order = np.concatenate([np.flatnonzero(known), np.flatnonzero(~known)[~deleted]])
     sequence = np.argsort(order, kind="stable")
     frame = frame.iloc[sequence].reset_index(drop=True)
     frame = frame.assign(**{column: frame[column].cat.remove_unused_categories() for column in _REPEATED})
@@ -145,13 +145,13 @@ def _subfolders(folder: Path | str) -> list[str]:
         raise SsdBenchError(f"Cannot read {folder}: {error.strerror}.") from error
 
 
-def _read_or_report(root: Path, path: str, tell: Callable[[str, SsdBenchError], None] | None) -> dict[str, Any] | None:
+def _read_or_report(root: Path, path: str, report: Callable[[str, SsdBenchError], None] | None) -> dict[str, Any] | None:
     try:
         return read_row(root, path)
     except SsdBenchError as error:
-        if tell is None:
+        if report is None:
             raise
-        tell(path, error)
+        report(path, error)
         return None
 
 

@@ -3,7 +3,7 @@
     <root>/networks/<ab>/<sha256 of the file>.safetensors    the weights; the name is the digest of the content
     <root>/networks/<cd>/<key>.json                          the name of the weights, and the report of the training
 
-Two methods that end with the same weights share one file, and ``sha256sum`` tells whether a file is whole.
+Two methods with the same weights share one file, and ``sha256sum`` checks whether a file is whole.
 """
 
 from __future__ import annotations

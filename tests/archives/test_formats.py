@@ -292,7 +292,7 @@ MALFORMED = [
     ("csv", WIDE.replace("\n2,", '\n"2,'), "not comma-separated"),
     ("csv", WIDE.replace("\n2,", "\n2.5,"), "case 1: the label is 2.5"),
     ("csv", "label,0,1\n", "no case"),
-    ("csv", WIDE.replace(",", ";"), "line 1: semicolons or tabs stand between the cells"),
+    ("csv", WIDE.replace(",", ";"), "line 1: semicolons or tabs separate the cells"),
     ("csv", LONG.replace("b,1,2", "b,2,2"), "case 'b': its steps"),
     ("csv", LONG.replace("b,1,2", "b,0,2"), "line 5: step 0 of case 'b' occurs twice"),
     ("csv", LONG.replace("b,1,2", "b,1,1"), "line 5: another label"),

@@ -1,7 +1,7 @@
 """Formats of a dataset's files: one module for each, named as the extension is without its dot.
 
 A module has the function ``read(path, equal_length=None, missing_label=None)``, which returns a `Part` (see
-`ssd_cli.archives.read.read_part` for the arguments), and ``HOLDS_SUBJECTS = False`` if its files cannot tell the subject of a case.
+`ssd_cli.archives.read.read_part` for the arguments), and ``HOLDS_SUBJECTS = False`` if its files have no subjects.
 A new module is a new format: datasets are found, read, added and classified in it. Importing this module imports no other.
 """
 
@@ -33,5 +33,5 @@ def format_of(extension: str) -> ModuleType:
 
 
 def holds_subjects(extension: str) -> bool:
-    """Whether files of a format can tell the subject of every case."""
+    """Return whether files of a format can have the subject of every case."""
     return bool(getattr(format_of(extension), "HOLDS_SUBJECTS", True))

@@ -22,7 +22,7 @@ def read(path: Path, equal_length: bool | None = None, missing_label: str | None
             header = [name.strip() for name in next(reader, [])]
             if len(header) == 1 and any(sign in header[0] for sign in ";\t"):
                 raise malformed(
-                    path, 1, "semicolons or tabs stand between the cells", "Expected commas there, and points in decimal numbers."
+                    path, 1, "semicolons or tabs separate the cells", "Expected commas there, and points in decimal numbers."
                 )
             is_text = [name in TEXTS for name in header]
             texts = {name: [] for name in header if name in TEXTS}

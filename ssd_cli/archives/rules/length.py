@@ -25,7 +25,7 @@ _NOISE = 0.001
 class LengthRule:
     """A rule, fitted to the training series: cut longer series, leave zeros after the end of shorter ones.
 
-    `n_timepoints` is the length of every prepared series, `unequal` tells whether the training series differ in length.
+    `n_timepoints` is the length of every prepared series, `unequal` is true if the training series differ in length.
     """
 
     n_timepoints: int
@@ -78,7 +78,7 @@ class Pad(LengthRule):
 
 @length_rules.register("zeros")
 class Zeros(LengthRule):
-    """To the longest training series, with zeros after scaling, which the network cannot tell from values."""
+    """To the longest training series, with zeros after scaling, which the network cannot distinguish from values."""
 
     exported = True
 
