@@ -15,6 +15,7 @@ from ssd_cli.core.options import Option
 from ssd_cli.errors import MisuseError, SsdBenchError, shortened
 
 if TYPE_CHECKING:
+    from ssd_cli.archives.locate import DatasetFiles
     from ssd_cli.archives.remotes import Remote
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -56,7 +57,7 @@ def download(
     if fold is not None:
         raise MisuseError("--fold has no effect without --monster.", "Expected --monster NAME, which has five folds.")
     wanted = _chosen(archive, dataset, [])
-    names = wanted if force else [name for name in wanted if not _is_here(name, to)]
+    names = wanted if force else [name for name in wanted if _source(name, to) is None]
     if len(names) < len(wanted):
         say(f"{plural(len(wanted) - len(names), 'dataset')} already here.")
     remote = remotes.choose_remote(mirror)
@@ -198,7 +199,8 @@ def add(
         warn("Warning: both parts hold the same series, so accuracy does not measure generalisation.")
     say(f"\n{name} is in {folder}.")
     root = to
-    if to is None and not _is_found(name, folder):
+    found = _source(name)
+    if to is None and (found is None or found.folder.resolve() != folder.resolve()):
         root = folder.parent
         warn(f"Warning: another folder with a {name} is searched before {folder}. Use --data-dir {root} for this one.")
     say(f"Next: ssd-bench run --dataset {name} --method single{f' --data-dir {root}' if root is not None else ''}")
@@ -213,25 +215,14 @@ def _chosen(archives: list[str] | None, patterns: list[str] | None, data_dirs: l
     return names
 
 
-def _is_here(name: str, to: Path | None) -> bool:
-    """Return whether a dataset is in the given folder or, without one, in any folder that `run` searches."""
+def _source(name: str, to: Path | None = None) -> DatasetFiles | None:
+    """Find a dataset in the given folder or, without one, in all that `run` searches; None also where it has one part only."""
     from ssd_cli.archives.locate import locate, source_in
 
     try:
-        return (locate(name) if to is None else source_in(to / name, name)) is not None
-    except SsdBenchError:  # one part only, which is replaced
-        return False
-
-
-def _is_found(name: str, folder: Path) -> bool:
-    """Return whether commands without --data-dir take the dataset from this folder."""
-    from ssd_cli.archives.locate import locate
-
-    try:
-        source = locate(name)
-    except SsdBenchError:  # one part only in a folder before it, which is refused
-        return False
-    return source is not None and source.folder.resolve() == folder.resolve()
+        return locate(name) if to is None else source_in(to / name, name)
+    except SsdBenchError:
+        return None
 
 
 def _with_records(names: list[str], named: bool) -> list[str]:
