@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ssd_cli.archives.formats import extensions
 from ssd_cli.cli.console import plural, say, table, warn
 from ssd_cli.cli.options import completing
 from ssd_cli.errors import MisuseError, SsdBenchError
@@ -80,7 +81,10 @@ def export(
 def predict(
     model: Annotated[str, typer.Argument(metavar="MODEL.onnx", help="A file of 'ssd-bench export'.", show_default=False)],
     series: Annotated[
-        Path | None, typer.Argument(metavar="[X.npz|ts|csv|parquet]", help="Series to classify, with or without labels.")
+        Path | None,
+        typer.Argument(
+            metavar=f"[X{'|'.join(extensions()).replace('|.', '|')}]", help="Series to classify, with or without labels."
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="CSV to write; default standard output.")] = None,
     stream: Annotated[

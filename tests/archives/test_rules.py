@@ -107,12 +107,18 @@ def test_an_unknown_rule_is_refused(rules):
         Suite(dataset=("GunPoint",), method=("single",), **{rules.option: "nothing"})
 
 
-def test_the_command_names_a_rule_that_is_a_file_in_the_folder(tmp_path):
+def test_the_command_names_rules_and_formats_that_are_files_in_their_folders(tmp_path):
     package = Path(ssd_cli.__file__).parent
     shutil.copytree(package, tmp_path / "ssd_cli", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "ssd_cli" / "archives" / "rules" / "planted.py").write_text(SOURCES[scaling_rules])
-    command = [sys.executable, "-m", "ssd_cli", "run", "--dataset", "GunPoint", "--method", "single", "--scale", "halved"]
-    helped = subprocess.run([*command[:4], "--help"], cwd=tmp_path, env={}, capture_output=True, text=True, check=True)
-    assert "doubled" in helped.stdout
-    refused = subprocess.run(command, cwd=tmp_path, env={}, capture_output=True, text=True, check=False)
+    (tmp_path / "ssd_cli" / "archives" / "formats" / "rows.py").touch()
+
+    def command(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "ssd_cli", *arguments], cwd=tmp_path, env={}, capture_output=True, text=True, check=False
+        )
+
+    assert "doubled" in command("run", "--help").stdout
+    assert "|rows]" in command("predict", "--help").stdout
+    refused = command("run", "--dataset", "GunPoint", "--method", "single", "--scale", "halved")
     assert refused.returncode == 2 and "Expected one of doubled, series, train, none." in refused.stderr
