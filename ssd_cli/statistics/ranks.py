@@ -25,14 +25,14 @@ def rank_scores(scores: Floats) -> Floats:
     return better + (equal + 1) / 2
 
 
-def doubled_ranks(values: Floats) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def doubled_ranks(values: Floats, tie: float = TIE) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return twice the rank of each value (n,), smallest first, and the number of values equal to it, itself included.
 
     Equal values share the mean of their ranks; doubled ranks are whole numbers.
     """
     gap = values[:, None] - values[None, :]
-    n_equal = (np.abs(gap) <= TIE).sum(axis=1)
-    return 2 * (gap > TIE).sum(axis=1) + n_equal + 1, n_equal
+    n_equal = (np.abs(gap) <= tie).sum(axis=1)
+    return 2 * (gap > tie).sum(axis=1) + n_equal + 1, n_equal
 
 
 class Contests(NamedTuple):
