@@ -69,7 +69,7 @@ class Size:
 
 
 @dataclass(frozen=True)
-class _Row:
+class _CatalogRow:
     archives: tuple[str, ...]
     size: Size
     type: str
@@ -175,15 +175,15 @@ def _no_match(pattern: str, known: list[str], data_dirs: Sequence[Path]) -> Misu
 
 
 @cache
-def _rows() -> dict[str, _Row]:
+def _rows() -> dict[str, _CatalogRow]:
     with Path(__file__).with_name("catalog.csv").open(encoding="utf-8", newline="") as file:
         return {row["name"]: _parsed(row) for row in csv.DictReader(file)}
 
 
-def _parsed(row: dict[str, str]) -> _Row:
+def _parsed(row: dict[str, str]) -> _CatalogRow:
     def value(key: str) -> Any:
         text = row[key]
         return None if not text else text == "true" if text in ("true", "false") else int(text)
 
     size = Size(**{item.name: value(item.name) for item in fields(Size)})
-    return _Row(tuple(row["archives"].split()), size, row["type"], row["digest"], value("record"))
+    return _CatalogRow(tuple(row["archives"].split()), size, row["type"], row["digest"], value("record"))
