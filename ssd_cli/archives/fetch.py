@@ -13,7 +13,6 @@ from ssd_cli.archives import catalog
 from ssd_cli.archives.http_errors import TransferError
 from ssd_cli.archives.install import install, locked, on_disk, work_folder
 from ssd_cli.archives.remotes import Remote, Zenodo
-from ssd_cli.archives.transport import RemoteFile
 from ssd_cli.archives.unpack import extract, members, open_zip
 from ssd_cli.core.atomic import DiskFull
 from ssd_cli.errors import SsdBenchError
@@ -100,7 +99,9 @@ def fetch_zip(archive: str, names: Sequence[str], root: Path, remote: Zenodo, wa
     label = f"{archive} (zip)"
     path = zip_path(archive, root)
     with on_disk(root), locked(root, path.name, remote.transport.check):
-        file = _zip_of(remote, record, key)
+        file = remote.record(record).get(key)
+        if file is None:
+            raise TransferError(f"Zenodo's record {record} holds no file '{key}'.")
         have = sum(there.stat().st_size for there in path.parent.glob(f"{path.name}*"))
         _check_room(root, (file.size or 0) - have, " Or use --no-zip: single datasets need less room.")
         watcher.started(label, file.size)
@@ -115,13 +116,6 @@ def fetch_zip(archive: str, names: Sequence[str], root: Path, remote: Zenodo, wa
         path.unlink()
         watcher.finished(label, None)
     return left
-
-
-def _zip_of(remote: Zenodo, record: int, key: str) -> RemoteFile:
-    there = remote.record(record)
-    if key not in there:
-        raise TransferError(f"Zenodo's record {record} holds no file '{key}'.")
-    return there[key]
 
 
 def _unpack(path: Path, names: Sequence[str], root: Path, page: str, watcher: Watcher) -> list[str]:
