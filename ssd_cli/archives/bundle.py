@@ -57,12 +57,8 @@ def unbundle(
 ) -> list[str]:
     """Install the datasets of a bundle, each after a check, and return their names.
 
-    `force` replaces installed datasets; `on_installed` is called with every name and whether the dataset is new.
-
-    Raises
-    ------
-    SsdBenchError
-        The file is no bundle, is damaged, or holds paths outside.
+    `force` replaces installed datasets; `on_installed` is called with every name and whether the dataset is new. A damaged or
+    hostile file raises an SsdBenchError.
     """
     with open_zip(path) as archive:
         infos = {info.filename: info for info in archive.infolist()}

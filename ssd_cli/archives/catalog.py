@@ -128,15 +128,8 @@ def record_of(name: str) -> int | None:
 def select(archives_wanted: Sequence[str] = (), patterns: Sequence[str] = (), data_dirs: Sequence[Path] = ()) -> list[str]:
     """Return the names of all datasets of the archives and all that match a pattern, sorted and unique.
 
-    Parameters
-    ----------
-    patterns : sequence of str
-        Names or globs (``Gun*``) of the catalogue and of the folders in `data_dirs`, ``$SSD_BENCH_DATA`` and aeon's downloads.
-
-    Raises
-    ------
-    MisuseError
-        An archive or a name is unknown, or a glob matches nothing.
+    Patterns are names or globs (``Gun*``) of the catalogue and of the folders in `data_dirs`, ``$SSD_BENCH_DATA`` and aeon's
+    downloads. An unknown archive or name, or a glob without a match, raises a `MisuseError`.
     """
     chosen: set[str] = set()
     for archive in archives_wanted:

@@ -21,19 +21,10 @@ _GROUP_COLUMNS = ["part", "row", "subject", "label"]
 
 
 def add(name: str, train: Path, test: Path, groups: Path | None, root: Path, force: bool = False) -> Path:
-    """Check two files of the user, copy them into a data folder as a dataset, and return the dataset's folder.
+    """Check two files of one format, copy them into a data folder as a dataset, and return the dataset's folder.
 
-    Parameters
-    ----------
-    train, test : Path
-        Two files of one format.
-    groups : Path, optional
-        CSV with the columns part ("train" or "test"), row (from 0), subject (a whole number) and label, one row per case.
-
-    Raises
-    ------
-    SsdBenchError
-        A file is malformed, all cases have one class, the name is an archive's, or a dataset has this name and `force` is false.
+    `groups` is a CSV with the columns part ("train" or "test"), row (from 0), subject (a whole number) and label, one row per case.
+    Malformed files, a single class, an archive's name, or an installed dataset without `force` raise an SsdBenchError.
     """
     for path in (train, test, *([groups] if groups else [])):
         if not path.is_file():

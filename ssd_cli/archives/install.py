@@ -34,16 +34,14 @@ def install(
     pulse: Callable[[], None] = lambda: None,
     download: bool = False,
 ) -> bool:
-    """Install a dataset; return False if it was already installed. Other files in its folder stay.
+    """Install a dataset in the data folder `root`; return False if it was already installed. Other files in its folder stay.
 
     Parameters
     ----------
-    root : Path
-        The data folder, created if it is missing.
     fill : callable
         Puts the files into the given folder and returns their origin. The folder is empty except for an interrupted download.
     force : bool
-        Replace an installed dataset.
+        Replace an installed dataset, or files of the dataset's names, which is an SsdBenchError otherwise.
     checksummed : callable
         Called after `fill`: whether it compared the files with checksums of their publisher. If not, the arrays must have the
         digest that this release knows, if it knows one.
@@ -52,12 +50,6 @@ def install(
     download : bool
         The files are an archive's: `fill` can resume an interrupted download, half a dataset (left by failed downloads of aeon) is
         replaced without `force`, and files of subjects stay if they fit.
-
-    Raises
-    ------
-    SsdBenchError
-        The files are malformed, of another size than published, cannot be written, or would replace files of the dataset's names
-        without `force`; nothing is installed.
     """
     target, staging = root / check_name(name), work_folder(root) / name
     with on_disk(root), locked(root, name, pulse):

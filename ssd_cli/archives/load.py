@@ -22,12 +22,8 @@ def load(name: str, data_dirs: Sequence[Path] = (), download: bool = True) -> Da
     """Load a dataset, downloading it if it is absent and `download` is true.
 
     It is searched in `data_dirs`, ``$SSD_BENCH_DATA``, aeon's bundled problems and aeon's downloads (``$AEON_DATA`` or
-    ``~/aeon_data``), in this order, as ``NAME/NAME_TRAIN`` and ``NAME/NAME_TEST`` in one of the formats.
-
-    Raises
-    ------
-    SsdBenchError
-        The dataset is absent, a file is malformed, or the size is not the published one.
+    ``~/aeon_data``), in this order, as ``NAME/NAME_TRAIN`` and ``NAME/NAME_TEST`` in one of the formats. An absent dataset, a
+    malformed file, or a size other than the published one raises an SsdBenchError.
     """
     source = _source(name, data_dirs, download)
     entry = entry_path(name, source)

@@ -67,12 +67,8 @@ class FittedPreparation:
     def transform(self, X: Sequence[Series]) -> npt.NDArray[np.float32]:
         """Prepare series of shapes (n_channels, n_timepoints_i): float32 of shape (n_cases, n_channels, n_timepoints).
 
-        The number of channels grows under ``impute="mask"``; NaN marks the steps after a series' end under ``length="pad"``.
-
-        Raises
-        ------
-        SsdBenchError
-            A value does not fit into 32 bits.
+        The number of channels grows under ``impute="mask"``; NaN marks the steps after a series' end under ``length="pad"``. Values
+        beyond 32 bits raise an SsdBenchError.
         """
         n_channels = len(self.imputation.fill)
         prepared = np.zeros((len(X), n_channels + self.imputation.n_added, self.n_timepoints), dtype=np.float32)

@@ -38,19 +38,11 @@ def read_source(name: str, source: DatasetFiles) -> Dataset:
 
 
 def read_part(path: Path, subjects: Path | None = None, equal_length: bool | None = None, missing_label: str | None = None) -> Part:
-    """Read one part and its file of subjects, if any.
+    """Read one part, in a known format, and its file of subjects, if any.
 
-    Parameters
-    ----------
-    path : Path
-        A file of a known format (`ssd_cli.archives.formats`).
-    subjects : Path, optional
-        CSV with the columns row (from 0), subject (a whole number) and label, one row per case.
-    equal_length : bool, optional
-        Whether all series of the dataset are equally long, if known. Otherwise missing values at the end of a series in a table
-        (``.tsv``, ``.arff``, wide ``.csv`` and ``.parquet``) count as filling.
-    missing_label : str, optional
-        Label of every case if the file has no labels, which is an error by default; some formats always have labels.
+    `subjects` is a CSV with the columns row (from 0), subject (a whole number) and label. Unless `equal_length`, missing values at
+    the end of a series in a table (``.tsv``, ``.arff``, wide ``.csv`` and ``.parquet``) count as filling. `missing_label` is the
+    label of every case if the file has no labels, which is an error by default; some formats always have labels.
     """
     part: Part = format_of(path.suffix).read(path, equal_length, missing_label)
     for case, series in enumerate(part.X):

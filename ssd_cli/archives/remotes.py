@@ -185,13 +185,7 @@ def _fold(name: str) -> int:
 
 
 def choose_remote(mirror: str | None = None, transport: Transport | None = None) -> Remote:
-    """Return the remote for `mirror` (a URL or a folder), else for ``$SSD_BENCH_MIRROR``, else Zenodo.
-
-    Raises
-    ------
-    MisuseError
-        The mirror is neither a web address nor a folder.
-    """
+    """Return the remote for `mirror` (a URL or a folder), else for ``$SSD_BENCH_MIRROR``, else Zenodo."""
     transport = transport or Transport()
     mirror = mirror or os.environ.get("SSD_BENCH_MIRROR")
     if not mirror:

@@ -33,15 +33,8 @@ EXPECTED = (
 class Table:
     """A table in memory.
 
-    Parameters
-    ----------
-    first_line : int
-        Line (csv) or row (parquet) of the first record.
-    texts : dict of str to sequence
-        The columns named in `TEXTS`, one entry per row.
-    columns : list of str
-        Names of all other columns.
-    values : ndarray of float64, shape (n_rows, n_columns)
+    `first_line` is the line (csv) or row (parquet) of the first record; `texts` holds the columns named in `TEXTS`, and `values`,
+    shape (n_rows, n_columns), those named in `columns`.
     """
 
     path: Path

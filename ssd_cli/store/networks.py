@@ -45,18 +45,8 @@ class NetworkStore:
     def obtain(self, key: str, train: Callable[[], Trained]) -> tuple[Arrays, dict[str, Any], bool]:
         """Return the network of a key; train it if it is missing, and wait while another live process trains it.
 
-        Parameters
-        ----------
-        key : str
-            64 hexadecimal digits: the digest of everything that determines the weights.
-        train : callable
-            Returns the weights and a report (plain JSON values) of their training.
-
-        Returns
-        -------
-        arrays, report
-        reused : bool
-            False if this call trained the network.
+        The key is the digest of everything that determines the weights, as 64 hexadecimal digits. `train` returns the weights and a
+        report (plain JSON values) of their training. The third result is false if this call trained the network.
         """
         while True:
             found = self.find(key)

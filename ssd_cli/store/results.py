@@ -78,16 +78,8 @@ class ResultStore:
     def put(self, record: CellRecord, y: Ints | None = None, probabilities: Probabilities | None = None) -> CellRecord:
         """Write a record, replacing an earlier one, and return it with the digest of the predictions.
 
-        Parameters
-        ----------
-        y : ndarray of int, shape (n_cases,)
-            True class indices of the test cases; only with a record that is ok.
-        probabilities : ndarray of float64, shape (n_cases, n_classes)
-
-        Raises
-        ------
-        SsdBenchError
-            The disk is full or cannot be written; the earlier files remain.
+        A record that is ok comes with the true class indices `y` (n_cases,) of the test cases and probabilities (n_cases,
+        n_classes). If the disk is full or cannot be written, the earlier files remain.
         """
         if (record.status == "ok") != (y is not None and probabilities is not None):
             raise ValueError("a record that is ok has predictions, any other has none")
