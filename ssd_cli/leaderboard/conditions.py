@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ssd_cli.leaderboard.means import Grouped
+from ssd_cli.leaderboard.ranking import Grouped
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ssd_cli.leaderboard.means import Grouped
+from ssd_cli.leaderboard.ranking import Grouped
 from ssd_cli.statistics.variance import Variability, noise
 
 if TYPE_CHECKING:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ssd_cli.leaderboard.caption import caption, warning
 from ssd_cli.leaderboard.drawing import GREY, blank, wrap_name
@@ -28,8 +27,7 @@ _FIRST_BAR, _BAR_STEP = 0.14, 0.12
 _WRAP = 34  # characters of a line of a label
 
 
-@dataclass(frozen=True)
-class _Scale:
+class _Scale(NamedTuple):
     """Ranks to inches; rank 1 is on the right."""
 
     low: int
@@ -40,9 +38,8 @@ class _Scale:
         return self.left + _AXIS_WIDTH * (self.high - rank) / (self.high - self.low)
 
 
-@dataclass(frozen=True)
-class _Label:
-    """Text that ends the line from (x, axis) down to y and sideways to `end`."""
+class _Label(NamedTuple):
+    """Text at the end of the line from (x, axis) down to y and sideways to `end`."""
 
     text: str
     x: float
