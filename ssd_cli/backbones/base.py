@@ -21,15 +21,7 @@ BN_EPS = 1e-3
 
 @dataclass(frozen=True)
 class Dropout:
-    """Dropout rates by site.
-
-    Parameters
-    ----------
-    embed : float
-        Rate on the pooled embedding, before the classifier.
-    mid : float
-        Rate of whole channels on the output of the first half of the network.
-    """
+    """Dropout rates: of the pooled embedding before the classifier, and of whole channels of the output of the first half."""
 
     embed: float = 0.0
     mid: float = 0.0
@@ -78,29 +70,13 @@ class DropoutSite(nn.Module):
         mask = self.mask(maps.shape[0], maps.shape[1], maps)
         return maps * mask.reshape(mask.shape + (1,) * (maps.ndim - 2))
 
-    def extra_repr(self) -> str:
-        """Show the rate."""
-        return f"rate={self.rate}"
-
 
 class Network(nn.Module, ABC):
-    """A trunk in two halves, global average pooling and a linear classifier.
-
-    Parameters
-    ----------
-    embedding_size : int
-        Number of filters of the last maps.
-    n_classes : int
-    dropout : Dropout
-
-    Attributes
-    ----------
-    resumable : bool
-        Whether parameters, buffers and the generators of the two sites are all of its state, so that an interrupted training can
-        resume. Holds for this class, not for its subclasses (`training.checkpoint.resumable`).
-    """
+    """A trunk in two halves, global average pooling and a linear classifier; `embedding_size` is the filters of the last maps."""
 
     resumable: ClassVar[bool] = False
+    """Whether parameters, buffers and the generators of the two sites are all of its state, so that an interrupted training can
+    resume. Holds for this class, not for its subclasses (`training.checkpoint.resumable`)."""
 
     def __init__(self, embedding_size: int, n_classes: int, dropout: Dropout = NO_DROPOUT) -> None:
         super().__init__()
@@ -139,11 +115,32 @@ class Network(nn.Module, ABC):
         return self.mid_site, self.embed_site
 
 
+class SequentialNetwork(Network):
+    """A network of parts that run one after the other; the first is the stem, the others are the body."""
+
+    @property
+    @abstractmethod
+    def parts(self) -> list[Any]:
+        """All parts, in order."""
+
+    def stem(self, x: Tensor) -> Tensor:
+        """Run the first part."""
+        return self.run(self.parts[:1], x)
+
+    def body(self, maps: Tensor) -> Tensor:
+        """Run all other parts."""
+        return self.run(self.parts[1:], maps)
+
+    def run(self, parts: list[Any], maps: Tensor) -> Tensor:
+        """Run some of the parts on maps (batch, filters, n_timepoints)."""
+        for part in parts:
+            maps = part(maps)
+        return maps
+
+
 @dataclass(frozen=True)
 class Backbone(ABC):
-    """A frozen configuration that builds networks of one architecture.
-
-    Class attributes are no part of its identity.
+    """A configuration that builds networks of one architecture; class attributes are no part of its identity.
 
     Attributes
     ----------

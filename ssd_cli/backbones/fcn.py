@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from ssd_cli.backbones import backbones
-from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
+from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network, SequentialNetwork
 from ssd_cli.backbones.layers import SameConv1d, batch_norm
 from ssd_cli.configuration import require
 
@@ -22,7 +23,7 @@ class FCNLayer(nn.Sequential):
         self.activation = nn.ReLU()
 
 
-class FCNNetwork(Network):
+class FCNNetwork(SequentialNetwork):
     """Three convolutional layers; the first is the stem, the others the body."""
 
     resumable = True
@@ -32,15 +33,10 @@ class FCNNetwork(Network):
         shapes = ((n_channels, width, 8), (width, 2 * width, 5), (2 * width, width, 3))
         self.layers = nn.ModuleList(FCNLayer(*shape) for shape in shapes)
 
-    def stem(self, x: Tensor) -> Tensor:
-        """Run layer 1."""
-        return self.layers[0](x)
-
-    def body(self, maps: Tensor) -> Tensor:
-        """Run layers 2 and 3."""
-        for layer in self.layers[1:]:
-            maps = layer(maps)
-        return maps
+    @property
+    def parts(self) -> list[Any]:
+        """The layers."""
+        return list(self.layers)
 
 
 @backbones.register("fcn")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ssd_cli.backbones import backbones
-from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
+from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network, SequentialNetwork
 from ssd_cli.backbones.handmade import HandMadeFilters
 from ssd_cli.backbones.layers import PointwiseConv1d, SameConv1d, batch_norm
 from ssd_cli.configuration import require
@@ -65,7 +65,7 @@ class InceptionGroup(nn.Module):
         return F.relu(self.shortcut_norm(self.shortcut(x)) + maps)
 
 
-class InceptionNetwork(Network):
+class InceptionNetwork(SequentialNetwork):
     """Groups of three Inception modules; the first group is the stem, all others the body."""
 
     resumable = True
@@ -78,15 +78,10 @@ class InceptionNetwork(Network):
         self.groups = nn.ModuleList([InceptionGroup(n_channels, width, kernel, handmade)])
         self.groups.extend(InceptionGroup(4 * width, width, kernel) for _ in range(depth // GROUP - 1))
 
-    def stem(self, x: Tensor) -> Tensor:
-        """Run modules 1 to 3 and the first residual addition."""
-        return self.groups[0](x)
-
-    def body(self, maps: Tensor) -> Tensor:
-        """Run all further modules."""
-        for group in self.groups[1:]:
-            maps = group(maps)
-        return maps
+    @property
+    def parts(self) -> list[Any]:
+        """The groups."""
+        return list(self.groups)
 
 
 @backbones.register("inception")

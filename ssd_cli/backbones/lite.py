@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ssd_cli.backbones import backbones
-from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
+from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network, SequentialNetwork
 from ssd_cli.backbones.handmade import HandMadeFilters
 from ssd_cli.backbones.layers import SameConv1d, SeparableConv1d, batch_norm
 from ssd_cli.configuration import require
@@ -42,7 +43,7 @@ class SeparableLayer(nn.Sequential):
         self.activation = nn.ReLU()
 
 
-class LITENetwork(Network):
+class LITENetwork(SequentialNetwork):
     """A multiplexed layer (the stem) and two separable, dilated ones (the body)."""
 
     resumable = True
@@ -53,13 +54,10 @@ class LITENetwork(Network):
         self.second = SeparableLayer(self.first.out_channels, width, kernel // 2, dilation=2)
         self.third = SeparableLayer(width, width, kernel // 4, dilation=4)
 
-    def stem(self, x: Tensor) -> Tensor:
-        """Run layer 1."""
-        return self.first(x)
-
-    def body(self, maps: Tensor) -> Tensor:
-        """Run layers 2 and 3."""
-        return self.third(self.second(maps))
+    @property
+    def parts(self) -> list[Any]:
+        """The layers."""
+        return [self.first, self.second, self.third]
 
 
 @backbones.register("lite")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ssd_cli.backbones import backbones
-from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
+from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network, SequentialNetwork
 from ssd_cli.backbones.layers import PointwiseConv1d, SameConv1d, batch_norm
 from ssd_cli.configuration import require
 
@@ -39,30 +40,20 @@ class ResidualBlock(nn.Module):
         return F.relu(self.shortcut_norm(self.shortcut(x)) + maps)
 
 
-class ResNetNetwork(Network):
+class ResNetNetwork(SequentialNetwork):
     """Three residual blocks; the first is the stem, the others the body."""
 
     resumable = True
 
     def __init__(self, n_channels: int, n_classes: int, dropout: Dropout, width: int) -> None:
         super().__init__(2 * width, n_classes, dropout)
-        self.blocks = nn.ModuleList(
-            [
-                ResidualBlock(n_channels, width, project=True),
-                ResidualBlock(width, 2 * width, project=True),
-                ResidualBlock(2 * width, 2 * width, project=False),
-            ]
-        )
+        blocks = ((n_channels, width, True), (width, 2 * width, True), (2 * width, 2 * width, False))
+        self.blocks = nn.ModuleList(ResidualBlock(inputs, filters, project=project) for inputs, filters, project in blocks)
 
-    def stem(self, x: Tensor) -> Tensor:
-        """Run block 1."""
-        return self.blocks[0](x)
-
-    def body(self, maps: Tensor) -> Tensor:
-        """Run blocks 2 and 3."""
-        for block in self.blocks[1:]:
-            maps = block(maps)
-        return maps
+    @property
+    def parts(self) -> list[Any]:
+        """The blocks."""
+        return list(self.blocks)
 
 
 @backbones.register("resnet")

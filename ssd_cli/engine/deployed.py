@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -77,16 +78,14 @@ class FixedLengthInception(InceptionNetwork):
 
     fixed: list[_Group]
 
-    def stem(self, x: Tensor) -> Tensor:
-        """Run the first group of modules."""
-        return self.fixed[0](channel_major(x)).transpose(0, 1)
+    @property
+    def parts(self) -> list[Any]:
+        """The folded groups."""
+        return self.fixed
 
-    def body(self, maps: Tensor) -> Tensor:
-        """Run all other groups."""
-        maps = channel_major(maps)
-        for group in self.fixed[1:]:
-            maps = group(maps)
-        return maps.transpose(0, 1)
+    def run(self, parts: list[Any], maps: Tensor) -> Tensor:
+        """Run some of the groups."""
+        return super().run(parts, channel_major(maps)).transpose(0, 1)
 
 
 class _Group:

@@ -11,8 +11,7 @@ import numpy.typing as npt
 from ssd_cli.leaderboard.conditions import conditions_of, times_compare
 from ssd_cli.leaderboard.ranking import Grouped
 from ssd_cli.metrics import MATCHED, MATCHED_RANK, METRICS, RANKED
-from ssd_cli.statistics.pareto import front
-from ssd_cli.statistics.ranks import rank_scores
+from ssd_cli.statistics.ranks import front, rank_scores
 
 if TYPE_CHECKING:
     import pandas as pd

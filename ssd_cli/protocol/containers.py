@@ -1,4 +1,4 @@
-"""The training set, the only part of a dataset that a method sees."""
+"""The training set, which is all that a method sees of a dataset, and the sealed test set."""
 
 from __future__ import annotations
 
@@ -81,6 +81,32 @@ class TrainingSet:
         """Return the cases at `index`, in that order."""
         groups = None if self.groups is None else self.groups[index]
         return TrainingSet(self.X[index], self.y[index], self.n_classes, self.dataset, self.resample, groups)
+
+
+class SealedTest:
+    """Prepared test series (n_cases, n_channels, n_timepoints) and their class indices (n_cases,), which no method gets."""
+
+    def __init__(self, X: Floats, y: Ints) -> None:
+        self.__X = X
+        self.__y = y
+
+    @property
+    def n_cases(self) -> int:
+        """Number of test series."""
+        return len(self.__X)
+
+    def unseal(self, frozen: bool) -> tuple[Floats, Ints]:
+        """Return the series and labels.
+
+        `frozen` is true if the predictor is final: every network in evaluation mode, no parameter trainable. If it is not, a
+        RuntimeError shows a defect of the program.
+        """
+        if frozen is not True:
+            raise RuntimeError("The test set stays sealed until the predictor is frozen.")
+        return self.__X, self.__y
+
+    def __repr__(self) -> str:
+        return f"SealedTest(n_cases={self.n_cases})"
 
 
 def digest_of_arrays(arrays: list[npt.NDArray]) -> str:

@@ -7,9 +7,8 @@ import numpy as np
 from ssd_cli.archives.dataset import Dataset
 from ssd_cli.archives.prepare import Preparation
 from ssd_cli.errors import SsdBenchError
-from ssd_cli.protocol.containers import TrainingSet
+from ssd_cli.protocol.containers import SealedTest, TrainingSet
 from ssd_cli.protocol.resample import resample_indices
-from ssd_cli.protocol.sealed import SealedTest
 
 
 def split(dataset: Dataset, resample: int, preparation: Preparation) -> tuple[TrainingSet, SealedTest]:

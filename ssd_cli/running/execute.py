@@ -36,8 +36,7 @@ if TYPE_CHECKING:
     from ssd_cli.archives.dataset import Dataset
     from ssd_cli.core.cell_spec import CellSpec
     from ssd_cli.methods.base import Method, Predictor
-    from ssd_cli.protocol.containers import TrainingSet
-    from ssd_cli.protocol.sealed import SealedTest
+    from ssd_cli.protocol.containers import SealedTest, TrainingSet
     from ssd_cli.training.context import TrainingContext
 
 

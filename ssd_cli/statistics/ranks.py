@@ -1,4 +1,4 @@
-"""Ranks on each dataset, and counts of wins, ties and losses.
+"""Ranks on each dataset, counts of wins, ties and losses, and the Pareto front of score and cost.
 
 Scores have shape (n_datasets, n_methods), and higher is better.
 """
@@ -50,3 +50,15 @@ def contests(scores: Floats) -> Contests:
     ties = (np.abs(gap) <= TIE).sum(axis=0)
     np.fill_diagonal(ties, 0)
     return Contests(wins, ties, wins.T.copy())
+
+
+def front(scores: Floats, costs: Floats) -> npt.NDArray[np.bool_]:
+    """Return whether each method is on the front: no other is at least as good and as cheap, and better in one of the two.
+
+    Higher scores and lower costs are better. Methods with NaN are ignored.
+    """
+    known = np.isfinite(scores) & np.isfinite(costs)
+    scores, costs = np.where(known, scores, -np.inf), np.where(known, costs, np.inf)
+    no_worse = (scores[:, None] >= scores - TIE) & (costs[:, None] <= costs)
+    better = (scores[:, None] > scores + TIE) | (costs[:, None] < costs)
+    return known & ~(no_worse & better & known[:, None]).any(axis=0)

@@ -10,8 +10,8 @@ from ssd_cli.archives.load import load
 from ssd_cli.archives.locate import bundled_root
 from ssd_cli.archives.prepare import Preparation
 from ssd_cli.errors import MisuseError, SsdBenchError
+from ssd_cli.protocol.containers import SealedTest
 from ssd_cli.protocol.resample import resample_indices
-from ssd_cli.protocol.sealed import SealedTest
 from ssd_cli.protocol.split import split
 
 RAW = Preparation(scale="none")

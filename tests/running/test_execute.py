@@ -74,7 +74,7 @@ class Curious(Method):
     def fit(self, training_set, workbench):
         import gc
 
-        from ssd_cli.protocol.sealed import SealedTest
+        from ssd_cli.protocol.containers import SealedTest
 
         (sealed,) = [thing for thing in gc.get_objects() if isinstance(thing, SealedTest)]
         sealed.unseal(False)
@@ -366,7 +366,7 @@ def test_weights_that_another_run_discards_before_a_record_names_them_are_kept_a
 
 
 def test_permuting_the_test_labels_moves_scores_and_nothing_else(cells, tmp_path, monkeypatch):
-    from ssd_cli.protocol.sealed import SealedTest
+    from ssd_cli.protocol.containers import SealedTest
 
     opened = SealedTest.unseal
 

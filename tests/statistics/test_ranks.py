@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import rankdata
 
-from ssd_cli.statistics.ranks import contests, rank_scores
+from ssd_cli.statistics.ranks import contests, front, rank_scores
 
 # few distinct values, so that ties are common
 tables = st.tuples(st.integers(1, 12), st.integers(2, 7)).flatmap(
@@ -48,3 +48,20 @@ def test_permuting_methods_and_datasets_permutes_and_nothing_else(scores, random
 def test_ranks_of_a_dataset_always_have_the_same_sum(scores):
     k = scores.shape[1]
     assert rank_scores(scores).sum(axis=1) == pytest.approx(k * (k + 1) / 2)
+
+
+points = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=12)
+
+
+@given(points)
+def test_the_pareto_front_is_that_of_its_definition(pairs):
+    scores, costs = (np.array(part, dtype=float) for part in zip(*pairs, strict=True))
+    expected = [
+        not any((s >= scores[i] and c <= costs[i]) and (s > scores[i] or c < costs[i]) for s, c in zip(scores, costs, strict=True))
+        for i in range(len(scores))
+    ]
+    assert front(scores, costs).tolist() == expected
+
+
+def test_a_method_of_unknown_cost_is_not_on_the_front_and_excludes_no_other():
+    assert front(np.array([0.9, 0.8]), np.array([np.nan, 5.0])).tolist() == [False, True]

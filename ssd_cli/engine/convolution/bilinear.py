@@ -15,7 +15,7 @@ from ssd_cli.backbones.layers import SameConv1d
 from ssd_cli.backbones.resnet import ResNetNetwork
 from ssd_cli.core.executions import convolutions
 from ssd_cli.engine.convolution.base import Convolution
-from ssd_cli.engine.convolution.inception import SpectralInception
+from ssd_cli.engine.convolution.fft import SpectralInception
 from ssd_cli.engine.convolution.matrices import by_matrices
 from ssd_cli.engine.convolution.resnet import ChannelsLast, SpectralFCN, SpectralResNet
 from ssd_cli.engine.convolution.spectra import convolve, windows_are_cheaper

@@ -8,7 +8,6 @@ take half to three quarters of the direct time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -16,19 +15,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import Function
 
-from ssd_cli.backbones.base import Network
+from ssd_cli.backbones.base import SequentialNetwork
 from ssd_cli.backbones.convolution import padding_around
-from ssd_cli.backbones.fcn import FCNLayer, FCNNetwork
+from ssd_cli.backbones.fcn import FCNNetwork
 from ssd_cli.backbones.layers import SameConv1d
 from ssd_cli.backbones.resnet import ResidualBlock, ResNetNetwork
-from ssd_cli.engine.convolution.base import typed
 from ssd_cli.engine.convolution.normalise import running_factor
 from ssd_cli.engine.convolution.recompute import light
 from ssd_cli.engine.convolution.spectra import by_spectra
 from ssd_cli.engine.convolution.transform import cost, transform_for
 
 
-class ChannelsLast(Network):
+class ChannelsLast(SequentialNetwork):
     """Parts of networks on images (n_cases, channels, 1, n_timepoints) with channels contiguous, and spectra where cheaper."""
 
     def pool(self, maps: Tensor) -> Tensor:
@@ -40,12 +38,13 @@ class ChannelsLast(Network):
         """Convolve by cheaper means than directly; None where there are none."""
         return _by_spectra(maps, convolution) if _spectra_are_cheaper(maps, convolution) else None
 
-    def _run(self, parts: Sequence[nn.Module], maps: Tensor) -> Tensor:
+    def run(self, parts: list[Any], maps: Tensor) -> Tensor:
+        """Run blocks of ResNet or layers of FCN."""
         maps = maps.unsqueeze(2).contiguous(memory_format=torch.channels_last)
         for part in parts:
             if isinstance(part, ResidualBlock):
                 maps = self._run_block(part, maps)
-            elif isinstance(part, FCNLayer):
+            else:
                 maps = self._run_layer(maps, part.convolution, part.norm)
         return maps.squeeze(2)
 
@@ -81,25 +80,9 @@ class ChannelsLast(Network):
 class SpectralResNet(ChannelsLast, ResNetNetwork):
     """ResNet with channels last."""
 
-    def stem(self, x: Tensor) -> Tensor:
-        """Run block 1."""
-        return self._run(typed(self.blocks, ResidualBlock)[:1], x)
-
-    def body(self, maps: Tensor) -> Tensor:
-        """Run blocks 2 and 3."""
-        return self._run(typed(self.blocks, ResidualBlock)[1:], maps)
-
 
 class SpectralFCN(ChannelsLast, FCNNetwork):
     """FCN with channels last."""
-
-    def stem(self, x: Tensor) -> Tensor:
-        """Run layer 1."""
-        return self._run(typed(self.layers, FCNLayer)[:1], x)
-
-    def body(self, maps: Tensor) -> Tensor:
-        """Run layers 2 and 3."""
-        return self._run(typed(self.layers, FCNLayer)[1:], maps)
 
 
 def _by_spectra(maps: Tensor, convolution: SameConv1d) -> Tensor:
