@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -11,24 +10,25 @@ from torch import Tensor, nn
 State = Mapping[str, Tensor]
 
 
-class Averager(Protocol):
+class Averager:
     """Observes the weights while they are trained.
 
     `state` is the average, `n_averaged` the number of weight sets in it. A class may declare ``resumable = True`` if these two are
     all of its state; then an interrupted training can continue.
     """
 
-    state: dict[str, Tensor]
-    n_averaged: int
+    def __init__(self) -> None:
+        self.state: dict[str, Tensor] = {}
+        self.n_averaged = 0
 
     def after_step(self, network: nn.Module) -> None:
-        """Called after every optimiser step."""
+        """Observe the weights after an optimiser step."""
 
     def after_epoch(self, network: nn.Module) -> None:
-        """Called at the end of every epoch."""
+        """Observe the weights at the end of an epoch."""
 
 
-class RunningMean:
+class RunningMean(Averager):
     """Equal-weight mean of the weights at the end of every epoch: stochastic weight averaging.
 
     Izmailov et al. 2018, "Averaging Weights Leads to Wider Optima and Better Generalization", algorithm 1:
@@ -36,13 +36,6 @@ class RunningMean:
     """
 
     resumable = True
-
-    def __init__(self) -> None:
-        self.state: dict[str, Tensor] = {}
-        self.n_averaged = 0
-
-    def after_step(self, network: nn.Module) -> None:
-        """Do nothing."""
 
     def after_epoch(self, network: nn.Module) -> None:
         """Add the current weights."""
@@ -58,7 +51,7 @@ class RunningMean:
         self.n_averaged += 1
 
 
-class ExponentialMean:
+class ExponentialMean(Averager):
     """Exponential moving average of the weights after every step (Polyak averaging; Tarvainen and Valpola 2017).
 
     w_ema <- d w_ema + (1 - d) w, with d = min(decay, (1 + t) / (10 + t)) at step t, so that short trainings leave the start.
@@ -68,9 +61,8 @@ class ExponentialMean:
     resumable = True
 
     def __init__(self, decay: float, start: State, warm_up: bool = True) -> None:
-        self.decay = decay
-        self.warm_up = warm_up
-        self.n_averaged = 0
+        super().__init__()
+        self.decay, self.warm_up = decay, warm_up
         self.state = {name: value.detach().clone() for name, value in start.items()}
 
     def after_step(self, network: nn.Module) -> None:
@@ -84,11 +76,8 @@ class ExponentialMean:
                 else:
                     self.state[name].copy_(value)
 
-    def after_epoch(self, network: nn.Module) -> None:
-        """Do nothing."""
 
-
-class Collector:
+class Collector(Averager):
     """Collects the weights at the ends of some epochs (from 1): the members of an ensemble from one training.
 
     `state` holds them as ``epoch/name``, `n_averaged` counts the epochs observed.
@@ -97,12 +86,8 @@ class Collector:
     resumable = True
 
     def __init__(self, epochs: Collection[int]) -> None:
+        super().__init__()
         self.epochs = epochs
-        self.state: dict[str, Tensor] = {}
-        self.n_averaged = 0
-
-    def after_step(self, network: nn.Module) -> None:
-        """Do nothing."""
 
     def after_epoch(self, network: nn.Module) -> None:
         """Collect the current weights, batch-norm statistics included, if this is one of the epochs."""

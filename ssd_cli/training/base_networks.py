@@ -59,7 +59,7 @@ def base_spec(
     schedule = replace(schedule, keep=keep or schedule.keep)
     execution = context.execution
     if backbone is not None:
-        execution = context.execution_of(backbone.build(cases.n_channels, cases.n_classes))
+        execution = context.execution_of(context.fresh(backbone=backbone))
     shared = {
         "family": "member",
         "training_set": cases.digest,

@@ -1,4 +1,4 @@
-"""Networks of several seeds and resamples in one pass."""
+"""Base networks of several seeds and resamples in one training step."""
 
 import dataclasses
 from functools import partial
@@ -19,7 +19,7 @@ SEEDS = (0, 3)
 
 
 def benches(store=None, parts=PARTS, execution="batched", recipe=EXACT):
-    """A workbench for every training set and seed; each knows all others."""
+    """Return a workbench for each training set and seed; each knows the others."""
     store, made = store or MemoryNetworks(), []
     for part in parts:
         for seed in SEEDS:
@@ -33,7 +33,7 @@ def all_but(made, position):
 
 
 def alone(bench, indices, **rule):
-    """The same members, each trained by itself."""
+    """Return the same base networks, each trained alone."""
     apart = workbench(bench.training_set, EXACT, bench.context.seed)
     return [apart.base_network(index, **rule) for index in indices]
 
@@ -47,7 +47,7 @@ def assert_equal(networks, others):
 
 @pytest.mark.parametrize("execution", ["batched", "graph"])
 @pytest.mark.parametrize("rule", [{}, {"stop": 0.5}, {"keep": "best"}, {"holdout": True}], ids=str)
-def test_members_of_seeds_and_resamples_in_one_pass_equal_members_trained_alone(execution, rule):
+def test_networks_of_seeds_and_resamples_in_one_step_equal_networks_trained_alone(execution, rule):
     made = benches(execution=execution)
     assert_equal(
         [bench.base_network(1, DROPOUT, **rule) for bench in made],
@@ -55,7 +55,7 @@ def test_members_of_seeds_and_resamples_in_one_pass_equal_members_trained_alone(
     )
 
 
-def test_one_pass_serves_all_and_ensembles_share_theirs():
+def test_one_training_serves_all_cells_and_ensembles_share_theirs():
     made = benches()
     for bench in made:
         predictor = EnsAvg(members=2).fit(bench.training_set, bench)
@@ -64,14 +64,14 @@ def test_one_pass_serves_all_and_ensembles_share_theirs():
     assert reused == [[False, False], *[[True, True]] * 3]
 
 
-def test_the_bits_do_not_depend_on_who_asks_first():
+def test_the_bits_do_not_depend_on_which_cell_asks_first():
     first, last = benches(), benches()
     wanted = fingerprint(*[bench.base_network() for bench in first])
     assert fingerprint(*[bench.base_network() for bench in reversed(last)][::-1]) == wanted
 
 
-def test_another_set_of_companions_makes_other_networks():
-    """Who is in the pass may change how a device adds, so that a network of one pass never stands for that of another."""
+def test_another_set_of_joint_cells_gives_other_networks():
+    """The number of networks in a step may change how a device adds."""
     store = MemoryNetworks()
     many, few = benches(store), benches(store, PARTS[:1])
     many[0].base_network()
@@ -81,7 +81,7 @@ def test_another_set_of_companions_makes_other_networks():
     assert not few[0].ledger.entries[0].reused
 
 
-def test_the_seconds_of_a_pass_are_shared_among_its_networks():
+def test_the_seconds_of_a_joint_training_are_shared_among_its_networks():
     made = benches()
     made[0].base_network()
     (entry,) = made[0].ledger.entries
@@ -93,7 +93,7 @@ def test_the_seconds_of_a_pass_are_shared_among_its_networks():
     assert made[1].ledger.summary(made[1].ledger.waited_seconds)["fit_seconds_spent"] == 0
 
 
-def test_a_member_that_diverges_does_not_harm_the_others():
+def test_a_network_that_diverges_does_not_change_the_others():
     wild = dataclasses.replace(PARTS[1], X=PARTS[1].X.copy())
     wild.X[3] = np.inf
     store = MemoryNetworks()
@@ -128,7 +128,7 @@ def test_training_sets_of_another_size_are_trained_apart():
     assert [bench.ledger.entries[0].reused for bench in made] == [False, True] * 3
 
 
-def test_an_execution_without_passes_asks_nobody():
+def test_an_execution_without_joint_training_builds_no_other_context():
     def others():
         raise AssertionError
 

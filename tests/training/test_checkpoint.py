@@ -1,4 +1,4 @@
-"""Trainings that are cut off, anywhere, and go on."""
+"""Trainings that are interrupted at any step and resumed."""
 
 import json
 import os
@@ -35,7 +35,7 @@ BEST = replace(SHORT, keep="best", schedule="plateau", learning_rate=1.0)  # so 
 
 
 class Killed(Exception):
-    """Not a failure of the cell."""
+    """Stands for the death of the process; it is no failure of the cell."""
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +56,7 @@ def fitted(label, bench):
 
 
 def dying_every(n_steps, monkeypatch):
-    """Let the process die at every so-manieth step."""
+    """Raise Killed at every n-th step."""
     step, seen = Step.__call__, []
 
     def mortal(self, index):
@@ -80,7 +80,7 @@ def resumed_until_done(label, root, **options):
 
 @pytest.mark.parametrize("recipe", [SHORT, BEST], ids=["last", "best"])
 @pytest.mark.parametrize("label", LABELS)
-def test_a_method_that_is_killed_again_and_again_ends_with_the_same_bits(tmp_path, monkeypatch, label, recipe):
+def test_a_method_that_is_killed_repeatedly_ends_with_the_same_bits(tmp_path, monkeypatch, label, recipe):
     expected = fitted(label, bench_on(tmp_path / "whole", recipe=recipe))
     with monkeypatch.context() as patch:
         seen = dying_every(5, patch)  # an epoch has three
@@ -93,7 +93,7 @@ def test_a_method_that_is_killed_again_and_again_ends_with_the_same_bits(tmp_pat
 
 
 @pytest.mark.parametrize(("backbone", "execution"), [(LITEBackbone(width=2), "fast"), (ResNetBackbone(width=4), "bilinear")])
-def test_other_executions_go_on_as_well(tmp_path, monkeypatch, backbone, execution):
+def test_other_executions_resume_too(tmp_path, monkeypatch, backbone, execution):
     options = {"backbone": backbone, "execution": execution}
     expected = fitted("ssd-mid[representations=2]", bench_on(tmp_path / "whole", **options))
     with monkeypatch.context() as patch:
@@ -104,7 +104,7 @@ def test_other_executions_go_on_as_well(tmp_path, monkeypatch, backbone, executi
 
 
 class Counting(CrossEntropy):
-    """Keeps something that no checkpoint has."""
+    """Has state that no checkpoint holds."""
 
     def losses(self, network, batch):
         self.n = getattr(self, "n", 0) + 1
@@ -112,7 +112,7 @@ class Counting(CrossEntropy):
 
 
 def cut_off(bench, objective, epochs=3):
-    """Train up to the end of an epoch, and die."""
+    """Train to the end of an epoch, and raise Killed."""
 
     def die(progress):
         if progress.epoch == epochs:
@@ -133,7 +133,7 @@ def first_epoch(bench, objective):
     return resumed + 1
 
 
-def test_what_does_not_say_that_it_can_starts_again(tmp_path):
+def test_an_objective_that_does_not_declare_resumable_starts_again(tmp_path):
     cut_off(bench_on(tmp_path), Counting())
     assert first_epoch(bench_on(tmp_path), Counting()) == 1
     cut_off(bench_on(tmp_path), CrossEntropy())
@@ -152,7 +152,7 @@ def test_another_processor_and_a_damaged_file_start_again(tmp_path):
 
 
 class Whimsical(SmallNetwork):
-    """Knows more than its weights."""
+    """May have state beside its weights."""
 
 
 class WhimsicalBackbone(SmallBackbone):
@@ -179,7 +179,7 @@ def test_another_start_or_another_teacher_is_another_training(tmp_path):
     assert first_epoch(other, with_teacher(bench_on(tmp_path), 1)) == 1
 
 
-def test_a_training_that_diverged_leaves_nothing(tmp_path):
+def test_a_training_that_diverged_leaves_no_checkpoint(tmp_path):
     class Exploding(CrossEntropy):
         resumable = True
 
@@ -195,7 +195,7 @@ def test_a_training_that_diverged_leaves_nothing(tmp_path):
     assert not list((tmp_path / ".checkpoints").iterdir())
 
 
-def test_the_time_before_counts(tmp_path):
+def test_the_time_of_earlier_processes_counts(tmp_path):
     cut_off(bench_on(tmp_path), CrossEntropy())
     (path,) = (tmp_path / ".checkpoints").iterdir()
     store = CheckpointStore(tmp_path, "here")

@@ -53,7 +53,7 @@ class Graphs:
 
 @pytest.mark.parametrize("shape", ["plateau", "cosine", "constant"])
 @pytest.mark.parametrize("keep", ["best", "last"])
-def test_a_step_over_fixed_places_gives_the_bits_of_the_plain_loop(shape, keep):
+def test_a_captured_step_gives_the_bits_of_the_plain_loop(shape, keep):
     schedule = replace(SCHEDULE, shape=shape, keep=keep)
     one, curve = trained(schedule=schedule)
     other, same = trained(captured, schedule)
@@ -61,7 +61,7 @@ def test_a_step_over_fixed_places_gives_the_bits_of_the_plain_loop(shape, keep):
     assert curve == same
 
 
-def test_a_rate_that_moves_with_every_step_reaches_the_fixed_place():
+def test_a_captured_step_follows_a_rate_that_changes_after_every_step():
     schedule = replace(SCHEDULE, lr_multiplier=lambda epochs: 1 - epochs / 6)
     one, curve = trained(schedule=schedule)
     other, same = trained(captured, schedule)

@@ -1,4 +1,4 @@
-"""What MPS cannot do, which has no float64: watched on any machine, with tensors that only pretend to be there."""
+"""MPS has no float64; fake tensors show on any machine that nothing asks it for one."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ class LikeMPS(TorchDispatchMode):
 
 
 class ToTheProcessorFirst(TorchFunctionMode):
-    """Takes tensors for tensors on a device until they are fetched by `cpu`."""
+    """Treats all tensors as device tensors until `cpu` is called."""
 
     fetched = False
 
@@ -45,7 +45,7 @@ def test_probabilities_become_float64_on_the_processor():
     np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-15)
 
 
-def test_members_of_a_pass_are_trained_without_float64():
+def test_joint_networks_are_trained_without_float64():
     with FakeTensorMode(), LikeMPS():
         optimiser = StackedAdam(torch.zeros(2, 5, device="mps"))
         optimiser.step(torch.ones(2, 5, device="mps"))

@@ -14,7 +14,7 @@ WAITS = {"_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "equal
 
 
 class Watch(TorchDispatchMode):
-    """Raises at operations that need the device's answer before they can go on."""
+    """Raises at operations that wait for a result of the device."""
 
     def __torch_dispatch__(self, function, types, arguments=(), options=None):
         name = function.overloadpacket.__name__

@@ -30,7 +30,7 @@ def states(networks):
 
 
 @pytest.mark.parametrize("execution", ["batched", "graph"])
-def test_members_of_a_pass_equal_members_trained_alone(execution):
+def test_networks_of_a_joint_step_equal_networks_trained_alone(execution):
     together = workbench(recipe=EXACT, execution=execution)
     apart = workbench(recipe=EXACT)
     for one, other in zip(
@@ -44,12 +44,12 @@ def test_members_of_a_pass_equal_members_trained_alone(execution):
         assert mine.curve["loss"] == pytest.approx(theirs.curve["loss"], rel=1e-9)
 
 
-def test_a_plain_workbench_trains_members_one_by_one_with_the_bits_of_member():
+def test_a_plain_execution_trains_base_networks_with_the_bits_of_single_ones():
     bench = workbench()
     assert fingerprint(*bench.base_networks(range(2))) == fingerprint(bench.base_network(0), bench.base_network(1))
 
 
-def test_a_pass_is_trained_once_and_its_networks_are_never_mistaken_for_single_ones():
+def test_a_joint_training_runs_once_and_its_networks_have_other_keys_than_single_ones():
     store = MemoryNetworks()
     first = workbench(networks=store, execution="batched")
     networks = first.base_networks(range(3))
@@ -63,13 +63,13 @@ def test_a_pass_is_trained_once_and_its_networks_are_never_mistaken_for_single_o
     assert len({entry.key for entry in first.ledger.entries + single.ledger.entries}) == 6
 
 
-def test_the_same_pass_has_the_same_bits():
+def test_the_same_joint_training_has_the_same_bits():
     one, other = (workbench(execution="batched") for _ in range(2))
     other.base_network(7)
     assert fingerprint(*one.base_networks(range(3), DROPOUT)) == fingerprint(*other.base_networks(range(3), DROPOUT))
 
 
-def test_both_ensembles_use_the_same_pass():
+def test_both_ensembles_use_the_same_joint_training():
     bench = workbench(execution="batched")
     mean = EnsAvg(members=3).fit(bench.training_set, bench)
     vote = EnsVote(members=3).fit(bench.training_set, bench)
@@ -77,7 +77,7 @@ def test_both_ensembles_use_the_same_pass():
     assert len(bench.ledger.entries) == 3
 
 
-def test_progress_is_told():
+def test_progress_is_reported():
     told = []
     workbench(execution="batched", on_epoch=told.append).base_networks(range(2))
     assert [(progress.label, progress.epoch, progress.epochs) for progress in told] == [
@@ -85,7 +85,7 @@ def test_progress_is_told():
     ]
 
 
-def test_passes_fit_into_memory(monkeypatch):
+def test_joint_trainings_fit_into_memory(monkeypatch):
     made = []
 
     def train_watched(specs, *arguments, **options):
@@ -117,7 +117,7 @@ def weights_of(number):
     return {"weight": torch.full((2,), float(number)).numpy()}, {"label": str(number)}
 
 
-def test_half_a_pass_on_disk_is_completed(tmp_path):
+def test_a_joint_training_of_which_half_is_stored_is_completed(tmp_path):
     store = NetworkStore(tmp_path)
     keys = [character * 64 for character in "abc"]
     store.obtain(keys[1], lambda: weights_of(1))
@@ -134,7 +134,7 @@ def test_half_a_pass_on_disk_is_completed(tmp_path):
     assert trained == [1]
 
 
-def test_two_that_ask_for_the_same_pass_at_once_train_it_once(tmp_path):
+def test_two_processes_that_ask_at_once_train_once(tmp_path):
     keys = [character * 64 for character in "abcde"]
     trained, found = [], []
     together = threading.Barrier(2)
@@ -197,7 +197,7 @@ def test_bf16_is_never_given_to_the_fast_executions():
     assert plan(network, 32, precision="bf16").label == "plain"
 
 
-def test_padded_series_of_unequal_length_are_trained_in_a_pass_too():
+def test_padded_series_of_unequal_length_are_trained_jointly_too():
     X, y = waves(21)
     X[::3, :, 20:] = np.nan
     together, apart = (
@@ -209,7 +209,7 @@ def test_padded_series_of_unequal_length_are_trained_in_a_pass_too():
 
 
 @pytest.mark.parametrize("holdout", [False, True])
-def test_the_branches_of_a_soup_are_trained_in_a_pass_too(holdout):
+def test_the_branches_of_a_soup_are_trained_jointly_too(holdout):
     together, apart = (workbench(recipe=EXACT, execution=execution) for execution in ("batched", "plain"))
     for one, other in zip(grow(together, holdout), grow(apart, holdout), strict=True):
         assert not one.training

@@ -16,7 +16,7 @@ from tests.small import SHORT, SmallBackbone, fingerprint, waves, waves_training
 
 
 class Counting(MemoryNetworks):
-    """A store that knows what it was asked for."""
+    """A store that records the keys it was asked for."""
 
     def __init__(self):
         super().__init__()
@@ -56,7 +56,7 @@ def watched(monkeypatch):
     return made
 
 
-def test_a_member_is_trained_once_and_shared_between_cells_bit_for_bit():
+def test_a_base_network_is_trained_once_and_shared_between_cells_bit_for_bit():
     store = Counting()
     first = workbench(networks=store)
     network = first.base_network(0)
@@ -66,7 +66,7 @@ def test_a_member_is_trained_once_and_shared_between_cells_bit_for_bit():
     assert [entry.reused for entry in (*first.ledger.entries, *second.ledger.entries)] == [False, True]
 
 
-def test_training_a_member_further_leaves_the_shared_one_alone():
+def test_training_a_base_network_further_does_not_change_the_shared_one():
     bench = workbench()
     network = bench.base_network(0)
     before = fingerprint(network)
@@ -78,7 +78,7 @@ def test_deleting_the_store_changes_nothing_but_time():
     assert fingerprint(workbench().base_network(1)) == fingerprint(workbench().base_network(1))
 
 
-def test_asking_first_for_other_members_changes_nothing():
+def test_asking_first_for_other_base_networks_changes_nothing():
     bench = workbench()
     for index in (3, 1, 2):
         bench.base_network(index)
@@ -115,7 +115,7 @@ def test_another_execution_trains_another_network_of_nearly_the_same_weights():
 
 
 @pytest.mark.parametrize("asked", [{"index": 1}, {"dropout": Dropout(0.2)}, {"stop": 0.5}, {"holdout": True}, {"keep": "best"}])
-def test_another_member_is_another_network(asked):
+def test_another_base_network_is_another_training(asked):
     store = Counting()
     bench = workbench(networks=store)
     bench.base_network(0)
@@ -123,7 +123,7 @@ def test_another_member_is_another_network(asked):
     assert len(store.trained) == 2
 
 
-def test_a_member_without_dropout_is_the_same_whoever_asks():
+def test_equal_options_give_the_same_base_network():
     store = Counting()
     bench = workbench(networks=store)
     bench.base_network()
@@ -142,7 +142,7 @@ def test_dropout_and_early_stops_keep_initialisation_and_batch_order(watched):
     assert stopped == plain[: len(plain) // 2]
 
 
-def test_members_differ_in_batch_order_and_initialisation(watched):
+def test_base_networks_differ_in_batch_order_and_initialisation(watched):
     bench = workbench()
     first, second = bench.base_network(0), bench.base_network(1)
     assert watched[0].order != watched[1].order
@@ -172,7 +172,7 @@ def test_trainings_of_one_purpose_and_index_see_the_same_batches_and_masks():
     assert fingerprint(students[0]) == fingerprint(students[1]) != fingerprint(other)
 
 
-def test_a_holdout_member_never_sees_the_validation_cases(watched):
+def test_a_holdout_network_never_sees_the_validation_cases(watched):
     bench = workbench()
     bench.base_network(0, holdout=True)
     train_part, _ = bench.validation_split()
@@ -234,7 +234,7 @@ def test_the_ledger_books_every_network_alone_and_as_spent():
     assert all(entry.fit_seconds > 0 and entry.cpu_seconds > 0 for entry in entries)
 
 
-def test_progress_is_told_after_every_epoch():
+def test_progress_is_reported_after_every_epoch():
     told = []
     bench = workbench(on_epoch=told.append)
     bench.base_network(0, stop=0.5)
@@ -258,7 +258,7 @@ def test_predictions_do_not_depend_on_the_batch_they_are_made_in():
     ("backbone", "execution"),
     [(SmallBackbone(), "plain"), (SmallBackbone(), "batched"), (LITEBackbone(), "fast"), (ResNetBackbone(4), "bilinear")],
 )
-def test_a_batch_of_a_single_value_is_refused_in_words(backbone, execution):
+def test_a_batch_of_a_single_value_is_refused_with_an_explanation(backbone, execution):
     X = np.random.default_rng(0).standard_normal((9, 1, 1), dtype=np.float32)
     bench = workbench(TrainingSet(X, np.arange(9) % 3, 3, "Points"), backbone=backbone, execution=execution)
     with pytest.raises(SsdBenchError, match="9 training cases in batches of 8") as caught:
@@ -266,7 +266,7 @@ def test_a_batch_of_a_single_value_is_refused_in_words(backbone, execution):
     assert "batch_size" in caught.value.remedy
 
 
-def test_statistics_of_a_single_value_are_refused_in_words():
+def test_statistics_of_a_single_value_are_refused_with_an_explanation():
     X = np.random.default_rng(0).standard_normal((257, 1, 1), dtype=np.float32)
     bench = workbench(TrainingSet(X, np.arange(257) % 3, 3, "Points"))
     with pytest.raises(SsdBenchError, match="257 training cases in batches of 256"):
