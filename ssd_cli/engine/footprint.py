@@ -73,7 +73,7 @@ def _kept(network: Network, forward: Callable[[], object]) -> tuple[int, int]:
     return sum(kept.values()), max(columns)
 
 
-def members_at_once(n_members: int, bytes_each: int) -> int:
+def networks_at_once(n_networks: int, bytes_each: int) -> int:
     """Return how many networks are trained jointly: at most what fits into `PASS_BYTES`, in groups of nearly equal size."""
-    n_groups = -(-n_members // max(1, PASS_BYTES // bytes_each))
-    return -(-n_members // n_groups)
+    n_groups = -(-n_networks // max(1, PASS_BYTES // bytes_each))
+    return -(-n_networks // n_groups)

@@ -49,7 +49,7 @@ def look_at_device(cells: Sequence[PlannedCell], report: Callable[[Any], None] |
 def needs_of(cells: Sequence[PlannedCell]) -> dict[str, int]:
     """Estimate the peak bytes of each cell with networks, by key: process, data, and the networks of its largest step."""
     from ssd_cli.core.executions import Execution
-    from ssd_cli.engine.footprint import CONTEXT_BYTES, members_at_once, training_bytes
+    from ssd_cli.engine.footprint import CONTEXT_BYTES, networks_at_once, training_bytes
     from ssd_cli.methods import methods
     from ssd_cli.methods.recording import record_trainings
     from ssd_cli.methods.representations import second_halves_bytes
@@ -71,7 +71,7 @@ def needs_of(cells: Sequence[PlannedCell]) -> dict[str, int]:
         if spec.together:
             members *= len(spec.together.resamples) * len(spec.together.seeds)
             data *= 2 * len(spec.together.resamples)  # each training set, and all of them joined
-        step = each * members_at_once(members, each)
+        step = each * networks_at_once(members, each)
         if recorded.second_halves:  # of the teacher, while only the student is trained
             halves = second_halves_bytes(backbone, n_channels, n_timepoints, batch_size, recorded.second_halves)
             step = max(step, each + halves)

@@ -12,7 +12,7 @@ import torch
 
 from ssd_cli.engine.batching.graphs import Captured, TrainingStep
 from ssd_cli.engine.batching.stack import Stack
-from ssd_cli.engine.footprint import members_at_once, training_bytes
+from ssd_cli.engine.footprint import networks_at_once, training_bytes
 from ssd_cli.engine.precision import autocasting, forward_context
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.training.checkpoint import Checkpointer, Curve, resumable
@@ -86,7 +86,7 @@ def joint_size(context: TrainingContext, spec: TrainingSpec, n_networks: int) ->
     """Return how many of these networks are trained in one step."""
     _, n_channels, n_timepoints = spec.cases.X.shape
     needed = training_bytes(context.backbone, n_channels, n_timepoints, spec.cases.n_classes, spec.schedule.batch_size)
-    return members_at_once(n_networks, needed)
+    return networks_at_once(n_networks, needed)
 
 
 def _step(context: TrainingContext, spec: TrainingSpec) -> TrainingStep:

@@ -28,10 +28,10 @@ class Stack:
 
     Attributes
     ----------
-    weights : Tensor, shape (n_members, n_weights)
+    weights : Tensor, shape (n_networks, n_weights)
         One row per network: all its trainable weights.
     buffers : dict of str to Tensor
-        Batch-norm statistics and everything else that is not trained, each (n_members, …).
+        Batch-norm statistics and everything else that is not trained, each (n_networks, …).
     """
 
     def __init__(self, networks: Sequence[Network]) -> None:
@@ -56,9 +56,9 @@ class Stack:
         return [site.generator for site in sites if site.rate and site.generator is not None]
 
     def forward(self, x: Tensor, masks: dict[str, Tensor]) -> Tensor:
-        """Return logits (n_members, batch, n_classes) in training mode; update the statistics of the batch norms.
+        """Return logits (n_networks, batch, n_classes) in training mode; update the statistics of the batch norms.
 
-        x (batch, n_members, n_channels, n_timepoints) has one batch for each network; `masks` is the result of `draw`.
+        x (batch, n_networks, n_channels, n_timepoints) has one batch for each network; `masks` is the result of `draw`.
         """
 
         def one(weights: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor, masks: dict[str, Tensor]) -> Tensor:
@@ -67,7 +67,7 @@ class Stack:
         return vmap(one, in_dims=(0, 0, 1, 0))(self._named(self.weights), self.buffers, x, masks)
 
     def draw(self, n_cases: int, filters: dict[str, int]) -> dict[str, Tensor]:
-        """Draw dropout masks of a batch, (n_members, batch, filters) for the sites of `dropped`, from each network's generators."""
+        """Draw dropout masks of a batch, (n_networks, batch, filters) for the sites of `dropped`, from each network's generators."""
         masks = {}
         for site, n_filters in filters.items():
             rows = []
@@ -123,7 +123,7 @@ class MaskedSite(nn.Module):
 class StackedAdam:
     """Adam on a stack of weights, with one learning rate per network; as in torch, with the step count on the device.
 
-    Kingma and Ba 2015, algorithm 1, with torch's form of epsilon. `weights` is (n_members, n_weights).
+    Kingma and Ba 2015, algorithm 1, with torch's form of epsilon. `weights` is (n_networks, n_weights).
     """
 
     betas = (0.9, 0.999)
@@ -138,7 +138,7 @@ class StackedAdam:
 
     @torch.no_grad()
     def step(self, gradient: Tensor) -> None:
-        """Update the weights with their gradient (n_members, n_weights)."""
+        """Update the weights with their gradient (n_networks, n_weights)."""
         first, second = self.betas
         self._n_steps += 1
         self._mean.lerp_(gradient, 1 - first)
