@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from ssd_cli.methods import methods
-from ssd_cli.methods.base import Method, Network, Predictor, TrainingSet, Workbench, require
+from ssd_cli.methods.base import Count, Method, Network, Predictor, TrainingSet, Workbench
 from ssd_cli.methods.kd import SoftLabels
 from ssd_cli.training.predict import freeze
 
@@ -25,10 +26,7 @@ class BAN(Method):
         After generation 0. Default ours; grid 1, 2, 3, 5; 0 is `single`.
     """
 
-    generations: int = 3
-
-    def __post_init__(self) -> None:
-        require(self.generations >= 0, f"generations must be at least 0, not {self.generations}")
+    generations: Annotated[int, "[0, inf)"] = 3
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Deploy the last generation."""
@@ -44,8 +42,7 @@ class BANEns(BAN):
     Furlanello et al. 2018, "Born Again Neural Networks". The generations, at least one, are those of `ban-k`.
     """
 
-    def __post_init__(self) -> None:
-        require(self.generations >= 1, f"generations must be at least 1, not {self.generations}")
+    generations: Count = 3
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Deploy all later generations."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +23,12 @@ __all__ = ["Backbone", "IdleParameterError", "Method", "Network", "Predictor", "
 
 Probabilities = npt.NDArray[np.float64]
 Combination = Literal["mean", "vote"]
+
+Positive = Annotated[float, "(0, inf)"]
+NonNegative = Annotated[float, "[0, inf)"]
+Share = Annotated[float, "[0, 1]"]
+Rate = Annotated[float, "[0, 1)"]
+Count = Annotated[int, "[1, inf)"]
 
 TIE_BREAK = 1e-3
 """Weight of the mean probability against one vote: it breaks ties and cannot overrule a vote."""
@@ -76,6 +84,9 @@ class Predictor:
 class Method(ABC):
     """A frozen set of hyper-parameters that turns a training set into a predictor.
 
+    The type hint of a parameter may name its interval: ``Annotated[float, "[0, 0.5)"]``, or a type such as `Positive`. Other values
+    are refused, except None.
+
     Attributes
     ----------
     uses_backbone : bool
@@ -86,6 +97,19 @@ class Method(ABC):
 
     uses_backbone: ClassVar[bool] = True
     combination: ClassVar[Combination] = "mean"
+
+    def __post_init__(self) -> None:
+        for name, interval in _intervals(type(self)).items():
+            check_range(name, getattr(self, name), interval)
+        self.check_parameters()
+        refuse_idle(self, self.parameters_in_use())
+
+    def check_parameters(self) -> None:  # noqa: B027 (most methods have no such conditions)
+        """Raise ValueError for values that do not fit together."""
+
+    def parameters_in_use(self) -> dict[str, bool]:
+        """Return which parameters have an effect with the other parameters; those that always have one may be left out."""
+        return {}
 
     @abstractmethod
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
@@ -102,6 +126,24 @@ class Method(ABC):
     def skip(self, training_set: TrainingSet, backbone: Backbone) -> str | None:
         """Return the reason why the method cannot be used with this training set and backbone, or None."""
         return None
+
+
+@cache
+def _intervals(cls: type[Method]) -> dict[str, str]:
+    """Return the intervals in the type hints of a method's parameters."""
+    hints = get_type_hints(cls, include_extras=True)
+    kinds = {name: (hint, *get_args(hint)) for name, hint in hints.items()}  # an optional parameter is a union
+    return {name: kind.__metadata__[0] for name, found in kinds.items() for kind in found if get_origin(kind) is Annotated}
+
+
+def check_range(name: str, value: float | None, interval: str) -> None:
+    """Raise ValueError if a value lies outside an interval such as "[0, 1)"; None passes."""
+    low, high = (float(bound) for bound in interval[1:-1].split(","))
+    words = f"{'above' if interval[0] == '(' else 'at least'} {low:g}"
+    words += "" if high == math.inf else f" and {'below' if interval[-1] == ')' else 'at most'} {high:g}"
+    if value is not None:
+        above, below = value > low or (value == low and interval[0] == "["), value < high or (value == high and interval[-1] == "]")
+        require(above and below, f"{name} must be {words}, not {value}")
 
 
 class IdleParameterError(ValueError):

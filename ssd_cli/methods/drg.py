@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from ssd_cli.backbones.base import BN_EPS
 from ssd_cli.methods import methods
-from ssd_cli.methods.base import Method, Network, Predictor, TrainingSet, Workbench, refuse_idle, require
+from ssd_cli.methods.base import Method, Network, NonNegative, Positive, Predictor, TrainingSet, Workbench
 from ssd_cli.methods.dsr import RankedOutputs, compared_batches
 from ssd_cli.training.initialise import initialise
 from ssd_cli.training.objective import Batch, Objective, softened_kl
@@ -39,17 +39,13 @@ class DRG(Method):
         Of the divergence of `dsr`, at the same temperature, which is `drg-dsr`.
     """
 
-    weight: float = 0.2
-    temperature: float = 4.0
-    head_weight: float = 1.0
-    shape_weight: float = 0.0
+    weight: NonNegative = 0.2
+    temperature: Positive = 4.0
+    head_weight: Positive = 1.0
+    shape_weight: NonNegative = 0.0
 
-    def __post_init__(self) -> None:
-        require(self.weight >= 0, f"weight must be at least 0, not {self.weight}")
-        require(self.head_weight > 0, f"head_weight must be above 0, not {self.head_weight}")
-        require(self.shape_weight >= 0, f"shape_weight must be at least 0, not {self.shape_weight}")
-        require(self.temperature > 0, f"temperature must be above 0, not {self.temperature}")
-        refuse_idle(self, {"temperature": self.weight > 0 or self.shape_weight > 0})
+    def parameters_in_use(self) -> dict[str, bool]:
+        return {"temperature": self.weight > 0 or self.shape_weight > 0}
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Train one network together with its head."""

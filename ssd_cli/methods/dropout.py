@@ -7,7 +7,7 @@ from typing import Literal
 
 from ssd_cli.backbones.base import Dropout
 from ssd_cli.methods import methods
-from ssd_cli.methods.base import Method, Network, Predictor, TrainingSet, Workbench, refuse_idle, require
+from ssd_cli.methods.base import Count, Method, Network, Predictor, Rate, TrainingSet, Workbench
 from ssd_cli.training.objective import CrossEntropy, Objective
 from ssd_cli.training.predict import freeze
 
@@ -31,14 +31,12 @@ class DropoutMethod(Method):
         Rate of the site `mid`. Default ours; Aslam et al. 2025 composed several layers of 0.1.
     """
 
-    dropout: float = 0.2
+    dropout: Rate = 0.2
     dropout_sites: DropoutSites = "embed"
-    mid_dropout: float = 0.1
+    mid_dropout: Rate = 0.1
 
-    def __post_init__(self) -> None:
-        require(0 <= self.dropout < 1, f"dropout must be at least 0 and below 1, not {self.dropout}")
-        require(0 <= self.mid_dropout < 1, f"mid_dropout must be at least 0 and below 1, not {self.mid_dropout}")
-        refuse_idle(self, {"dropout": "embed" in self.dropout_sites, "mid_dropout": "mid" in self.dropout_sites})
+    def parameters_in_use(self) -> dict[str, bool]:
+        return {"dropout": "embed" in self.dropout_sites, "mid_dropout": "mid" in self.dropout_sites}
 
     @property
     def rates(self) -> Dropout:
@@ -80,14 +78,7 @@ class StudentMethod(DropoutMethod):
         Epochs of the student; None: the recipe's (100 under `paper`, as released by Aslam et al.; else a quarter of the epochs).
     """
 
-    student_epochs: int | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(
-            self.student_epochs is None or self.student_epochs >= 1,
-            f"student_epochs must be at least 1, not {self.student_epochs}",
-        )
+    student_epochs: Count | None = None
 
     def train_student(self, student: Network, teacher: Network, objective: Objective, workbench: Workbench) -> Predictor:
         """Train the student and return the predictor that deploys it."""

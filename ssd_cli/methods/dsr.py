@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ssd_cli.methods import methods
-from ssd_cli.methods.base import Method, Network, Predictor, TrainingSet, Workbench, require
+from ssd_cli.methods.base import Method, Network, Positive, Predictor, TrainingSet, Workbench
 from ssd_cli.training.objective import Batch, Objective, softened_kl
 
 
@@ -37,13 +37,9 @@ class DSR(Method):
         Case by case, as published, or the mean of softmax(o' / T) over the previous batch, which is ours and varies less.
     """
 
-    weight: float = 1.0
-    temperature: float = 4.0
+    weight: Positive = 1.0
+    temperature: Positive = 4.0
     target: Literal["rows", "mean"] = "rows"
-
-    def __post_init__(self) -> None:
-        require(self.weight > 0, f"weight must be above 0, not {self.weight}")
-        require(self.temperature > 0, f"temperature must be above 0, not {self.temperature}")
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Train one network."""

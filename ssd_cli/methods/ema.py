@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ssd_cli.methods import methods
-from ssd_cli.methods.base import Method, Predictor, TrainingSet, Workbench, require
+from ssd_cli.methods.base import Method, Predictor, Rate, TrainingSet, Workbench
 from ssd_cli.training.averaging import ExponentialMean
 from ssd_cli.training.objective import CrossEntropy
 
@@ -28,11 +28,8 @@ class EMA(Method):
         Statistics of the averaged weights: estimated from the training set, or copied from the trained network.
     """
 
-    decay: float = 0.999
+    decay: Rate = 0.999
     batch_norm: Literal["refresh", "live"] = "refresh"
-
-    def __post_init__(self) -> None:
-        require(0 <= self.decay < 1, f"decay must be at least 0 and below 1, not {self.decay}")
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Train as base network 0 and average the weights after each step."""

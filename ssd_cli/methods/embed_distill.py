@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from torch.nn import functional
 from ssd_cli.backbones.masked import MaskedNetwork
 from ssd_cli.methods import methods
 from ssd_cli.methods.augmentations import augment
-from ssd_cli.methods.base import Backbone, Method, Network, Predictor, TrainingSet, Workbench, refuse_idle, require
+from ssd_cli.methods.base import Backbone, Method, Network, NonNegative, Positive, Predictor, Rate, TrainingSet, Workbench
 from ssd_cli.methods.small import untrained, why_not_narrow
 from ssd_cli.training.initialise import initialise
 from ssd_cli.training.objective import Batch, ExtraMemory, Objective, softened_kl
@@ -57,21 +57,16 @@ class EmbedDistill(Method):
         Augmentations of each case, made once; 0 for none. Ours.
     """
 
-    embed_weight: float = 1.0
+    embed_weight: Positive = 1.0
     distance: Literal["l2", "mse", "cosine"] = "l2"
-    kl_weight: float = 1.0
-    temperature: float = 2.0
-    first_stage: float = 0.5
+    kl_weight: NonNegative = 1.0
+    temperature: Positive = 2.0
+    first_stage: Rate = 0.5
     head: Literal["inherited", "trained"] = "inherited"
-    views: int = 4
+    views: Annotated[int, "[0, inf)"] = 4
 
-    def __post_init__(self) -> None:
-        require(self.embed_weight > 0, f"embed_weight must be above 0, not {self.embed_weight}")
-        require(self.kl_weight >= 0, f"kl_weight must be at least 0, not {self.kl_weight}")
-        require(self.temperature > 0, f"temperature must be above 0, not {self.temperature}")
-        require(0 <= self.first_stage < 1, f"first_stage must be at least 0 and below 1, not {self.first_stage}")
-        require(self.views >= 0, f"views must be at least 0, not {self.views}")
-        refuse_idle(self, {"temperature": self.kl_weight > 0})
+    def parameters_in_use(self) -> dict[str, bool]:
+        return {"temperature": self.kl_weight > 0}
 
     def skip(self, training_set: TrainingSet, backbone: Backbone) -> str | None:
         """See `why_not_narrow`."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ssd_cli.methods import methods
-from ssd_cli.methods.base import Combination, Method, Predictor, TrainingSet, Workbench, require
+from ssd_cli.methods.base import Combination, Count, Method, Predictor, TrainingSet, Workbench
 
 
 @methods.register("ens-avg")
@@ -24,10 +24,7 @@ class EnsAvg(Method):
         Networks. Default of hfawaz/InceptionTime; Aslam et al. 2025 compare with 25.
     """
 
-    members: int = 5
-
-    def __post_init__(self) -> None:
-        require(self.members >= 1, f"members must be at least 1, not {self.members}")
+    members: Count = 5
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Return the first base networks."""

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ssd_cli.methods import methods
-from ssd_cli.methods.base import Network, Predictor, TrainingSet, Workbench, require
+from ssd_cli.methods.base import Network, Predictor, Share, TrainingSet, Workbench
 from ssd_cli.methods.dropout import StudentMethod
 from ssd_cli.training.objective import Batch, Objective
 from ssd_cli.training.predict import freeze, outputs
@@ -29,12 +29,7 @@ class FeatKD(StudentMethod):
         Weight of the squared error of the embedding; the cross-entropy has the rest. As `ssd`.
     """
 
-    distillation_weight: float = 0.5
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        weight = self.distillation_weight
-        require(0 <= weight <= 1, f"distillation_weight must lie between 0 and 1, not {weight}")
+    distillation_weight: Share = 0.5
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Train a copy of the teacher towards the teacher's embeddings."""

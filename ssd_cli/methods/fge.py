@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from ssd_cli.methods import methods
 from ssd_cli.methods.base import Method, Predictor, TrainingSet, Workbench, require
@@ -35,17 +36,14 @@ class FGE(Method):
         The learning rate at the ends and in the middle of a cycle. Defaults ours, for Adam; released .05 and 1e-4 with SGD.
     """
 
-    start: float = 0.75
+    start: Annotated[float, "(0, 1)"] = 0.75
     cycle: int | None = None
     high_rate: float = 5e-4
     low_rate: float = 1e-5
 
-    def __post_init__(self) -> None:
-        require(0 < self.start < 1, f"start must lie between 0 and 1, not {self.start}")
-        require(
-            self.cycle is None or (self.cycle >= 2 and self.cycle % 2 == 0),
-            f"cycle must be an even number of epochs, not {self.cycle}",
-        )
+    def check_parameters(self) -> None:
+        even = self.cycle is None or (self.cycle >= 2 and self.cycle % 2 == 0)
+        require(even, f"cycle must be an even number of epochs, not {self.cycle}")
         require(0 < self.low_rate <= self.high_rate, f"low_rate must lie above 0 and at most at high_rate, not {self.low_rate}")
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ssd_cli.methods import methods
-from ssd_cli.methods.base import Method, Network, Predictor, TrainingSet, Workbench, refuse_idle, require
+from ssd_cli.methods.base import Count, Method, Network, NonNegative, Positive, Predictor, TrainingSet, Workbench, require
 from ssd_cli.training.objective import Batch, Objective, softened_kl
 from ssd_cli.training.predict import freeze, outputs
 
@@ -36,16 +36,15 @@ class KD(Method):
         Weight of the divergence. Default of mdistiller.
     """
 
-    temperature: float = 4.0
-    ce_weight: float = 0.1
-    kd_weight: float = 0.9
+    temperature: Positive = 4.0
+    ce_weight: NonNegative = 0.1
+    kd_weight: NonNegative = 0.9
 
-    def __post_init__(self) -> None:
-        require(self.temperature > 0, f"temperature must be above 0, not {self.temperature}")
-        require(self.ce_weight >= 0, f"ce_weight must be at least 0, not {self.ce_weight}")
-        require(self.kd_weight >= 0, f"kd_weight must be at least 0, not {self.kd_weight}")
+    def check_parameters(self) -> None:
         require(self.ce_weight + self.kd_weight > 0, "ce_weight and kd_weight must not both be 0")
-        refuse_idle(self, {"temperature": self.kd_weight > 0})
+
+    def parameters_in_use(self) -> dict[str, bool]:
+        return {"temperature": self.kd_weight > 0}
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Train a fresh student."""
@@ -76,13 +75,11 @@ class EnsKD(KD):
         What is averaged over the teachers: logits, which are softened afterwards, or softened probabilities.
     """
 
-    members: int = 5
+    members: Count = 5
     target: Average = "logits"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.members >= 1, f"members must be at least 1, not {self.members}")
-        refuse_idle(self, {"target": self.members > 1 and self.kd_weight > 0})
+    def parameters_in_use(self) -> dict[str, bool]:
+        return super().parameters_in_use() | {"target": self.members > 1 and self.kd_weight > 0}
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Train a fresh student."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from ssd_cli.methods import methods
-from ssd_cli.methods.base import Method, Predictor, TrainingSet, Workbench, refuse_idle, require
+from ssd_cli.methods.base import Method, Predictor, TrainingSet, Workbench
 from ssd_cli.training.objective import CrossEntropy
 
 
@@ -28,13 +28,11 @@ class LabelSmoothing(Method):
         them (Szegedy et al., and torch).
     """
 
-    smoothing: float = 0.1
+    smoothing: Annotated[float, "[0, 0.5)"] = 0.1
     spread: Literal["others", "all"] = "others"
 
-    def __post_init__(self) -> None:
-        # At 0.5 and two classes, both classes have the same target.
-        require(0 <= self.smoothing < 0.5, f"smoothing must be at least 0 and below 0.5, not {self.smoothing}")
-        refuse_idle(self, {"spread": self.smoothing > 0})
+    def parameters_in_use(self) -> dict[str, bool]:
+        return {"spread": self.smoothing > 0}
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Train one network."""

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from ssd_cli.methods import methods
-from ssd_cli.methods.base import Method, Predictor, TrainingSet, Workbench, require
+from ssd_cli.methods.base import Count, Method, Predictor, TrainingSet, Workbench, require
 from ssd_cli.training.averaging import Collector
 from ssd_cli.training.objective import CrossEntropy
 
@@ -29,15 +29,12 @@ class Snapshot(Method):
         Number of the last cycles whose networks are used; None: all.
     """
 
-    cycles: int = 5
+    cycles: Count = 5
     averaged: int | None = None
 
-    def __post_init__(self) -> None:
-        require(self.cycles >= 1, f"cycles must be at least 1, not {self.cycles}")
-        require(
-            self.averaged is None or 1 <= self.averaged < self.cycles,
-            f"averaged must be at least 1 and below cycles ({self.cycles}), not {self.averaged}",
-        )
+    def check_parameters(self) -> None:
+        fits = self.averaged is None or 1 <= self.averaged < self.cycles
+        require(fits, f"averaged must be at least 1 and below cycles ({self.cycles}), not {self.averaged}")
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Train once and collect the networks at the ends of the last cycles."""

@@ -22,7 +22,7 @@ from typing import Literal
 from ssd_cli.backbones.base import NO_DROPOUT
 from ssd_cli.methods import methods
 from ssd_cli.methods.attention import Guidance, Guide
-from ssd_cli.methods.base import Backbone, Network, Predictor, TrainingSet, Workbench, refuse_idle, require
+from ssd_cli.methods.base import Backbone, Count, Network, Positive, Predictor, Share, TrainingSet, Workbench, require
 from ssd_cli.methods.dropout import StudentMethod
 from ssd_cli.methods.small import why_not_narrow
 from ssd_cli.methods.student_guided import FeatureLoss, LogitLoss, LossParameters, StudentGuided
@@ -87,7 +87,7 @@ class SSD(StudentMethod):
         Leave the student in eval mode from the second epoch on, as the released script does by mistake.
     """
 
-    representations: int = 30
+    representations: Count = 30
     stochastic: bool = True
     guidance: Guide = "student"
     scale: Literal["raw", "sqrtd", "cosine"] = "raw"
@@ -97,11 +97,11 @@ class SSD(StudentMethod):
     quantile: float = 0.9
     top_k: int = 10
     detach_attention: bool = False
-    distillation_weight: float = 0.5
+    distillation_weight: Share = 0.5
     loss: Literal["mse", "cosine", "cosine-all"] = "mse"
     space: Literal["feature", "logit", "both"] = "feature"
-    kl_weight: float = 0.5
-    kl_temperature: float = 2.0
+    kl_weight: Positive = 0.5
+    kl_temperature: Positive = 2.0
     kl_last_pass: bool = False
     renormalise: bool = False
     student_init: Literal["teacher", "random"] = "teacher"
@@ -109,14 +109,9 @@ class SSD(StudentMethod):
     teacher_stop: Literal["recipe", "last", "early25", "early50", "early75"] = "recipe"
     legacy_eval: bool = False
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def check_parameters(self) -> None:
         if self.temperature == math.inf:
             object.__setattr__(self, "temperature", "inf")
-        weight = self.distillation_weight
-        require(self.representations >= 1, f"representations must be at least 1, not {self.representations}")
-        require(0 <= weight <= 1, f"distillation_weight must lie between 0 and 1, not {weight}")
-        require(self.kl_weight > 0, f"kl_weight must be above 0, not {self.kl_weight}")
         require(
             self.keep != "topk" or self.top_k <= self.representations,
             f"top_k must be at most the number of representations, {self.representations}, not {self.top_k}",
@@ -126,10 +121,9 @@ class SSD(StudentMethod):
             "student=narrow cannot start from the teacher: add student_init=random",
         )
         require(
-            not (weight == 1 and self.space == "feature" and self.student_init == "random"),
+            not (self.distillation_weight == 1 and self.space == "feature" and self.student_init == "random"),
             "distillation_weight=1 would leave the classifier of a random student untrained",
         )
-        refuse_idle(self, self.in_use())
 
     @property
     def parameters(self) -> LossParameters:
@@ -146,7 +140,7 @@ class SSD(StudentMethod):
             self.legacy_eval,
         )
 
-    def in_use(self) -> dict[str, bool]:
+    def parameters_in_use(self) -> dict[str, bool]:
         """Return whether each parameter changes the result by more than rounding, given the other parameters.
 
         Several values of a parameter may still have the same effect: quantile=0.9, quantile=0.91 and top_k=3 keep the same three of
@@ -158,7 +152,7 @@ class SSD(StudentMethod):
         differ = dropped and self.stochastic
         several = differ and self.representations > 1
         chooses = several and (loss.feature.chooses or loss.logit.chooses)
-        return {
+        return super().parameters_in_use() | {
             "space": distils,
             "stochastic": dropped,
             "representations": differ,

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ssd_cli.backbones.base import Dropout, Network
-from ssd_cli.configuration import require
 from ssd_cli.methods.attention import Guidance, relative_entropy, similarity
 from ssd_cli.methods.representations import StochasticTeacher
 from ssd_cli.training.initialise import initialise
@@ -63,9 +62,6 @@ class LogitLoss:
     weight: float
     kl_temperature: float
     kl_last_pass: bool
-
-    def __post_init__(self) -> None:
-        require(self.kl_temperature > 0, f"kl_temperature must be above 0, not {self.kl_temperature}")
 
     @property
     def chooses(self) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from ssd_cli.methods import methods
-from ssd_cli.methods.base import Method, Network, Predictor, TrainingSet, Workbench, require
+from ssd_cli.methods.base import Method, Network, Positive, Predictor, TrainingSet, Workbench
 from ssd_cli.training.averaging import RunningMean
 from ssd_cli.training.objective import CrossEntropy
 
@@ -28,12 +29,8 @@ class SWA(Method):
         Constant rate while averaging. Default ours, half of the recipes' 1e-3; the released code has .05 or .01 with SGD.
     """
 
-    start: float = 0.75
-    learning_rate: float = 5e-4
-
-    def __post_init__(self) -> None:
-        require(0 < self.start < 1, f"start must lie between 0 and 1, not {self.start}")
-        require(self.learning_rate > 0, f"learning_rate must be above 0, not {self.learning_rate}")
+    start: Annotated[float, "(0, 1)"] = 0.75
+    learning_rate: Positive = 5e-4
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Train base network 0 up to `start`, then train it further and average its weights."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from ssd_cli.methods import methods
-from ssd_cli.methods.base import Method, Network, Predictor, TrainingSet, Workbench, refuse_idle, require
+from ssd_cli.methods.base import Method, Network, Positive, Predictor, Share, TrainingSet, Workbench
 from ssd_cli.training.objective import Batch, Objective, softened_kl
 
 
@@ -38,17 +39,13 @@ class TfKDReg(Method):
         number of classes; here it is not divided. Default ours.
     """
 
-    correct: float = 0.99
-    temperature: float = 40.0
-    weight: float = 0.1
-    multiplier: float = 1.0
+    correct: Annotated[float, "[0.5, 1]"] = 0.99
+    temperature: Positive = 40.0
+    weight: Share = 0.1
+    multiplier: Positive = 1.0
 
-    def __post_init__(self) -> None:
-        require(0.5 <= self.correct <= 1, f"correct must lie between 0.5 and 1, not {self.correct}")
-        require(self.temperature > 0, f"temperature must be above 0, not {self.temperature}")
-        require(0 <= self.weight <= 1, f"weight must lie between 0 and 1, not {self.weight}")
-        require(self.multiplier > 0, f"multiplier must be above 0, not {self.multiplier}")
-        refuse_idle(self, dict.fromkeys(("correct", "temperature", "multiplier"), self.weight > 0))
+    def parameters_in_use(self) -> dict[str, bool]:
+        return dict.fromkeys(("correct", "temperature", "multiplier"), self.weight > 0)
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         """Train one network."""

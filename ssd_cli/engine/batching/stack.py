@@ -67,7 +67,7 @@ class Stack:
         return vmap(one, in_dims=(0, 0, 1, 0))(self._named(self.weights), self.buffers, x, masks)
 
     def draw(self, n_cases: int, filters: dict[str, int]) -> dict[str, Tensor]:
-        """Draw dropout masks of a batch, (n_networks, batch, filters) for the sites of `dropped`, from each network's generators."""
+        """Draw dropout masks of a batch, (n_networks, batch, filters) for the sites of `dropped`, from their generators."""
         masks = {}
         for site, n_filters in filters.items():
             rows = []
