@@ -20,6 +20,9 @@ from ssd_cli.errors import MisuseError, did_you_mean
 
 T = TypeVar("T")
 
+LISTED = ("method", "backbone", "recipe")
+"""Kinds that ``ssd-bench ls`` lists."""
+
 
 @dataclass(frozen=True)
 class RegistryEntry:
@@ -89,11 +92,10 @@ class Registry(Generic[T]):
             if entry.name == name:
                 return entry
         known = self.listed()
-        raise MisuseError(
-            f"Unknown {self.kind} '{name}'.{did_you_mean(name, known)}",
-            f"Known {self.kind}s: {', '.join(known)}.",
-            f"See: ssd-bench ls {self.kind}s.{' Add your own with --plugin FILE.py.' if self._pluggable else ''}",
-        )
+        hint = f"See: ssd-bench ls {self.kind}s." if self.kind in LISTED else ""
+        own = " Add your own with --plugin FILE.py." if self._pluggable else ""
+        what = f"Unknown {self.kind} '{name}'.{did_you_mean(name, known)}"
+        raise MisuseError(what, f"Known {self.kind}s: {', '.join(known)}.", (hint + own).strip())
 
     def get(self, name: str) -> type[T]:
         """Import and return the class called `name`."""

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from ssd_cli.errors import MisuseError
-from ssd_cli.registry import Registry
+from ssd_cli.registry import LISTED, Registry
 
 
 @pytest.fixture
@@ -81,3 +81,20 @@ def test_listing_the_real_registries_does_not_import_torch():
         "assert 'torch' not in sys.modules and 'aeon' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_only_kinds_that_ls_lists_are_looked_up_with_ls():
+    from ssd_cli.backbones import backbones
+    from ssd_cli.cli.ls import What
+    from ssd_cli.core.executions import convolutions
+    from ssd_cli.methods import methods
+    from ssd_cli.running.executors.base import executors
+    from ssd_cli.training import recipes
+
+    assert {f"{kind}s" for kind in LISTED} <= {what.value for what in What}
+    for registry in (methods, backbones, recipes, executors, convolutions):
+        with pytest.raises(MisuseError, match=f"Unknown {registry.kind} 'nothing'") as caught:
+            registry.entry("nothing")
+        listed = registry in (methods, backbones, recipes)
+        assert caught.value.remedy.startswith(f"See: ssd-bench ls {registry.kind}s." if listed else ""), registry.kind
+        assert ("ssd-bench ls" in caught.value.remedy) == listed

@@ -7,7 +7,6 @@ import os
 import shlex
 import signal
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -40,7 +39,7 @@ def run(suite: SuiteFile = None, dry_run: DryRun = False, **options: Any) -> Non
     """Train and evaluate every dataset × method × backbone × resample × seed; what is finished is never computed again."""
     from ssd_cli.archives.har import leak_warnings
     from ssd_cli.running.estimate import estimate
-    from ssd_cli.running.executors.base import open_executor
+    from ssd_cli.running.executors.base import open_executor, throttled
     from ssd_cli.running.run import compute_plan, plan_suite, tidy, worker_settings
     from ssd_cli.running.threads import warnings_before
 
@@ -50,12 +49,12 @@ def run(suite: SuiteFile = None, dry_run: DryRun = False, **options: Any) -> Non
         try:
             for text in warnings_before(resolved, os.environ):
                 warn(f"Warning: {text}")
-            plan = plan_suite(resolved, executor, dry_run, _rarely(warn))
+            plan = plan_suite(resolved, executor, dry_run, throttled(warn, 3, wait=3))  # planning is usually quick
             if plan.left_out:
                 warn(f"left out, not on this machine ({len(plan.left_out)}): {', '.join(plan.left_out)}")
             for text in leak_warnings((planned.cell.dataset for planned in plan.cells), resolved.resamples, resolved.data_dir):
                 warn(f"Warning: {text}")
-            expected = estimate(plan, resolved, executor if dry_run else None, _rarely(warn))
+            expected = estimate(plan, resolved, executor if dry_run else None, throttled(warn, 3, wait=3))
             if dry_run:
                 show_plan(expected, resolved.download)
                 return
@@ -112,27 +111,10 @@ def _quoted(path: Path) -> str:
     return shlex.quote(str(path))
 
 
-def _rarely(report: Any) -> Any:
-    """Pass on at most one message in three seconds, and none in the first three, since planning is usually quick."""
-    last = time.monotonic()
-
-    def passing(text: str) -> None:
-        nonlocal last
-        if time.monotonic() - last > 3:
-            last = time.monotonic()
-            report(text)
-
-    return passing
-
-
 def show_plan(expected: Estimate, download: bool = True) -> None:
     """Print the cells, or the methods where there are many, what they will take, and what is not on this machine."""
     plan = expected.plan
-    if len(plan.cells) <= SHOWN_CELLS:
-        header, rows = _every_cell(plan)
-    else:
-        header, rows = _every_method(plan)
-    table(header, rows)
+    table(*(_every_cell(plan) if len(plan.cells) <= SHOWN_CELLS else _every_method(plan)))
     say(f"\n{plural(len(plan.cells), 'cell')}: {len(plan.done)} done, {len(plan.pending)} to do on {plan.device}.")
     if plan.pending:
         _say_estimate(expected)

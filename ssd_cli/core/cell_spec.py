@@ -25,10 +25,8 @@ class NamedConfiguration:
 
     name: str
     parameters: dict[str, Any] = field(default_factory=dict)
-    plugin_sha256: str = ""
-    """Digest of the plug-in file that defines it; empty for one of this package."""
-    versions: dict[str, str] = field(default_factory=dict)
-    """Versions of other libraries that decide its numbers."""
+    plugin_sha256: str = ""  # digest of the plug-in file that defines it; empty for one of this package
+    versions: dict[str, str] = field(default_factory=dict)  # of other libraries that decide its numbers
 
     def to_identity(self) -> dict[str, Any]:
         """Return the plain dict that an identity holds; entries that are empty are left out."""

@@ -44,11 +44,9 @@ class Owner:
 
     host: str
     pid: int
-    started: float
-    """When the process started (`started`); process numbers are used again."""
+    started: float  # when the process started (`started`); process numbers are used again
     what: str = ""
-    token: str = ""
-    """Unique to this taking of the claim."""
+    token: str = ""  # unique to this taking of the claim
 
     def is_gone(self) -> bool:
         """Whether the process is known to have ended; always false for a process of another host."""

@@ -15,13 +15,10 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 class Option:
     """How a field of a dataclass appears on the command line."""
 
-    help: str
-    """The help text; ``{choices}`` stands for the choices."""
-    flags: tuple[str, ...] = ()
-    """Spellings in the form that typer takes; empty: ``--`` and the field's name."""
+    help: str  # "{choices}" stands for the choices
+    flags: tuple[str, ...] = ()  # spellings in the form that typer takes; empty: "--" and the field's name
     choices: Callable[[], Sequence[Any]] | None = None
-    names: str = ""
-    """The kind of names ("method", "dataset", …) that the shell completes."""
+    names: str = ""  # the kind of names ("method", "dataset", …) that the shell completes
 
     @property
     def text(self) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from ssd_cli.running.executors.base import Executor, ReportProgress, call_each
 from ssd_cli.running.work import Counts
 
 if TYPE_CHECKING:
-    from ssd_cli.running.plan import Plan, PlannedCell
+    from ssd_cli.running.plan import Plan
     from ssd_cli.running.suite import Suite
 
 ASSUMED = Counts(steps=0.01, flops=1e-11, input_flops=2e-12)
@@ -83,26 +83,19 @@ def estimate(plan: Plan, suite: Suite, executor: Executor | None = None, report:
 
 def price(plan: Plan, rates: Mapping[str, Counts]) -> Plan:
     """Return the plan with the cost of every cell at these rates, by name; rates that are missing are assumed."""
-    groups = defaultdict(list)
+    paid: set[tuple[str, str, int, int]] = set()
+    prices, priced = {}, {}
     for cell in plan.cells:
-        groups[cell.group].append(cell)
-    priced = {cell.key: cell for group in groups.values() for cell in _price_group(group, plan.done, rates)}
-    return replace(plan, cells=[priced[cell.key] for cell in plan.cells])
-
-
-def _price_group(cells: Iterable[PlannedCell], done: Mapping[str, str], rates: Mapping[str, Counts]) -> Iterator[PlannedCell]:
-    """Price cells in the order in which the queue submits them: the first that trains a shared network pays for it."""
-    paid: set[tuple[str, int, int]] = set()
-    prices = {}
-    for cell in cells:
-        own = (cell.cell.resample, cell.cell.seed)
+        own = (cell.group, cell.cell.resample, cell.cell.seed)
         speed, parts = (rates.get(cell.work.rates, ASSUMED), cell.work.parts) if cell.work else (ASSUMED, ())
         prices[cell.key] = [((name, *own) if name else None, work.seconds(speed)) for name, work in parts]
-        if done.get(cell.key) == "ok":  # its networks are on disk
+        if plan.done.get(cell.key) == "ok":  # its networks are on disk
             paid |= {network for network, _ in prices[cell.key] if network}
     alone = {key: CELL_SECONDS + sum(seconds for _, seconds in parts) for key, parts in prices.items()}
-    for cell in reversed(sorted(cells, key=lambda cell: alone[cell.key])):  # as in `schedule.Queue`, also among equals
-        to_pay = [] if cell.key in done else prices[cell.key]
+    # In the order of `schedule.Queue`, also among equals: the first cell that trains a shared network pays for it.
+    for cell in reversed(sorted(plan.cells, key=lambda cell: alone[cell.key])):
+        to_pay = [] if cell.key in plan.done else prices[cell.key]
         saved = sum(seconds for network, seconds in to_pay if network in paid)
         paid |= {network for network, _ in to_pay if network}
-        yield replace(cell, cost=max(alone[cell.key] - saved, 0.0), alone=alone[cell.key])
+        priced[cell.key] = replace(cell, cost=max(alone[cell.key] - saved, 0.0), alone=alone[cell.key])
+    return replace(plan, cells=[priced[cell.key] for cell in plan.cells])

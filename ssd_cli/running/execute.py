@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache, lru_cache, partial
 from pathlib import Path
@@ -68,7 +69,7 @@ def finished_by_another(store: ResultStore, planned: PlannedCell) -> Outcome | N
     return Outcome(found.status, found.reason or "", 0.0, found.scores.get("accuracy"))
 
 
-@releasing
+@releasing()
 def execute(job: Job, report: ReportProgress) -> Outcome:
     """Claim a cell, compute it, and write its record; a task for a worker.
 
@@ -91,7 +92,9 @@ def execute(job: Job, report: ReportProgress) -> Outcome:
         except Exception as error:
             if out_of_memory(error) and not job.alone:
                 return Outcome("memory")
-            record = _failure(job, error, parts)
+            parts = CellResults(costs=parts.costs, curves=parts.curves)  # those of its trainings
+            trace = reduce_paths("".join(traceback.format_exception(error)))
+            record = cell_record(job, "failed", reduce_paths(_one_line(error)), trace, parts)
         store.put(record, parts.y, parts.probabilities)
         if job.keep_networks and parts.predictor is not None:
             save_weights(job, parts.predictor)  # a run that discards networks may have deleted them while no record named them
@@ -99,14 +102,6 @@ def execute(job: Job, report: ReportProgress) -> Outcome:
     warning = restore_threads(planned.spec.threads)
     seconds = time.perf_counter() - started
     return Outcome(record.status, record.reason or "", seconds, record.scores.get("accuracy"), warning)
-
-
-def _failure(job: Job, error: Exception, parts: CellResults) -> CellRecord:
-    """Return the record of a cell that failed; it keeps the costs of its trainings."""
-    trace = reduce_paths("".join(traceback.format_exception(error)))
-    parts.scores, parts.diagnostics, parts.networks, parts.predictor = {}, {}, [], None
-    parts.y, parts.probabilities = None, None
-    return cell_record(job, "failed", reduce_paths(_one_line(error)), trace, parts)
 
 
 def failed_record(job: Job, reason: str, trace: str | None) -> CellRecord:
@@ -171,26 +166,18 @@ def _fit(
 
 def _other_contexts(spec: CellSpec, dataset: Dataset, training_set: TrainingSet, options: dict[str, Any]) -> list[TrainingContext]:
     """Build the contexts of the cells that are trained jointly with a cell, whose own training set and options are given."""
-    if spec.together is None:
-        return []
-    parts = {k: _training_set(dataset, k, spec) for k in spec.together.resamples} | {spec.resample: training_set}
-    pairs = itertools.product(spec.together.resamples, spec.together.seeds)
-    return [
-        build_context(replace(spec, resample=k, seed=seed), part, **options)
-        for k, seed in pairs
-        if (k, seed) != (spec.resample, spec.seed) and (part := parts[k]) is not None
-    ]
-
-
-def _training_set(dataset: Dataset, resample: int, spec: CellSpec) -> TrainingSet | None:
-    """Return the training set of a resample; None where it cannot be drawn: the records of its own cells say why."""
     from ssd_cli.archives.prepare import Preparation
     from ssd_cli.protocol.split import split
 
-    try:
-        return split(dataset, resample, Preparation(**spec.preparation))[0]
-    except SsdBenchError:
-        return None
+    if spec.together is None:
+        return []
+    parts = {spec.resample: training_set}
+    for k in spec.together.resamples:
+        with suppress(SsdBenchError):  # it cannot be drawn: the records of its own cells say why
+            parts[k] = parts.get(k) or split(dataset, k, Preparation(**spec.preparation))[0]
+    cells = itertools.product(spec.together.resamples, spec.together.seeds)
+    others = [(k, seed) for k, seed in cells if k in parts and (k, seed) != (spec.resample, spec.seed)]
+    return [build_context(replace(spec, resample=k, seed=seed), parts[k], **options) for k, seed in others]
 
 
 def _evaluate(predictor: Predictor, sealed: SealedTest, parts: CellResults) -> None:

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ssd_cli.running.plan import PlannedCell
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 SHARE = 0.9
 """Share of the free memory that a run uses: allocators lose some to fragments."""
@@ -66,8 +63,7 @@ def needs_of(cells: Sequence[PlannedCell]) -> dict[str, int]:
         batch_size = recipe.batch(n_cases)
         each = training_bytes(backbone, n_channels, n_timepoints, n_classes, batch_size)
         members = 1 if Execution.of(spec.execution).batching == "off" else recorded.joint
-        data = 4 * n_cases * n_channels * n_timepoints
-        data *= 1 + recorded.augmentations
+        data = 4 * n_cases * n_channels * n_timepoints * (1 + recorded.augmentations)
         if spec.together:
             members *= len(spec.together.resamples) * len(spec.together.seeds)
             data *= 2 * len(spec.together.resamples)  # each training set, and all of them joined
@@ -88,17 +84,13 @@ def out_of_memory(error: Exception) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in texts)
 
 
-def releasing(task: Callable[P, R]) -> Callable[P, R]:
-    """Wrap a task so that it frees the device's memory that torch caches: other processes need it."""
-
-    @wraps(task)
-    def wrapped(*arguments: P.args, **options: P.kwargs) -> R:
-        try:
-            return task(*arguments, **options)
-        finally:
-            torch = sys.modules.get("torch")
-            if torch is not None and torch.cuda.is_initialized():
-                gc.collect()
-                torch.cuda.empty_cache()
-
-    return wrapped
+@contextmanager
+def releasing() -> Iterator[None]:
+    """Free the device's memory that torch caches when a task ends: other processes need it."""
+    try:
+        yield
+    finally:
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.cuda.is_initialized():
+            gc.collect()
+            torch.cuda.empty_cache()

@@ -26,15 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PlannedCell:
-    """A cell of a plan.
-
-    Cells of one group share networks or joint trainings: same dataset and backbone, and the same resample and seed unless these
-    are trained jointly.
-    """
+    """A cell of a plan."""
 
     cell: Cell
     spec: CellSpec
-    group: str
+    group: str  # cells of one group share networks: equal dataset and backbone; equal resample and seed, unless trained jointly
     cost: float = 0.0  # estimated seconds of one worker; networks that earlier cells of the group train cost nothing
     alone: float = 0.0  # estimated seconds without shared networks
     work: Work | None = None  # None for a method without networks, and for a dataset of unknown size (dry run)
@@ -90,12 +86,7 @@ def cell_key(cell: Cell) -> str:
 def make_plan(suite: Suite, dry_run: bool, report: ReportProgress | None = None) -> Plan:
     """Plan a suite; a task for a worker, since methods and backbones import torch. A dry run downloads nothing.
 
-    Raises
-    ------
-    MisuseError
-        A name or a parameter is unknown or has the wrong type.
-    SsdBenchError
-        A dataset is absent or damaged.
+    Raise MisuseError for a name or parameter that is unknown or has the wrong type, SsdBenchError for an absent or damaged dataset.
     """
     from ssd_cli.archives import catalog
     from ssd_cli.archives.load import require
@@ -141,9 +132,8 @@ def _resolve_device(wanted: str) -> str:
     """Return the kind of device; "auto" is the best one of this machine. MisuseError for one that torch cannot use here."""
     there = devices()
     if wanted not in ("auto", *there):
-        raise MisuseError(
-            f"There is no device '{wanted}' that torch can use here.", f"Available: {', '.join(there)}.", "Use --device auto."
-        )
+        what = f"There is no device '{wanted}' that torch can use here."
+        raise MisuseError(what, f"Available: {', '.join(there)}.", "Use --device auto.")
     return there[0] if wanted == "auto" else wanted
 
 
@@ -152,10 +142,7 @@ def _execution(
 ) -> tuple[str, JointCells | None]:
     """Return the execution of a cell's networks, the planner's choice or the suite's, and the cells of a joint training.
 
-    Raises
-    ------
-    MisuseError
-        The backbone lacks the execution, the device or the execution lacks the precision, or the execution lacks joint training.
+    Raise MisuseError where backbone, device, precision, execution and joint training cannot be combined.
     """
     from ssd_cli.core.executions import Execution, executions
     from ssd_cli.engine.planner import bind, plan

@@ -28,13 +28,7 @@ def save_plan(out: Path, plan: Plan) -> None:
 
 
 def planned_cells(out: Path) -> list[Cell]:
-    """Return the cells of all plans that were run into a folder, each once.
-
-    Raises
-    ------
-    SsdBenchError
-        A plan is damaged.
-    """
+    """Return the cells of all plans that were run into a folder, each once; SsdBenchError where a plan is damaged."""
     cells: dict[Cell, None] = {}
     for path in sorted((out / _FOLDER).glob("*.json")):
         try:
@@ -44,9 +38,6 @@ def planned_cells(out: Path) -> list[Cell]:
                     for resample, seed in places:
                         cells[Cell(dataset, method, backbone, recipe, resample, seed, folder)] = None
         except (ValueError, TypeError, AttributeError) as error:
-            raise SsdBenchError(
-                f"The plan {path} is damaged.",
-                "",
-                "Delete it. Running the same suite again writes it and computes nothing twice.",
-            ) from error
+            remedy = "Delete it. Running the same suite again writes it and computes nothing twice."
+            raise SsdBenchError(f"The plan {path} is damaged.", "", remedy) from error
     return list(cells)

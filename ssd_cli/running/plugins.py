@@ -10,10 +10,7 @@ from ssd_cli.errors import MisuseError, SsdBenchError
 def add_plugins(files: tuple[Path, ...]) -> list[str]:
     """Register the methods and backbones of some files; return their names.
 
-    Raises
-    ------
-    MisuseError
-        A file cannot be read, is not valid Python, fails when it is imported, or defines nothing.
+    Raise MisuseError if a file cannot be read, is not valid Python, fails when it is imported, or defines nothing.
     """
     from ssd_cli.backbones import backbones
     from ssd_cli.methods import methods

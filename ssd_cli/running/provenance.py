@@ -39,8 +39,12 @@ def provenance(threads: int, command: Sequence[str]) -> dict[str, Any]:
 
 @cache
 def _fixed() -> dict[str, Any]:
+    versions = {"ssd-bench": __version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            versions[package] = version(package)
     return {
-        "versions": {"ssd-bench": __version__, "python": platform.python_version(), **_versions()},
+        "versions": versions,
         "revision": git_revision(),
         "platform": f"{platform.system()} {platform.release().partition('-')[0]} {platform.machine()}",
         "cpu": cpu_model(),
@@ -103,14 +107,6 @@ def _git(root: Path, *arguments: str) -> str:
     return subprocess.run(
         ["git", "--no-optional-locks", "-C", str(root), *arguments], capture_output=True, text=True, check=True, timeout=10
     ).stdout.strip()
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in _PACKAGES:
-        with suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return found
 
 
 def _reduced(path: str) -> str:

@@ -42,13 +42,7 @@ def look(plan: Plan, suite: Suite) -> Plan:
 
     A cell is done if it has a record with the same identity. With `suite.retry_failed`, failed cells are not done, and failed and
     skipped cells of another identity are replaced. With `suite.overwrite`, all records of another identity are replaced.
-
-    Raises
-    ------
-    MisuseError
-        A record has another identity; the message shows the difference.
-    SsdBenchError
-        A record is damaged or has another protocol version.
+    Raise MisuseError for a record of another identity, SsdBenchError for one that is damaged or of another protocol version.
     """
     store = ResultStore(suite.out)
     marks = {cell.key: mark for cell in plan.cells if (mark := record_mark(store, cell)) is not None}

@@ -27,7 +27,6 @@ def run_suite(suite: Suite, executor: str = "processes", reporter: Reporter | No
 
     Parameters
     ----------
-    suite : Suite
     executor : str
         Registered name of the executor.
     reporter : Reporter, optional
@@ -53,12 +52,8 @@ def worker_settings(suite: Suite) -> WorkerSettings:
 def plan_suite(suite: Suite, executor: Executor, dry_run: bool = False, report: ReportProgress | None = None) -> Plan:
     """Plan a suite on a worker, since planning imports torch, and compare it with the output folder.
 
-    A dry run downloads and writes nothing.
-
-    Raises
-    ------
-    SsdBenchError
-        A name or a dataset is unknown, the folder cannot be written or holds results of another configuration.
+    A dry run downloads and writes nothing. Raise SsdBenchError for an unknown name or dataset, and for a folder that cannot be
+    written or holds results of another configuration.
     """
     if not dry_run:
         ResultStore(suite.out).check_writable()

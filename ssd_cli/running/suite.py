@@ -66,15 +66,11 @@ class Suite:
         if self.threads < 1 or self.workers < 0:
             raise MisuseError("--threads must be at least 1 and --workers at least 0 (0: as many as there are cores for).")
         if not self.archive and not self.dataset:
-            raise MisuseError(
-                "No dataset is named.",
-                "Expected --dataset NAME or --archive NAME, or a suite that names them.",
-                "See: ssd-bench ls datasets",
-            )
+            expected = "Expected --dataset NAME or --archive NAME, or a suite that names them."
+            raise MisuseError("No dataset is named.", expected, "See: ssd-bench ls datasets")
         if not self.method:
-            raise MisuseError(
-                "No method is named.", "Expected --method NAME, or a suite that names one.", "See: ssd-bench ls methods"
-            )
+            expected = "Expected --method NAME, or a suite that names one."
+            raise MisuseError("No method is named.", expected, "See: ssd-bench ls methods")
         if not self.backbone:
             raise MisuseError("No backbone is named.", "Expected --backbone NAME, or a suite without 'backbone: []'.")
 
@@ -87,17 +83,9 @@ class Suite:
 def parse_suite(file: Path | None, flags: Mapping[str, Any]) -> Suite:
     """Combine a YAML suite and the options of the command line, which replace those of the file.
 
-    Parameters
-    ----------
-    file : Path, optional
-        Its keys are names of options (``data-dir``); repeatable options take a list, and null is the default.
-    flags : mapping of str to object
-        Options by field name as typed; None or an empty list means not given.
-
-    Raises
-    ------
-    MisuseError
-        The file cannot be read, a key is unknown, or a value is not what its option takes; the message names the line.
+    Keys of the file are names of options (``data-dir``); repeatable options take a list, and null is the default. `flags` are
+    options by field name as typed; None or an empty list means not given. Raise MisuseError, naming the line, where the file
+    cannot be read, a key is unknown, or a value is not what its option takes.
     """
     values = {} if file is None else _read(file)
     values |= {

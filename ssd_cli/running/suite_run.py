@@ -74,10 +74,7 @@ class SuiteRun:
     def run(self) -> RunProgress:
         """Run until every cell is finished by this run or by another one, or, with ``--no-wait``, is left to another one.
 
-        Raises
-        ------
-        SsdBenchError
-            The disk is full, or worker processes cannot be started. Finished cells stay.
+        Raise SsdBenchError when the disk is full or worker processes cannot be started. Finished cells stay.
         """
         if self._suite.discard_networks:  # of groups whose run was killed before it could discard them
             for group in self._groups.keys() - self._left.keys():

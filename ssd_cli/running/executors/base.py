@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,19 @@ ReportProgress = Callable[[Any], None]
 
 START_ATTEMPTS = 3
 """Workers that die in a row before they can do anything, after which a run gives up."""
+
+
+def throttled(report: ReportProgress, seconds: float, wait: float = 0.0) -> ReportProgress:
+    """Pass on at most one report in this many seconds, and none in the first `wait` seconds."""
+    earliest = time.monotonic() + wait
+
+    def passing(progress: Any) -> None:
+        nonlocal earliest
+        if time.monotonic() >= earliest:
+            earliest = time.monotonic() + seconds
+            report(progress)
+
+    return passing
 
 
 class WorkerError(SsdBenchError):
@@ -43,19 +57,12 @@ class Task:
     The function can be imported by name, and the arguments can be pickled. The argument of a cell is its `Job`, which names all
     that it needs. An executor whose workers do not see these files sends dataset, networks and plug-ins along, lets the worker
     write into another folder, and copies what was written there (record, predictions, networks) into `Job.out`.
-
-    Parameters
-    ----------
-    key : str
-        Tells the tasks of a run apart.
-    group : str
-        Tasks of one group share data and networks; a worker computes them faster one after the other.
     """
 
-    key: str
+    key: str  # unique in a run
     function: Callable[..., Any]
     arguments: tuple[Any, ...] = ()
-    group: str = ""
+    group: str = ""  # tasks of one group share data and networks: a worker computes them faster one after the other
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 import traceback
 from multiprocessing import connection, parent_process
 from typing import Any, NoReturn
 
 from ssd_cli.errors import SsdBenchError
-from ssd_cli.running.executors.base import WorkerError, WorkerSettings
+from ssd_cli.running.executors.base import WorkerError, WorkerSettings, throttled
 from ssd_cli.running.plugins import add_plugins
 
 _PROGRESS_SECONDS = 0.2
@@ -54,7 +53,7 @@ def compute(function: Any, arguments: tuple[Any, ...], report: Any) -> tuple[str
 
 
 def _serve(tasks: connection.Connection, settings: WorkerSettings) -> None:
-    prepared, report = False, _Throttled(tasks)
+    prepared, report = False, throttled(lambda progress: tasks.send(("progress", progress)), _PROGRESS_SECONDS)
 
     def prepare_and_call(function: Any, *arguments: Any) -> Any:
         nonlocal prepared
@@ -66,20 +65,6 @@ def _serve(tasks: connection.Connection, settings: WorkerSettings) -> None:
     while (task := tasks.recv()) is not None:
         function, arguments = task
         tasks.send(compute(prepare_and_call, (function, *arguments), report))
-
-
-class _Throttled:
-    """Send progress to the parent at most five times a second."""
-
-    def __init__(self, tasks: connection.Connection) -> None:
-        self._tasks = tasks
-        self._last = -_PROGRESS_SECONDS
-
-    def __call__(self, progress: Any) -> None:
-        now = time.monotonic()
-        if now - self._last >= _PROGRESS_SECONDS:
-            self._last = now
-            self._tasks.send(("progress", progress))
 
 
 def _stop(number: int, frame: Any) -> NoReturn:
