@@ -40,7 +40,7 @@ def scale_and_shift(norm: nn.Module) -> tuple[Tensor, Tensor]:
 
 
 def fold_into(weight: Array, bias: Array | None, scale: Array, shift: Array) -> tuple[Array, Array]:
-    """Return filters and bias of a convolution (filters, inputs, taps, or more axes) whose outputs are fold_into and shifted.
+    """Return filters and bias of a convolution (filters, inputs, taps, or more axes) whose outputs are scaled and shifted.
 
     All arguments are tensors, or all are NumPy arrays.
     """

@@ -20,21 +20,10 @@ from ssd_cli.errors import MisuseError
 
 
 def plan(network: Network, n_timepoints: int, *, device: str = "cpu", precision: str = "fp32") -> Execution:
-    """Choose the execution of a training.
+    """Choose the execution of a training; `n_timepoints` is the length of the longest series.
 
-    Parameters
-    ----------
-    network : Network
-    n_timepoints : int
-        Length of the longest series.
-    device : {"cpu", "cuda", "mps"}
-    precision : str
-
-    Returns
-    -------
-    Execution
-        On a CPU, the preferred convolution that serves the network. It was the fastest at all measured shapes (FFT: 24 to 1460
-        steps, bilinear: 24 to 427). On CUDA captured steps, 6 to 18 times as fast as plain ones there. Otherwise plain.
+    On a CPU it is the preferred convolution that serves the network, the fastest at all measured shapes (FFT: 24 to 1460 steps,
+    bilinear: 24 to 427). On CUDA it is captured steps, 6 to 18 times as fast as plain ones. Otherwise it is plain.
     """
     if device == "cuda":
         return Execution(batching="graph")
@@ -54,10 +43,7 @@ def longest(network: Network, convolution: str) -> float:
 def bind(network: Network, convolution: str) -> Network:
     """Return the network, or a view of it that shares its state and computes convolutions by other means.
 
-    Raises
-    ------
-    MisuseError
-        The convolution is unknown, or does not serve this architecture.
+    Raise MisuseError if the convolution is unknown, or does not serve this architecture.
     """
     wanted = Execution(convolution)
     if convolution == PLAIN:

@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from ssd_cli.statistics.ranks import TIE
-
-Floats = npt.NDArray[np.float64]
+from ssd_cli.statistics.ranks import TIE, Floats
 
 PRIOR = 0.5
 """Weight of the one pseudo-observation without a difference, as in baycomp."""
@@ -29,18 +26,9 @@ class Posterior(NamedTuple):
 def signed_rank(differences: Floats, rope: float, n_samples: int = SAMPLES, seed: int = 0) -> Posterior:
     """Return the posterior under a Dirichlet-process prior (Benavoli et al. 2014; Benavoli et al. 2017, section 4.3).
 
-    Parameters
-    ----------
-    differences : ndarray, shape (n_datasets,)
-        First method minus second.
-    rope : float
-        Half the width of the region of practical equivalence, in units of the differences.
-
-    Returns
-    -------
-    Posterior
-        Share of the samples in which each of the three regions has the largest mass; regions with equal masses share the sample,
-        so that equal scores with a rope of 0 favour no method. NaN without any differences.
+    `differences` (n_datasets,) are first method minus second; `rope` is half the width of the region of practical equivalence, in
+    their unit. A probability is the share of the samples in which its region has the largest mass; regions with equal masses share
+    the sample, so that equal scores with a rope of 0 favour no method. NaN without any differences.
     """
     if not len(differences):
         return Posterior(np.nan, np.nan, np.nan)

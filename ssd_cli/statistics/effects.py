@@ -9,11 +9,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from ssd_cli.statistics.ranks import TIE, doubled_ranks
-
-Floats = npt.NDArray[np.float64]
+from ssd_cli.statistics.ranks import TIE, Floats, doubled_ranks
 
 LEVEL = 0.95
 SAMPLES = 2000

@@ -10,9 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from ssd_cli.statistics.ranks import Floats
 
 POWER = 0.8
 PRIOR_DEGREES = 4
@@ -27,24 +26,16 @@ instead of the stated 1 %; with these bounds 1.1 % (``benchmarks/simulations.py`
 
 @dataclass(frozen=True)
 class Fall:
-    """The test of one group or one mean.
-
-    Parameters
-    ----------
-    change : float
-        New mean minus reference mean; negative is worse.
-    tolerance : float
-        The largest fall within the noise.
-    p : float
-        One-sided p-value of the fall, or of the rise, before the correction.
-    detectable : float
-        The fall that is detected with probability `POWER`.
-    """
+    """The test of one group or one mean."""
 
     change: float
+    """New mean minus reference mean; negative is worse."""
     tolerance: float
+    """The largest fall within the noise."""
     p: float
+    """One-sided p-value of the fall, or of the rise, before the correction."""
     detectable: float
+    """The fall that is detected with probability `POWER`."""
 
     @property
     def fell(self) -> bool:

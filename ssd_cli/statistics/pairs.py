@@ -17,26 +17,17 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class PairwiseTests:
-    """P-values and decisions for all pairs of methods, matrices of shape (n_methods, n_methods).
-
-    Parameters
-    ----------
-    p, adjusted : ndarray
-        P-values before and after the correction; 1 on the diagonal.
-    exact : ndarray of bool, optional
-        Whether the p-value is exact; None where the test does not say so.
-    needed : int
-        Number of datasets below which no difference can be significant after the correction.
-    enough : bool
-        Whether there are as many datasets.
-    """
+    """P-values and decisions for all pairs of methods, matrices of shape (n_methods, n_methods); 1 on the diagonal of p-values."""
 
     p: Floats
     adjusted: Floats
     different: Bools
     exact: Bools | None = None
+    """Whether the p-value is exact; None where the test does not say so."""
     needed: int = 0
+    """Number of datasets below which no difference can be significant after the correction."""
     enough: bool = True
+    """Whether there are as many datasets."""
 
     @property
     def n_pairs(self) -> int:
@@ -46,26 +37,19 @@ class PairwiseTests:
 
 @dataclass(frozen=True)
 class Verdicts:
-    """Result of one statistical test.
-
-    Parameters
-    ----------
-    groups : list of (int, int)
-        First and last method of each bar, the last included.
-    test, rule : str
-        Sentences of the caption: the test, its correction and alpha; what a bar means.
-    gated : bool
-        Whether no pair differs unless Friedman's test rejects.
-    power_known : bool
-        Whether `variance.detectable` is the smallest difference that this test detects.
-    """
+    """Result of one statistical test; `test` and `rule` are sentences of the caption."""
 
     tests: PairwiseTests
     groups: list[tuple[int, int]] = field(repr=False)
+    """First and last method of each bar, the last included."""
     test: str
+    """The test, its correction and alpha."""
     rule: str = RULE
+    """What a bar means."""
     gated: bool = False
+    """Whether no pair differs unless Friedman's test rejects."""
     power_known: bool = False
+    """Whether `variance.detectable` is the smallest difference that this test detects."""
 
 
 def symmetric(upper: npt.ArrayLike, n_methods: int, diagonal: float | bool = 1.0) -> npt.NDArray:
@@ -96,10 +80,7 @@ def datasets_needed(n_pairs: int, alpha: float = 0.05) -> int:
 def friedman_rejects(scores: Floats, alpha: float, name: str) -> tuple[bool, str]:
     """Return whether Friedman's test rejects, and the words for the caption where it does not.
 
-    Raises
-    ------
-    MisuseError
-        Fewer than three methods or two datasets.
+    Raise MisuseError for fewer than three methods or two datasets.
     """
     result = friedman(scores)
     if result is None:

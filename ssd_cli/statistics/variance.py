@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from ssd_cli.statistics.ranks import Floats
 
 POWER = 0.8
 _WILCOXON = np.sqrt(np.pi / 3)
@@ -50,29 +50,20 @@ def split(results: Floats) -> Split:
 
 @dataclass(frozen=True)
 class Variability:
-    """Effect of random variation on the comparison.
-
-    Parameters
-    ----------
-    splits : tuple of Split
-        One per method.
-    gap : ndarray, shape (n_methods, n_methods)
-        Distance of two mean scores.
-    seed_noise : ndarray, shape (n_methods, n_methods)
-        Half width of the 95 % interval of the gap of two mean scores if only the seeds vary; NaN with one seed.
-    within : ndarray of bool, shape (n_methods, n_methods)
-        Whether the gap is at most the seed noise.
-    detectable_score, detectable_rank : float
-        Difference of two mean scores, of two average ranks, that the test of a typical pair detects with probability `POWER`
-        after the correction; NaN with fewer than three datasets.
-    """
+    """Effect of random variation on the comparison; `splits` has one entry per method, matrices are (n_methods, n_methods)."""
 
     splits: tuple[Split, ...]
     gap: Floats = field(repr=False)
+    """Distance of two mean scores."""
     seed_noise: Floats = field(repr=False)
+    """Half width of the 95 % interval of the gap if only the seeds vary; NaN with one seed."""
     within: npt.NDArray[np.bool_] = field(repr=False)
+    """Whether the gap is at most the seed noise."""
     detectable_score: float
+    """Difference of two mean scores that the test of a typical pair detects with probability `POWER` after the correction; NaN with
+    fewer than three datasets."""
     detectable_rank: float
+    """The same of two average ranks."""
 
     @property
     def seeds_known(self) -> bool:

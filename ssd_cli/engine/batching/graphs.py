@@ -59,16 +59,6 @@ class Capturable(TrainingStep, Protocol):
         """What a graph holds fixed beside the batch size: in another mode another graph is captured."""
 
 
-class Graphs(Protocol):
-    """Runs and captures steps on a device."""
-
-    def run(self, step: Capturable, index: Tensor) -> None:
-        """Run a step uncaptured."""
-
-    def capture(self, step: Capturable, index: Tensor) -> Callable[[], None]:
-        """Record a step, computing nothing; return what replays it."""
-
-
 class CudaGraphs:
     """CUDA graphs in one memory pool, on a side stream."""
 
@@ -77,14 +67,14 @@ class CudaGraphs:
         self._pool = torch.cuda.graph_pool_handle()  # one for all graphs: nothing in it outlives a replay
 
     def run(self, step: Capturable, index: Tensor) -> None:
-        """See `Graphs`."""
+        """Run a step uncaptured."""
         self._stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._stream):
             step(index)
         torch.cuda.current_stream().wait_stream(self._stream)
 
     def capture(self, step: Capturable, index: Tensor) -> Callable[[], None]:
-        """See `Graphs`."""
+        """Record a step, computing nothing; return what replays it."""
         graph = torch.cuda.CUDAGraph()
         for generator in step.generators:
             graph.register_generator_state(generator)
@@ -95,16 +85,9 @@ class CudaGraphs:
 
 
 class Captured:
-    """Another execution of a step: the same arithmetic, replayed from graphs.
+    """Another execution of a step: the same arithmetic, replayed from graphs; without CUDA the step runs uncaptured."""
 
-    Parameters
-    ----------
-    step : Capturable
-    graphs : Graphs, optional
-        By default those of the step's device; without CUDA the step runs uncaptured.
-    """
-
-    def __init__(self, step: Capturable, graphs: Graphs | None = None) -> None:
+    def __init__(self, step: Capturable, graphs: CudaGraphs | None = None) -> None:
         self.device = step.device
         self.begin_epoch, self.set_learning_rates = step.begin_epoch, step.set_learning_rates
         self.totals, self.weights, self.finish = step.totals, step.weights, step.finish

@@ -19,12 +19,8 @@ class Stack:
     """The weights and buffers of several networks, stacked.
 
     The network's own forward pass is mapped over the rows (`torch.func.vmap`), so every backbone works, plug-ins included.
-    Convolutions become grouped ones, and batch norms one norm over the channels of all networks.
-
-    Parameters
-    ----------
-    networks : sequence of Network
-        Of one architecture, on one device; their dropout rates may differ.
+    Convolutions become grouped ones, and batch norms one norm over the channels of all networks. The networks have one architecture
+    and one device; their dropout rates may differ.
 
     Attributes
     ----------

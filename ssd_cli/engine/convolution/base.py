@@ -15,21 +15,13 @@ M = TypeVar("M", bound=nn.Module)
 
 
 class Convolution:
-    """A means to compute the convolutions of networks in training, registered by its name in `core.executions.convolutions`.
-
-    Attributes
-    ----------
-    views : mapping from network class to subclass
-        The networks it serves. The subclass overrides ``stem``, ``body`` or ``pool``, and adds no attributes (see `view`).
-        It serves exactly these classes: a subclass may compute something else.
-    preference : int
-        On a CPU, `planner.plan` chooses the means with the highest preference among those that serve a network; 0 is never
-        chosen without ``--engine``.
-    precisions : tuple of str
-    """
+    """A means to compute the convolutions of networks in training, registered by its name in `core.executions.convolutions`."""
 
     views: ClassVar[Mapping[type[Network], type[Network]]]
+    """The classes that it serves (not their subclasses, which may compute something else), each with a subclass that overrides
+    ``stem``, ``body``, ``run`` or ``pool`` and adds no attributes (see `view`)."""
     preference: ClassVar[int] = 0
+    """On a CPU, `planner.plan` chooses the highest preference that serves a network; 0 is never chosen without ``--engine``."""
     precisions: ClassVar[tuple[str, ...]] = ("fp32", "tf32", "fp64")
 
     @classmethod

@@ -19,13 +19,7 @@ from ssd_cli.engine.folding import scale_and_shift, statistics_of
 def normalise(parts: Sequence[Tensor], norm: nn.BatchNorm1d, residual: Tensor | None = None) -> Tensor:
     """Normalise maps, given in parts, as ``norm`` does in its mode; then add the residual and apply ReLU.
 
-    Parameters
-    ----------
-    parts : sequence of Tensor
-        Maps, each (channels, n_cases, n_timepoints); together the channels of `norm`. They are not joined before.
-    norm : BatchNorm1d
-        Its running statistics are updated in training mode.
-    residual : Tensor, optional
+    The parts, each (channels, n_cases, n_timepoints), together have the channels of `norm`, and are not joined before.
     """
     if norm.training:
         return _BatchNormalise.apply(norm, residual, norm.weight, norm.bias, *parts)
@@ -71,7 +65,10 @@ class _BatchNormalise(Function):
             torch.sub(part, mean[rows], out=centred[rows])
         flat = centred.view(1, channels, count)
         variance = torch.linalg.vector_norm(flat[0], dim=1).square_().div_(count)
-        _update(norm, mean.view(channels), variance, count)
+        factor = running_factor(norm)
+        running_mean, running_variance, _ = statistics_of(norm)
+        running_mean.lerp_(mean.view(channels), factor)
+        running_variance.lerp_(variance * (count / (count - 1)), factor)  # unbiased, as in torch
         zeros = torch.zeros_like(variance)
         maps = F.batch_norm(flat, zeros, variance, weight, shift, False, 0.0, norm.eps).view(centred.shape)
         if residual is not None:
@@ -101,12 +98,3 @@ def running_factor(norm: nn.BatchNorm1d) -> float:
     _, _, batches = statistics_of(norm)
     batches.add_(1)
     return 1 / float(batches) if norm.momentum is None else norm.momentum
-
-
-@torch.no_grad()
-def _update(norm: nn.BatchNorm1d, mean: Tensor, variance: Tensor, count: int) -> None:
-    """Update the running statistics as torch does: with the unbiased variance."""
-    factor = running_factor(norm)
-    running_mean, running_variance, _ = statistics_of(norm)
-    running_mean.lerp_(mean, factor)
-    running_variance.lerp_(variance * (count / (count - 1)), factor)

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
@@ -29,18 +30,12 @@ WORTH = 0.75
 
 @dataclass(frozen=True)
 class Tiling:
-    """The tiles of series of one length for kernels of one length.
-
-    Parameters
-    ----------
-    n_timepoints, taps : int
-    tiles : int
-        Tiles of a series. A single tile is the whole series with its padding.
-    """
+    """The tiles of series of one length for kernels of one length."""
 
     n_timepoints: int
     taps: int
     tiles: int
+    """Tiles of a series. A single tile is the whole series with its padding."""
 
     @property
     def n_outputs(self) -> int:
@@ -103,12 +98,7 @@ class Tiling:
     def gradient_tiles(self, gradient: Tensor) -> Tensor:
         """Return the gradient of the argument of `outputs`."""
         if self.length > self.n_timepoints:
-            whole = gradient.new_empty(len(gradient), self.length, gradient.shape[2])
-            end = self.start + self.n_timepoints
-            whole[:, : self.start] = 0
-            whole[:, self.start : end] = gradient
-            whole[:, end:] = 0
-            gradient = whole
+            gradient = F.pad(gradient, (0, 0, self.start, self.length - self.n_timepoints - self.start))
         return gradient.reshape(-1, self.n_outputs, gradient.shape[2])
 
 

@@ -34,25 +34,15 @@ FACTORS = (1, 3, 5, 7, 9, 11, 15, 21, 25, 27, 35, 45)
 
 @dataclass(frozen=True)
 class Transform:
-    """A transform of series of one length for kernels of one reach.
-
-    Parameters
-    ----------
-    n_timepoints : int
-        Length of the series.
-    left, right : int
-        Steps that the kernels reach before and after their output.
-    size : int
-        Points of the transform; even, and with several blocks at least 2 (left + right), so that at most two blocks overlap.
-    blocks : int
-        Blocks of a series. A single block is the whole series; the zeros behind its end pad both sides (the transform is circular).
-    """
+    """A transform of series of one length for kernels of one reach: `left` steps before their output and `right` after it."""
 
     n_timepoints: int
     left: int
     right: int
     size: int
+    """Points; even, and with several blocks at least 2 (left + right), so that at most two blocks overlap."""
     blocks: int
+    """A single block is the whole series; the zeros behind its end pad both sides (the transform is circular)."""
 
     @property
     def bins(self) -> int:

@@ -27,10 +27,7 @@ def names() -> list[str]:
 def judge(scores: Floats, name: str = DEFAULT, alpha: float = 0.05) -> Verdicts:
     """Test every pair and form the groups of methods that do not differ.
 
-    Raises
-    ------
-    MisuseError
-        Unknown name, or a test that needs three methods where there are two.
+    Raise MisuseError for an unknown name, and for two methods where a test needs three.
     """
     if name not in names():
         raise MisuseError(f"Unknown test '{name}'.", f"Expected one of {', '.join(names())}.")
