@@ -26,7 +26,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The files of a dataset, their origin (address of the record or mirror), the day of the download, the digest of the arrays."""
+    """Files of a dataset, with their origin (address of the record or mirror), download date and digest of the arrays."""
 
     dataset: str
     origin: str

@@ -49,7 +49,7 @@ class Table:
 
 
 def part_of(table: Table, header: list[str], equal_length: bool | None, missing_label: str | None) -> Part:
-    """Convert a table, whose columns `header` lists in their order, to a part; see `ssd_cli.archives.read.read_part`."""
+    """Convert a table to a part; `header` lists its columns in order. See `ssd_cli.archives.read.read_part`."""
     if "label" not in header and missing_label is not None:
         header = [*header, "label"]
         table.texts["label"] = [missing_label] * len(table.values)

@@ -75,7 +75,7 @@ def describe_dataset(dataset: Dataset) -> None:
 
 
 def _room_for_plots(dataset: Dataset) -> int:
-    """Return the columns of the terminal that the other columns of the table leave."""
+    """Return the width, in characters, that the other columns of the table leave for plots."""
     taken = max(len("class"), *map(len, dataset.classes)) + len("  train  test  ")
     return max(20, min(_WIDTH, shutil.get_terminal_size().columns - taken))
 

@@ -32,17 +32,17 @@ class LineTransfers:
         pass
 
     def started(self, name: str, n_bytes: int | None) -> None:
-        """Count its bytes from 0."""
+        """Set the dataset's byte count to 0."""
         with self._lock:
             self._bytes[name] = 0
 
     def advanced(self, name: str, n_bytes: int) -> None:
-        """Count the bytes."""
+        """Add to the dataset's byte count."""
         with self._lock:
             self._bytes[name] = self._bytes.get(name, 0) + n_bytes
 
     def finished(self, name: str, error: SsdBenchError | None) -> None:
-        """Print the line."""
+        """Print the result of the transfer."""
         size = f" ({self._bytes[name] / 1e6:.1f} MB)" if self._bytes.get(name) else ""
         warn(f"{name}: {'FAILED' if error else 'placed'}{size}")
 

@@ -22,11 +22,11 @@ _REMOTE_HOURS = 24
 
 
 class StorageError(SsdBenchError):
-    """A folder cannot be written; the content that was to be written is not at fault."""
+    """A folder cannot be written; the content is not the cause."""
 
 
 class DiskFull(StorageError):
-    """The disk has no room left, for this file and the next."""
+    """The disk is full; further writes would fail too."""
 
 
 def write(files: list[tuple[Path, bytes]], drafts: Path, commit: Path | None = None) -> None:

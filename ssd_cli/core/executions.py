@@ -53,7 +53,7 @@ class Execution:
 
 
 def executions() -> list[Execution]:
-    """List all executions: plain convolutions, the others, and those that train several networks per step."""
+    """Return all executions: plain convolutions, other convolutions, and several networks per step with plain convolutions."""
     others = sorted(convolutions.names(), key=lambda name: (name not in _CONVOLUTION_LABELS, name))
     return [*(Execution(name) for name in (PLAIN, *others)), *(Execution(PLAIN, batching) for batching in _BATCHING_LABELS)]
 

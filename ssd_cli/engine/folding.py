@@ -26,7 +26,7 @@ Array = TypeVar("Array", Tensor, Any)
 
 
 def statistics_of(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor, Tensor]:
-    """Return running mean, running variance and number of batches: all norms of the backbones have them."""
+    """Return running mean, running variance and number of batches; every norm of the backbones has them."""
     assert norm.running_mean is not None and norm.running_var is not None and norm.num_batches_tracked is not None
     return norm.running_mean, norm.running_var, norm.num_batches_tracked
 

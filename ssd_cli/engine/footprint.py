@@ -1,7 +1,7 @@
 """Estimates of the memory of a training on a device, from shapes alone.
 
 The network runs once on torch's meta device, where tensors have shapes and no content; the tensors that autograd would store are
-added up. To these come the columns of its largest convolution (`backbones.convolution`), of inputs and of the gradient. On an H100
+added. The columns of the largest convolution (`backbones.convolution`) count twice: for its input and for the gradient. On an H100
 the estimate, with half of `CONTEXT_BYTES`, exceeded torch's peak in every measured training (results/speed/gpu/peaks.txt). The
 teacher's second half in `ssd-mid` needs more (`second_half_bytes`; not measured on a device).
 """

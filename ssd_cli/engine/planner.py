@@ -63,5 +63,5 @@ def serves(network: Network, convolution: str) -> bool:
 
 
 def _serving(network: Network) -> list[Execution]:
-    """The executions by other convolutions than plain ones."""
+    """Return the executions with other than plain convolutions that serve a network."""
     return [one for one in executions() if one.convolution != PLAIN and type(network) in convolutions.get(one.convolution).views]

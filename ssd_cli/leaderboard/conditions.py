@@ -65,7 +65,7 @@ def conditions_of(frame: pd.DataFrame, names: list[str], datasets: list[str]) ->
 
 
 def _mixed(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The affected cells, for each condition that differs where it should not."""
+    """Return the affected cells for each condition that varies within a group that must share it."""
     done = frame[frame["status"] == "ok"]
     found = {}
     for condition, (within, _, _) in CONDITIONS.items():

@@ -7,10 +7,10 @@ deployed.
 
 Known facts about the released code: its published settings activate no dropout layer, so that all representations are equal; its
 student is initialised at random although the paper starts from the teacher; from the second epoch on its student is in eval mode.
-The defaults here are what the paper describes; `ssd-legacy` is what was released.
+The defaults here are what the paper describes; `ssd-legacy` reproduces the released code. "Released" marks a value of that code.
 
-With the site `embed` alone, all representations are masks on the coordinates of one vector. To first order, choosing among them by
-dot product sharpens the dominant coordinates mildly and is no choice between hypotheses. `ssd-mid` is closer to the paper.
+With dropout at the site `embed` only, each representation is the teacher's embedding without some coordinates. Ranking them by dot
+product then mildly amplifies the dominant coordinates; it does not choose between hypotheses. `ssd-mid` is closer to the paper.
 """
 
 from __future__ import annotations
@@ -46,22 +46,22 @@ class SSD(StudentMethod):
         What ranks the representations: the student's similarity (paper), random numbers, or the likelihood of the label under the
         teacher's head. The last two are controls of ours.
     scale : {"raw", "sqrtd", "cosine"}
-        Of the similarity: dot product (released), over sqrt(size), over both norms.
+        Scale of the similarity: dot product (released), dot product divided by sqrt(size), or cosine.
     temperature : float or "inf"
-        tau of the softmax; inf makes it flat. (As text: identities are JSON, which has no infinity.) Released: 5, tuned for an
-        embedding of 2250 coordinates.
+        Temperature tau of the softmax; "inf" gives equal weights. It is text because JSON has no infinity. Released: 5, tuned for
+        an embedding of 2250 coordinates.
     weighting : {"softmax", "uniform"}
         Weights of the representations that are kept.
     keep : {"quantile", "topk"}
         Keep those at or above a quantile (paper), or a fixed number.
     quantile : float
-        Below it a representation is dropped; 0 keeps all. Paper and released: 0.9.
+        Representations with a score below this quantile are dropped; 0 keeps all. Paper and released: 0.9.
     top_k : int
         Number of kept representations with keep=topk. Released, but unused there: 10.
     detach_attention : bool
         Cut the gradient through the similarity. Released: not cut.
     distillation_weight : float
-        lambda; the cross-entropy has the rest. Released: 0.5.
+        Weight lambda of distillation; the cross-entropy has the weight 1 - lambda. Released: 0.5.
     loss : {"mse", "cosine", "cosine-all"}
         Squared error from the target (paper), one minus its cosine, or one minus the mean cosine to all N without a choice (a
         released ablation).
@@ -70,7 +70,7 @@ class SSD(StudentMethod):
     kl_weight : float
         Weight of the divergence with space=both; with space=logit it has distillation_weight. Released, commented out: 0.5.
     kl_temperature : float
-        Of that divergence. Released: 2.
+        Temperature of the divergence. Released: 2.
     kl_last_pass : bool
         Use the divergence from the last stochastic pass only, as released, instead of the mixture.
     renormalise : bool
@@ -82,7 +82,7 @@ class SSD(StudentMethod):
         A student of the backbone's narrow version has another embedding; a linear map, dropped after training, takes it to the
         teacher's size. It cannot start from the teacher.
     teacher_stop : {"recipe", "last", "early25", "early50", "early75"}
-        The teacher's weights: as the recipe keeps them, of the last epoch, or stopped at this percentage of the epochs.
+        Teacher weights: those that the recipe keeps, those of the last epoch, or those after 25, 50 or 75 % of the epochs.
     legacy_eval : bool
         Leave the student in eval mode from the second epoch on, as the released script does by mistake.
     """

@@ -18,15 +18,15 @@ class SWA(Method):
 
     Izmailov et al. 2018, "Averaging Weights Leads to Wider Optima and Better Generalization", algorithm 1, with Adam. The first
     part is base network 0, stopped early, with its last weights; the second part starts with new Adam moments. Batch-norm
-    statistics of the averaged weights are estimated again, with dropout off. Both parts together have the epochs of one training
-    (two if it has one).
+    statistics of the averaged weights are estimated again, with dropout off. Together both parts have as many epochs as one
+    training, and at least two.
 
     Parameters
     ----------
     start : float
         Fraction of the epochs after which averaging starts; at least the last epoch is averaged. Default of Izmailov et al. 2018.
     learning_rate : float
-        Constant rate while averaging. Default ours, half of the recipes' 1e-3; the released code has .05 or .01 with SGD.
+        Constant rate while averaging. Our default is half of the recipes' 1e-3; the released code has .05 or .01 with SGD.
     """
 
     start: Annotated[float, "(0, 1)"] = 0.75

@@ -72,7 +72,7 @@ def _shapes(network: Any) -> dict[str, tuple[int, ...]]:
 def discard_group(store: ResultStore, networks: NetworkStore, cells: Iterable[PlannedCell]) -> int:
     """Delete the networks that all cells of a finished group shared; return the bytes that were freed.
 
-    Networks that a record of the same dataset, resamples and seeds names as kept stay. Another run that needs a deleted network
+    A network stays if a record of the same dataset, resample and seed lists it as kept. Another run that needs a deleted network
     trains it again, with the same result.
     """
     patterns = set()

@@ -92,7 +92,7 @@ def reduce_command(command: Sequence[str]) -> str:
 
 @cache
 def git_revision() -> str | None:
-    """Return the git revision of this package, with ``+changes`` where files differ; None outside a checkout."""
+    """Return the git revision of this package, with ``+changes`` if tracked files were changed; None outside a checkout."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None

@@ -16,7 +16,7 @@ from ssd_cli.core.options import DEVICES, option, option_of, require_choice
 from ssd_cli.errors import MisuseError, did_you_mean
 
 Numbers = tuple[int, ...]
-_KINDS = {"str": "a text", "int": "a whole number", "bool": "true or false", "Path": "a path"}
+_KINDS = {"str": "a text", "int": "a whole number", "float": "a number", "bool": "true or false", "Path": "a path"}
 
 
 def available_cores() -> int:
@@ -160,7 +160,7 @@ def _fields() -> dict[str, Any]:
 def _value(name: str, value: Any, where: str) -> Any:
     """Return a value with the type of its field."""
     hint = _fields()[name]
-    if name in ("resamples", "seeds"):
+    if hint == Numbers:
         return parse_numbers(value, where)
     if typing.get_origin(hint) is tuple:
         kind = typing.get_args(hint)[0]
@@ -174,6 +174,8 @@ def _scalar(value: Any, kind: type, where: str) -> Any:
         return Path(value).expanduser()
     if kind is str and isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
+    if kind is float and type(value) is int:
+        return float(value)
     if type(value) is not kind:
         raise MisuseError(f"{where}: cannot be {value!r}.", f"Expected {_KINDS[kind.__name__]}.")
     return value

@@ -99,5 +99,5 @@ def _is_old(path: Path) -> bool:
 
 
 def _digest(head: dict[str, Any], body: bytes) -> str:
-    """Return the SHA-256 of a checkpoint; Python writes floats so that they read back exactly."""
+    """Return the SHA-256 of a checkpoint; JSON keeps floats exactly, so it is the same after reading."""
     return hashlib.sha256(json.dumps(head, sort_keys=True).encode() + body).hexdigest()

@@ -35,7 +35,7 @@ def no_results(root: Path) -> MisuseError:
 
 
 class ResultStore:
-    """Records under one output folder of ``ssd-bench run``, which the first write creates."""
+    """Store of the records in one output folder of ``ssd-bench run``; the first write creates the folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root)

@@ -62,7 +62,7 @@ class TrainingState:
         self.best = self.best or [math.inf for _ in self.rates]
 
     def keep_best(self, losses: Sequence[float], wanted: Sequence[bool]) -> None:
-        """Keep the weights of each network whose loss is lower than ever; where the best is not wanted, the last weights."""
+        """Keep the present weights of each network that has a new lowest loss, or that keeps its last weights."""
         if not any(wanted):
             return
         better = [not best or loss < lowest for best, loss, lowest in zip(wanted, losses, self.best, strict=True)]

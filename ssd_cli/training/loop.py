@@ -23,7 +23,7 @@ def train(
     on_epoch: Callable[[int, float], object] = lambda epoch, loss: None,
     checkpointer: Checkpointer | None = None,
 ) -> list[Curve]:
-    """Train the networks of a step in place, leave them in eval mode, and return the curve of each.
+    """Train the networks of `specs`, which `step` updates on one batch, leave them in eval mode, and return the curve of each.
 
     A curve holds per epoch "loss" (mean over cases in train mode), "learning_rate" (of its first step), each named loss, and what
     the objective observed. A network whose loss is not finite does not stop the others; see `refuse_diverged`.
@@ -46,7 +46,7 @@ def train(
     if checkpointer is not None:
         checkpointer.resume(state)
     if state.epoch:
-        on_epoch(state.epoch, state.curves[0]["loss"][-1])  # an epoch may take minutes
+        on_epoch(state.epoch, state.curves[0]["loss"][-1])  # show the resumed epoch now: the next one may take minutes
 
     for epoch in range(state.epoch + 1, schedule.stop + 1):
         step.begin_epoch(epoch)
@@ -62,7 +62,7 @@ def train(
                 step.set_learning_rates([rate.after_step() for rate in rates])
 
         losses = _record(state.curves, step.totals(), n_cases)  # the only point of an epoch that waits for the device
-        if not any(map(math.isfinite, losses)):
+        if not any(map(math.isfinite, losses)):  # keep no weights of this epoch; `refuse_diverged` raises later
             break
         for averager, network in averaged:
             averager.after_epoch(network)
@@ -96,9 +96,9 @@ def refuse_diverged(curve: Curve, schedule: Schedule) -> None:
     for epoch, loss in enumerate(curve["loss"], start=1):
         if not math.isfinite(loss):
             raise SsdBenchError(
-                f"The training loss became {loss} at epoch {epoch} of {schedule.epochs}.",
+                f"The training loss became {loss} at epoch {epoch} of {schedule.stop}.",
                 "Expected a finite number.",
-                "Look at the series for extreme values, or lower the recipe's learning_rate.",
+                "Check the series for extreme values, or lower the recipe's learning_rate.",
             )
 
 
@@ -108,10 +108,10 @@ def explaining_single_values(n_cases: int, batch_size: int) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        if not str(error).startswith("Expected more than 1 value per channel"):  # torch's words, and the engine's
+        if not str(error).startswith("Expected more than 1 value per channel"):  # the text that torch and the engine raise
             raise
         raise SsdBenchError(
-            f"{n_cases} training cases in batches of {batch_size} leave a batch with one value of each channel.",
-            "Batch normalisation needs two or more: series of several steps, or several cases in every batch.",
-            "Give the recipe another batch_size or batch_divisor.",
+            f"With {n_cases} training cases and a batch size of {batch_size}, one batch has a single value per channel.",
+            "Batch normalisation needs at least two: longer series, or more cases in every batch.",
+            "Change the recipe's batch_size or batch_divisor.",
         ) from error

@@ -69,17 +69,17 @@ class Objective(ABC):
         self.observed: dict[str, Tensor] = {}
 
     def prepare(self, x: Tensor) -> None:  # noqa: B027 (most objectives have nothing to prepare)
-        """Called once before training with all training series (n_cases, n_channels, n_timepoints) on the device."""
+        """Prepare for training; called once with all training series (n_cases, n_channels, n_timepoints) on the device."""
 
     def fingerprint_inputs(self) -> Sequence[Tensor]:
         """Return what `prepare` computed, such as teacher outputs. A checkpoint is used only if these tensors are the same."""
         return ()
 
     def after_step(self, network: Network, batch: Batch) -> None:  # noqa: B027 (most objectives have one optimiser)
-        """Called after every step of the network, to step `optimisers`."""
+        """Step `optimisers`; called after every step of the network."""
 
     def begin_epoch(self, epoch: int, modules: nn.Module) -> None:  # noqa: B027 (most objectives are the same in every epoch)
-        """Called at the start of every epoch (from 1), when the network `modules` is in train mode."""
+        """Start an epoch (from 1); called when the network `modules` is in train mode."""
 
     @abstractmethod
     def losses(self, network: Network, batch: Batch) -> dict[str, Tensor]:

@@ -175,6 +175,6 @@ class Fast(Recipe):
 @recipes.register("smoke")
 @dataclass(frozen=True)
 class Smoke(Fast):
-    """For tests: 3 epochs of `fast`; it proves that things run, not that they learn."""
+    """For tests: 3 epochs of `fast`; it tests that code runs, not that networks learn."""
 
     epochs: int | None = 3

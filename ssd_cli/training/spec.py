@@ -18,7 +18,7 @@ from ssd_cli.training.seeds import CellSeeds
 
 @dataclass(frozen=True, eq=False)
 class TrainingSpec:
-    """One training.
+    """Description of one training.
 
     Parameters
     ----------
@@ -29,14 +29,14 @@ class TrainingSpec:
     cases : TrainingSet
         The training set, a part of its cases or channels, or further series beside it.
     seeds : CellSeeds
-        Of the cell whose random streams it uses.
+        Seeds of the cell whose random streams are used.
     purpose, index : str, int
         Name the random streams of batch order and dropout.
     label : str
         Shown in progress and ledger.
     averager : Averager, optional
     shared : mapping
-        What decides the weights of a network that cells share. Empty: the network belongs to one cell.
+        Everything that determines the weights of a network that cells share. Empty: only one cell uses it.
     """
 
     start: Callable[[], Network]

@@ -261,7 +261,7 @@ def test_predictions_do_not_depend_on_the_batch_they_are_made_in():
 def test_a_batch_of_a_single_value_is_refused_with_an_explanation(backbone, execution):
     X = np.random.default_rng(0).standard_normal((9, 1, 1), dtype=np.float32)
     bench = workbench(TrainingSet(X, np.arange(9) % 3, 3, "Points"), backbone=backbone, execution=execution)
-    with pytest.raises(SsdBenchError, match="9 training cases in batches of 8") as caught:
+    with pytest.raises(SsdBenchError, match="9 training cases and a batch size of 8") as caught:
         bench.base_networks([0, 1])
     assert "batch_size" in caught.value.remedy
 
@@ -269,7 +269,7 @@ def test_a_batch_of_a_single_value_is_refused_with_an_explanation(backbone, exec
 def test_statistics_of_a_single_value_are_refused_with_an_explanation():
     X = np.random.default_rng(0).standard_normal((257, 1, 1), dtype=np.float32)
     bench = workbench(TrainingSet(X, np.arange(257) % 3, 3, "Points"))
-    with pytest.raises(SsdBenchError, match="257 training cases in batches of 256"):
+    with pytest.raises(SsdBenchError, match="257 training cases and a batch size of 256"):
         bench.refresh_batch_norm(bench.fresh())
 
 

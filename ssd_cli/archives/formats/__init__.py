@@ -20,8 +20,8 @@ _FIRST = (".ts", ".tsv", ".arff", ".npz", ".parquet", ".csv")
 
 @cache
 def extensions() -> tuple[str, ...]:
-    """Extensions of the known formats; where a folder holds several, the first of them is read."""
-    found = [f".{module.name}" for module in pkgutil.iter_modules(__path__)]
+    """Return the extensions of the known formats; if a folder holds several, the first in this order is read."""
+    found = [f".{module.name}" for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")]
     return tuple(sorted(found, key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), name)))
 
 

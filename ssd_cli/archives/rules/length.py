@@ -70,7 +70,7 @@ class LengthRule:
 
 @length_rules.register("pad")
 class Pad(LengthRule):
-    """To the longest training series; a mark after a series' end lets the network pool over the steps of the series only."""
+    """Pad to the longest training series, and mark the padding, so that the network pools over real steps only."""
 
     exported = True
     marks = True
@@ -78,14 +78,14 @@ class Pad(LengthRule):
 
 @length_rules.register("zeros")
 class Zeros(LengthRule):
-    """To the longest training series, with zeros after scaling, which the network cannot distinguish from values."""
+    """Pad with zeros after scaling; the network cannot distinguish them from values."""
 
     exported = True
 
 
 @length_rules.register("edge")
 class Edge(LengthRule):
-    """To the longest training series, with the last value."""
+    """Pad with the last value."""
 
     exported = True
     fills = True
@@ -100,7 +100,7 @@ class Edge(LengthRule):
 
 @length_rules.register("noise")
 class UniformNoise(LengthRule):
-    """To the longest training series, with the mean of the series plus uniform noise from 0 to 0.001."""
+    """Pad with the mean of the series plus uniform noise from 0 to 0.001."""
 
     fills = True
 
@@ -118,7 +118,7 @@ class UniformNoise(LengthRule):
 
 @length_rules.register("truncate")
 class Truncate(LengthRule):
-    """To the shortest training series; the end is dropped."""
+    """Truncate every series to the shortest training series."""
 
     exported = True
 

@@ -49,7 +49,7 @@ class Tiling:
 
     @property
     def length(self) -> int:
-        """Outputs of all tiles of a series."""
+        """Number of outputs of all tiles of a series."""
         return self.tiles * self.n_outputs
 
     @property

@@ -92,7 +92,7 @@ class Transform:
 
 
 def good_size(at_least: int) -> int:
-    """Return the smallest size from `at_least` on that is a multiple of four and a power of two times one of `FACTORS`."""
+    """Return the smallest size f * 2**k >= `at_least`, with f in `FACTORS` and k >= 2."""
     sizes = (factor * 2**power for factor in FACTORS for power in range(2, at_least.bit_length() + 2))
     return min(size for size in sizes if size >= at_least)
 

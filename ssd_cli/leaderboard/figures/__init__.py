@@ -23,7 +23,7 @@ DIAGRAM = "cd"
 
 def names() -> list[str]:
     """Return the names of all figures; none is imported."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
 
 
 def draw(name: str, comparison: Comparison) -> Figure | None:

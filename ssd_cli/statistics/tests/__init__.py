@@ -20,7 +20,7 @@ DEFAULT = "ssd-bench"
 
 def names() -> list[str]:
     """Return the names of all tests, the default first; no test is imported."""
-    found = sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__))
+    found = sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
     return [DEFAULT, *(name for name in found if name != DEFAULT)]
 
 

@@ -228,7 +228,7 @@ function ratios(data, above, below, comparison) {
 
 // The metrics beside rank and accuracy, as the table of metrics of the data describes them, with their values for each method.
 function besides(data, comparison) {
-  const derived = data.derived.map((column) => ({ ...column, values: DERIVED[column.key](data, comparison) }));
+  const derived = data.derived.map((column) => ({ ...column, values: DERIVED[column.key]?.(data, comparison) ?? null }));
   const plain = data.columns.map((column, k) => ({ ...column, values: columnMeans(data, k, comparison) }));
   return [
     ...derived.filter((column) => column.values && (column.key === "gap" || column.values.some(Number.isFinite))),
