@@ -6,8 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from ssd_cli.methods.fge import FGE, triangle
-from ssd_cli.methods.snapshot import Snapshot, annealed
+from ssd_cli.methods.cyclic_ensembles import FGE, Snapshot, annealed, triangle
 from ssd_cli.training.recipe import Recipe
 from tests.methods.test_weight_averaging import EndsOfEpochs
 from tests.small import EXACT, fingerprint, waves_training_set, weights, workbench

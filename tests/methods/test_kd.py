@@ -3,11 +3,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from ssd_cli.methods.ban import BAN, train_generations
-from ssd_cli.methods.dropout import Finetune
+from ssd_cli.methods.dropout import EmbeddingTarget, FeatKD, Finetune
 from ssd_cli.methods.ensembles import EnsAvg
-from ssd_cli.methods.feat_kd import EmbeddingTarget, FeatKD
-from ssd_cli.methods.kd import KD, EnsKD, SoftLabels
+from ssd_cli.methods.kd import BAN, KD, EnsKD, SoftLabels, train_generations
 from ssd_cli.training.objective import Batch, CrossEntropy, softened_kl
 from ssd_cli.training.predict import freeze
 from tests.small import EXACT, fingerprint, weights, workbench

@@ -7,9 +7,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from ssd_cli.methods.drg import ReverseGuidance, head_of
-from ssd_cli.methods.dsr import RankedOutputs
-from ssd_cli.methods.tfkd_reg import VirtualTeacher
+from ssd_cli.methods.label_smoothing import VirtualTeacher
+from ssd_cli.methods.light_skd import RankedOutputs, ReverseGuidance, head_of
 from ssd_cli.training.objective import Batch
 from tests.small import EXACT, build, fingerprint, waves_training_set, weights, workbench
 

@@ -6,9 +6,8 @@ import torch
 
 from ssd_cli import metrics as scores
 from ssd_cli.methods import soups
-from ssd_cli.methods.ema import EMA
 from ssd_cli.methods.soups import SoupGreedy, SoupUniform, Validation
-from ssd_cli.methods.swa import SWA
+from ssd_cli.methods.weight_averaging import EMA, SWA
 from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.training import run
 from ssd_cli.training.objective import CrossEntropy

@@ -14,7 +14,7 @@ from ssd_cli.cli.console import describe
 from ssd_cli.configuration import configure, parse_label
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.methods import methods
-from ssd_cli.methods.feat_kd import EmbeddingTarget
+from ssd_cli.methods.dropout import EmbeddingTarget
 from ssd_cli.store.checkpoints import CheckpointStore
 from ssd_cli.store.networks import NetworkStore
 from ssd_cli.training import checkpoint
