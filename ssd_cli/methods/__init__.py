@@ -36,7 +36,6 @@ class MethodRegistry(Registry["Method"]):
         return external_class(*target.split(":", 1))
 
     def entry(self, name: str) -> RegistryEntry:
-        """Return the entry called `name`."""
         if name in EXTERNAL_CLASSIFIERS:
             return RegistryEntry(name, EXTERNAL_CLASSIFIERS[name][1], _MODULE)
         if ":" in name:

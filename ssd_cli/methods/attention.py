@@ -72,19 +72,9 @@ class Guidance:
 
 
 def similarity(embedding: Tensor, representations: Tensor, scale: str = "raw") -> Tensor:
-    """Return the scores of the representations of each case.
+    """Return scores (n_cases, N) of representations (n_cases, N, size) for the student's embedding (n_cases, size).
 
-    Parameters
-    ----------
-    embedding : Tensor, shape (n_cases, size)
-        The student's.
-    representations : Tensor, shape (n_cases, N, size)
-    scale : {"raw", "sqrtd", "cosine"}
-        Dot product (released), divided by sqrt(size), or by both norms.
-
-    Returns
-    -------
-    Tensor, shape (n_cases, N)
+    `scale` is "raw" (dot product, released), "sqrtd" (divided by sqrt(size)) or "cosine" (divided by both norms).
     """
     if scale == "cosine":
         return functional.cosine_similarity(embedding.unsqueeze(1), representations, dim=-1)

@@ -1,7 +1,4 @@
-"""Augmented series: mixtures of two cases of a class, with window warping and noise.
-
-The methods that use them say so, since augmentation is a confounder in a comparison with methods that do not.
-"""
+"""Augmented series: mixtures of two cases of a class, with window warping and noise."""
 
 from __future__ import annotations
 
@@ -21,7 +18,6 @@ def augment(x: Tensor, y: Tensor, n: int, jitter: float, random: torch.Generator
         Prepared series. Steps after the end of a series are NaN and remain NaN.
     y : Tensor of int, shape (n_cases,)
         Class indices.
-    n : int
     jitter : float
         Standard deviation of the noise, in units of the series.
     random : torch.Generator

@@ -24,14 +24,7 @@ def fill_in(recipe: Recipe, backbone: Backbone, method: Method, label: str = "Th
     no more epochs than the recipe has, and as many as whole epochs allow (`RecordedFit.budget_epochs`). Five base networks get a
     fifth each. The teacher of `ssd` gets four fifths, and its student a quarter of these. A step that computes more than a plain
     one (`ssd-mid`) costs more; a step of a small network costs as much as any other.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        As the user named it.
-    backbone, method
-    label : str
-        Of the method, for messages.
+    Messages name the method by `label`.
 
     Raises
     ------

@@ -11,6 +11,7 @@ from ssd_cli.methods.base import Count, Method, Predictor, TrainingSet, Workbenc
 from ssd_cli.methods.weight_averaging import first_part
 from ssd_cli.training.averaging import Collector
 from ssd_cli.training.objective import CrossEntropy
+from ssd_cli.training.spec import TrainingOptions
 
 
 @methods.register("snapshot")
@@ -39,19 +40,11 @@ class Snapshot(Method):
         require(fits, f"averaged must be at least 1 and below cycles ({self.cycles}), not {self.averaged}")
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Train once and collect the networks at the ends of the last cycles."""
         ends = self.cycle_ends(workbench.epochs)
         collector = Collector(ends[-(self.averaged or self.cycles) :])
         network = workbench.fresh(0)
-        workbench.train(
-            network,
-            CrossEntropy(),
-            lr_multiplier=lambda epochs: annealed(epochs, ends),
-            keep="last",
-            purpose="member",
-            averager=collector,
-            label="snapshot",
-        )
+        options: TrainingOptions = {"lr_multiplier": lambda epochs: annealed(epochs, ends), "keep": "last"}
+        workbench.train(network, CrossEntropy(), purpose="member", averager=collector, label="snapshot", **options)
         return Predictor(workbench.copies(network, collector.collected()))
 
     def cycle_ends(self, epochs: int) -> list[int]:
@@ -106,20 +99,15 @@ class FGE(Method):
         require(0 < self.low_rate <= self.high_rate, f"low_rate must lie above 0 and at most at high_rate, not {self.low_rate}")
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Train base network 0 up to `start`, then train it further in cycles."""
         network, epochs = first_part(self.start, workbench)
         cycle = self.cycle_of(epochs)
         collector = Collector(range(cycle // 2, epochs + 1, cycle))
-        workbench.train(
-            network,
-            CrossEntropy(),
-            epochs=epochs,
-            learning_rate=self.high_rate,
-            lr_multiplier=lambda passed: triangle(passed / cycle, self.low_rate / self.high_rate),
-            keep="last",
-            purpose="fge",
-            averager=collector,
-        )
+        options: TrainingOptions = {
+            "learning_rate": self.high_rate,
+            "lr_multiplier": lambda passed: triangle(passed / cycle, self.low_rate / self.high_rate),
+            "keep": "last",
+        }
+        workbench.train(network, CrossEntropy(), epochs=epochs, purpose="fge", averager=collector, **options)
         return Predictor(workbench.copies(network, collector.collected()))
 
     def cycle_of(self, epochs: int) -> int:

@@ -65,7 +65,6 @@ class SingleDropout(DropoutMethod):
     """
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Return base network 0, trained with dropout."""
         return Predictor([self.deploy(workbench.base_network(dropout=self.rates), workbench)])
 
 
@@ -96,7 +95,6 @@ class Finetune(StudentMethod):
     """The teacher of ssd, trained further with labels alone: what the student's extra epochs are worth without distillation."""
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Train a copy of the teacher for the student's epochs."""
         teacher = freeze(workbench.base_network(dropout=self.rates))
         return self.train_student(workbench.copy(teacher), teacher, CrossEntropy(), workbench)
 
@@ -118,7 +116,6 @@ class FeatKD(StudentMethod):
     distillation_weight: Share = 0.5
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Train a copy of the teacher towards the teacher's embeddings."""
         teacher = freeze(workbench.base_network(dropout=self.rates))
         objective = EmbeddingTarget(workbench.bind(teacher), self.distillation_weight)
         return self.train_student(workbench.copy(teacher), teacher, objective, workbench)
@@ -131,15 +128,12 @@ class EmbeddingTarget(Objective):
 
     def __init__(self, teacher: Network, weight: float) -> None:
         super().__init__()
-        self.teacher = teacher
-        self.weight = weight
+        self.teacher, self.weight = teacher, weight
 
     def prepare(self, x: Tensor) -> None:
-        """Compute the teacher's embeddings of all training cases."""
         _, self.targets = outputs(self.teacher, x)
 
     def fingerprint_inputs(self) -> Sequence[Tensor]:
-        """Return the teacher's embeddings."""
         return (self.targets,)
 
     def losses(self, network: Network, batch: Batch) -> dict[str, Tensor]:

@@ -69,11 +69,9 @@ class EmbedDistill(Method):
         return {"temperature": self.kl_weight > 0}
 
     def skip(self, training_set: TrainingSet, backbone: Backbone) -> str | None:
-        """See `why_not_narrow`."""
         return why_not_narrow(backbone)
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Train a narrow student in two stages."""
         student = untrained(workbench)
         teacher = freeze(workbench.base_network())
         inherit(student, teacher, self.head, workbench)
@@ -154,7 +152,6 @@ class Geometric(Objective):
             self.extra_memory = ExtraMemory(series_per_case=settings.views)
 
     def prepare(self, x: Tensor) -> None:
-        """Compute the teacher's outputs, unless the first stage did."""
         self.targets.prepare(x)
 
     def fingerprint_inputs(self) -> Sequence[Tensor]:

@@ -27,7 +27,6 @@ class EnsAvg(Method):
     members: Count = 5
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Return the first base networks."""
         return Predictor(workbench.base_networks(range(self.members)), combination=self.combination)
 
 

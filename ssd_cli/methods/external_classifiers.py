@@ -58,11 +58,9 @@ class ExternalClassifier(Method):
     uses_backbone = False
 
     def versions(self) -> dict[str, str]:
-        """Return the version of the library, which can change the numbers."""
         return {self.library: version(DISTRIBUTIONS[self.library])}
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Fit the classifier on the prepared series."""
         import torch
 
         parameters = {item.name: getattr(self, item.name) for item in dataclasses.fields(self) if item.name != "features"}

@@ -47,7 +47,6 @@ class KD(Method):
         return {"temperature": self.kd_weight > 0}
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Train a fresh student."""
         teacher = freeze(workbench.base_network())
         student = workbench.fresh(1)
         workbench.train(student, self.objective([teacher], workbench), purpose="member", index=1, label="student")
@@ -82,7 +81,6 @@ class EnsKD(KD):
         return super().parameters_in_use() | {"target": self.members > 1 and self.kd_weight > 0}
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Train a fresh student."""
         teachers = [freeze(teacher) for teacher in workbench.base_networks(range(self.members))]
         student, objective = workbench.fresh(self.members), self.objective(teachers, workbench, self.target)
         workbench.train(student, objective, purpose="member", index=self.members, label="student")
@@ -111,12 +109,10 @@ class SoftLabels(Objective):
         self.temperature, self.ce_weight, self.kd_weight = temperature, ce_weight, kd_weight
 
     def prepare(self, x: Tensor) -> None:
-        """Compute the teachers' softened probabilities of all training cases."""
         logits = torch.stack([outputs(teacher, x)[0] for teacher in self.teachers]) / self.temperature
         self.targets = logits.softmax(-1).mean(0) if self.average == "probabilities" else logits.mean(0).softmax(-1)
 
     def fingerprint_inputs(self) -> Sequence[Tensor]:
-        """Return the teachers' softened probabilities."""
         return (self.targets,)
 
     def losses(self, network: Network, batch: Batch) -> dict[str, Tensor]:
@@ -148,7 +144,6 @@ class BAN(Method):
     generations: Annotated[int, "[0, inf)"] = 3
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Deploy the last generation."""
         *earlier, last = train_generations(workbench, self.generations)
         return Predictor([last], teacher=earlier[-1] if earlier else None)
 
@@ -164,7 +159,6 @@ class BANEns(BAN):
     generations: Count = 3
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Deploy all later generations."""
         return Predictor(train_generations(workbench, self.generations)[1:])
 
 

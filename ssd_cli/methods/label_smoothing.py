@@ -40,13 +40,10 @@ class LabelSmoothing(Method):
         return {"spread": self.smoothing > 0}
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Train one network."""
         n_classes = training_set.n_classes
         # e / (K - 1) on each other class is e K / (K - 1) spread over all classes.
         over_all = self.smoothing * (n_classes / max(1, n_classes - 1) if self.spread == "others" else 1)
-        network = workbench.fresh(0)
-        workbench.train(network, CrossEntropy(over_all), purpose="member", label="network")
-        return Predictor([network])
+        return Predictor([workbench.train(workbench.fresh(0), CrossEntropy(over_all), purpose="member", label="network")])
 
 
 @methods.register("tfkd-reg")
@@ -57,8 +54,7 @@ class TfKDReg(Method):
     Yuan et al. 2020, "Revisiting Knowledge Distillation via Label Smoothing Regularization", Tf-KD_reg: the teacher u has
     `correct` on the label and the rest in equal parts on the other classes; loss
     (1 - weight) CE + weight multiplier KL(softmax(u / T) || student). The softmax is of probabilities, as released: with T = 40 the
-    target is almost uniform.
-    Initialisation and batch order are those of `single`.
+    target is almost uniform. Initialisation and batch order are those of `single`.
 
     Parameters
     ----------
@@ -82,10 +78,7 @@ class TfKDReg(Method):
         return dict.fromkeys(("correct", "temperature", "multiplier"), self.weight > 0)
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Train one network."""
-        network = workbench.fresh(0)
-        workbench.train(network, VirtualTeacher(self), purpose="member", label="network")
-        return Predictor([network])
+        return Predictor([workbench.train(workbench.fresh(0), VirtualTeacher(self), purpose="member", label="network")])
 
 
 class VirtualTeacher(Objective):

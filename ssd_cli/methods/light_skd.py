@@ -44,7 +44,6 @@ class DSR(Method):
     target: Literal["rows", "mean"] = "rows"
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Train one network."""
         network = workbench.fresh(0)
         workbench.train(network, RankedOutputs(self.weight, self.temperature, self.target), purpose="member", label="network")
         return Predictor([network], diagnostics={"compared_batches": compared_batches(training_set, workbench)})
@@ -71,7 +70,6 @@ class RankedOutputs(Objective):
         self._kept: tuple[Tensor, Tensor] | None = None
 
     def begin_epoch(self, epoch: int, modules: nn.Module) -> None:
-        """Discard the outputs of the previous batch."""
         if self._kept is not None:
             self._kept[1].zero_()
 
@@ -127,7 +125,6 @@ class DRG(Method):
         return {"temperature": self.weight > 0 or self.shape_weight > 0}
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Train one network together with its head."""
         network = workbench.fresh(0)
         workbench.train(network, ReverseGuidance(self, head_of(network, workbench)), purpose="member", label="network")
         diagnostics = {"compared_batches": compared_batches(training_set, workbench)} if self.shape_weight else {}
@@ -204,7 +201,6 @@ class ReverseGuidance(Objective):
         self.ranked = RankedOutputs(shape, settings.temperature) if shape else None
 
     def begin_epoch(self, epoch: int, modules: nn.Module) -> None:
-        """See `RankedOutputs`."""
         if self.ranked is not None:
             self.ranked.begin_epoch(epoch, modules)
 

@@ -36,7 +36,6 @@ class RecordedTraining:
 
     Parameters
     ----------
-    epochs : int
     shared : str
         Equal texts are one network, which the cells of a dataset, backbone, resample and seed share; empty: of this method alone.
     holdout : bool
@@ -162,7 +161,6 @@ class RecordingWorkbench(Workbench):
         return [self.base_network(index, dropout) for index in indices]
 
     def train_all(self, specs: Sequence[TrainingSpec], joint: bool = True) -> list[Network]:
-        """Record trainings of this cell alone."""
         recorded = self.recorded
         for spec in specs:
             objective, epochs, network = spec.objective, spec.schedule.epochs, spec.network
@@ -178,7 +176,6 @@ class RecordingWorkbench(Workbench):
         return [spec.network for spec in specs]
 
     def refresh_batch_norm(self, network: Network, holdout: bool = False) -> Network:
-        """Record that batch-norm statistics are estimated again."""
         self.recorded.refreshes_batch_norm = True
         return network.eval()
 
@@ -193,12 +190,10 @@ class StandIn(Network):
         self.filters = nn.Conv1d(1, size, 1)
 
     def stem(self, x: Tensor) -> Tensor:
-        """Apply one filter of one tap for each coordinate of the embedding."""
         maps: Tensor = self.filters(x)
         return maps
 
     def body(self, maps: Tensor) -> Tensor:
-        """Return the maps."""
         return maps
 
 

@@ -10,10 +10,8 @@ from ssd_cli.engine.footprint import second_half_bytes
 from ssd_cli.training.objective import Batch
 from ssd_cli.training.predict import outputs
 
-# Values of the maps in one pass of the second half: small maps need larger batches for speed, large ones bounded memory.
-VALUES_AT_ONCE = 2**20
-# A pass of the size above leaves a GPU mostly idle. At this size the columns of ResNet's second half take half a gigabyte.
-VALUES_ON_CUDA = 2**23
+# Values of the maps in one pass of the second half. At 2**23, the columns of ResNet's second half take half a gigabyte.
+VALUES_AT_ONCE, VALUES_ON_CUDA = 2**20, 2**23
 
 
 class StochasticTeacher:

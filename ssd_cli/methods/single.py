@@ -14,5 +14,4 @@ class Single(Method):
     """One network, trained by the recipe."""
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Return base network 0."""
         return Predictor([workbench.base_network()])

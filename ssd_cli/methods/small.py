@@ -21,11 +21,9 @@ class SingleSmall(Method):
     """
 
     def skip(self, training_set: TrainingSet, backbone: Backbone) -> str | None:
-        """See `why_not_narrow`."""
         return why_not_narrow(backbone)
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Train the narrow network."""
         return Predictor([train_small(untrained(workbench), CrossEntropy(), workbench)])
 
 
@@ -39,11 +37,9 @@ class KDSmall(KD):
     """
 
     def skip(self, training_set: TrainingSet, backbone: Backbone) -> str | None:
-        """See `why_not_narrow`."""
         return why_not_narrow(backbone)
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Train a narrow student on the labels and on the teacher's outputs."""
         teacher = freeze(workbench.base_network())
         student = train_small(untrained(workbench), self.objective([teacher], workbench), workbench)
         return Predictor([student], teacher=teacher)

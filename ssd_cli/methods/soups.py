@@ -25,7 +25,6 @@ class SoupUniform(Method):
     """
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Average all branches."""
         branches = grow(workbench)
         soup = workbench.copy(branches[0])
         soup.load_state_dict(mean_of([branch.state_dict() for branch in branches]))
@@ -63,7 +62,6 @@ class SoupGreedy(Method):
         return None
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Add each branch to the soup that raises its validation accuracy."""
         parts = workbench.validation_split()
         assert parts is not None, "skip() refuses such training sets"
         branches = grow(workbench, holdout=True)
@@ -76,28 +74,13 @@ class SoupGreedy(Method):
             candidate_accuracy = validate(workbench.refresh_batch_norm(candidate, holdout=True), parts[1]).accuracy
             if candidate_accuracy > accuracy:
                 soup, accuracy, chosen = candidate, candidate_accuracy, [*chosen, index]
-        return Predictor(
-            [soup],
-            diagnostics={
-                "branches": chosen,
-                "branch_validation_accuracies": [score.accuracy for score in scores],
-                "validation_accuracy": accuracy,
-            },
-        )
+        accuracies = [score.accuracy for score in scores]
+        diagnostics = {"branches": chosen, "branch_validation_accuracies": accuracies, "validation_accuracy": accuracy}
+        return Predictor([soup], diagnostics=diagnostics)
 
 
-class BranchParameters(NamedTuple):
-    """Hyper-parameters of one branch."""
-
-    learning_rate: float
-    dropout: float
-    smoothing: float
-
-
-# Wortsman et al. 2022 average fine-tuned models that share a start and differ in hyper-parameters; these values are ours.
-BRANCHES = tuple(
-    BranchParameters(*values) for values in ((1e-3, 0, 0), (3e-4, 0, 0), (1e-3, 0.2, 0), (1e-3, 0, 0.1), (3e-4, 0, 0.1))
-)
+BRANCHES = ((1e-3, 0, 0), (3e-4, 0, 0), (1e-3, 0.2, 0), (1e-3, 0, 0.1), (3e-4, 0, 0.1))
+"""Learning rate, dropout and label smoothing of each branch. Ours: Wortsman et al. 2022 vary those of fine-tuned models."""
 
 TRUNK = 0.6
 """Share of the epochs that all branches have in common; at least the last epoch belongs to the branches."""
@@ -107,28 +90,23 @@ def grow(workbench: Workbench, holdout: bool = False) -> list[Network]:
     """Train the trunk (base network 0, stopped early, its last weights) and its branches, each with its own batch order.
 
     Networks of separate initialisations lie in separate basins of the loss, and their mean is near chance; hence the shared trunk.
-    A branch starts the recipe's schedule again, with new Adam moments. With a recipe of one epoch the trunk is untrained.
-
-    Parameters
-    ----------
-    workbench : Workbench
-    holdout : bool
-        Train on the training part of the validation split only.
+    A branch starts the recipe's schedule again, with new Adam moments. With a recipe of one epoch the trunk is untrained. With
+    `holdout` all are trained on the training part of the validation split only.
     """
     share = workbench.recipe.share_before_last(TRUNK)
     trunk = workbench.base_network(stop=share, keep="last", holdout=holdout) if share else workbench.fresh()
     cases = workbench.training_part() if holdout else workbench.training_set
     branches = [
         workbench.spec(
-            workbench.copy(trunk, Dropout(embed=branch.dropout)),
-            CrossEntropy(branch.smoothing),
+            workbench.copy(trunk, Dropout(embed=dropout)),
+            CrossEntropy(smoothing),
             epochs=workbench.recipe.epochs_after(share),
-            learning_rate=branch.learning_rate,
+            learning_rate=learning_rate,
             cases=cases,
             purpose="branch",
             index=index,
             label=f"branch {index}",
         )
-        for index, branch in enumerate(BRANCHES)
+        for index, (learning_rate, dropout, smoothing) in enumerate(BRANCHES)
     ]
     return workbench.train_all(branches)

@@ -163,11 +163,9 @@ class SSD(StudentMethod):
         }
 
     def skip(self, training_set: TrainingSet, backbone: Backbone) -> str | None:
-        """Skip a narrow student of a backbone without a narrow version."""
         return why_not_narrow(backbone) if self.student == "narrow" else None
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Train the teacher, then the student."""
         teacher = freeze(self.train_teacher(workbench))
         student = self.untrained_student(teacher, workbench)
         objective = StudentGuided(teacher, self.parameters, workbench, student.embedding_size)

@@ -40,11 +40,7 @@ class FeatureLoss:
         return {"loss": used, "renormalise": used and differ and self.loss == "mse"}
 
     def __call__(self, embedding: Tensor, representations: Tensor, weights: Tensor, deterministic: Tensor) -> Tensor:
-        """Return the loss.
-
-        The student's embedding and the teacher's deterministic one have the shape (n_cases, size), representations (n_cases, N,
-        size) and weights (n_cases, N).
-        """
+        """Return the loss for embeddings (n_cases, size), representations (n_cases, N, size) and weights (n_cases, N)."""
         if self.loss == "cosine-all":
             return 1 - functional.cosine_similarity(embedding.unsqueeze(1), representations, dim=-1).mean()
         target = torch.einsum("bn,bnd->bd", weights, representations)
@@ -126,15 +122,12 @@ class StudentGuided(Objective):
             self.trainable.to(workbench.device, workbench.dtype)
 
     def prepare(self, x: Tensor) -> None:
-        """Compute the teacher's embeddings of all training cases."""
         self.teacher.prepare(x)
 
     def fingerprint_inputs(self) -> Sequence[Tensor]:
-        """Return the teacher's embeddings without dropout."""
         return (self.teacher.embeddings,)
 
     def begin_epoch(self, epoch: int, modules: nn.Module) -> None:
-        """With legacy_eval, put the student into eval mode from the second epoch on."""
         if self.parameters.legacy_eval and epoch > 1:
             modules.eval()
 
@@ -160,10 +153,7 @@ class StudentGuided(Objective):
         return losses
 
     def scores(self, embedding: Tensor, representations: Tensor, y: Tensor) -> Tensor:
-        """Return the scores (n_cases, N) that rank the representations.
-
-        They are the student's similarity, random numbers, or the label's log-likelihood under the teacher's head.
-        """
+        """Return scores (n_cases, N): the student's similarity, random numbers, or the label's log-likelihood."""
         guidance = self.parameters.guidance
         if guidance.guidance == "student":
             return similarity(embedding.detach() if guidance.detach_attention else embedding, representations, guidance.scale)

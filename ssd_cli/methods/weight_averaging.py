@@ -9,6 +9,7 @@ from ssd_cli.methods import methods
 from ssd_cli.methods.base import Method, Network, Positive, Predictor, Rate, TrainingSet, Workbench
 from ssd_cli.training.averaging import ExponentialMean, RunningMean
 from ssd_cli.training.objective import CrossEntropy
+from ssd_cli.training.spec import TrainingOptions
 
 
 @methods.register("swa")
@@ -33,19 +34,10 @@ class SWA(Method):
     learning_rate: Positive = 5e-4
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Train base network 0 up to `start`, then train it further and average its weights."""
         network, epochs = first_part(self.start, workbench)
         mean = RunningMean()
-        workbench.train(
-            network,
-            CrossEntropy(),
-            epochs=epochs,
-            learning_rate=self.learning_rate,
-            shape="constant",
-            keep="last",
-            purpose="swa",
-            averager=mean,
-        )
+        rate: TrainingOptions = {"learning_rate": self.learning_rate, "shape": "constant", "keep": "last"}
+        workbench.train(network, CrossEntropy(), epochs=epochs, purpose="swa", averager=mean, **rate)
         network.load_state_dict(mean.state)
         return Predictor([workbench.refresh_batch_norm(network)], diagnostics={"averaged_epochs": mean.n_averaged})
 
@@ -77,7 +69,6 @@ class EMA(Method):
     batch_norm: Literal["refresh", "live"] = "refresh"
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        """Train as base network 0 and average the weights after each step."""
         network = workbench.fresh(0)
         mean = ExponentialMean(self.decay, network.state_dict())
         workbench.train(network, CrossEntropy(), keep="last", purpose="member", index=0, averager=mean, label="member 0, averaged")
