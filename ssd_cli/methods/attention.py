@@ -36,10 +36,8 @@ class Guidance:
         require(self.tau > 0, f"temperature must be above 0, not {self.temperature}")
         require(0 <= self.quantile <= 1, f"quantile must lie between 0 and 1, not {self.quantile}")
         require(self.top_k >= 1, f"top_k must be at least 1, not {self.top_k}")
-        require(
-            self.guidance != "random" or self.weighting == "uniform",
-            "guidance=random has no scores to weight by: add weighting=uniform",
-        )
+        weighs = self.guidance != "random" or self.weighting == "uniform"
+        require(weighs, "guidance=random has no scores to weight by: add weighting=uniform")
 
     @property
     def tau(self) -> float:

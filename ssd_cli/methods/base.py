@@ -42,8 +42,6 @@ class Predictor:
 
     Parameters
     ----------
-    networks : list of Network
-        What is stored and deployed.
     teacher : Network, optional
         Teacher of the deployed network; its accuracy and agreement are reported.
     diagnostics : dict

@@ -59,10 +59,7 @@ class DropoutMethod(Method):
 @methods.register("single-dropout")
 @dataclass(frozen=True)
 class SingleDropout(DropoutMethod):
-    """One network, trained by the recipe with dropout: the teacher of ssd by itself.
-
-    It separates the regularising effect of dropout from that of self-distillation.
-    """
+    """One network, trained by the recipe with dropout: the teacher of ssd by itself."""
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         return Predictor([self.deploy(workbench.base_network(dropout=self.rates), workbench)])
@@ -70,10 +67,7 @@ class SingleDropout(DropoutMethod):
 
 @dataclass(frozen=True)
 class StudentMethod(DropoutMethod):
-    """A method whose student starts from a teacher and is trained further for fewer epochs.
-
-    All of these students are trained with the purpose "student" and the index 0. Their batch order and dropout masks are the same,
-    so that two methods differ in the objective only.
+    """A method whose student starts from a teacher; all students have the same batch order and dropout masks.
 
     Parameters
     ----------

@@ -19,7 +19,6 @@ from ssd_cli.methods.small import untrained, why_not_narrow
 from ssd_cli.training.initialise import initialise
 from ssd_cli.training.objective import Batch, ExtraMemory, Objective, softened_kl
 from ssd_cli.training.predict import freeze, outputs
-from ssd_cli.training.recipe import ResolvedRecipe
 
 JITTER = 0.03
 """Standard deviation of the noise on augmentations, in units of the prepared series; meant for unit variance."""
@@ -76,17 +75,13 @@ class EmbedDistill(Method):
         teacher = freeze(workbench.base_network())
         inherit(student, teacher, self.head, workbench)
         targets = TeacherTargets(workbench.bind(teacher), self, workbench)
-        for stage, epochs in enumerate(self._stages(workbench.recipe)):
+        share = workbench.recipe.share_before_last(self.first_stage)  # the last epoch belongs to the second stage
+        for stage, epochs in enumerate((workbench.recipe.epochs_of(share), workbench.recipe.epochs_after(share))):
             objective = Geometric(targets, self, workbench, labelled=stage == 1)
             if epochs:
                 label = f"student, stage {stage + 1}"
                 workbench.train(student, objective, epochs=epochs, purpose="student", index=stage, label=label)
         return Predictor([merge_head(student)], teacher=teacher)
-
-    def _stages(self, recipe: ResolvedRecipe) -> tuple[int, int]:
-        """Return the epochs of both stages; the last epoch belongs to the second."""
-        share = recipe.share_before_last(self.first_stage)
-        return recipe.epochs_of(share), recipe.epochs_after(share)
 
 
 def inherit(student: Network, teacher: Network, head: str, workbench: Workbench) -> None:
@@ -122,7 +117,7 @@ class TeacherTargets:
         self._prepared = False
 
     def prepare(self, x: Tensor) -> None:
-        """Compute the augmentations and the teacher's outputs."""
+        """Compute the augmentations and the teacher's outputs, unless that is done."""
         if self._prepared:
             return
         settings, bench = self._settings, self._workbench
@@ -173,8 +168,7 @@ class Geometric(Objective):
             logits = logits[: len(batch.y)]
             losses["ce"] = functional.cross_entropy(logits, batch.y)
             if settings.kl_weight:
-                divergence = softened_kl(teacher.probabilities[batch.index], logits, settings.temperature)
-                losses["kd"] = settings.kl_weight * divergence
+                losses["kd"] = settings.kl_weight * softened_kl(teacher.probabilities[batch.index], logits, settings.temperature)
         return losses
 
     def distance(self, mapped: Tensor, targets: Tensor) -> Tensor:

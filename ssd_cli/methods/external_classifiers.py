@@ -63,8 +63,8 @@ class ExternalClassifier(Method):
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         import torch
 
-        parameters = {item.name: getattr(self, item.name) for item in dataclasses.fields(self) if item.name != "features"}
-        parameters = {name: value for name, value in parameters.items() if value != _defaults(self.classifier)[name]}
+        defaults = _defaults(self.classifier)
+        parameters = {name: getattr(self, name) for name in defaults if getattr(self, name) != defaults[name]}
         accepted = inspect.signature(self.classifier).parameters
         if "random_state" in accepted:
             parameters["random_state"] = workbench.sub_seed("contestant") % 2**31
@@ -112,7 +112,11 @@ def external_class(library: str, name: str) -> type[ExternalClassifier]:
             f"Unknown library '{library}' in '{library}:{name}'.{did_you_mean(library, list(DISTRIBUTIONS))}",
             f"Expected one of {', '.join(DISTRIBUTIONS)}.",
         )
-    classifier = _find(library, name)
+    known = _known(library)
+    if name not in known:
+        unknown = f"{library} has no classifier '{name}'.{did_you_mean(name, list(known))}"
+        raise MisuseError(unknown, "", f"See the documentation of {library}.")
+    classifier = known[name]
     _check_dependencies(library, name, classifier)
     fields: list[Any] = [(key, Plain, default) for key, default in _defaults(classifier).items()]
     if library == "sklearn":
@@ -131,15 +135,6 @@ def _defaults(classifier: type) -> dict[str, Any]:
         for item in parameters
         if item.name not in _OURS and isinstance(item.default, bool | int | float | str | None)
     }
-
-
-def _find(library: str, name: str) -> type:
-    known = _known(library)
-    if name not in known:
-        raise MisuseError(
-            f"{library} has no classifier '{name}'.{did_you_mean(name, list(known))}", "", f"See the documentation of {library}."
-        )
-    return known[name]
 
 
 @cache
@@ -170,9 +165,8 @@ def _check_dependencies(library: str, name: str, classifier: Any) -> None:
         )
     absent = [package for package in packages if not is_installed(package)]
     if absent:
-        raise MisuseError(
-            f"{library}:{name} needs {' and '.join(absent)}, which is not installed.", "", f"pip install {' '.join(absent)}"
-        )
+        message = f"{library}:{name} needs {' and '.join(absent)}, which is not installed."
+        raise MisuseError(message, "", f"pip install {' '.join(absent)}")
 
 
 def _flat(items: list[Any]) -> list[str]:

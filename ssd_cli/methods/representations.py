@@ -17,35 +17,18 @@ VALUES_AT_ONCE, VALUES_ON_CUDA = 2**20, 2**23
 class StochasticTeacher:
     """N embeddings of each case under fresh dropout masks.
 
-    The teacher stays in eval mode. Masks are drawn and applied here, between its halves, so that its batch norms and the random
-    streams of others do not change.
-
-    Parameters
-    ----------
-    teacher : Network
-        Frozen, in any execution.
-    n : int
-        Representations of each case.
-    dropout : Dropout
-        Rates of the masks.
-    generator : torch.Generator
-        Of the masks, on the teacher's device.
-
-    Attributes
-    ----------
-    embeddings : Tensor, shape (n_cases, size)
-        Of the whole training set, without dropout. Without the site `mid` a representation is a mask on one of its rows, so the
-        teacher runs once per training rather than N times per step.
+    The frozen teacher stays in eval mode. Masks are drawn from `generator` (on the teacher's device) and applied here, between its
+    halves, so that its batch norms and other random streams do not change. `embeddings` (n_cases, size) are those of the training
+    set without dropout. Without the site `mid` a representation is a mask on one of its rows, and the teacher runs only once.
     """
 
     def __init__(self, teacher: Network, n: int, dropout: Dropout, generator: torch.Generator) -> None:
-        self.teacher = teacher
-        self.n = n
+        self.teacher, self.n = teacher, n
         self.mid_site, self.embed_site = DropoutSite(dropout.mid), DropoutSite(dropout.embed)
         self.mid_site.generator = self.embed_site.generator = generator
 
     def prepare(self, x: Tensor) -> None:
-        """Compute the embeddings of all training series (n_cases, n_channels, n_timepoints)."""
+        """Compute `embeddings` from all training series (n_cases, n_channels, n_timepoints)."""
         _, self.embeddings = outputs(self.teacher, x)
 
     @torch.no_grad()

@@ -1,16 +1,12 @@
 """Stochastic self-distillation with student guidance, the method this benchmark is about.
 
-Aslam et al. 2025 (arXiv 2504.14307; released code haseebaslam95/SSD): a teacher, run N times with dropout on, gives N
-representations of each case. A student of the same architecture starts from the teacher's weights. It weights the representations
-by similarity with its own embedding, keeps the best, and is pulled towards their mean (`StudentGuided`). Only the student is
-deployed.
+Aslam et al. 2025 (arXiv 2504.14307; released code haseebaslam95/SSD): a teacher with dropout gives N representations of each case.
+A student starts from the teacher's weights, and learns a mean of the representations most similar to its own (`StudentGuided`).
 
-Known facts about the released code: its published settings activate no dropout layer, so that all representations are equal; its
-student is initialised at random although the paper starts from the teacher; from the second epoch on its student is in eval mode.
-The defaults here are what the paper describes; `ssd-legacy` reproduces the released code. "Released" marks a value of that code.
-
-With dropout at the site `embed` only, each representation is the teacher's embedding without some coordinates. Ranking them by dot
-product then mildly amplifies the dominant coordinates; it does not choose between hypotheses. `ssd-mid` is closer to the paper.
+The released code activates no dropout, so that all its representations are equal; its student starts at random and is in eval mode
+from the second epoch on. The defaults here are those of the paper; `ssd-legacy` reproduces the released code. "Released" marks a
+value of that code. With dropout at the site `embed` only, each representation is the teacher's embedding without some coordinates,
+and ranking them mildly amplifies the dominant coordinates. `ssd-mid` is closer to the paper.
 """
 
 from __future__ import annotations
@@ -112,18 +108,14 @@ class SSD(StudentMethod):
     def check_parameters(self) -> None:
         if self.temperature == math.inf:
             object.__setattr__(self, "temperature", "inf")
+        n = self.representations
         require(
-            self.keep != "topk" or self.top_k <= self.representations,
-            f"top_k must be at most the number of representations, {self.representations}, not {self.top_k}",
+            self.keep != "topk" or self.top_k <= n, f"top_k must be at most the number of representations, {n}, not {self.top_k}"
         )
-        require(
-            self.student != "narrow" or self.student_init == "random",
-            "student=narrow cannot start from the teacher: add student_init=random",
-        )
-        require(
-            not (self.distillation_weight == 1 and self.space == "feature" and self.student_init == "random"),
-            "distillation_weight=1 would leave the classifier of a random student untrained",
-        )
+        starts = self.student != "narrow" or self.student_init == "random"
+        require(starts, "student=narrow cannot start from the teacher: add student_init=random")
+        untrained = self.distillation_weight == 1 and self.space == "feature" and self.student_init == "random"
+        require(not untrained, "distillation_weight=1 would leave the classifier of a random student untrained")
 
     @property
     def parameters(self) -> LossParameters:

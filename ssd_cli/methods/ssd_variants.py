@@ -1,9 +1,6 @@
-"""Ablations of `ssd` with names of their own: the same method with other defaults.
+"""Ablations of `ssd` with their own names: the same method with other defaults.
 
-Other ablations are parameters, as in ``ssd[representations=1]``, ``ssd[dropout=0.5]``, ``ssd[temperature=inf]``,
-``ssd[scale=cosine]``, ``ssd[quantile=0.5]``, ``ssd[loss=cosine-all]``, ``ssd[space=both]``, ``ssd[teacher_stop=early50]``,
-``ssd[student_init=random]``, ``ssd[detach_attention=true]`` and ``ssd[distillation_weight=1]``. The controls are `finetune`,
-`feat-kd` and `single-dropout`.
+Other ablations are parameters, as in ``ssd[representations=1]``. The controls are `finetune`, `feat-kd` and `single-dropout`.
 """
 
 from __future__ import annotations

@@ -25,11 +25,6 @@ def check_backbone(backbone: Backbone) -> None:
     The label gives the configuration back. Outputs and halves have their shapes. Dropout acts at its sites, in training only, and
     adds no weights. A prediction does not depend on the other cases of its batch. Weights can be stored and loaded. Series of
     unequal length give finite outputs or are refused. The narrow version, if there is one, is not larger. Networks can be trained.
-
-    Raises
-    ------
-    AssertionError
-        Says what is wrong.
     """
     check_configuration(backbone)
     for n_channels, n_timepoints in ((1, 24), (3, 7), (2, 101)):

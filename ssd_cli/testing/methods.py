@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -25,17 +24,7 @@ from ssd_cli.training.predict import freeze
 
 
 def check_method(method: Method) -> None:
-    """Check everything that a method must do; takes some seconds.
-
-    The label gives the configuration back. The trainings can be recorded. The same seed gives the same bits, and another seed other
-    weights. Test labels and shared networks of other methods do not matter. A training that is interrupted and resumed ends with
-    the same bits. An easy problem is learned.
-
-    Raises
-    ------
-    AssertionError
-        Says what is wrong.
-    """
+    """Check everything that a method must do, see the single checks; takes some seconds and raises AssertionError."""
     for check in (
         check_identity,
         check_recording,
@@ -97,7 +86,7 @@ def check_neighbours_do_not_matter(method: Method) -> None:
 def check_resumes(method: Method) -> None:
     """Check that trainings which are interrupted after each epoch, and resumed, end with the same bits."""
     stores = {"networks": MemoryNetworks(), "checkpoints": _Interrupting(), "name": "check"}
-    with _checkpoint_after_each_epoch():
+    with patch.object(checkpoint, "SECONDS", 0.0):  # a checkpoint after each epoch
         for _ in range(100):
             try:
                 found = _print(method, **stores)
@@ -110,10 +99,7 @@ def check_resumes(method: Method) -> None:
 
 
 def check_learns(method: Method, networks: Networks | None = None) -> None:
-    """Check 95 % accuracy on an easy problem, valid probabilities, and networks without additional modules.
-
-    `networks` is the store in which the checks of several methods share networks.
-    """
+    """Check 95 % accuracy on an easy problem, valid probabilities and plain networks; `networks` may be shared between checks."""
     backbone = problem.SmallBackbone(12)  # the narrow version of a narrower one is too small to learn
     training_set = problem.waves_training_set(60)
     bench = workbench(training_set, problem.LEARNING, backbone=backbone, networks=networks or MemoryNetworks())
@@ -179,12 +165,3 @@ class _Interrupting:
 
     def discard(self, key: str) -> None:
         self._kept.pop(key, None)
-
-
-@contextmanager
-def _checkpoint_after_each_epoch() -> Iterator[None]:
-    before, checkpoint.SECONDS = checkpoint.SECONDS, 0.0
-    try:
-        yield
-    finally:
-        checkpoint.SECONDS = before

@@ -54,12 +54,10 @@ class SmallNetwork(Network):
         self.second = nn.Sequential(nn.Conv1d(width, width + 2, 3, padding=1), nn.BatchNorm1d(width + 2), nn.ReLU())
 
     def stem(self, x: Tensor) -> Tensor:
-        """Apply the first convolution."""
         maps: Tensor = self.first(x)
         return maps
 
     def body(self, maps: Tensor) -> Tensor:
-        """Apply the second convolution."""
         last: Tensor = self.second(maps)
         return last
 
@@ -71,11 +69,9 @@ class SmallBackbone(Backbone):
     width: int = 4
 
     def build(self, n_channels: int, n_classes: int, dropout: Dropout = NO_DROPOUT) -> Network:
-        """Build an untrained network."""
         return SmallNetwork(n_channels, n_classes, dropout, self.width)
 
     def narrow(self) -> Backbone:
-        """Return the backbone of half the width, at least 2."""
         return SmallBackbone(max(2, self.width // 2))
 
 
