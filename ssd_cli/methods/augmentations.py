@@ -21,7 +21,7 @@ def augment(x: Tensor, y: Tensor, n: int, jitter: float, random: torch.Generator
     jitter : float
         Standard deviation of the noise, in units of the series.
     random : torch.Generator
-        On the CPU, so that the series are the same on all devices.
+        On the CPU: the same series on all devices.
 
     Returns
     -------

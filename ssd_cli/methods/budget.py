@@ -20,10 +20,8 @@ if TYPE_CHECKING:
 def fill_in(recipe: Recipe, backbone: Backbone, method: Method, label: str = "The method") -> ResolvedRecipe:
     """Return what `Recipe.for_backbone` fills in; under the budget "equal-compute" with fewer epochs where a method trains more.
 
-    That budget gives every method the passes over the training cases that `single` has: all trainings of the method together take
-    no more epochs than the recipe has, and as many as whole epochs allow (`RecordedFit.budget_epochs`). Five base networks get a
-    fifth each. The teacher of `ssd` gets four fifths, and its student a quarter of these. A step that computes more than a plain
-    one (`ssd-mid`) costs more; a step of a small network costs as much as any other.
+    With that budget, all trainings of a method together take at most the epochs of the recipe, in whole epochs, weighted as in
+    `RecordedFit.budget_epochs`. Five base networks get a fifth each. The teacher of `ssd` gets four fifths.
     Messages name the method by `label`.
 
     Raises

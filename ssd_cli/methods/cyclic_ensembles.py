@@ -72,11 +72,10 @@ LONG_CYCLE, LONG_CYCLE_FROM = 4, 40
 class FGE(Method):
     """Fast geometric ensembling: the mean of the probabilities of networks collected along the end of one training.
 
-    Garipov et al. 2018, "Loss Surfaces, Mode Connectivity, and Fast Ensembling of DNNs", with Adam. The first part is
-    base network 0, stopped early, with its last weights, as for `swa`. Then the learning rate falls and rises in short cycles, step
-    by step, and a network is collected in the middle of each cycle, with its own batch-norm statistics. The release continues with
-    the optimiser's state; here the second part starts with new Adam moments. Both parts together have the epochs of one training
-    (two if it has one).
+    Garipov et al. 2018, "Loss Surfaces, Mode Connectivity, and Fast Ensembling of DNNs", with Adam. The first part is as in `swa`.
+    Then the learning rate falls and rises in short cycles, step by step. A network is collected in the middle of each cycle. The
+    release keeps the optimiser's state; here the second part starts with new Adam moments. Both parts together have the epochs
+    of one training (two if it has one).
 
     Parameters
     ----------

@@ -32,10 +32,9 @@ class EmbedDistill(Method):
     Kim et al. 2023, "EmbedDistill: A Geometric Knowledge Distillation for Information Retrieval" (arXiv 2301.12005), applied to
     series. A linear map A takes the embedding s of the backbone's narrow version to the size of the teacher's embedding t; the
     teacher's frozen classifier reads A s. The loss of the first stage is embed_weight mean ||A s - t||, with t scaled to a mean
-    length of 1; the second stage adds CE and kl_weight T**2 KL(teacher || student). Each stage has the recipe's schedule. Where the
-    paper generates queries, the student also learns the teacher's embeddings of augmented series (`augment`, noise of `JITTER`):
-    each case of a batch brings a random one, and batch-norm statistics are those of both together. Map and classifier are linear,
-    and the deployed narrow network has their product as its head. The teacher is `single`; the student starts as `single-small`.
+    length of 1; the second stage adds CE and kl_weight T**2 KL(teacher || student). Each stage has the recipe's schedule. Each case
+    of a batch brings a random augmentation (`augment`, noise of `JITTER`), where the paper generates queries. The head of the final
+    network is the product of map and classifier. The teacher is `single`; the student starts as `single-small`.
 
     Parameters
     ----------

@@ -48,8 +48,8 @@ class KD(Method):
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         teacher = freeze(workbench.base_network())
-        student = workbench.fresh(1)
-        workbench.train(student, self.objective([teacher], workbench), purpose="member", index=1, label="student")
+        objective = self.objective([teacher], workbench)
+        student = workbench.train(workbench.fresh(1), objective, purpose="member", index=1, label="student")
         return Predictor([student], teacher=teacher)
 
     def objective(self, teachers: Sequence[Network], workbench: Workbench, average: Average = "logits") -> SoftLabels:
@@ -83,15 +83,13 @@ class EnsKD(KD):
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         teachers = [freeze(teacher) for teacher in workbench.base_networks(range(self.members))]
         student, objective = workbench.fresh(self.members), self.objective(teachers, workbench, self.target)
-        workbench.train(student, objective, purpose="member", index=self.members, label="student")
-        return Predictor([student])
+        return Predictor([workbench.train(student, objective, purpose="member", index=self.members, label="student")])
 
 
 class SoftLabels(Objective):
     """Cross-entropy with the labels, and divergence from the softened probabilities of frozen teachers.
 
-    The teachers are deterministic and the series are not augmented, so their logits are computed once. `average` is the target of
-    `EnsKD`.
+    The teachers' logits are computed once. `average` is the target of `EnsKD`.
     """
 
     resumable = True
@@ -163,10 +161,7 @@ class BANEns(BAN):
 
 
 def train_generations(workbench: Workbench, generations: int) -> list[Network]:
-    """Return base network 0 and the generations after it, each taught by the one before.
-
-    The loss has temperature 1, as published, and equal weights, which are ours.
-    """
+    """Return base network 0 and the generations after it, with temperature 1, as published, and equal weights, which are ours."""
     networks = [freeze(workbench.base_network())]
     for generation in range(1, generations + 1):
         student, objective = workbench.fresh(generation), SoftLabels([workbench.bind(networks[-1])])

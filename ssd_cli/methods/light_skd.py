@@ -26,8 +26,7 @@ class DSR(Method):
     CE + weight T**2 KL(softmax(o' / T) || softmax(o / T)), where o are the logits of a case in ascending order, and o' those of the
     case at the same position of the previous batch, at its step. Initialisation and batch order are those of `single`.
 
-    The first batch of an epoch is not compared. If one batch holds all training cases (`compared_batches` is 0 in the record), this
-    is `single`. With two classes the sorted outputs have one degree of freedom.
+    The first batch of an epoch is not compared. If one batch holds all training cases (`compared_batches` is 0), this is `single`.
 
     Parameters
     ----------
@@ -44,8 +43,8 @@ class DSR(Method):
     target: Literal["rows", "mean"] = "rows"
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        network = workbench.fresh(0)
-        workbench.train(network, RankedOutputs(self.weight, self.temperature, self.target), purpose="member", label="network")
+        objective = RankedOutputs(self.weight, self.temperature, self.target)
+        network = workbench.train(workbench.fresh(0), objective, purpose="member", label="network")
         return Predictor([network], diagnostics={"compared_batches": compared_batches(training_set, workbench)})
 
 
@@ -57,9 +56,8 @@ def compared_batches(training_set: TrainingSet, workbench: Workbench) -> int:
 class RankedOutputs(Objective):
     """Cross-entropy, and divergence of the sorted outputs from those of the previous batch.
 
-    A captured step repeats the same operations, so a factor of 0 marks the first batch of an epoch, and the outputs of the previous
-    batch stay in one tensor. The last batch may be smaller; it is compared with the first rows of the previous one. The parameters
-    are those of `DSR`.
+    A captured step repeats the same operations: a factor of 0 marks the first batch of an epoch, and previous outputs stay in one
+    tensor. A smaller last batch is compared with the first rows of the previous one. The parameters are those of `DSR`.
     """
 
     resumable = True  # a training resumes at the start of an epoch, where no outputs are kept
@@ -163,9 +161,7 @@ class GuidingHead(nn.Module):
 
     A gate, sigmoid(BN(separable convolution)), multiplies the maps; then two separable convolutions of stride 2, each with batch
     norm and ReLU; the mean over time; a linear layer. The gate works on all time steps: with LITE a training takes 2.2 times as
-    long as without the head (results/study/costs_lite15_teacher_free.md).
-
-    `embedding_size` is the number of filters before the linear layer.
+    long as without the head (results/study/costs_lite15_teacher_free.md). `embedding_size` filters precede the linear layer.
     """
 
     def __init__(self, n_filters: int, embedding_size: int, n_classes: int) -> None:
@@ -175,10 +171,7 @@ class GuidingHead(nn.Module):
         self.classifier = nn.Linear(embedding_size, n_classes)
 
     def forward(self, maps: Tensor, valid: Tensor) -> Tensor:
-        """Return the logits of maps (batch, n_filters, n_timepoints).
-
-        `valid` (batch, 1, n_timepoints) is 1 for time steps of the series and 0 for padded ones, which do not count.
-        """
+        """Return the logits of maps (batch, n_filters, n_timepoints); `valid` (batch, 1, n_timepoints) is 0 for padded steps."""
         maps = maps * valid
         maps = self.gate(maps).sigmoid() * maps
         for half in self.halves:

@@ -1,7 +1,4 @@
-"""Count what a method trains: run its `fit` on a workbench that records trainings instead of running them.
-
-Estimates of time and memory, the budget of equal compute and the entry "batch_norm" of an identity use these numbers.
-"""
+"""Count what a method trains: run its `fit` on a workbench that records trainings instead of running them."""
 
 from __future__ import annotations
 
@@ -62,7 +59,7 @@ class RecordedFit:
     full_epochs : int
         Epochs of one full training.
     trainings : list of RecordedTraining
-        Empty for a method that trains no network or cannot be used with the backbone.
+        Empty for a method without networks or one that skips the backbone.
     joint : int
         Base networks that may be trained in one step.
     refreshes_batch_norm : bool
@@ -199,7 +196,7 @@ class StandIn(Network):
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Restore the global random streams of torch and NumPy and the number of threads after a fit."""
+    """Restore the global random streams and the number of threads after a fit."""
     threads, state = torch.get_num_threads(), np.random.get_state()
     with torch.random.fork_rng(devices=[]):
         yield

@@ -16,8 +16,7 @@ from ssd_cli.training.predict import freeze
 class SingleSmall(Method):
     """One network of the backbone's narrow version, a tenth of the size (LITE: a fifth), trained by the recipe on labels alone.
 
-    The control of `kd-small`, `embed-distill` and `ssd-small`. The students of the first two start from the same weights, and
-    that of `kd-small` sees the same batches.
+    The control of `kd-small` and `embed-distill`, whose students start from the same weights, and of `ssd-small`.
     """
 
     def skip(self, training_set: TrainingSet, backbone: Backbone) -> str | None:

@@ -56,7 +56,6 @@ class SoupGreedy(Method):
     """
 
     def skip(self, training_set: TrainingSet, backbone: Backbone) -> str | None:
-        """Skip training sets in which a class has a single case: there is no validation part."""
         if min(count for count in training_set.class_counts if count) < 2:
             return "a class has a single training case, so no validation part can be taken from the training set"
         return None
@@ -89,9 +88,8 @@ TRUNK = 0.6
 def grow(workbench: Workbench, holdout: bool = False) -> list[Network]:
     """Train the trunk (base network 0, stopped early, its last weights) and its branches, each with its own batch order.
 
-    Networks of separate initialisations lie in separate basins of the loss, and their mean is near chance; hence the shared trunk.
-    A branch starts the recipe's schedule again, with new Adam moments. With a recipe of one epoch the trunk is untrained. With
-    `holdout` all are trained on the training part of the validation split only.
+    The mean of networks with separate initialisations is near chance; hence the shared trunk. A branch starts the recipe's schedule
+    again, with new Adam moments. With one epoch the trunk is untrained. With `holdout` the validation cases are left out.
     """
     share = workbench.recipe.share_before_last(TRUNK)
     trunk = workbench.base_network(stop=share, keep="last", holdout=holdout) if share else workbench.fresh()

@@ -86,8 +86,7 @@ class SSDSmall(SSD):
 class SSDLegacy(SSD):
     """ssd with the slips of its released code: equal representations, a random student, eval mode after epoch 1.
 
-    Initialisation, batch size and schedule stay the recipe's; the release draws convolutions from a normal distribution with
-    deviation 0.02, and trains in batches of 128 at a constant rate.
+    Recipe settings stay; the release draws convolutions from N(0, 0.02**2) and trains in batches of 128 at a constant rate.
     """
 
     stochastic: bool = False

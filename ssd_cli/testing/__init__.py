@@ -1,12 +1,4 @@
-"""Contract checks for authors of methods and backbones; no test framework is needed.
-
-A check raises AssertionError with a message that says what is wrong:
-
-    from ssd_cli.testing import check_backbone, check_method
-
-    def test_my_method():
-        check_method(MyMethod())
-"""
+"""Contract checks for authors of methods and backbones; a check raises AssertionError with a message that says what is wrong."""
 
 from ssd_cli.testing.backbones import check_backbone
 from ssd_cli.testing.methods import check_method

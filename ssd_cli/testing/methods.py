@@ -147,7 +147,7 @@ def _dataset(permute_test_labels: bool) -> Any:
 
 
 class _Interrupted(BaseException):
-    """The process stops; no method handles it."""
+    """Stop of the process; no method handles it."""
 
 
 class _Interrupting:
