@@ -103,15 +103,10 @@ def keep_top(scores: Tensor, k: int) -> Tensor:
 
 
 def attend(scores: Tensor, keep: Tensor, temperature: float | None) -> Tensor:
-    """Return weights (n_cases, N) of the kept representations: 0 elsewhere, sum 1.
+    """Return weights (n_cases, N) of the kept representations, at least one of each case: 0 elsewhere, sum 1.
 
-    Parameters
-    ----------
-    scores, keep : Tensor, shape (n_cases, N)
-        At least one representation of each case is kept.
-    temperature : float or None
-        Softmax of scores / temperature over the kept ones. This equals the softmax over all, filtered and normalised again (as
-        released; the paper's formula shows no second normalisation), without underflow. None: equal weights.
+    Softmax(scores / temperature) over the kept ones, or equal without a temperature. This is the softmax over all, filtered
+    and normalised again as in the release (not in the paper's formula), without underflow.
     """
     if temperature is None:
         return keep / keep.sum(1, keepdim=True).to(scores.dtype)

@@ -20,10 +20,9 @@ DropoutSites = Literal["embed", "mid", "embed+mid"]
 
 @dataclass(frozen=True)
 class DropoutMethod(Method):
-    """A method whose networks are trained with dropout.
+    """A method whose networks are trained with dropout; the published backbones have none, sites and rates are ours.
 
-    None of the published backbones has dropout; sites and rates are ours. `embed` lies behind all batch norms and does not change
-    their statistics. At the default rate it perturbs the embedding by rate / (1 - rate) = 0.25 of its squared norm.
+    `embed` lies behind all batch norms. The default rate perturbs the embedding by rate / (1 - rate) = 0.25 of its squared norm.
 
     Parameters
     ----------

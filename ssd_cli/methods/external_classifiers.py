@@ -1,8 +1,4 @@
-"""Classifiers of aeon, sktime and scikit-learn as methods, by name.
-
-They learn from the prepared series of the cell, which are equally long and have no missing values; padded steps are 0. They have no
-networks, so the costs that count networks stay empty (multiply-accumulates, parameters, optimiser steps).
-"""
+"""Classifiers of aeon, sktime and scikit-learn as methods, by name; costs that count networks stay empty in their records."""
 
 from __future__ import annotations
 

@@ -65,8 +65,7 @@ class TfKDReg(Method):
     weight : float
         Of the divergence. Default of the release.
     multiplier : float
-        Second factor of the divergence. The release has 1 to 100, depending on the dataset, and divides the divergence by the
-        number of classes; here it is not divided. Default ours.
+        Second factor of the divergence. Default ours; the release has 1 to 100, and divides by the number of classes.
     """
 
     correct: Annotated[float, "[0.5, 1]"] = 0.99

@@ -178,7 +178,7 @@ class RecordingWorkbench(Workbench):
 
 
 class StandIn(Network):
-    """A small network in the place of a real one, or of one of its narrow version, whose embedding has another size."""
+    """A small network in the place of a real one; that of a narrow version has another embedding size."""
 
     def __init__(self, dropout: Dropout, narrow: bool) -> None:
         size = 2 if narrow else 4

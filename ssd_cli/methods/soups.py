@@ -69,7 +69,7 @@ class SoupGreedy(Method):
         soup, accuracy, chosen = branches[first], scores[first].accuracy, [first]
         for index in others:
             candidate = workbench.copy(branches[first])
-            candidate.load_state_dict(mean_of([branches[member].state_dict() for member in [*chosen, index]]))
+            candidate.load_state_dict(mean_of([branches[branch].state_dict() for branch in [*chosen, index]]))
             candidate_accuracy = validate(workbench.refresh_batch_norm(candidate, holdout=True), parts[1]).accuracy
             if candidate_accuracy > accuracy:
                 soup, accuracy, chosen = candidate, candidate_accuracy, [*chosen, index]
