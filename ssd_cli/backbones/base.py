@@ -174,5 +174,5 @@ class NoBackbone(Backbone):
     """The backbone of a method without networks."""
 
     def build(self, n_channels: int, n_classes: int, dropout: Dropout = NO_DROPOUT) -> Network:
-        """Raise ValueError: there is nothing to build."""
+        """Raise ValueError."""
         raise ValueError("this method has no backbone")

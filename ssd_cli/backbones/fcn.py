@@ -35,7 +35,6 @@ class FCNNetwork(SequentialNetwork):
 
     @property
     def parts(self) -> list[Any]:
-        """The layers."""
         return list(self.layers)
 
 
@@ -65,5 +64,4 @@ class FCNBackbone(Backbone):
         require(self.width >= 1, f"width must be at least 1, not {self.width}")
 
     def build(self, n_channels: int, n_classes: int, dropout: Dropout = NO_DROPOUT) -> Network:
-        """Build an untrained network."""
         return FCNNetwork(n_channels, n_classes, dropout, self.width)

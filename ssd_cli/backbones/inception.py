@@ -80,7 +80,6 @@ class InceptionNetwork(SequentialNetwork):
 
     @property
     def parts(self) -> list[Any]:
-        """The groups."""
         return list(self.groups)
 
 
@@ -117,7 +116,6 @@ class InceptionBackbone(Backbone):
         require(self.kernel >= 4, f"kernel must be at least 4, not {self.kernel}")
 
     def build(self, n_channels: int, n_classes: int, dropout: Dropout = NO_DROPOUT) -> Network:
-        """Build an untrained network."""
         return InceptionNetwork(n_channels, n_classes, dropout, **vars(self), hybrid=self.hybrid)
 
 

@@ -12,11 +12,7 @@ BN_MOMENTUM = 0.01
 
 
 class SameConv1d(nn.Conv1d):
-    """A convolution (cross-correlation, stride 1) whose output is as long as its input.
-
-    Zeros are padded explicitly: floor((k - 1) d / 2) on the left, the rest on the right, for a kernel of k taps and dilation d.
-    This is Keras's ``padding="same"``. An even kernel is thus off centre by half a step, to the right.
-    """
+    """A convolution (cross-correlation, stride 1) whose output is as long as its input; an even kernel reaches further right."""
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: int, *, bias: bool = False, groups: int = 1, dilation: int = 1

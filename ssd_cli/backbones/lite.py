@@ -56,7 +56,6 @@ class LITENetwork(SequentialNetwork):
 
     @property
     def parts(self) -> list[Any]:
-        """The layers."""
         return [self.first, self.second, self.third]
 
 
@@ -93,5 +92,4 @@ class LITEBackbone(Backbone):
         require(self.kernel >= 4, f"kernel must be at least 4, not {self.kernel}")
 
     def build(self, n_channels: int, n_classes: int, dropout: Dropout = NO_DROPOUT) -> Network:
-        """Build an untrained network."""
         return LITENetwork(n_channels, n_classes, dropout, width=self.width, kernel=self.kernel, separable=self.separable)

@@ -35,10 +35,7 @@ class ValidSteps:
 class MaskedNetwork(Network):
     """A network that pools over valid steps; its parameters are those of the inner network.
 
-    Raises
-    ------
-    SsdBenchError
-        The inner network overrides `pool` or `forward`.
+    An inner network that overrides `pool` or `forward` raises an SsdBenchError.
     """
 
     def __init__(self, inner: Network) -> None:
@@ -56,22 +53,18 @@ class MaskedNetwork(Network):
 
     @property
     def mid_site(self) -> DropoutSite:  # type: ignore[override]
-        """The inner network's site."""
         return self.inner.mid_site
 
     @property
     def embed_site(self) -> DropoutSite:  # type: ignore[override]
-        """The inner network's site."""
         return self.inner.embed_site
 
     @property
     def classifier(self) -> nn.Linear:  # type: ignore[override]
-        """The inner network's head."""
         return self.inner.classifier
 
     @property
     def dropout(self) -> Dropout:
-        """The rates of the sites."""
         return self.inner.dropout
 
     def stem(self, x: Tensor) -> Tensor:

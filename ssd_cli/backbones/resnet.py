@@ -52,7 +52,6 @@ class ResNetNetwork(SequentialNetwork):
 
     @property
     def parts(self) -> list[Any]:
-        """The blocks."""
         return list(self.blocks)
 
 
@@ -81,5 +80,4 @@ class ResNetBackbone(Backbone):
         require(self.width >= 1, f"width must be at least 1, not {self.width}")
 
     def build(self, n_channels: int, n_classes: int, dropout: Dropout = NO_DROPOUT) -> Network:
-        """Build an untrained network."""
         return ResNetNetwork(n_channels, n_classes, dropout, self.width)

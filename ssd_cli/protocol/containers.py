@@ -15,30 +15,20 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Equal-length training series, ready for a network.
-
-    Parameters
-    ----------
-    X : ndarray of float32, shape (n_cases, n_channels, n_timepoints)
-        NaN marks the steps after the end of a shorter series; networks do not pool over them.
-    y : ndarray of int64, shape (n_cases,)
-        Class indices, 0 to n_classes - 1.
-    n_classes : int
-        Number of classes of the dataset; a subset may lack some.
-    dataset : str
-        Name of the dataset, from which sub-seeds are derived.
-    resample : int
-        0 is the archive's own split.
-    groups : ndarray of int64, shape (n_cases,), optional
-        Subject of every case, if known.
-    """
+    """Equal-length training series, ready for a network."""
 
     X: Floats
+    """(n_cases, n_channels, n_timepoints). NaN marks steps after the end of a shorter series; networks do not pool over them."""
     y: Ints
+    """Class indices (n_cases,), 0 to n_classes - 1."""
     n_classes: int
+    """Number of classes of the dataset; a subset may lack some."""
     dataset: str
+    """Name of the dataset, from which sub-seeds are derived."""
     resample: int = 0
+    """0 is the archive's own split."""
     groups: Ints | None = field(default=None, repr=False)
+    """Subject of every case (n_cases,), if known."""
 
     def __post_init__(self) -> None:
         if self.X.ndim != 3 or self.X.dtype != np.float32 or self.y.dtype != np.int64 or len(self.X) != len(self.y):

@@ -54,21 +54,14 @@ def load_index(
 ) -> pd.DataFrame:
     """Return a table with one row per record.
 
-    Parameters
-    ----------
-    on_reading : callable, optional
-        Called with the number of new or changed records, before they are read.
-    on_unreadable : callable, optional
-        Called with path and error of each record that cannot be read, which has no row; by default the first error is raised.
+    `on_reading` gets the number of new or changed records before they are read. `on_unreadable` gets path and error of each record
+    that cannot be read, which has no row; by default the first error is raised.
 
-    Returns
-    -------
-    DataFrame
-        Categorical columns `_REPEATED`, text columns `_TEXTS`, integer columns `_NUMBERS` (threads: 0 if none is recorded) and one
-        float column for every number among scores and costs, named by `Metric.key`. ``path`` is relative to root, without suffix;
-        ``configuration`` is a digest of what all records of one method share; ``predictions`` is "ok", "missing", "" for a cell
-        without any, or "changed" if the file's digest is not the recorded one: the scores are then computed from the file.
-        ``execution`` ends in ", together" if cells were trained jointly.
+    The table has categorical columns `_REPEATED`, text columns `_TEXTS`, integer columns `_NUMBERS` (threads: 0 if not recorded)
+    and one float column for every number among scores and costs, named by `Metric.key`. ``path`` is relative to root, without
+    suffix; ``configuration`` is a digest of what all records of one method share; ``predictions`` is "ok", "missing", "" for a cell
+    without any, or "changed" if the file's digest is not the recorded one: the scores are then computed from the file.
+    ``execution`` ends in ", together" if cells were trained jointly.
     """
     import numpy as np
 

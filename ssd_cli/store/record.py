@@ -77,30 +77,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True)
 class CellRecord:
-    """The record of a computed cell.
-
-    Parameters
-    ----------
-    spec : CellSpec
-        The identity. Resuming compares identities, not names.
-    status : {"ok", "failed", "skipped"}
-    reason, traceback : str, optional
-        Of a failure; a skipped cell has a reason.
-    scores : dict of str to float
-        Finite numbers, computed from the stored probabilities.
-    costs : dict
-        Plain values, units in the names: ``fit_seconds_alone``, ``latency_ms_p50``, ``parameters``.
-    diagnostics : dict
-        Plain values that the method adds.
-    curves : list of dict
-        One entry for each trained network, from the workbench's ledger.
-    networks : list of dict
-        The stored networks that the predictor needs.
-    provenance : dict
-        Versions, revision, hardware, threads, command; no absolute paths, no host names.
-    predictions_sha256 : str, optional
-        Digest of the file of predictions; `ResultStore.put` fills it in.
-    """
+    """The record of a computed cell. Resuming compares identities (`spec`), not names."""
 
     cell: Cell
     spec: CellSpec
@@ -108,12 +85,19 @@ class CellRecord:
     reason: str | None = None
     traceback: str | None = None
     scores: dict[str, float] = field(default_factory=dict)
+    """Finite numbers, computed from the stored probabilities."""
     costs: dict[str, Any] = field(default_factory=dict)
+    """Plain values, units in the names: ``fit_seconds_alone``, ``latency_ms_p50``, ``parameters``."""
     diagnostics: dict[str, Any] = field(default_factory=dict)
+    """Plain values that the method adds."""
     curves: list[dict[str, Any]] = field(default_factory=list)
+    """One entry for each trained network, from the workbench's ledger."""
     networks: list[dict[str, Any]] = field(default_factory=list)
+    """The stored networks that the predictor needs."""
     provenance: dict[str, Any] = field(default_factory=dict)
+    """Versions, revision, hardware, threads, command; no absolute paths, no host names."""
     predictions_sha256: str | None = None
+    """Digest of the file of predictions; `ResultStore.put` fills it in."""
 
     def __post_init__(self) -> None:
         for name, allowed in _TYPES.items():
@@ -144,17 +128,9 @@ class CellRecord:
 
     @classmethod
     def from_json(cls, text: str | bytes, source: str) -> CellRecord:
-        """Read what `to_json` wrote.
+        """Read what `to_json` wrote; `source` is the path of the file, for messages.
 
-        Parameters
-        ----------
-        source : str
-            Path of the file, for messages.
-
-        Raises
-        ------
-        SsdBenchError
-            Not JSON, a part missing or of the wrong type, or the record of another protocol version.
+        Raise SsdBenchError if it is not JSON, lacks a part, has one of the wrong type, or is of another protocol version.
         """
         try:
             parts = json.loads(text)
@@ -164,7 +140,12 @@ class CellRecord:
             _check_version(parts["identity"], source)
             return cls(Cell(**parts.pop("cell")), CellSpec.from_identity(parts.pop("identity")), **parts)
         except (ValueError, TypeError) as error:
-            raise _malformed(source, str(error)) from error
+            raise SsdBenchError(
+                f"{source} is not a readable record: {error}.",
+                "Expected the JSON that 'ssd-bench run' writes beside each file of predictions.",
+                "'ssd-bench recount DIR' names all such files; 'run --overwrite', or 'run' without the files, computes the cells "
+                "again.",
+            ) from error
 
 
 def _check_version(identity: Any, source: str) -> None:
@@ -175,11 +156,3 @@ def _check_version(identity: Any, source: str) -> None:
             f"This ssd-bench reads and writes version {PROTOCOL_VERSION}; numbers of different versions cannot be compared.",
             "Use another output folder, or the release of ssd-bench that wrote this one.",
         )
-
-
-def _malformed(source: str, why: str) -> SsdBenchError:
-    return SsdBenchError(
-        f"{source} is not a readable record: {why}.",
-        "Expected the JSON that 'ssd-bench run' writes beside each file of predictions.",
-        "'ssd-bench recount DIR' names all such files; 'run --overwrite', or 'run' without the files, computes the cells again.",
-    )

@@ -19,28 +19,18 @@ TOLERANCE = 1e-12
 
 @dataclass
 class Recount:
-    """The result of recomputing the scores of a folder.
-
-    Parameters
-    ----------
-    n_records, n_recounted : int
-        Records, and those with predictions (a failed cell has none).
-    n_scores : int
-        Number of recomputed scores.
-    scores : dict
-        All recomputed scores by the record's relative path without suffix.
-    problems : list of str
-        One sentence per problem, beginning with the file.
-    not_recountable : set of str
-        Scores that need more than the stored probabilities, such as those of a teacher.
-    """
+    """The result of recomputing the scores of a folder."""
 
     n_records: int = 0
     n_recounted: int = 0
+    """Records with predictions (a failed cell has none)."""
     n_scores: int = 0
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
+    """All recomputed scores by the record's relative path without suffix."""
     problems: list[str] = field(default_factory=list)
+    """One sentence per problem, beginning with the file."""
     not_recountable: set[str] = field(default_factory=set)
+    """Scores that need more than the stored probabilities, such as those of a teacher."""
 
 
 def recount(root: Path) -> Recount:

@@ -27,7 +27,6 @@ class SpectralInception(InceptionNetwork):
     """One transform for the three long kernels, matrix products for the 1x1 ones, a hand-written maximum."""
 
     def run(self, parts: list[Any], maps: Tensor) -> Tensor:
-        """Run groups of modules."""
         maps = channel_major(maps)
         for group in parts:
             deep = maps
@@ -57,7 +56,6 @@ class SpectralLITE(LITENetwork):
     """LITE and LITEMV with depthwise convolutions by spectra."""
 
     def run(self, parts: list[Any], maps: Tensor) -> Tensor:
-        """Run layers."""
         maps = channel_major(maps)
         for layer in parts:
             maps = normalise(_branches(layer, maps), layer.norm)

@@ -32,7 +32,6 @@ class Entry(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, of_squeezed: Tensor, of_pooled: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Compute four matrix products and route the gradient of the maximum."""
         maps, squeeze, pooled = ctx.saved_tensors
         inputs = len(maps)
         maximum = max_of_three(maps)

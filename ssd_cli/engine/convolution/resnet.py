@@ -39,7 +39,6 @@ class ChannelsLast(SequentialNetwork):
         return _by_spectra(maps, convolution)
 
     def run(self, parts: list[Any], maps: Tensor) -> Tensor:
-        """Run blocks of ResNet or layers of FCN."""
         maps = maps.unsqueeze(2).contiguous(memory_format=torch.channels_last)
         for part in parts:
             if isinstance(part, ResidualBlock):
@@ -105,12 +104,10 @@ class _Transposed(Function):
 
     @staticmethod
     def forward(ctx: Any, matrix: Tensor) -> Tensor:
-        """Copy."""
         return matrix.t().contiguous()
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        """Copy back."""
         return gradient.t().contiguous()
 
 

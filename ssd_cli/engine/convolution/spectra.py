@@ -37,7 +37,6 @@ class SpectralConvolution(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
-        """Transform the gradient once for the maps, the kernel and the bias."""
         spectrum, kernel = ctx.saved_tensors
         transformed = _bins_first(ctx.transform.gradient_spectrum(gradient))
         of_maps = of_kernel = of_bias = None
@@ -65,7 +64,6 @@ class DepthwiseConvolution(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        """Transform the gradient once for the maps and the kernel."""
         spectrum, kernel = ctx.saved_tensors
         transformed = ctx.transform.gradient_spectrum(gradient)
         of_maps = of_kernel = None

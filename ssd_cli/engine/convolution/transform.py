@@ -164,7 +164,6 @@ class KernelSpectrum(Function):
 
     @staticmethod
     def forward(ctx: Any, transform: Transform, dilation: int, *kernels: Tensor) -> Tensor:
-        """Transform the taps of every kernel by one matrix product."""
         ctx.transform, ctx.dilation, ctx.shapes = transform, dilation, [kernel.shape for kernel in kernels]
         inputs, dtype = kernels[0].shape[1], kernels[0].dtype
         spectrum = torch.empty(transform.bins, sum(map(len, kernels)), inputs, dtype=dtype.to_complex())
@@ -180,7 +179,6 @@ class KernelSpectrum(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
-        """Transform back, at the taps only."""
         gradients = []
         parts = torch.view_as_real(gradient).split([shape[0] for shape in ctx.shapes], 1)
         for part, shape in zip(parts, ctx.shapes, strict=True):
