@@ -25,10 +25,9 @@ _SHOWN = 10
 def bundle(
     names: Sequence[str], out: Path, data_dirs: Sequence[Path] = (), on_written: Callable[[str], None] = lambda name: None
 ) -> None:
-    """Verify datasets and write them into one file.
+    """Verify datasets and write them into one file; `on_written` is called with the name of each.
 
-    `on_written` is called with the name of every dataset that was written. Nothing is written, and an SsdBenchError is raised, if a
-    dataset is absent or differs from what is known of it.
+    An absent dataset, or one that differs from what is known of it, raises an SsdBenchError, and nothing is written.
     """
     ready, wrong = [], []
     for name in names:
@@ -55,10 +54,9 @@ def bundle(
 def unbundle(
     path: Path, root: Path, force: bool = False, on_installed: Callable[[str, bool], None] = lambda name, new: None
 ) -> list[str]:
-    """Install the datasets of a bundle, each after a check, and return their names.
+    """Install the datasets of a bundle, each after a check, and return their names; SsdBenchError for a damaged or hostile file.
 
-    `force` replaces installed datasets; `on_installed` is called with every name and whether the dataset is new. A damaged or
-    hostile file raises an SsdBenchError.
+    `on_installed` is called with every name and whether the dataset is new; `force` replaces installed datasets.
     """
     with open_zip(path) as archive:
         infos = {info.filename: info for info in archive.infolist()}

@@ -1,8 +1,7 @@
 """Cache of parsed arrays.
 
-An entry is found by the SHA-256 of the dataset's name, published size and files, so it can be absent but never stale; its arrays
-are compared with the digest that it records. It is two files: ``.npy`` holds all values, which are mapped into memory if they are
-many, ``.npz`` the rest. Without a cache, or with a damaged one, the files are parsed again.
+An entry is found by the SHA-256 of the dataset's name, published size and files, so it can be absent but never stale. It is two
+files: ``.npy`` holds all values, which are mapped into memory if they are many, ``.npz`` the rest and the digest of the arrays.
 """
 
 from __future__ import annotations

@@ -1,16 +1,14 @@
 """The catalogue of archives, their datasets and published sizes; listing it imports neither aeon nor numpy.
 
-``catalog.csv`` holds the names of aeon 1.6's lists (``tsc_datasets.univariate``, ``univariate_equal_length``, ``UEA``, ``redux``,
-``multiverse2026``, ``multiverse_core``, ``eeg2026``, ``rehab_pile``), the human activity problems that aeon can download, and
+``catalog.csv`` holds the names of aeon 1.6's lists (``tsc_datasets``), the human activity problems that aeon can download, and
 ``UCIHAR`` (Anguita et al. 2013, nine channels, official split by subjects; another dataset than aeon's ``UCIActivity``), with the
 number of every problem's Zenodo record (``tsc_zenodo``).
 
 The sizes of univariate problems are those of the UCR archive's DataSummary (Dau et al. 2019), those of multivariate ones the table
 of Bagnall et al. 2018 where a second source agrees, else two later sources that agree (the metadata of
-timeseriesclassification.com, tables of later papers, the files themselves). A value that could not be confirmed is empty: the
-split of DuckDuckGeese, the lengths of CharacterTrajectories and InsectWingbeat, the sizes of the HAR problems other than UCIHAR and
-of those that are in neither UCR nor UEA, except Covid3Month_disc, which aeon ships. Types of univariate problems are those of the
-tsml repository's table. A digest is given if two independent sources of the files agree, or if aeon ships them.
+timeseriesclassification.com, tables of later papers, the files themselves). A value that could not be confirmed is empty. Types of
+univariate problems are those of the tsml repository's table. A digest is given if two independent sources of the files agree, or
+if aeon ships them.
 """
 
 from __future__ import annotations
@@ -52,10 +50,9 @@ ZENODO_ZIPS = {
 
 @dataclass(frozen=True)
 class Size:
-    """The published size of a dataset; None for values that could not be confirmed.
+    """The published size of a dataset by the archive's split; None for values that could not be confirmed.
 
-    `n_train` and `n_test` are those of the archive's split; `n_timepoints` and `shortest` are the lengths of the longest and the
-    shortest series of both parts.
+    `n_timepoints` and `shortest` are the lengths of the longest and the shortest series of both parts.
     """
 
     n_train: int | None = None
@@ -128,8 +125,8 @@ def record_of(name: str) -> int | None:
 def select(archives_wanted: Sequence[str] = (), patterns: Sequence[str] = (), data_dirs: Sequence[Path] = ()) -> list[str]:
     """Return the names of all datasets of the archives and all that match a pattern, sorted and unique.
 
-    Patterns are names or globs (``Gun*``) of the catalogue and of the folders in `data_dirs`, ``$SSD_BENCH_DATA`` and aeon's
-    downloads. An unknown archive or name, or a glob without a match, raises a `MisuseError`.
+    Patterns are names or globs (``Gun*``) of the catalogue and of the folders of `folders`. An unknown archive or name, or a glob
+    without a match, raises a `MisuseError`.
     """
     chosen: set[str] = set()
     for archive in archives_wanted:

@@ -23,8 +23,8 @@ _GROUP_COLUMNS = ["part", "row", "subject", "label"]
 def add(name: str, train: Path, test: Path, groups: Path | None, root: Path, force: bool = False) -> Path:
     """Check two files of one format, copy them into a data folder as a dataset, and return the dataset's folder.
 
-    `groups` is a CSV with the columns part ("train" or "test"), row (from 0), subject (a whole number) and label, one row per case.
-    Malformed files, a single class, an archive's name, or an installed dataset without `force` raise an SsdBenchError.
+    `groups` is a CSV with part ("train" or "test"), row (from 0), subject (a whole number) and label. Malformed files, a single
+    class, an archive's name, or an installed dataset without `force` raise an SsdBenchError.
     """
     for path in (train, test, *([groups] if groups else [])):
         if not path.is_file():

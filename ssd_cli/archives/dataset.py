@@ -19,16 +19,9 @@ Groups = npt.NDArray[np.int64]
 class Part:
     """The training or the test part of a dataset.
 
-    Parameters
-    ----------
-    X : list of ndarray of float64, each of shape (n_channels, n_timepoints)
-        One array per case; lengths may differ, NaN is a missing value.
-    y : ndarray of str, shape (n_cases,)
-        Original labels in lower case, as from aeon's parser, so that resamples equal aeon's.
-    groups : ndarray of int64, shape (n_cases,), optional
-        Subject of every case.
-    channels : tuple of str
-        Names of the channels, in their order in `X`; empty if the file has none.
+    `X` has a float64 array (n_channels, n_timepoints) per case; lengths may differ, NaN is a missing value. `y` (n_cases,) are the
+    original labels in lower case, as from aeon's parser, so that resamples equal aeon's. `groups` (n_cases,) is the subject of
+    every case. `channels` are names in the order of `X`, empty if the file has none.
     """
 
     X: list[Series] = field(repr=False)
@@ -57,10 +50,7 @@ class Part:
         return any(bool(np.isnan(series).any()) for series in self.X)
 
     def in_order_of(self, channels: tuple[str, ...], here: str, there: str) -> Part:
-        """Return the part with its channels in the order of these names; unchanged if either has no names.
-
-        `here` and `there` name both sources in the error for different names.
-        """
+        """Return the part with its channels in this order; unchanged if either has no names. An error names `here` and `there`."""
         if not channels or not self.channels or self.channels == channels:
             return self
         only_here = [name for name in self.channels if name not in channels]
@@ -80,8 +70,8 @@ class Part:
 class Dataset:
     """Both parts of the archive's split.
 
-    `classes` are the labels of both parts, sorted by ``np.unique``; a class index is a position in them. `digest` is the SHA-256 of
-    arrays, labels and groups, before any preparation.
+    `classes` are all labels, sorted by ``np.unique``; a class index is a position in them. `digest` is the SHA-256 of arrays,
+    labels and groups, before any preparation.
     """
 
     name: str

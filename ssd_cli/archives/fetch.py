@@ -6,41 +6,33 @@ import shutil
 from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Protocol
 from zipfile import ZipInfo
 
 from ssd_cli.archives import catalog
-from ssd_cli.archives.http_errors import TransferError
 from ssd_cli.archives.install import install, locked, on_disk, work_folder
 from ssd_cli.archives.remotes import Remote, Zenodo
+from ssd_cli.archives.transport import TransferError
 from ssd_cli.archives.unpack import extract, members, open_zip
 from ssd_cli.core.atomic import DiskFull
 from ssd_cli.errors import SsdBenchError
 
 
-class Watcher(Protocol):
-    """Observer of downloads; its methods are called from several threads."""
+class Watcher:
+    """Observer of downloads, which shows nothing; its methods are called from several threads."""
 
     def started(self, name: str, n_bytes: int | None) -> None:
         """A download has started."""
-        return
 
     def advanced(self, name: str, n_bytes: int) -> None:
         """More bytes have arrived; negative if a transfer starts again."""
-        return
 
     def finished(self, name: str, error: SsdBenchError | None) -> None:
         """A dataset is installed, or failed."""
-        return
-
-
-class Silent(Watcher):
-    """A watcher that does nothing."""
 
 
 def fetch_one(name: str, root: Path, remote: Remote, force: bool = False, watcher: Watcher | None = None) -> bool:
     """Install one dataset from a remote; return False if it was already installed."""
-    watcher = watcher or Silent()
+    watcher = watcher or Watcher()
     checksummed = True
 
     def fill(folder: Path) -> str:
@@ -93,7 +85,7 @@ def zip_path(archive: str, root: Path) -> Path:
 def fetch_zip(archive: str, names: Sequence[str], root: Path, remote: Zenodo, watcher: Watcher) -> list[str]:
     """Install datasets from the zip of a whole archive; return those that it does not hold in usable form.
 
-    A full disk raises `DiskFull`, and what was downloaded is kept; a zip that is not safe to unpack raises another SsdBenchError.
+    A full disk raises `DiskFull`, and the download is kept; a zip that is not safe to unpack raises another SsdBenchError.
     """
     record, key = catalog.ZENODO_ZIPS[archive]
     label = f"{archive} (zip)"

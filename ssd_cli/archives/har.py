@@ -1,7 +1,7 @@
 """Human activity recognition: the protocol of a dataset, and warnings of splits that leak.
 
 Most of these datasets cut long recordings of few people into overlapping windows. A split with windows of one recording on both
-sides measures memory, not recognition. The archive's split, MONSTER's folds and splits by subject are comparable.
+sides measures memory, not recognition.
 """
 
 from __future__ import annotations
@@ -32,10 +32,7 @@ def protocol(name: str, groups_known: bool) -> str:
 
 
 def leak_warnings(names: Iterable[str], resamples: Sequence[int], data_dirs: Sequence[Path] = ()) -> list[str]:
-    """Return a warning if a dataset of human activity recognition with unknown subjects is to be resampled.
-
-    Absent datasets are ignored, and resample 0 alone needs no warning.
-    """
+    """Return a warning if HAR datasets with unknown subjects are to be resampled; absent datasets and resample 0 need none."""
     leaking = [name for name in dict.fromkeys(names) if any(resamples) and is_har(name) and not knows_subjects(name, data_dirs)]
     if not leaking:
         return []

@@ -36,20 +36,12 @@ def install(
 ) -> bool:
     """Install a dataset in the data folder `root`; return False if it was already installed. Other files in its folder stay.
 
-    Parameters
-    ----------
-    fill : callable
-        Puts the files into the given folder and returns their origin. The folder is empty except for an interrupted download.
-    force : bool
-        Replace an installed dataset, or files of the dataset's names, which is an SsdBenchError otherwise.
-    checksummed : callable
-        Called after `fill`: whether it compared the files with checksums of their publisher. If not, the arrays must have the
-        digest that this release knows, if it knows one.
-    pulse : callable
-        Called while another process holds the lock; may raise to give up.
-    download : bool
-        The files are an archive's: `fill` can resume an interrupted download, half a dataset (left by failed downloads of aeon) is
-        replaced without `force`, and files of subjects stay if they fit.
+    Parameters ---------- fill : callable Puts the files into the given folder, which is empty except for an interrupted download,
+    and returns their origin. force : bool Replace an installed dataset, or files of the dataset's names, which is an SsdBenchError
+    otherwise. checksummed : callable Called after `fill`: whether it checked published checksums. If not, the arrays must have the
+    known digest, if there is one. pulse : callable Called while another process holds the lock; may raise to give up. download :
+    bool The files are an archive's: `fill` can resume, half a dataset (left by failed downloads of aeon) is replaced without
+    `force`, and files of subjects stay if they fit.
     """
     target, staging = root / check_name(name), work_folder(root) / name
     with on_disk(root), locked(root, name, pulse):
@@ -180,10 +172,7 @@ def _is_whole(folder: Path, name: str) -> bool:
 
 @contextlib.contextmanager
 def _undone(staging: Path, target: Path, carried: list[str]) -> Iterator[None]:
-    """Remove complete but unusable files, so that the next attempt does not start from them.
-
-    The error names the `carried` files by their path in `target`.
-    """
+    """Remove complete but unusable files before the next attempt; the error names the `carried` files by their path in `target`."""
     try:
         yield
     except SsdBenchError as error:

@@ -10,10 +10,10 @@ from ssd_cli.archives.cache import entry_path, read_digest, read_entry, write_en
 from ssd_cli.archives.dataset import Dataset
 from ssd_cli.archives.fetch import fetch_one
 from ssd_cli.archives.formats import extensions
-from ssd_cli.archives.http_errors import TransferError
 from ssd_cli.archives.locate import DatasetFiles, aeon_home, check_name, locate, misplaced, roots
 from ssd_cli.archives.read import read_source
 from ssd_cli.archives.remotes import Zenodo, choose_remote, offline
+from ssd_cli.archives.transport import TransferError
 from ssd_cli.archives.verify import check_size
 from ssd_cli.errors import SsdBenchError, shortened
 
@@ -21,9 +21,8 @@ from ssd_cli.errors import SsdBenchError, shortened
 def load(name: str, data_dirs: Sequence[Path] = (), download: bool = True) -> Dataset:
     """Load a dataset, downloading it if it is absent and `download` is true.
 
-    It is searched in `data_dirs`, ``$SSD_BENCH_DATA``, aeon's bundled problems and aeon's downloads (``$AEON_DATA`` or
-    ``~/aeon_data``), in this order, as ``NAME/NAME_TRAIN`` and ``NAME/NAME_TEST`` in one of the formats. An absent dataset, a
-    malformed file, or a size other than the published one raises an SsdBenchError.
+    It is searched in `data_dirs`, ``$SSD_BENCH_DATA``, aeon's bundled problems and aeon's downloads, in this order. An absent
+    dataset, a malformed file, or a size other than the published one raises an SsdBenchError.
     """
     source = _source(name, data_dirs, download)
     entry = entry_path(name, source)
@@ -81,10 +80,7 @@ def require(names: Iterable[str], data_dirs: Sequence[Path] = (), download: bool
 
 
 def absent(names: Sequence[str], looked_in: Sequence[Path], why: str = "") -> SsdBenchError:
-    """Return the error for datasets that are not on this machine.
-
-    `looked_in` are the searched folders; `why` says why they are not downloaded, and is empty if downloading was not asked for.
-    """
+    """Return the error for datasets that are not in the folders `looked_in`; `why` is empty if no download was asked for."""
     if len(names) == 1 and (error := misplaced(names[0], looked_in)) is not None:
         return error
     if len(names) == 1:

@@ -17,10 +17,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
 @dataclass(frozen=True)
 class DatasetFiles:
-    """The files of one dataset: ``NAME_TRAIN`` and ``NAME_TEST`` with the extension of one known format.
-
-    ``NAME_subjects_train.csv`` and ``NAME_subjects_test.csv`` are both present or both absent.
-    """
+    """The files of a dataset in one known format; the files of subjects are both present or both absent."""
 
     train: Path
     test: Path

@@ -24,10 +24,7 @@ from ssd_cli.errors import SsdBenchError
 
 @dataclass(frozen=True)
 class Preparation:
-    """Names of rules of `ssd_cli.archives.rules`; ``dataclasses.asdict`` of it is what an identity records.
-
-    An unknown name raises a `MisuseError`.
-    """
+    """Names of rules (unknown: `MisuseError`); an identity records ``dataclasses.asdict`` of it."""
 
     length: str = "pad"
     impute: str = "linear"
@@ -67,8 +64,8 @@ class FittedPreparation:
     def transform(self, X: Sequence[Series]) -> npt.NDArray[np.float32]:
         """Prepare series of shapes (n_channels, n_timepoints_i): float32 of shape (n_cases, n_channels, n_timepoints).
 
-        The number of channels grows under ``impute="mask"``; NaN marks the steps after a series' end under ``length="pad"``. Values
-        beyond 32 bits raise an SsdBenchError.
+        ``impute="mask"`` adds channels; NaN marks the steps after a series' end under ``length="pad"``; SsdBenchError beyond 32
+        bits.
         """
         n_channels = len(self.imputation.fill)
         prepared = np.zeros((len(X), n_channels + self.imputation.n_added, self.n_timepoints), dtype=np.float32)
@@ -109,9 +106,9 @@ class FittedPreparation:
 def default_preparation(name: str) -> Preparation:
     """Return the default rules of a dataset: ``scale="train"`` for the har archive, ``scale="series"`` for all others.
 
-    In human activity recognition level and amplitude carry the class (gravity: sitting or lying). Most problems of the UCR
-    archive are published z-normalised per series. Seven of 2018 are not (BME, Chinatown, GunPointAgeSpan,
-    GunPointMaleVersusFemale, GunPointOldVersusYoung, SmoothSubspace, UMD): the rule makes them like the others, as the published
-    results of these networks had them (hfawaz/dl-4-tsc). The har problems of UEA keep UEA's rule, under which they are published.
+    In human activity recognition level and amplitude carry the class (gravity: sitting or lying). Most problems of the UCR archive
+    are published z-normalised per series; the rule makes the seven of 2018 that are not (such as BME) like the others, as the
+    published results of these networks had them (hfawaz/dl-4-tsc). The har problems of UEA keep UEA's rule, under which they are
+    published.
     """
     return Preparation(scale="train") if archive_of(name) == "har" else Preparation()

@@ -18,10 +18,7 @@ _SUBJECT_COLUMNS = ["row", "subject", "label"]
 
 
 def read_source(name: str, source: DatasetFiles) -> Dataset:
-    """Read both parts of a dataset; channels with names get the order of the training part.
-
-    A malformed file, or parts that do not match, raise an SsdBenchError.
-    """
+    """Read both parts; channels with names get the order of the training part; SsdBenchError if malformed or not matching."""
     size = catalog.size(name)
     equal_length = None if size is None else size.equal_length
     train = read_part(source.train, source.train_subjects, equal_length)
@@ -38,11 +35,10 @@ def read_source(name: str, source: DatasetFiles) -> Dataset:
 
 
 def read_part(path: Path, subjects: Path | None = None, equal_length: bool | None = None, missing_label: str | None = None) -> Part:
-    """Read one part, in a known format, and its file of subjects, if any.
+    """Read one part, in a known format, and its file of subjects (row from 0, subject, label), if any.
 
-    `subjects` is a CSV with the columns row (from 0), subject (a whole number) and label. Unless `equal_length`, missing values at
-    the end of a series in a table (``.tsv``, ``.arff``, wide ``.csv`` and ``.parquet``) count as filling. `missing_label` is the
-    label of every case if the file has no labels, which is an error by default; some formats always have labels.
+    Unless `equal_length`, missing values at the end of a series in a table (``.tsv``, ``.arff``, wide ``.csv`` and ``.parquet``)
+    count as filling. `missing_label` is the label of every case if the file has no labels, which is an error by default.
     """
     part: Part = format_of(path.suffix).read(path, equal_length, missing_label)
     for case, series in enumerate(part.X):

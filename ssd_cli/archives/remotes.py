@@ -13,10 +13,9 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import numpy as np
 
 from ssd_cli.archives import catalog
-from ssd_cli.archives.http_errors import NotThere, TransferError
 from ssd_cli.archives.locate import check_name, source_in
 from ssd_cli.archives.manifest import Manifest, manifest_name, parse_manifest
-from ssd_cli.archives.transport import RemoteFile, Transport
+from ssd_cli.archives.transport import NotThere, RemoteFile, TransferError, Transport
 from ssd_cli.errors import MisuseError, SsdBenchError
 
 ZENODO = "https://zenodo.org"

@@ -33,8 +33,8 @@ EXPECTED = (
 class Table:
     """A table in memory.
 
-    `first_line` is the line (csv) or row (parquet) of the first record; `texts` holds the columns named in `TEXTS`, and `values`,
-    shape (n_rows, n_columns), those named in `columns`.
+    `first_line` is the line (csv) or row (parquet) of the first record; `texts` holds the columns of `TEXTS`, `values`
+    (n_rows, n_columns) those of `columns`.
     """
 
     path: Path

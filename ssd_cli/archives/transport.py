@@ -1,27 +1,90 @@
-"""Downloads with retries, resume, rate limits and checksums; a file gets its final name when it is complete."""
+"""Downloads with retries, resume, rate limits and checksums, and the errors of requests."""
 
 from __future__ import annotations
 
+import contextlib
+import email.utils
 import hashlib
+import http.client
 import json
 import random
 import shutil
+import socket
+import ssl
 import threading
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
-from ssd_cli.archives.http_errors import Temporary, TransferError, asked_wait, translated_errors
 from ssd_cli.core.version import __version__
+from ssd_cli.errors import SsdBenchError
 
 _CHUNK = 2**17
 _JSON_BYTES = 2**24
 _MOST_TRIES = 200
 """Attempts for one file, even if each makes progress."""
+_TEMPORARY = {408, 425, 429, 500, 502, 503, 504}
+
+
+class TransferError(SsdBenchError):
+    """A file could not be fetched."""
+
+
+class NotThere(TransferError):
+    """The server has no such file."""
+
+
+class Temporary(Exception):
+    """A failure after which a retry may succeed, after `wait` seconds if the server asks; its name may not be `resolved`."""
+
+    def __init__(self, reason: str, wait: float | None = None, resolved: bool = True) -> None:
+        super().__init__(reason)
+        self.wait = wait
+        self.resolved = resolved
+
+
+@contextlib.contextmanager
+def translated_errors(url: str) -> Iterator[None]:
+    """Translate the exceptions of a request, the only code inside: `Temporary` if a retry may succeed, else `TransferError`."""
+    try:
+        yield
+    except urllib.error.HTTPError as error:
+        if error.code == 416:
+            raise Temporary("the server has no more of this file") from error
+        if error.code not in _TEMPORARY:
+            kind = NotThere if error.code in (404, 410) else TransferError
+            raise kind(f"{url} answered {error.code} {error.reason}.", "", "Try again later, or use --mirror.") from error
+        raise Temporary(f"the server answered {error.code} {error.reason}", asked_wait(error.headers)) from error
+    except urllib.error.URLError as error:
+        if isinstance(error.reason, ssl.SSLCertVerificationError):
+            raise TransferError(
+                f"The certificate of {url} is not valid: {error.reason.verify_message}.",
+                "Expected a certificate that this machine trusts.",
+                "Check the clock and the certificates of this machine, and any proxy.",
+            ) from error
+        raise Temporary(str(error.reason), resolved=not isinstance(error.reason, socket.gaierror)) from error
+    except (http.client.InvalidURL, UnicodeError) as error:
+        raise TransferError(f"{ascii(url)[1:-1]} is not a valid web address: {error}.", "", "Name another --mirror.") from error
+    except (http.client.HTTPException, OSError) as error:  # a lost network has many error numbers
+        raise Temporary(f"{type(error).__name__}: {error}") from error
+
+
+def asked_wait(headers: Message) -> float | None:
+    """Return the seconds for which the server asks to wait, if it does."""
+    after = headers.get("Retry-After", "").strip()
+    if after.isdecimal():
+        return float(after)
+    if after:
+        with contextlib.suppress(ValueError):
+            return max(0.0, email.utils.parsedate_to_datetime(after).timestamp() - time.time())
+    reset = headers.get("X-RateLimit-Reset", "").strip()
+    return max(0.0, float(reset) - time.time()) if reset.isdecimal() else None
 
 
 class TransferStopped(Exception):
@@ -51,8 +114,8 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 class Transport:
     """Downloader that several threads share.
 
-    A transfer ends after `attempts` consecutive failures without progress. The pause after the first, in seconds, doubles for each
-    further one. A server may ask for a pause of at most `patience` seconds. A connection is dropped after `timeout` seconds.
+    A transfer ends after `attempts` failures without progress; the pause after the first, in seconds, doubles for each further one.
+    A server may ask for a pause of at most `patience` seconds. A connection is dropped after `timeout` seconds.
     """
 
     def __init__(self, attempts: int = 5, first_pause: float = 0.5, patience: float = 600.0, timeout: float = 60.0) -> None:
@@ -93,9 +156,8 @@ class Transport:
     def download(self, file: RemoteFile, target: Path, on_bytes: Callable[[int], None] = lambda n: None) -> None:
         """Fetch a file; `target` is created when it is complete and has the announced size and checksum.
 
-        A partial file beside it, with the checksum in its name, lets an interrupted transfer resume. `on_bytes` is called with the
-        change of the number of bytes, which is negative if a transfer starts again. A file that arrives twice with another checksum
-        raises a `TransferError`.
+        A partial file beside it lets an interrupted transfer resume. `on_bytes` gets each change of the number of bytes, negative
+        where a transfer starts again. A file that arrives twice with another checksum raises a `TransferError`.
         """
         if file.md5 is not None and target.is_file() and not _difference(target, file):
             on_bytes(_size(target))

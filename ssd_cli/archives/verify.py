@@ -18,8 +18,8 @@ from ssd_cli.errors import MisuseError, SsdBenchError
 class Finding:
     """The result of verifying one dataset.
 
-    `wrong` has a sentence for every wrong file; `checked` lists what it was compared with ("checksums", "size", "digest"). A `note`
-    is worth knowing, but not wrong. `digest` is that of the arrays, empty if they could not be read.
+    `wrong` has a sentence for every wrong file; `checked` lists what it was compared with ("checksums", "size", "digest"). `digest`
+    is that of the arrays, empty if they could not be read.
     """
 
     name: str
@@ -71,10 +71,9 @@ def verify_named(name: str, data_dirs: Sequence[Path] = ()) -> Finding | None:
 
 
 def check_size(dataset: Dataset, folder: Path, remedy: str = "") -> None:
-    """Refuse a dataset with the name of an archive's dataset but another size.
+    """Refuse a dataset with the name of an archive's dataset but another size; `remedy` replaces that of the error.
 
-    A file that was cut at the end of a line is a valid file with fewer cases; only the published size can tell. `remedy` replaces
-    that of the error.
+    A file that was cut at the end of a line is a valid file with fewer cases; only the published size can tell.
     """
     published = catalog.size(dataset.name)
     if published is None:

@@ -16,9 +16,8 @@ from ssd_cli.cli.console import debugging, say, warn
 from ssd_cli.cli.export import export, export_tsml, predict
 from ssd_cli.cli.ls import ls
 from ssd_cli.cli.recount import recount
-from ssd_cli.cli.report import report
+from ssd_cli.cli.report import report, serve
 from ssd_cli.cli.run import INTERRUPTED, run
-from ssd_cli.cli.serve import serve
 from ssd_cli.cli.status import status
 from ssd_cli.core.version import __version__
 from ssd_cli.errors import SsdBenchError

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from ssd_cli.leaderboard.comparison import Comparison
+    from ssd_cli.leaderboard.compare import Comparison
 
 _MANY_PAIRS = 10
 """Largest number of pairs that the terminal shows (five methods); more are in the file."""
@@ -84,11 +84,11 @@ def compare(
     ] = None,
 ) -> None:
     """Rank the methods, test every pair, and write tables (CSV, Markdown, LaTeX) and a critical-difference diagram."""
+    from ssd_cli.leaderboard.collect import Selection
     from ssd_cli.leaderboard.compare import compare as compare_folders
     from ssd_cli.leaderboard.drawing import check_formats
     from ssd_cli.leaderboard.figures import DIAGRAM, left_over, names, write_figures
     from ssd_cli.leaderboard.publish import write_published
-    from ssd_cli.leaderboard.selection import Selection
     from ssd_cli.leaderboard.table import write_csv
 
     if screenshot is not None and screenshot.suffix != ".svg":

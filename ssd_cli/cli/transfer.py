@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from typing import TYPE_CHECKING, Self
 
+from ssd_cli.archives.fetch import Watcher
 from ssd_cli.cli.console import warn
 from ssd_cli.errors import SsdBenchError
 
@@ -13,23 +15,17 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 
-def transfers() -> LineTransfers | LiveTransfers:
+def transfers() -> contextlib.AbstractContextManager[Watcher]:
     """Return the watcher for standard error."""
-    return LiveTransfers() if sys.stderr.isatty() else LineTransfers()
+    return LiveTransfers() if sys.stderr.isatty() else contextlib.nullcontext(LineTransfers())
 
 
-class LineTransfers:
+class LineTransfers(Watcher):
     """Print a line for every dataset that is installed."""
 
     def __init__(self) -> None:
         self._bytes: dict[str, int] = {}
         self._lock = threading.Lock()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        pass
 
     def started(self, name: str, n_bytes: int | None) -> None:
         """Set the dataset's byte count to 0."""
@@ -47,7 +43,7 @@ class LineTransfers:
         warn(f"{name}: {'FAILED' if error else 'placed'}{size}")
 
 
-class LiveTransfers:
+class LiveTransfers(Watcher):
     """Show a bar for every running download."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from ssd_cli.statistics.effects import LEVEL, SAMPLES
 from ssd_cli.statistics.variance import POWER, Variability
 
 if TYPE_CHECKING:
-    from ssd_cli.leaderboard.comparison import Comparison
+    from ssd_cli.leaderboard.compare import Comparison
 
 _SHOWN = 5
 FEW = 6

@@ -1,15 +1,18 @@
-"""Read folders of results into one table of cells, and refuse cells that cannot be compared."""
+"""Read folders of results into one table of cells, refuse what cannot be compared, and select by patterns."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Callable, Iterator
+import re
+import shlex
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ssd_cli.core.cell_spec import WITHOUT_BACKBONE, differences
-from ssd_cli.errors import MisuseError, SsdBenchError
+from ssd_cli.errors import MisuseError, SsdBenchError, did_you_mean, shortened
 from ssd_cli.leaderboard.conditions import warnings as differing_conditions
 from ssd_cli.store.index import load_index
 from ssd_cli.store.record import CellRecord
@@ -42,13 +45,9 @@ def no_cells() -> Cells:
 def collect(folders: list[Path], on_reading: Callable[[int], None] | None = None) -> Cells:
     """Read the folders, name the methods, and refuse what cannot be compared.
 
-    A method is named by its label, or by ``<method>@<backbone>`` if it has a backbone and several backbones are compared.
-
-    Raises
-    ------
-    SsdBenchError
-        A folder that does not exist or has no results; different recipes, configurations or protocol versions of one name;
-        different data or preparations of one dataset; one cell with different results.
+    A method is named by its label, or by ``<method>@<backbone>`` if it has a backbone and several backbones are compared. An absent
+    or empty folder, different recipes, configurations or protocol versions of one name, different data or preparations of one
+    dataset, or one cell with different results raise an SsdBenchError.
     """
     import pandas as pd
 
@@ -168,3 +167,64 @@ def _path(row: pd.Series) -> str:
 
 def _listed(group: pd.DataFrame) -> str:
     return ", ".join(f"{json.dumps(row['accuracy'])} in {_path(row)}" for _, row in group.iterrows())
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Patterns of the results to compare, of which one must match; empty: all.
+
+    ``*`` matches any text and ``?`` any character; brackets match themselves, since labels of methods have them. A pattern fits the
+    label of a method, or ``<method>@<backbone>`` if several backbones are compared.
+    """
+
+    methods: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.methods or self.datasets)
+
+    @classmethod
+    def parse(cls, text: str) -> Selection:
+        """Return the selection with this `text`."""
+        words = shlex.split(text)
+        pairs = list(zip(words[::2], words[1::2], strict=False))
+        methods, datasets = (tuple(value for name, value in pairs if name == option) for option in ("--method", "--dataset"))
+        return cls(methods, datasets)
+
+    @property
+    def text(self) -> str:
+        """The selection as options of the command line."""
+        chosen = [("--method", one) for one in self.methods] + [("--dataset", one) for one in self.datasets]
+        return shlex.join(word for pair in chosen for word in pair)
+
+    def of(self, cells: Cells) -> Cells:
+        """Return the selected cells; MisuseError for a pattern that matches nothing."""
+        frame = cells.frame
+        called = dict(zip(frame["name"], frame["method"], strict=True))
+        names = _fitting(self.methods, {name: (name, label) for name, label in called.items()}, "method")
+        # without own results the external ones give the datasets
+        datasets = self.datasets_of(frame["dataset"]) if len(frame) else []
+        chosen = frame[frame["name"].isin(names) & frame["dataset"].isin(datasets)]
+        before = differing_conditions(frame)
+        others = [text for text in cells.warnings if text not in before]
+        return dataclasses.replace(cells, frame=chosen, warnings=(*others, *differing_conditions(chosen)))
+
+    def datasets_of(self, names: Iterable[str]) -> list[str]:
+        """Return the selected datasets, sorted; errors of `of`."""
+        return sorted(_fitting(self.datasets, {name: (name,) for name in names}, "dataset"))
+
+
+def _fitting(patterns: tuple[str, ...], known: dict[str, tuple[str, ...]], what: str) -> set[str]:
+    if not patterns:
+        return set(known)
+    found: set[str] = set()
+    for pattern in patterns:
+        form = re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."))
+        fits = {key for key, texts in known.items() if any(form.fullmatch(text) for text in texts)}
+        if not fits:
+            raise MisuseError(
+                f"No {what} of these results fits '{pattern}'.{did_you_mean(pattern, list(known))}",
+                f"Expected one of {shortened(sorted(known), 20)}." if known else "Expected results of your own.",
+            )
+        found |= fits
+    return found

@@ -1,34 +1,136 @@
-"""The comparison: ranks, tests, effect sizes, metrics and seed noise of all methods."""
+"""The comparison, which tables and figures show: ranks, tests, effect sizes, metrics and seed noise of all methods."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from ssd_cli.errors import MisuseError, SsdBenchError, shortened
-from ssd_cli.leaderboard.collect import Cells, collect, no_cells
-from ssd_cli.leaderboard.comparison import Comparison, Floats
+from ssd_cli.leaderboard.collect import Cells, Selection, collect, no_cells
 from ssd_cli.leaderboard.conditions import warnings as differing_conditions
 from ssd_cli.leaderboard.external.result import External, check_names, matched, protocol_warnings
 from ssd_cli.leaderboard.external.sources import NONE, ExternalSources
-from ssd_cli.leaderboard.missing import POLICIES
-from ssd_cli.leaderboard.ranking import grid_of, rank_methods
-from ssd_cli.leaderboard.seed_noise import seed_noise
-from ssd_cli.leaderboard.selection import Selection
-from ssd_cli.leaderboard.summary import Row, summarise
+from ssd_cli.leaderboard.missing import POLICIES, Missing
+from ssd_cli.leaderboard.ranking import grid_of, rank_methods, seed_noise
+from ssd_cli.leaderboard.summary import Row, Summary, summarise
+from ssd_cli.metrics import MATCHED_RANK
 from ssd_cli.statistics.bayes import Posterior, signed_rank
-from ssd_cli.statistics.effects import effects
-from ssd_cli.statistics.friedman import friedman
-from ssd_cli.statistics.ranks import contests, rank_scores
+from ssd_cli.statistics.cliques import letters, unjoined
+from ssd_cli.statistics.effects import Effects, effects
+from ssd_cli.statistics.friedman import Friedman, friedman
+from ssd_cli.statistics.pairs import PairwiseTests, Verdicts
+from ssd_cli.statistics.ranks import Contests, contests, rank_scores
 from ssd_cli.statistics.tests import DEFAULT, judge, names
+from ssd_cli.statistics.variance import Variability
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Floats = npt.NDArray[np.float64]
 EVERYTHING = Selection()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Hold all that tables and figures show. Methods are in the order of their average ranks, best first.
+
+    Parameters
+    ----------
+    scores, ranks : ndarray, shape (n_datasets, n_methods)
+        Mean accuracy over resamples and seeds, NaN where missing under the policy worst-rank; its ranks.
+    n_results : int
+        Results behind each score: the pairs of resample and seed.
+    left_out : tuple of str
+        Datasets that the policy left out.
+    sources, notes : tuple of str
+        Protocol and source of each external result; further sentences for the caption.
+    selection : str
+        Options that selected results, see `Selection`; empty: all.
+    noise : Variability or None
+        None where no dataset is complete.
+    """
+
+    rows: tuple[Row, ...]
+    datasets: tuple[str, ...]
+    scores: Floats = field(repr=False)
+    ranks: Floats = field(repr=False)
+    contests: Contests = field(repr=False)
+    friedman: Friedman | None
+    verdicts: Verdicts = field(repr=False)
+    test: str = DEFAULT
+    alpha: float
+    resamples: tuple[int, ...]
+    seeds: tuple[int, ...]
+    n_results: int
+    policy: str
+    missing: tuple[Missing, ...] = ()
+    left_out: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    selection: str = ""
+    effects: Effects = field(repr=False)
+    summary: Summary = field(repr=False)
+    noise: Variability | None = field(default=None, repr=False)
+    rope: float | None = None
+    posteriors: dict[tuple[int, int], Posterior] = field(default_factory=dict, repr=False)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the methods, best first."""
+        return [row.name for row in self.rows]
+
+    @property
+    def tests(self) -> PairwiseTests:
+        """P-values and decisions for all pairs."""
+        return self.verdicts.tests
+
+    @property
+    def cliques(self) -> list[tuple[int, int]]:
+        """First and last method of each group that does not differ."""
+        return self.verdicts.groups
+
+    @property
+    def average_ranks(self) -> Floats:
+        """Shape (n_methods,)."""
+        return self.ranks.mean(axis=0)
+
+    @property
+    def mean_scores(self) -> Floats:
+        """Mean over the datasets on which the method has a score; NaN if there is none. Shape (n_methods,)."""
+        total = np.nansum(self.scores, axis=0)
+        return np.divide(total, self.n_scores, out=np.full(len(total), np.nan), where=self.n_scores > 0)
+
+    @property
+    def n_scores(self) -> npt.NDArray[np.int64]:
+        """Number of datasets in each mean, shape (n_methods,)."""
+        return np.isfinite(self.scores).sum(axis=0)
+
+    @property
+    def matched_backbones(self) -> list[str]:
+        """Backbones whose methods are ranked at matched inference cost."""
+        ranked = np.isfinite(self.summary.values[MATCHED_RANK])
+        return sorted({one.backbone for one, there in zip(self.rows, ranked, strict=True) if there})
+
+    @property
+    def complete_datasets(self) -> list[str]:
+        """Datasets on which every method has a score."""
+        return [name for name, scores in zip(self.datasets, self.scores, strict=True) if np.isfinite(scores).all()]
+
+    @property
+    def letters(self) -> list[str]:
+        """The groups of each method as letters."""
+        return letters(self.cliques, len(self.rows))
+
+    @property
+    def unjoined(self) -> list[tuple[int, int]]:
+        """Pairs that do not differ and are in no common group."""
+        return unjoined(self.tests.different, self.cliques)
 
 
 def compare(
@@ -44,18 +146,9 @@ def compare(
 ) -> Comparison:
     """Compare all methods whose results are in the output folders of ``ssd-bench run``.
 
-    Parameters
-    ----------
-    missing : str
-        What to do where a method lacks results on a dataset; see `POLICIES`.
-    alpha : float
-        Family-wise error rate of all pairwise tests.
-    on_reading : callable, optional
-        Receives the number of new or changed records before they are read.
-    test : str
-        Statistical test of the pairs; see `ssd_cli.statistics.tests`.
-    rope : float, optional
-        Half the width of the region of practical equivalence, in accuracy; adds the Bayesian signed-rank test.
+    `missing` is one of `POLICIES`, `alpha` the family-wise error rate of all pairwise tests, and `test` one of
+    `ssd_cli.statistics.tests`. `on_reading` receives the number of new or changed records before they are read. `rope` adds the
+    Bayesian signed-rank test: half the width of the region of practical equivalence, in accuracy.
 
     Raises
     ------

@@ -1,7 +1,4 @@
-"""The conditions of cells (device, execution, threads): times are comparable only under the same ones.
-
-Accuracies are comparable, since the conditions change only rounding.
-"""
+"""The conditions of cells (device, execution, threads): times are comparable only under the same ones, accuracies always."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from ssd_cli.metrics import DEPLOYED_FIGURES, DEPLOYED_KINDS
 from ssd_cli.store.index import load_index
 
 if TYPE_CHECKING:
-    from ssd_cli.leaderboard.comparison import Comparison
+    from ssd_cli.leaderboard.compare import Comparison
 
 SUFFIX = ".onnx.json"
 _SHOWN = 5
@@ -35,14 +35,9 @@ Found = dict[str, dict[Place, list[Report]]]
 def with_deployed(comparison: Comparison, places: Sequence[Path], folders: Sequence[Path]) -> Comparison:
     """Return the comparison with the figures of exported models, and with notes about them.
 
-    A figure is the mean over the datasets, resamples and seeds of which every exported method has a file.
-
-    Parameters
-    ----------
-    places : sequence of Path
-        Files of ``ssd-bench export`` (``model.onnx`` or ``model.onnx.json``), or folders with such files.
-    folders : sequence of Path
-        Compared folders of results. Files that were exported from other trainings are left out, with a warning.
+    A figure is the mean over the datasets, resamples and seeds of which every exported method has a file. `places` are files of
+    ``ssd-bench export`` (``model.onnx`` or ``model.onnx.json``), or folders of them. Files that were exported from other trainings
+    than those in `folders` are left out, with a warning.
 
     Raises
     ------

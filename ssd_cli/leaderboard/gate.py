@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,18 +44,9 @@ class Moved:
 class GateReport:
     """Result of the gate.
 
-    Parameters
-    ----------
-    absent : tuple of str
-        Groups of the reference, or cells of them, that the run lacks, with reasons; they fail the run and are not compared.
-    other_data : tuple of str
-        Datasets whose arrays differ from those of the reference; they fail the run and are not compared.
-    extra : tuple of str
-        Groups, or resamples of them, that only the run has; not compared.
-    n_same_seed, n_equal : int
-        Cells whose seed is in the reference, and those of them with exactly its accuracy.
-    two_sided : bool
-        Whether better scores fail the run, too.
+    The run lacks the groups or cells `absent` of the reference, and the datasets `other_data` have other arrays: both fail the run.
+    Only the run has `extra`. `n_same_seed` cells have a seed of the reference, `n_equal` of them have exactly its accuracy. Better
+    scores fail the run, too, if it is `two_sided`.
     """
 
     tests: tuple[Moved, ...]
@@ -63,9 +54,9 @@ class GateReport:
     other_data: tuple[str, ...]
     extra: tuple[str, ...]
     alpha: float
-    n_same_seed: int = field(default=0)
-    n_equal: int = field(default=0)
-    two_sided: bool = False
+    n_same_seed: int
+    n_equal: int
+    two_sided: bool
 
     @property
     def fallen(self) -> list[Moved]:
@@ -97,19 +88,9 @@ def check(
 ) -> GateReport:
     """Compare a run from `made_with` with a reference from `read_reference`.
 
-    Parameters
-    ----------
-    alpha : float
-        Probability that an unchanged run fails.
-    two_sided : bool
-        Whether better scores fail the run, too, each side at half of `alpha`: a leak of labels or a changed recipe improves scores.
-    unfinished : DataFrame, optional
-        Cells of the run that failed or were skipped, from `reference.unfinished`: the reasons of missing cells, and further seeds.
-
-    Raises
-    ------
-    SsdBenchError
-        Nothing in common, or a reference that `check_seeds` refuses.
+    `alpha` is the probability that an unchanged run fails. With `two_sided` better scores fail the run, too, each side at half of
+    `alpha`: a leak of labels or a changed recipe improves scores. `unfinished`, from `reference.unfinished`, gives the reasons of
+    missing cells, and further seeds. Nothing in common, or a reference that `check_seeds` refuses, raises an SsdBenchError.
     """
     if not 0 < alpha < 0.5:
         raise MisuseError(f"The false-alarm rate cannot be {alpha:g}.", "Expected a number above 0 and below 0.5, such as 0.01.")
@@ -209,8 +190,7 @@ def _within(new: Groups, old: Groups) -> Groups:
 def _lacking(old: Groups, new: Groups, unfinished: Groups) -> dict[Key, list[str]]:
     """Return what each incomplete group of a run lacks: every seed needs every resample of the reference.
 
-    `new` and `unfinished` are the finished and the failed or skipped cells `within` the reference. A text is such as
-    ``ssd@lite (fast) on GunPoint, seed 3, resample 0 (failed: NaN in epoch 3)``.
+    `new` and `unfinished` are the finished and the failed or skipped cells `_within` the reference.
     """
     seeds = sorted({int(seed) for part in (*new.values(), *unfinished.values()) for seed in part["seed"]})
     found: dict[Key, list[str]] = {}

@@ -15,7 +15,7 @@ from ssd_cli.metrics import MATCHED_RANK, METRICS, RANKED, metrics
 from ssd_cli.statistics.ranks import TIE
 
 if TYPE_CHECKING:
-    from ssd_cli.leaderboard.comparison import Comparison
+    from ssd_cli.leaderboard.compare import Comparison
 
 Floats = npt.NDArray[np.float64]
 

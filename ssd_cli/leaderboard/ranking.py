@@ -1,4 +1,4 @@
-"""From cells to the scores that are ranked: means, missing results, the order of the methods."""
+"""From cells to the scores that are ranked: means, missing results, the order of the methods, seed noise."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ssd_cli.leaderboard.external.result import External
 from ssd_cli.leaderboard.missing import Grid, Missing, describe_grid, find_missing, refusal, worst_filled
 from ssd_cli.metrics import RANKED
 from ssd_cli.statistics.ranks import rank_scores
+from ssd_cli.statistics.variance import Variability, noise
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,12 +26,8 @@ Ints = npt.NDArray[np.int64]
 class Grouped:
     """Finished cells of some datasets (the rows) and methods (the columns).
 
-    Attributes
-    ----------
-    row, column : ndarray of int (n_cells,)
-        Dataset and method of each cell.
-    counts : ndarray of int (n_datasets, n_methods)
-        Number of cells.
+    `row` and `column`, both (n_cells,), are the dataset and the method of each of the `cells`; `counts` (n_datasets, n_methods) are
+    their numbers.
     """
 
     def __init__(self, frame: pd.DataFrame, names: list[str], datasets: list[str]) -> None:
@@ -53,14 +50,8 @@ class Grouped:
 class Ranking:
     """The scores that are ranked and tested, with the methods by average rank, then mean score, then name.
 
-    Parameters
-    ----------
-    left_out : list of str
-        Datasets that the policy left out.
-    scores : ndarray, shape (n_datasets, n_methods)
-        Mean accuracies; NaN where missing.
-    filled : ndarray, shape (n_datasets, n_methods)
-        The same with missing scores below all others.
+    `scores` (n_datasets, n_methods) are mean accuracies, NaN where missing; `filled` has missing scores below all others instead.
+    The policy left out the datasets `left_out`.
     """
 
     names: list[str]
@@ -79,10 +70,7 @@ def grid_of(frame: pd.DataFrame) -> Grid:
 def rank_methods(frame: pd.DataFrame, externals: list[External], datasets: list[str], policy: str) -> Ranking:
     """Average over resamples and seeds, apply a policy of `POLICIES`, and order the methods.
 
-    Raises
-    ------
-    SsdBenchError
-        Missing results under the policy "fail", or no dataset is left.
+    Missing results under the policy "fail", or no dataset that is left, raise an SsdBenchError.
     """
     grid, names = grid_of(frame), sorted(frame["name"].unique())
     grouped = Grouped(frame, names, datasets)
@@ -118,3 +106,39 @@ def _lacking(externals: list[External], datasets: list[str]) -> list[Missing]:
                 reason = f"no number in its source ({one.kind})" + (f"; it has '{near[0]}'" if near else "")
                 found.append(Missing(dataset, one.name, 0, (one.gaps.get(dataset) or reason,)))
     return found
+
+
+def seed_noise(
+    frame: pd.DataFrame, names: list[str], datasets: list[str], grid: Grid, ranks: Floats, alpha: float
+) -> Variability | None:
+    """Return variance components, seed noise and detectable differences on the complete datasets; None without one.
+
+    External results are ignored, since their single results are unknown. Unless every resample has every seed, each pair of `grid`
+    counts as another resample and seed noise is unknown. `ranks` has the datasets as rows and the names as columns.
+    """
+    own = np.array([name in set(frame["name"]) for name in names])
+    if own.sum() < 2:
+        return None
+    results = single_results(frame, [name for name, ours in zip(names, own, strict=True) if ours], datasets, grid)
+    complete = np.isfinite(results).all(axis=(1, 2, 3))
+    if not complete.any():
+        return None
+    found = noise(results[complete], ranks[complete][:, own], alpha, len(names) * (len(names) - 1) // 2)
+    return found if own.all() else found.among(own)
+
+
+def single_results(frame: pd.DataFrame, names: list[str], datasets: list[str], grid: Grid) -> Floats:
+    """Return accuracies of shape (n_datasets, n_methods, n_resamples, n_seeds), NaN where missing."""
+    resamples, seeds = (sorted({pair[axis] for pair in grid}) for axis in (0, 1))
+    grouped = Grouped(frame, names, datasets)
+    done = grouped.cells
+    if len(resamples) * len(seeds) == len(grid):
+        results = np.full((len(datasets), len(names), len(resamples), len(seeds)), np.nan)
+        where = (np.searchsorted(resamples, done["resample"]), np.searchsorted(seeds, done["seed"]))
+    else:
+        places = {pair: place for place, pair in enumerate(sorted(grid))}
+        results = np.full((len(datasets), len(names), len(grid), 1), np.nan)
+        pairs = zip(done["resample"].tolist(), done["seed"].tolist(), strict=True)
+        where = (np.array([places[pair] for pair in pairs], dtype=np.int64), np.zeros(len(done), dtype=np.int64))
+    results[grouped.row, grouped.column, where[0], where[1]] = done["accuracy"]
+    return results

@@ -43,10 +43,9 @@ class Summary:
     Parameters
     ----------
     values : dict of str to ndarray (n_methods,)
-        By key of the metric: means over resamples and seeds, then over the datasets that every method completed. NaN where a
-        record lacks the number; metrics that no record has are absent. The ``…_relative_to_single`` are geometric means of the
-        ratio to `single` with the same backbone, NaN without one and for times of other conditions. The rank at matched inference
-        is within a backbone: Inception needs 40 times the multiply-accumulates of LITE.
+        Means over resamples and seeds, then over the datasets that every method completed. NaN where a record lacks the number;
+        metrics that no record has are absent. The ``…_relative_to_single`` are geometric means of the ratio to `single` with the
+        same backbone, NaN without one and for times of other conditions. The rank at matched inference is within a backbone.
     pareto_inference, pareto_training : ndarray of bool (n_methods,)
         Pareto front of mean accuracy and MACs, and of mean accuracy and training seconds.
     times_compare : bool

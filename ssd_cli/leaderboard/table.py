@@ -16,7 +16,7 @@ from ssd_cli.metrics import MATCHED_RANK, metrics
 from ssd_cli.statistics.ranks import TIE
 
 if TYPE_CHECKING:
-    from ssd_cli.leaderboard.comparison import Comparison
+    from ssd_cli.leaderboard.compare import Comparison
     from ssd_cli.statistics.effects import Effects
 
 Texts = list[str]

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ssd_cli.errors import MisuseError, SsdBenchError
-from ssd_cli.leaderboard.collect import Cells, collect
+from ssd_cli.leaderboard.collect import Cells, Selection, collect
 from ssd_cli.leaderboard.compare import compare_cells
 from ssd_cli.leaderboard.external.sources import ExternalSources
-from ssd_cli.leaderboard.selection import Selection
 from ssd_cli.leaderboard.table import as_csv, csv_tables
 from ssd_cli.statistics.tests import DEFAULT
 
@@ -37,17 +36,10 @@ class Checked(NamedTuple):
 
 
 def check_tables(roots: list[Path], recounts: list[Recount], folder: Path) -> Checked:
-    """Compare the tables of a folder, written by ``ssd-bench compare``, with tables from recounted scores.
+    """Compare tables that ``ssd-bench compare`` wrote with tables from recounted scores.
 
-    Parameters
-    ----------
-    roots, recounts
-        Folders of results that were compared, and their recounts in the same order.
-
-    Raises
-    ------
-    SsdBenchError
-        The folder has no tables, it lacks leaderboard.csv, or the results cannot be compared.
+    `recounts` are those of the compared `roots`, in the same order. A `folder` without leaderboard.csv, or results that cannot be
+    compared, raise an SsdBenchError.
     """
     tables = {name: _read(folder / name) for name in _TABLES if (folder / name).is_file()}
     if not tables:

@@ -17,7 +17,7 @@ import pytest
 
 from ssd_cli.archives import catalog, install, transport
 from ssd_cli.archives import fetch as fetching
-from ssd_cli.archives.fetch import Silent, fetch_many, fetch_one
+from ssd_cli.archives.fetch import Watcher, fetch_many, fetch_one
 from ssd_cli.archives.load import load
 from ssd_cli.archives.manifest import Manifest
 from ssd_cli.archives.remotes import Zenodo
@@ -150,7 +150,7 @@ def test_all_threads_wait_for_a_rate_limit(archive, root):
     for name in ("PAMAP2", "Skoda", "USCActivity"):
         archive.add(catalog.record_of(name), **{f"{name}_TRAIN": TRAIN, f"{name}_TEST": TEST})
     archive.faults[f"/api/records/{RECORD}"] = [("status", 429, {"Retry-After": "1"})]
-    assert fetch_many(["WISDM", "PAMAP2", "Skoda", "USCActivity"], root, zenodo(archive), Silent(), jobs=1) == {}
+    assert fetch_many(["WISDM", "PAMAP2", "Skoda", "USCActivity"], root, zenodo(archive), Watcher(), jobs=1) == {}
     when = [when for _, _, when in archive.requests]
     assert when[1] - when[0] >= 0.95 and entries(root) == ["PAMAP2", "Skoda", "USCActivity", "WISDM"]
 
@@ -272,7 +272,7 @@ def test_a_download_keeps_other_files_and_single_parts_in_other_formats(archive,
 
 def test_a_failure_does_not_stop_the_others(archive, root):
     archive.add(catalog.record_of("PAMAP2"), PAMAP2_TRAIN=TRAIN, PAMAP2_TEST=TEST)
-    failed = fetch_many(["Skoda", "WISDM", "UCIHAR", "PAMAP2"], root, zenodo(archive), Silent())
+    failed = fetch_many(["Skoda", "WISDM", "UCIHAR", "PAMAP2"], root, zenodo(archive), Watcher())
     assert sorted(failed) == ["Skoda", "UCIHAR"] and entries(root) == ["PAMAP2", "WISDM"]
 
 
@@ -346,4 +346,4 @@ def test_ctrl_c_ends_the_waiting_of_all_threads(archive, root):
     archive.faults[f"/api/records/{RECORD}"] = [("status", 429, {"Retry-After": "300"})]
     threading.Timer(0.3, source.transport.stop).start()
     with pytest.raises(TransferStopped):
-        fetch_many(["WISDM"], root, source, Silent())
+        fetch_many(["WISDM"], root, source, Watcher())

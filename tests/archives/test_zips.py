@@ -9,7 +9,7 @@ import zipfile
 import pytest
 
 from ssd_cli.archives import catalog
-from ssd_cli.archives.fetch import Silent, fetch_zip, zip_path
+from ssd_cli.archives.fetch import Watcher, fetch_zip, zip_path
 from ssd_cli.archives.load import load
 from ssd_cli.archives.manifest import Manifest
 from ssd_cli.cli.data import download_datasets
@@ -45,7 +45,7 @@ def test_datasets_come_out_of_the_zip_of_an_archive(archive, root):
     files = _bundled_files("GunPoint", "ItalyPowerDemand")
     broken = {key.replace("GunPoint", "Coffee"): content for key, content in _bundled_files("GunPoint").items()}
     _publish(archive, _zip({**files, **broken, "readme.txt": b"x"}))
-    left = fetch_zip("ucr", ["Coffee", "GunPoint", "ItalyPowerDemand", "Wine"], root, zenodo(archive), Silent())
+    left = fetch_zip("ucr", ["Coffee", "GunPoint", "ItalyPowerDemand", "Wine"], root, zenodo(archive), Watcher())
     assert left == ["Coffee", "Wine"]  # another dataset's files; not there
     assert entries(root) == ["GunPoint", "ItalyPowerDemand"]
     assert "2018.zip" in Manifest.read(root / "GunPoint", "GunPoint").origin
@@ -101,7 +101,7 @@ def test_a_hostile_zip_is_refused_whole(archive, root, tmp_path, kind):
     _publish(archive, content)
     before = sorted(path for path in tmp_path.rglob("*"))
     with pytest.raises(SsdBenchError, match=piece):
-        fetch_zip("ucr", ["GunPoint"], root, zenodo(archive), Silent())
+        fetch_zip("ucr", ["GunPoint"], root, zenodo(archive), Watcher())
     assert entries(root) == [] and not list((root / ".ssd-bench").glob("*.zip"))
     assert [path for path in sorted(tmp_path.rglob("*")) if root not in path.parents and path != root] == before
 
@@ -112,5 +112,5 @@ def test_a_member_with_a_false_size_is_refused(archive, root):
     at = content.index(b"PK\x01\x02")
     content[at + 24 : at + 28] = (100).to_bytes(4, "little")  # the size of the first member, in the list of members
     _publish(archive, bytes(content))
-    assert fetch_zip("ucr", ["GunPoint"], root, zenodo(archive), Silent()) == ["GunPoint"]
+    assert fetch_zip("ucr", ["GunPoint"], root, zenodo(archive), Watcher()) == ["GunPoint"]
     assert entries(root) == []

@@ -35,12 +35,12 @@ def browser(chrome):
 @pytest.fixture
 def page(tmp_path):
     """Writes the page of a folder and returns its address."""
-    from ssd_cli.leaderboard.page.assemble import assemble, write
+    from ssd_cli.leaderboard.page.assemble import assemble
     from ssd_cli.leaderboard.page.data import payload
 
     def make(*roots, title="A study", externals=NONE):
         path = Path(tmp_path) / "report.html"
-        write(path, assemble(title, payload(list(roots), externals=externals)))
+        path.write_bytes(assemble(title, payload(list(roots), externals=externals)))
         return path.as_uri()
 
     return make

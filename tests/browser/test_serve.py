@@ -1,7 +1,7 @@
 from functools import partial
 from threading import Thread
 
-from ssd_cli.cli.serve import progress
+from ssd_cli.cli.report import progress
 from ssd_cli.leaderboard.page.server import open_server
 from tests.leaderboard.builders import fill
 

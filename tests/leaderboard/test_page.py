@@ -15,8 +15,7 @@ from threading import Thread
 import numpy as np
 import pytest
 
-from ssd_cli.cli.report import about, heading, report
-from ssd_cli.cli.serve import progress, serve
+from ssd_cli.cli.report import about, heading, progress, report, serve
 from ssd_cli.cli.status import status
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.leaderboard.external.result import External, default_split

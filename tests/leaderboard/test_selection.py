@@ -6,9 +6,9 @@ from ssd_cli.cli.compare import compare as command
 from ssd_cli.cli.recount import recount
 from ssd_cli.errors import MisuseError
 from ssd_cli.leaderboard.caption import caption
+from ssd_cli.leaderboard.collect import Selection
 from ssd_cli.leaderboard.compare import compare
 from ssd_cli.leaderboard.external.result import External, default_split
-from ssd_cli.leaderboard.selection import Selection
 from tests.leaderboard.builders import Given, fill, put
 
 TABLE = {"single": [0.5, 0.6, 0.7], "ssd": [0.6, 0.7, 0.6], "ssd[x=1]": [0.55, 0.65, 0.8], "broken": [0.5, None, 0.4]}

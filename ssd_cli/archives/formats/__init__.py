@@ -1,8 +1,8 @@
 """Formats of a dataset's files: one module for each, named as the extension is without its dot.
 
 A module has the function ``read(path, equal_length=None, missing_label=None)``, which returns a `Part` (see
-`ssd_cli.archives.read.read_part` for the arguments), and ``HOLDS_SUBJECTS = False`` if its files have no subjects.
-A new module is a new format: datasets are found, read, added and classified in it. Importing this module imports no other.
+`ssd_cli.archives.read.read_part`), and ``HOLDS_SUBJECTS = False`` if its files have no subjects. Datasets in a new format are
+found, read, added and classified. Importing this module imports no other.
 """
 
 from __future__ import annotations

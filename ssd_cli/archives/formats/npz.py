@@ -17,10 +17,7 @@ _EXPECTED = (
 
 
 def read(path: Path, equal_length: bool | None = None, missing_label: str | None = None) -> Part:
-    """Read a part; values after a series' length are ignored. Without ``y``, `missing_label` replaces every label, if it is given.
-
-    Pickled objects are never loaded.
-    """
+    """Read a part, without pickled objects or values after a series' length; `missing_label` is for files without ``y``."""
     try:
         with np.load(path, allow_pickle=False) as stored:
             arrays = {key: stored[key] for key in ("X", "y", "lengths", "groups") if key in stored}

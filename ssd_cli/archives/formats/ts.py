@@ -32,10 +32,7 @@ class _TsHeader:
 
 
 def read(path: Path, equal_length: bool | None = None, missing_label: str | None = None) -> Part:
-    """Read a part; the arrays and labels are those of aeon's ``load_from_ts_file``. The error names the first malformed line.
-
-    The last two arguments are not used: the header declares lengths, and every case has a label.
-    """
+    """Read a part as aeon's ``load_from_ts_file`` does; the header declares lengths and labels, so the options have no effect."""
     X: list[Series] = []
     y = []
     # Surrogates carry bytes that are not UTF-8 up to the line that holds them; a decoding error would name no line.

@@ -22,10 +22,7 @@ _FILE = re.compile(r"testResample(\d+)\.csv")
 def read_files(path: Path, resamples: set[int]) -> list[External]:
     """Read the methods of a file or folder of another tool; a tsml folder is averaged over `resamples`, or all that it has.
 
-    Raises
-    ------
-    SsdBenchError
-        No such path, a malformed table, a repeated dataset or method, or percentages.
+    No such path, a malformed table, a repeated dataset or method, or percentages raise an SsdBenchError.
     """
     if path.is_dir():
         return _tsml(path, resamples)

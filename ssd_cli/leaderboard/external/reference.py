@@ -1,6 +1,6 @@
-"""The reference results of timeseriesclassification.com, which aeon also reads: accuracies on 30 resamples.
+"""The reference results of timeseriesclassification.com: accuracies on 30 resamples, downloaded on first use.
 
-The files are downloaded on first use. A dataset that a file lacks is listed with the reason; aeon's loaders omit it silently.
+A dataset that a file lacks is listed with the reason; aeon's loaders omit it silently.
 """
 
 from __future__ import annotations
@@ -22,19 +22,9 @@ ADDRESS = "https://timeseriesclassification.com/results/ReferenceResults"
 
 
 def reference_results(name: str, resamples: set[int]) -> External:
-    """Read the reference results of a classifier.
+    """Read the results of ``aeon:`` and a name or alias that aeon knows, averaged over `resamples` (empty: all).
 
-    Parameters
-    ----------
-    name : str
-        ``aeon:`` and a name or an alias that aeon knows.
-    resamples : set of int
-        Those that are averaged; empty: all.
-
-    Raises
-    ------
-    SsdBenchError
-        Unknown name, or a file that cannot be downloaded or is not a table of accuracies.
+    An unknown name, or a file that cannot be downloaded or is not a table of accuracies, raises an SsdBenchError.
     """
     path = fetch(f"classification/accuracy/{_official(name)}_accuracy.csv")
     table, columns = _table(path)
@@ -54,14 +44,10 @@ def reference_results(name: str, resamples: set[int]) -> External:
 
 
 def fetch(place: str) -> Path:
-    """Return a copy of one file of the reference results, downloaded unless it is in the cache.
-
-    ``$SSD_BENCH_REFERENCE_RESULTS`` replaces the address: another one, or a folder with the same layout.
-    """
+    """Return a copy of one file, downloaded or cached; ``$SSD_BENCH_REFERENCE_RESULTS`` may be another URL or folder."""
     from ssd_cli.archives.cache import cache_root
-    from ssd_cli.archives.http_errors import TransferError
     from ssd_cli.archives.remotes import offline
-    from ssd_cli.archives.transport import RemoteFile, Transport
+    from ssd_cli.archives.transport import RemoteFile, TransferError, Transport
 
     address = os.environ.get("SSD_BENCH_REFERENCE_RESULTS") or ADDRESS
     if "://" not in address:

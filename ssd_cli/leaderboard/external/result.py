@@ -28,17 +28,10 @@ _OTHER_CASES = "they were trained and tested on other cases, and their differenc
 
 @dataclass(frozen=True)
 class External:
-    """The accuracies of one method of others.
+    """The accuracies of one method of others, "published" or "foreign" by `kind`.
 
-    Parameters
-    ----------
-    name, label : str
-        In the leaderboard, and in the source.
-    kind : {"published", "foreign"}
-    scores : dict of str to float
-        Accuracy by dataset, as fractions.
-    gaps : dict of str to str
-        Reason why a dataset has no number, where the source gives one.
+    `name` is its name in the leaderboard, `label` that in its `source`. `scores` has fractions by dataset, `gaps` the reason why a
+    dataset has no number, where the source gives one.
     """
 
     name: str
@@ -63,8 +56,7 @@ def matched(externals: list[External], datasets: list[str]) -> tuple[list[Extern
     """Rename the datasets to our names; also return a sentence that states the rule and the renamed datasets.
 
     ``X_eq``, ``XEq``, ``X_nmv``, ``X_disc`` (the archive's versions of equal length, without missing values, with classes made of a
-    continuous target) count as ``X`` if ours is called X and the source has no X, and the reverse. A name that is one of ours
-    stays. Of several versions of one dataset the first by name counts.
+    continuous target) count as ``X`` if ours is X and the source has no X, and the reverse. Of several versions the first counts.
     """
     # X itself rather than X_eq, where ours has both
     plain = {_plain(name): name for name in sorted(datasets, key=len, reverse=True)}
@@ -96,8 +88,7 @@ def matched(externals: list[External], datasets: list[str]) -> tuple[list[Extern
 def protocol_warnings(externals: list[External], resamples: set[int]) -> list[str]:
     """Return a sentence for every mixture of protocols that makes numbers incomparable.
 
-    Only the archive's own split is the same everywhere. Resamples of others may be other draws than ours, even with the same
-    numbers: tables rarely name the program that drew them.
+    Only the archive's own split is the same everywhere; resamples of others may be other draws, even with the same numbers.
     """
     default, drawn, unknown = (
         ", ".join(one.name for one in externals if one.protocol.default is kind) for kind in (True, False, None)

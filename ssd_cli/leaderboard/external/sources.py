@@ -1,7 +1,4 @@
-"""The external results that a command names: published accuracies, reference results, and files.
-
-No published accuracy was computed by this project. Names of the form ``aeon:HC2`` are downloaded by `reference_results`.
-"""
+"""The external results that a command names: published accuracies, reference results (``aeon:HC2``), and files."""
 
 from __future__ import annotations
 
@@ -51,13 +48,8 @@ def by_resamples(
 ) -> tuple[list[dict[str, str]], dict[str, Any]]:
     """Read the external results for every choice of resamples that the page offers.
 
-    Returns
-    -------
-    methods : list of dict
-        Name, method and backbone of each, as the page lists its methods.
-    choices : dict
-        By the resamples of chosen runs ("0,1,2"): "warnings", and "methods", by name with "scores" (by dataset, None where
-        missing), "protocol", "source" and "gaps" (by dataset, the reason where the source gives one).
+    Return name, method and backbone of each, and by the resamples of chosen runs ("0,1,2") the "warnings" and the "methods": by
+    name the "scores" (by dataset, None where missing), "protocol", "source" and "gaps" (reasons by dataset).
     """
     if not sources:
         return [], {}

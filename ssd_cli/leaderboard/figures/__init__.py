@@ -15,7 +15,7 @@ from ssd_cli.leaderboard.drawing import FORMATS, save
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ssd_cli.leaderboard.comparison import Comparison
+    from ssd_cli.leaderboard.compare import Comparison
 
 DIAGRAM = "cd"
 """The critical-difference diagram, which is always written."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ssd_cli.leaderboard.comparison import Comparison
+    from ssd_cli.leaderboard.compare import Comparison
 
 _INK, _BAR = "#000000", "#0072B2"
 """The blue of Okabe and Ito's palette, which differs from black for colour-blind readers and in print."""

@@ -12,7 +12,7 @@ from ssd_cli.leaderboard.drawing import GREY, blank, looks, wrap_name
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ssd_cli.leaderboard.comparison import Comparison
+    from ssd_cli.leaderboard.compare import Comparison
 
 
 def draw(comparison: Comparison) -> Figure:

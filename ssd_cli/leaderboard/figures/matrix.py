@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ssd_cli.leaderboard.comparison import Comparison
+    from ssd_cli.leaderboard.compare import Comparison
 
 _CELL_WIDTH, _CELL_HEIGHT = 0.74, 0.5  # inches
 _TOP, _MARGIN = 0.4, 0.12

@@ -7,25 +7,11 @@ import hashlib
 import html
 import re
 from importlib.resources import files
-from pathlib import Path
-
-from ssd_cli.core import atomic
 
 SCRIPTS = (
-    "statistics",
-    "data",
-    "elements",
-    "state",
-    "filters",
-    "leaderboard",
-    "diagram",
-    "pairs",
-    "costs",
-    "datasets",
-    "drill",
-    "provenance",
-    "main",
-)
+    "statistics", "data", "elements", "state", "filters", "leaderboard", "diagram", "pairs", "costs", "datasets", "drill",
+    "provenance", "main",
+)  # fmt: skip
 """In the order of the page; all share one scope, and each comes after the scripts that it uses when it is loaded."""
 
 
@@ -46,11 +32,6 @@ def assemble(title: str, content: bytes | None) -> bytes:
         "data": "" if content is None else base64.b64encode(content).decode(),
     }
     return re.sub(r"@(policy|title|style|script|data)@", lambda mark: parts[mark[1]], _asset("template.html")).encode()
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write the file atomically."""
-    atomic.write_into(path.parent, [(path, content)])
 
 
 def _asset(name: str) -> str:

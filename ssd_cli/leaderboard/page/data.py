@@ -12,16 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from ssd_cli.archives.catalog import archives, size, type_of
+from ssd_cli.errors import SsdBenchError
 from ssd_cli.leaderboard.collect import collect
 from ssd_cli.leaderboard.conditions import CONDITIONS, condition_codes
-from ssd_cli.leaderboard.external.result import matched
+from ssd_cli.leaderboard.external.result import External, matched
 from ssd_cli.leaderboard.external.sources import NONE, ExternalSources, by_resamples
 from ssd_cli.leaderboard.page.details import Details, Reader
-from ssd_cli.leaderboard.page.tests import other_tests
-from ssd_cli.leaderboard.ranking import grid_of
+from ssd_cli.leaderboard.ranking import grid_of, rank_methods
 from ssd_cli.metrics import DEFAULT_COST, MATCHED, METRICS, RANKED, metrics
 from ssd_cli.statistics.cliques import RULE
 from ssd_cli.statistics.ranks import TIE
+from ssd_cli.statistics.tests import judge, names
 from ssd_cli.statistics.wilcoxon import EXACT_UP_TO
 
 if TYPE_CHECKING:
@@ -47,14 +48,8 @@ def payload(
 ) -> bytes:
     """Return the block that the page embeds; SsdBenchError without results, or with results that cannot be compared.
 
-    Parameters
-    ----------
-    reader : Reader, optional
-        Keeps details of records between calls.
-    about : dict, optional
-        Entries of the header: version, time, progress of a run.
-    on_reading : callable, optional
-        Receives the number of new or changed records before they are read.
+    `reader` keeps details of records between calls. `about` has entries of the header: version, time, progress of a run.
+    `on_reading` receives the number of new or changed records before they are read.
     """
     cells = collect(folders, on_reading)
     frame = cells.frame.sort_values(["dataset", "name", "resample", "seed"], kind="stable").reset_index(drop=True)
@@ -191,3 +186,35 @@ def pack(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> bytes:
     text = json.dumps({**header, "arrays": places}, allow_nan=False, separators=(",", ":")).encode()
     text += b" " * (-(len(text) + 4) % _ALIGNMENT)
     return gzip.compress(b"".join([len(text).to_bytes(4, "little"), text, *blocks]), compresslevel=6, mtime=0)
+
+
+ALPHA = 0.05
+POLICIES = ("complete", "worst-rank")
+
+
+def other_tests(frame: pd.DataFrame, externals: list[External], methods: list[str], datasets: list[str]) -> list[dict[str, Any]]:
+    """Apply every registered test but the default, which the page computes for any selection, to all results.
+
+    Returns
+    -------
+    list of dict
+        "name", "policy", "alpha", "sentence" and "pairs": [method, method, adjusted p, whether they differ]. Without tests that
+        need more methods, and without policies that leave no dataset.
+    """
+    found = []
+    for policy in POLICIES if len(methods) > 1 else ():
+        try:
+            ranking = rank_methods(frame, externals, datasets, policy)
+        except SsdBenchError:
+            continue
+        place = [methods.index(name) for name in ranking.names]
+        pairs = list(zip(*(part.tolist() for part in np.triu_indices(len(place), k=1)), strict=True))
+        for name in names()[1:]:
+            try:
+                verdicts = judge(ranking.filled, name, ALPHA)
+            except SsdBenchError:
+                continue
+            p, different = verdicts.tests.adjusted, verdicts.tests.different
+            rows = [[place[i], place[j], float(f"{p[i, j]:.6g}"), bool(different[i, j])] for i, j in pairs]
+            found.append({"name": name, "policy": policy, "alpha": ALPHA, "sentence": verdicts.test, "pairs": rows})
+    return found

@@ -67,9 +67,6 @@ class PageData:
 
 
 class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    allow_reuse_address = True
-
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore a browser that closed the connection before the answer."""
         if not isinstance(sys.exception(), ConnectionError):
