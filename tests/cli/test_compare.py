@@ -132,7 +132,8 @@ def test_figures_of_an_earlier_comparison_are_named(tmp_path, capsys):
     )
     (tmp_path / "leaderboard" / "matrix.svg").unlink()
     command.compare([tmp_path], formats="svg")
-    assert "cd.png there show an earlier" in capsys.readouterr().err
+    kept = "cd.png, differences.svg, differences.png, matrix.png, scatter.svg, scatter.png"
+    assert f"Warning: {kept} there show an earlier" in capsys.readouterr().err
 
 
 def test_a_terminal_shows_the_telling_costs_in_one_table_and_says_where_the_others_are(tmp_path, terminal):
