@@ -104,12 +104,10 @@ def content(path: Path) -> bytes | None:
 
 def clean(drafts: Path) -> int:
     """Remove the drafts of processes that have ended; return how many."""
-    removed = 0
-    for draft in drafts.iterdir() if drafts.is_dir() else ():
-        if not _alive(draft):
-            draft.unlink(missing_ok=True)
-            removed += 1
-    return removed
+    dead = [draft for draft in (drafts.iterdir() if drafts.is_dir() else ()) if not _alive(draft)]
+    for draft in dead:
+        draft.unlink(missing_ok=True)
+    return len(dead)
 
 
 @contextmanager

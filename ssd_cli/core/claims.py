@@ -2,11 +2,9 @@
 
 A claim on a key is the file ``<key>.<generation>.claim``, created with O_EXCL by the process that takes it; the highest generation
 holds. The file names the process (host, process number, start), and its modification time is the heartbeat. A claim is stale when
-its process has ended on this host, or when the heartbeat is old by the clock of the file system.
-
-A stale claim of generation g is never deleted to make room: taking over means creating generation g + 1 with O_EXCL, which exactly
-one process can do, and only then are the older files removed. A process that acts on stale information fails the exclusive create,
-or finds other files than before when it looks again, and gives up.
+its process has ended on this host, or when the heartbeat is old by the clock of the file system. A process takes over a stale claim
+of generation g by creating generation g + 1 with O_EXCL; only then it removes the older files. A process that acts on stale
+information fails the exclusive create, or finds other files than before when it looks again, and gives up.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import Field, dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from ssd_cli.errors import MisuseError, did_you_mean
 
@@ -34,8 +34,7 @@ def option(default: Any, help: str, **details: Any) -> Any:
 
 def option_of(one: Field[Any]) -> Option:
     """Return the option that a field was declared with."""
-    found: Option = one.metadata["option"]
-    return found
+    return cast(Option, one.metadata["option"])
 
 
 def require_choice(name: str, value: Any, allowed: Sequence[Any]) -> None:

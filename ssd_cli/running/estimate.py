@@ -26,17 +26,14 @@ START_SECONDS = 4.0
 
 @dataclass(frozen=True)
 class Estimate:
-    """A plan with costs, the number of workers, the rates that were used, and the seconds that measuring took (0: all were known).
-
-    `assumed` names backbones whose rates are assumed, `unknown` methods and datasets whose work is not known.
-    """
+    """A plan with costs, and what they rest on."""
 
     plan: Plan
     n_workers: int
     measured: tuple[machine_rates.Measured, ...]
-    calibration_seconds: float
-    assumed: tuple[str, ...]
-    unknown: tuple[str, ...]
+    calibration_seconds: float  # that measuring took; 0: all rates were known
+    assumed: tuple[str, ...]  # backbones whose rates are assumed
+    unknown: tuple[str, ...]  # methods and datasets whose work is not known
 
     @property
     def pace(self) -> float | None:

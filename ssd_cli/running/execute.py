@@ -93,8 +93,7 @@ def execute(job: Job, report: ReportProgress) -> Outcome:
             if out_of_memory(error) and not job.alone:
                 return Outcome("memory")
             parts = CellResults(costs=parts.costs, curves=parts.curves)  # those of its trainings
-            trace = reduce_paths("".join(traceback.format_exception(error)))
-            record = cell_record(job, "failed", reduce_paths(_one_line(error)), trace, parts)
+            record = cell_record(job, "failed", _one_line(error), "".join(traceback.format_exception(error)), parts)
         store.put(record, parts.y, parts.probabilities)
         if job.keep_networks and parts.predictor is not None:
             save_weights(job, parts.predictor)  # a run that discards networks may have deleted them while no record named them
@@ -102,11 +101,6 @@ def execute(job: Job, report: ReportProgress) -> Outcome:
     warning = restore_threads(planned.spec.threads)
     seconds = time.perf_counter() - started
     return Outcome(record.status, record.reason or "", seconds, record.scores.get("accuracy"), warning)
-
-
-def failed_record(job: Job, reason: str, trace: str | None) -> CellRecord:
-    """Return the record of a cell whose worker died."""
-    return cell_record(job, "failed", reason, trace and reduce_paths(trace), CellResults())
 
 
 def compute(job: Job, parts: CellResults, report: ReportProgress) -> str | None:
@@ -205,8 +199,8 @@ def _evaluate(predictor: Predictor, sealed: SealedTest, parts: CellResults) -> N
 
 
 def cell_record(job: Job, status: str, reason: str | None, trace: str | None, parts: CellResults) -> CellRecord:
-    """Return the record of a cell with these results."""
-    cell, spec = job.planned.cell, job.planned.spec
+    """Return the record of a cell with these results; the paths of a traceback are shortened."""
+    cell, spec, trace = job.planned.cell, job.planned.spec, trace and reduce_paths(trace)
     found = {name: getattr(parts, name) for name in ("scores", "costs", "diagnostics", "curves", "networks")}
     return CellRecord(cell, spec, status, reason, trace, **found, provenance=provenance(spec.threads, job.command))
 
@@ -244,4 +238,4 @@ def _networks(predictor: Predictor) -> list[Any]:
 
 def _one_line(error: Exception) -> str:
     what = error.what if isinstance(error, SsdBenchError) else f"{type(error).__name__}: {error}"
-    return " ".join(what.split())[:500] or type(error).__name__
+    return reduce_paths(" ".join(what.split())[:500] or type(error).__name__)

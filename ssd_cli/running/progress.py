@@ -58,8 +58,8 @@ class RunProgress:
     def seconds_left(self) -> float | None:
         """Estimate the seconds left from the pace of the finished cells, or from `expected_pace` before the first one.
 
-        Other runs are assumed to help as before. A cell that takes longer than estimated is assumed to need another tenth of the
-        time that it has taken. None where the pace is unknown, or where only other runs have something to do.
+        Assume that other runs help as before, and that a cell which takes longer than estimated needs another tenth of its time.
+        None where the pace is unknown, or where only other runs have something to do.
         """
         pace = self.seconds_spent / self.cost_spent if self.cost_spent else self.expected_pace
         if pace is None or (not self.current and 0 < self.left <= self.elsewhere):
@@ -87,13 +87,13 @@ class Reporter(Protocol):
     """Show the progress of a run to the user."""
 
     def update(self, progress: RunProgress) -> None:
-        """Called about once a second, and after every event."""
+        """Show the progress; called about once a second, and after every event."""
 
     def finished(self, planned: PlannedCell, outcome: Outcome, progress: RunProgress) -> None:
-        """Called for every cell that this run or another has finished."""
+        """Show a cell that this run or another has finished."""
 
     def note(self, text: str) -> None:
-        """Called with messages for the user."""
+        """Show a message for the user."""
 
 
 class SilentReporter:

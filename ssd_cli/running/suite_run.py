@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from ssd_cli.core.atomic import writing_to
 from ssd_cli.core.claims import Claims
-from ssd_cli.running.execute import execute, failed_record, finished_by_another
+from ssd_cli.running.execute import CellResults, cell_record, execute, finished_by_another
 from ssd_cli.running.executors.base import START_ATTEMPTS, Event, Executor, Task, call, cannot_start
 from ssd_cli.running.job import Job, Outcome
 from ssd_cli.running.networks import discard_group
@@ -28,14 +28,8 @@ _LOOK_SECONDS = 1.0
 class SuiteRun:
     """One run of a plan.
 
-    Parameters
-    ----------
-    command : tuple of str
-        The command line, for the records.
-    execute : callable
-        What a worker does with a job; replaced in tests.
-    packing : Packing, optional
-        Which cells may share a device; by default determined from the free memory of a CUDA device.
+    `command` is the command line, for the records; `execute` is what a worker does with a job. `packing` says which cells may
+    share a device; by default it follows from the free memory of a CUDA device.
     """
 
     def __init__(
@@ -169,7 +163,7 @@ class SuiteRun:
         with claim:
             if self._is_finished_elsewhere(cell):
                 return
-            self._store.put(failed_record(self._job(cell), reason, event.log or None))
+            self._store.put(cell_record(self._job(cell), "failed", reason, event.log or None, CellResults()))
         self._finish(cell, Outcome("failed", reason))
 
     def _finish(self, cell: PlannedCell, outcome: Outcome) -> None:
@@ -188,9 +182,7 @@ class SuiteRun:
             return
         self._last_look = time.monotonic()
         waiting, self._elsewhere = self._elsewhere, []
-        for cell in waiting:
-            if self._is_finished_elsewhere(cell):
-                continue
+        for cell in (cell for cell in waiting if not self._is_finished_elsewhere(cell)):
             if self._claims.holder(cell.key) is None:
                 self._queue.put_back(cell)
             else:
@@ -201,8 +193,6 @@ class SuiteRun:
         """Return whether another run has written the cell since the plan was made; if so, count it."""
         if record_mark(self._store, cell) == self._marks.get(cell.key):
             return False
-        outcome = finished_by_another(self._store, cell)
-        if outcome is None:
-            return False
-        self._finish(cell, outcome)
-        return True
+        if (outcome := finished_by_another(self._store, cell)) is not None:
+            self._finish(cell, outcome)
+        return outcome is not None
