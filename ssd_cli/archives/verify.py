@@ -58,7 +58,7 @@ def verify(name: str, source: DatasetFiles) -> Finding:
 
 
 def verify_named(name: str, data_dirs: Sequence[Path] = ()) -> Finding | None:
-    """Find and verify a dataset; return None if it is absent. An incomplete or unreadable folder is a finding."""
+    """Find and verify a dataset; None if it is absent. An incomplete or unreadable folder is a finding."""
     try:
         source = locate(name, data_dirs)
         return None if source is None else verify(name, source)

@@ -1,7 +1,7 @@
-"""aeon's ``.ts``: a header of tags, then one case a line, channels and label separated by colons.
+"""aeon's ``.ts``: a header of tags, then one case per line, channels and label separated by colons.
 
-aeon's parser is lenient where a benchmark must not be: it accepts a flag that is neither true nor false, a label that the header
-does not declare, ``inf`` and ``1_0`` as numbers; from time-stamped data it drops signs and whole numbers; it names no line.
+aeon's parser accepts a flag that is neither true nor false, a label that the header does not declare, ``inf`` and ``1_0`` as
+numbers; from time-stamped data it drops signs and whole numbers; it names no line. A benchmark must not.
 """
 
 from __future__ import annotations

@@ -23,10 +23,7 @@ _NOISE = 0.001
 
 @dataclass(frozen=True)
 class LengthRule:
-    """A rule, fitted to the training series: cut longer series, leave zeros after the end of shorter ones.
-
-    `n_timepoints` is the length of every prepared series, `unequal` is true if the training series differ in length.
-    """
+    """A rule, fitted to the training series (`unequal` if their lengths differ): cut longer series, leave zeros after others."""
 
     n_timepoints: int
     unequal: bool
@@ -59,8 +56,7 @@ class LengthRule:
     def graph(self, torch: Any, x: Any) -> tuple[Any, Any]:
         """Bring a tensor (batch, n_channels, any length) to the common length before it is scaled, for an exported model.
 
-        The second result, broadcast to the first, is 1 for the steps of a series and 0 after its end. `torch` is the module, which
-        this package does not import.
+        The second result, broadcast to the first, is 1 for the steps of a series and 0 after its end; `torch` is the module.
         """
         # Zeros as many as the common length, then a cut: no operation depends on whether a series is longer or shorter.
         pad = torch.nn.functional.pad

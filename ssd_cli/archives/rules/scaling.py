@@ -33,10 +33,9 @@ class ScalingRule(ABC):
         """Scale one series (n_channels, n_timepoints) without missing values."""
 
     def graph(self, torch: Any, x: Any, valid: Any) -> Any:
-        """Scale a tensor (batch, n_channels, n_timepoints) of float64 as `apply` scales arrays, for an exported model.
+        """Scale a tensor (batch, n_channels, n_timepoints) of float64 as `apply` does, for an exported model.
 
-        `valid`, broadcast to `x`, is 1 for the steps of a series and 0 after its end. `torch` is the module, which this package
-        does not import.
+        `valid`, broadcast to `x`, is 1 for the steps of a series and 0 after its end; `torch` is the module.
         """
         raise NotImplementedError
 

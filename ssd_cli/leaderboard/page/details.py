@@ -29,9 +29,9 @@ class Curve:
 
 @dataclass(frozen=True)
 class Details:
-    """Details of one record: provenance without its time, the end of a traceback, curves of the first two and the last network.
+    """Details of one record: provenance, the end of a traceback, curves of the first two and the last of its `n_networks`.
 
-    `finished` is in seconds since the epoch, 0 if unknown; `n_networks` counts the trained networks with a recorded curve.
+    `finished` is in seconds since the epoch, 0 if unknown; the provenance lacks it.
     """
 
     provenance: dict[str, Any]
