@@ -11,7 +11,6 @@ from ssd_cli.methods.base import Count, Method, Predictor, TrainingSet, Workbenc
 from ssd_cli.methods.weight_averaging import first_part
 from ssd_cli.training.averaging import Collector
 from ssd_cli.training.objective import CrossEntropy
-from ssd_cli.training.spec import TrainingOptions
 
 
 @methods.register("snapshot")
@@ -43,8 +42,15 @@ class Snapshot(Method):
         ends = self.cycle_ends(workbench.epochs)
         collector = Collector(ends[-(self.averaged or self.cycles) :])
         network = workbench.fresh(0)
-        options: TrainingOptions = {"lr_multiplier": lambda epochs: annealed(epochs, ends), "keep": "last"}
-        workbench.train(network, CrossEntropy(), purpose="member", averager=collector, label="snapshot", **options)
+        workbench.train(
+            network,
+            CrossEntropy(),
+            lr_multiplier=lambda epochs: annealed(epochs, ends),
+            keep="last",
+            purpose="member",
+            averager=collector,
+            label="snapshot",
+        )
         return Predictor(workbench.copies(network, collector.collected()))
 
     def cycle_ends(self, epochs: int) -> list[int]:
@@ -101,12 +107,16 @@ class FGE(Method):
         network, epochs = first_part(self.start, workbench)
         cycle = self.cycle_of(epochs)
         collector = Collector(range(cycle // 2, epochs + 1, cycle))
-        options: TrainingOptions = {
-            "learning_rate": self.high_rate,
-            "lr_multiplier": lambda passed: triangle(passed / cycle, self.low_rate / self.high_rate),
-            "keep": "last",
-        }
-        workbench.train(network, CrossEntropy(), epochs=epochs, purpose="fge", averager=collector, **options)
+        workbench.train(
+            network,
+            CrossEntropy(),
+            epochs=epochs,
+            learning_rate=self.high_rate,
+            lr_multiplier=lambda passed: triangle(passed / cycle, self.low_rate / self.high_rate),
+            keep="last",
+            purpose="fge",
+            averager=collector,
+        )
         return Predictor(workbench.copies(network, collector.collected()))
 
     def cycle_of(self, epochs: int) -> int:

@@ -9,7 +9,6 @@ from ssd_cli.methods import methods
 from ssd_cli.methods.base import Method, Network, Positive, Predictor, Rate, TrainingSet, Workbench
 from ssd_cli.training.averaging import ExponentialMean, RunningMean
 from ssd_cli.training.objective import CrossEntropy
-from ssd_cli.training.spec import TrainingOptions
 
 
 @methods.register("swa")
@@ -36,8 +35,16 @@ class SWA(Method):
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         network, epochs = first_part(self.start, workbench)
         mean = RunningMean()
-        rate: TrainingOptions = {"learning_rate": self.learning_rate, "shape": "constant", "keep": "last"}
-        workbench.train(network, CrossEntropy(), epochs=epochs, purpose="swa", averager=mean, **rate)
+        workbench.train(
+            network,
+            CrossEntropy(),
+            epochs=epochs,
+            learning_rate=self.learning_rate,
+            shape="constant",
+            keep="last",
+            purpose="swa",
+            averager=mean,
+        )
         network.load_state_dict(mean.state)
         return Predictor([workbench.refresh_batch_norm(network)], diagnostics={"averaged_epochs": mean.n_averaged})
 
