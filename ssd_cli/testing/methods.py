@@ -24,7 +24,17 @@ from ssd_cli.training.predict import freeze
 
 
 def check_method(method: Method) -> None:
-    """Check everything that a method must do, see the single checks; takes some seconds and raises AssertionError."""
+    """Check the contract of a method on a small problem; takes some seconds.
+
+    The configuration is frozen and its label gives it back; recording finds the trainings that `fit` books; test labels change
+    nothing; another seed changes the networks, the same seed gives the same bits, whatever was computed before; a killed training
+    resumes with the same bits; the method learns an easy problem.
+
+    Raises
+    ------
+    AssertionError
+        What is wrong.
+    """
     for check in (
         check_identity,
         check_recording,

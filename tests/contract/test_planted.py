@@ -48,8 +48,9 @@ def test_a_planted_backbone_keeps_the_contract(planted):
 
 
 def test_every_method_runs_on_a_planted_backbone_or_skips_it(planted):
-    for name in methods.names():
-        check_runs_on(methods.get(name)(), planted)
+    for entry in methods.entries():
+        if not entry.plugin_sha256:  # other tests of the process may have added methods that are wrong on purpose
+            check_runs_on(methods.get(entry.name)(), planted)
 
 
 def test_its_published_training_is_that_of_the_recipes(planted):
