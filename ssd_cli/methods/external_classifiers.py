@@ -9,7 +9,7 @@ import re
 import time
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import distributions, version
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -171,8 +171,4 @@ def _flat(items: list[Any]) -> list[str]:
 
 def is_installed(package: str) -> bool:
     """Return whether a distribution package is installed."""
-    try:
-        version(package)
-    except PackageNotFoundError:
-        return False
-    return True
+    return any(distributions(name=package))
