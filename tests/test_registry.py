@@ -98,3 +98,17 @@ def test_only_kinds_that_ls_lists_are_looked_up_with_ls():
         listed = registry in (methods, backbones, recipes)
         assert caught.value.remedy.startswith(f"See: ssd-bench ls {registry.kind}s." if listed else ""), registry.kind
         assert ("ssd-bench ls" in caught.value.remedy) == listed
+
+
+def test_names_without_parsing_are_the_names_of_the_entries():
+    from ssd_cli.archives.rules import imputation_rules, length_rules, scaling_rules
+    from ssd_cli.backbones import backbones
+    from ssd_cli.core.executions import convolutions
+    from ssd_cli.methods import methods
+    from ssd_cli.running.executors.base import executors
+    from ssd_cli.training import recipes
+
+    for known in (backbones, convolutions, executors, imputation_rules, length_rules, methods, recipes, scaling_rules):
+        fresh = type(known).__new__(type(known))
+        fresh.__dict__.update(known.__dict__ | {"_entries": None})
+        assert fresh.names() == [entry.name for entry in known.entries() if not entry.plugin_sha256]

@@ -14,7 +14,6 @@ import typer
 from ssd_cli.cli.console import announce_reading, say
 from ssd_cli.cli.options import Others, Published, external_sources
 from ssd_cli.cli.status import folder_state
-from ssd_cli.core.atomic import write_into
 from ssd_cli.core.version import __version__
 from ssd_cli.errors import MisuseError
 
@@ -27,6 +26,7 @@ def report(
     others: Others = None,
 ) -> None:
     """Write a page that ranks, tests and draws in the browser what is chosen there; it needs no network."""
+    from ssd_cli.core.atomic import write_into
     from ssd_cli.leaderboard.page.assemble import assemble
     from ssd_cli.leaderboard.page.data import payload
 
