@@ -4,7 +4,7 @@
     python benchmarks/peers.py --out results/speed
     python benchmarks/peers.py --peers ssd-bench,textbook --shapes 64x150 --networks lite --rounds 1
 
-Every library trains the same networks with the same batch size and epochs, in a process and an environment of its own. Libraries
+Every library trains the same networks with the same batch size and epochs, in a separate process and environment. Libraries
 take turns, in another order in every round; ratios are medians of the rounds' ratios. A library that cannot be started or fails is
 left out, with the reason. With --workers 2, two processes of one thread train at once, as ssd-bench uses two cores.
 

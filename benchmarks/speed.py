@@ -189,7 +189,7 @@ def against(options: argparse.Namespace) -> str:
         if "compare" in options.only:
             root = stack.enter_context(many(options))
             copy = stack.enter_context(tempfile.TemporaryDirectory(dir=root.parent))
-            folders = {"old": Path(copy) / "records", "new": root}  # each version writes an index of its own
+            folders = {"old": Path(copy) / "records", "new": root}  # each version writes a separate index
             subprocess.run(["cp", "-al", str(root), str(folders["old"])], check=True)
             for name, checkout in checkouts.items():
                 reading(checkout, folders[name], "compare")

@@ -130,7 +130,7 @@ class Claims:
         return Claim(path, token, self._heartbeat_seconds)
 
     def wait(self, key: str, what: str = "", pulse: Callable[[], None] = lambda: None, poll_seconds: float = 0.1) -> Claim:
-        """Take the claim on `key` as soon as it is free; `pulse` is called meanwhile and may raise to give up."""
+        """Take the claim on `key` as soon as it is free; `pulse` is called while waiting and may raise to give up."""
         while (claim := self.take(key, what)) is None:
             pulse()
             time.sleep(poll_seconds)

@@ -88,7 +88,7 @@ TRUNK = 0.6
 def grow(workbench: Workbench, holdout: bool = False) -> list[Network]:
     """Train the trunk (base network 0, stopped early, its last weights) and its branches, each with its own batch order.
 
-    The mean of networks with separate initialisations is near chance; hence the shared trunk. A branch starts the recipe's schedule
+    Networks with separate initialisations average to near chance, so branches share a trunk. A branch starts the recipe's schedule
     again, with new Adam moments. With one epoch the trunk is untrained. With `holdout` the validation cases are left out.
     """
     share = workbench.recipe.share_before_last(TRUNK)

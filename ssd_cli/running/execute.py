@@ -167,7 +167,7 @@ def _other_contexts(spec: CellSpec, dataset: Dataset, training_set: TrainingSet,
         return []
     parts = {spec.resample: training_set}
     for k in spec.together.resamples:
-        with suppress(SsdBenchError):  # it cannot be drawn: the records of its own cells say why
+        with suppress(SsdBenchError):  # it cannot be drawn: the records of its cells state the reason
             parts[k] = parts.get(k) or split(dataset, k, Preparation(**spec.preparation))[0]
     cells = itertools.product(spec.together.resamples, spec.together.seeds)
     others = [(k, seed) for k, seed in cells if k in parts and (k, seed) != (spec.resample, spec.seed)]

@@ -13,7 +13,7 @@ from ssd_cli.errors import SsdBenchError
 from ssd_cli.registry import Registry
 
 ReportProgress = Callable[[Any], None]
-"""Sends the progress of a task to whoever submitted it: a text, or the progress of a training."""
+"""Sends the progress of a task, a text or the progress of a training, to the code that submitted it."""
 
 START_ATTEMPTS = 3
 """Workers that die in a row before they can do anything, after which a run gives up."""
