@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C or SIGTERM: 128 and the number of SIGINT."""
+
 
 class SsdBenchError(Exception):
     """An error that the user can correct: what happened and where, what was expected, and the action that corrects it."""

@@ -9,43 +9,39 @@ from typing import Annotated
 
 import typer
 
-from ssd_cli.cli import data
-from ssd_cli.cli.check import check
-from ssd_cli.cli.compare import compare
 from ssd_cli.cli.console import debugging, say, warn
-from ssd_cli.cli.export import export, export_tsml, predict
-from ssd_cli.cli.ls import ls
-from ssd_cli.cli.recount import recount
-from ssd_cli.cli.report import report, serve
-from ssd_cli.cli.run import INTERRUPTED, run
-from ssd_cli.cli.status import status
+from ssd_cli.cli.lazy import LazyCommand, lazy_group
 from ssd_cli.core.version import __version__
-from ssd_cli.errors import SsdBenchError
+from ssd_cli.errors import INTERRUPTED, SsdBenchError
 
 _READER_LEFT = 141
 """Exit code if the reader of standard output closed it, as `head` does: 128 plus the number of SIGPIPE."""
 
+_COMMANDS = [
+    LazyCommand("run", "ssd_cli.cli.run:run", "Train and evaluate; go on where an earlier run ended."),
+    LazyCommand("compare", "ssd_cli.cli.compare:compare", "Rank and test the methods; write tables and a figure."),
+    LazyCommand("leaderboard", "ssd_cli.cli.compare:compare", "As compare.", hidden=True),  # the name that some look for
+    LazyCommand("report", "ssd_cli.cli.report:report", "Write the page: one file to explore, send and publish."),
+    LazyCommand("serve", "ssd_cli.cli.report:serve", "Show the page in a browser while a run goes on."),
+    LazyCommand("check", "ssd_cli.cli.check:check", "Fail where accuracy fell below a reference; for continuous integration."),
+    LazyCommand("recount", "ssd_cli.cli.recount:recount", "Compute every score and table again from the stored probabilities."),
+    LazyCommand("export-tsml", "ssd_cli.cli.export:export_tsml", "Write the predictions in the layout of tsml-eval."),
+    LazyCommand("export", "ssd_cli.cli.export:export", "Write a trained predictor as a file for other runtimes."),
+    LazyCommand("predict", "ssd_cli.cli.export:predict", "Classify series with an exported file."),
+    LazyCommand("ls", "ssd_cli.cli.ls:ls", "List what there is to choose from."),
+    LazyCommand("status", "ssd_cli.cli.status:status", "Show what of a folder is done, failed, left."),
+    LazyCommand("data", "ssd_cli.cli.data:app", "Download, verify, show, pack and add datasets."),
+]
+
 app = typer.Typer(
     name="ssd-bench",
+    cls=lazy_group(_COMMANDS),
     help="Does stochastic self-distillation pay on time-series classification? Train, resume, compare.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(short_help="Train and evaluate; go on where an earlier run ended.")(run)
-app.command(short_help="Rank and test the methods; write tables and a figure.")(compare)
-app.command(name="leaderboard", hidden=True)(compare)  # the name that some look for
-app.command(short_help="Write the page: one file to explore, send and publish.")(report)
-app.command(short_help="Show the page in a browser while a run goes on.")(serve)
-app.command(short_help="Fail where accuracy fell below a reference; for continuous integration.")(check)
-app.command(short_help="Compute every score and table again from the stored probabilities.")(recount)
-app.command(short_help="Write the predictions in the layout of tsml-eval.")(export_tsml)
-app.add_typer(data.app, name="data", help="Download, verify, show, pack and add datasets.")
-app.command(short_help="Write a trained predictor as a file for other runtimes.")(export)
-app.command(short_help="Classify series with an exported file.")(predict)
-app.command(short_help="List what there is to choose from.")(ls)
-app.command(short_help="Show what of a folder is done, failed, left.")(status)
 
 
 def _version(wanted: bool) -> None:

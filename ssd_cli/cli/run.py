@@ -15,7 +15,7 @@ import typer
 
 from ssd_cli.cli.console import debugging, duration, plural, reporter, say, table, warn
 from ssd_cli.cli.options import with_options
-from ssd_cli.errors import shortened
+from ssd_cli.errors import INTERRUPTED, shortened
 from ssd_cli.running.suite import Suite, parse_suite
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from ssd_cli.running.executors.base import Executor
     from ssd_cli.running.plan import Plan, PlannedCell
     from ssd_cli.running.progress import RunProgress
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C or SIGTERM: 128 and the number of SIGINT."""
 
 _SHOWN_FAILURES = 10
 SHOWN_CELLS = 60

@@ -2,7 +2,9 @@ import subprocess
 import sys
 
 import pytest
+import typer
 
+from ssd_cli.cli.app import app
 from ssd_cli.core.version import __version__
 from ssd_cli.errors import SsdBenchError
 from tests.cli.helpers import failing, ssd_bench
@@ -25,6 +27,20 @@ def test_looking_around_loads_nothing_heavy(arguments):
     loaded, done = modules_of(*arguments)
     assert done.returncode == 0 and "ssd_cli.cli.app" in loaded
     assert not loaded & HEAVY
+
+
+def test_the_list_of_commands_imports_none_of_them():
+    loaded, done = modules_of("--help")
+    assert done.returncode == 0
+    assert {name for name in loaded if name.startswith("ssd_cli.cli.")} == {
+        f"ssd_cli.cli.{name}" for name in ("app", "console", "lazy")
+    }
+
+
+def test_every_listed_command_can_be_imported():
+    commands = typer.main.get_command(app).commands
+    assert len(commands) > 10
+    assert all(command.load().name == name for name, command in commands.items())
 
 
 def test_status_and_a_refused_run_do_without_torch(tmp_path):
