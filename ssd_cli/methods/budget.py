@@ -44,7 +44,11 @@ def fill_in(recipe: Recipe, backbone: Backbone, method: Method, label: str = "Th
         return full
 
     def shortened(epochs: int) -> ResolvedRecipe:
-        return replace(recipe, epochs=epochs, student_epochs=max(1, round(students * epochs / whole))).for_backbone(backbone)
+        shorter = {"epochs": epochs, "student_epochs": max(1, round(students * epochs / whole))}
+        if full.steps is not None:  # every length by the same factor
+            lengths = ("steps", "epochs_min", "student_epochs_min")
+            shorter |= {name: max(1, getattr(full, name) * epochs // whole) for name in lengths}
+        return replace(recipe, **shorter).for_backbone(backbone)
 
     def total(epochs: int) -> float:
         return record_trainings(method, backbone, shortened(epochs)).budget_epochs

@@ -228,7 +228,10 @@ def _cell(common: dict[str, Any], method: _Choice, backbone: _Choice, recipe: _C
     group = f"{cell.dataset} {backbone.label}" + ("" if spec.together else f" {cell.resample} {cell.seed}")
     if shape is None or backbone is WITHOUT:
         return PlannedCell(cell, spec, group, shape=shape)
-    work = work_of(recorded, builder, filled, shape, spec)
+    counted = filled.for_cases(shape.n_cases)
+    if counted is not filled:  # the trainings of this dataset, which are shorter than the longest
+        recorded = record_trainings(method.configuration, builder, counted)
+    work = work_of(recorded, builder, counted, shape, spec)
     return PlannedCell(cell, spec, group, work=work, shape=shape)
 
 

@@ -57,6 +57,7 @@ class TrainingContext:
     ledger: Ledger = field(default_factory=Ledger)
 
     def __post_init__(self) -> None:
+        self.recipe = self.recipe.for_cases(self.training_set.n_cases)
         self.seeds = CellSeeds(self.seed, self.training_set.dataset, self.training_set.resample)
         self._n_keys = 0
         self._tensors: dict[int, tuple[TrainingSet, Tensor, Tensor]] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any, Literal
 
 from ssd_cli.backbones.base import Backbone
@@ -29,6 +29,10 @@ def _usual_momentum(epochs: int) -> float:
     return 0.01 if epochs >= SLOW_MOMENTUM_FROM else 0.1
 
 
+def _students(epochs: int, share: float, least: int) -> int:
+    return min(epochs, max(least, math.floor(share * epochs + 1e-9)))
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Epochs, optimiser, schedule, batch rule, which epoch is kept, precision, budget.
@@ -40,11 +44,11 @@ class Recipe:
     Parameters
     ----------
     epochs : int, optional
-        Passes over the training set; None: the backbone's published number.
+        Passes over the training set; None: the backbone's published number. With `steps` the most.
     student_epochs : int, optional
-        Budget of a student that starts from a teacher; None: a quarter of `epochs`.
-    learning_rate : float
-        Of the first epoch.
+        Budget of a student that starts from a teacher; None: `student_share` of `epochs`, rounded down. With `steps` the most.
+    learning_rate : float, optional
+        Of the first epoch; None: 1e-3, and under `standard` the backbone's.
     schedule : {"plateau", "cosine", "constant"}
         "plateau" halves the rate on the 50th epoch in a row whose training loss did not fall by 1e-4, down to 1e-4 (the published
         rule); "cosine" falls to 0 over the epochs, stepping once an epoch.
@@ -64,11 +68,18 @@ class Recipe:
     budget : {"equal-epochs", "equal-compute"}
         Each network of a method has the recipe's epochs, or all networks together have as many passes over the cases as one network
         (`ssd_cli.methods.budget.fill_in`).
+    steps : int, optional
+        Optimiser steps. A training then has ``clip(ceil(steps / steps of an epoch), epochs_min, epochs)`` epochs: small sets have
+        one step an epoch, large ones dozens. None: always `epochs`.
+    epochs_min, student_epochs_min : int
+        The fewest epochs of a training that is counted in steps, and of a student.
+    student_share : float
+        Epochs of a student, relative to those of its teacher.
     """
 
     epochs: int | None = None
     student_epochs: int | None = None
-    learning_rate: float = 1e-3
+    learning_rate: float | None = None
     schedule: Shape = "plateau"
     keep: Keep = "best"
     batch_size: int | None = None
@@ -77,22 +88,31 @@ class Recipe:
     initialisation: Initialisation = "glorot"
     precision: Precision = "fp32"
     budget: Budget = "equal-epochs"
+    steps: int | None = None
+    epochs_min: int = 1
+    student_epochs_min: int = 1
+    student_share: float = 0.25
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("student_epochs", 1), ("batch_size", SMALLEST_BATCH)):
+        least = dict.fromkeys(("epochs", "student_epochs", "steps", "epochs_min", "student_epochs_min"), 1)
+        for name, smallest in (least | {"batch_size": SMALLEST_BATCH}).items():
             value = getattr(self, name)
-            require(value is None or value >= least, f"{name} must be at least {least}, not {value}")
+            require(value is None or value >= smallest, f"{name} must be at least {smallest}, not {value}")
+        share = self.student_share
+        require(0 < share <= 1, f"student_share must lie above 0 and at most at 1, not {share}")
         divisor, momentum = self.batch_divisor, self.bn_momentum
         require(divisor is None or divisor >= 0, f"batch_divisor must be at least 0, not {divisor}")
         require(momentum is None or 0 < momentum <= 1, f"bn_momentum must lie above 0 and at most at 1, not {momentum}")
-        require(self.learning_rate > 0, f"learning_rate must be above 0, not {self.learning_rate}")
+        rate = self.learning_rate
+        require(rate is None or rate > 0, f"learning_rate must be above 0, not {rate}")
 
     def for_backbone(self, backbone: Backbone | type[Backbone]) -> ResolvedRecipe:
         """Return the recipe with everything filled in that the published code of a backbone fixes."""
         epochs = self.epochs or backbone.published_epochs
         values = {
             "epochs": epochs,
-            "student_epochs": self.student_epochs or max(1, epochs // 4),
+            "student_epochs": self.student_epochs or _students(epochs, self.student_share, self.student_epochs_min),
+            "learning_rate": self.learning_rate or 1e-3,
             "batch_size": self.batch_size or backbone.published_batch_size,
             "batch_divisor": backbone.published_batch_divisor if self.batch_divisor is None else self.batch_divisor,
             "bn_momentum": self.bn_momentum or _usual_momentum(epochs),
@@ -115,6 +135,10 @@ class ResolvedRecipe:
     initialisation: Initialisation
     precision: Precision
     budget: Budget = "equal-epochs"
+    steps: int | None = None
+    epochs_min: int = 1
+    student_epochs_min: int = 1
+    student_share: float = 0.25
 
     @classmethod
     def from_identity(cls, parameters: Mapping[str, Any]) -> ResolvedRecipe:
@@ -122,8 +146,22 @@ class ResolvedRecipe:
         return cls(**parameters)
 
     def identity(self) -> dict[str, Any]:
-        """Return all parameters by name. The default budget has no entry: records are older than the other budget."""
-        return {name: value for name, value in vars(self).items() if (name, value) != ("budget", "equal-epochs")}
+        """Return all parameters by name; those that records of older versions lack only where they differ from the defaults."""
+        added = {field.name: field.default for field in fields(self) if field.default is not MISSING}
+        return {name: value for name, value in vars(self).items() if name not in added or value != added[name]}
+
+    def for_cases(self, n_cases: int) -> ResolvedRecipe:
+        """Return the recipe of a training set of this size: where steps are counted, with its epochs."""
+        if self.steps is None:
+            return self
+        of_epoch = math.ceil(n_cases / self.batch(n_cases))
+        epochs = min(max(math.ceil(self.steps / of_epoch), self.epochs_min), self.epochs)
+        students = min(_students(epochs, self.student_share, self.student_epochs_min), self.student_epochs)
+        return replace(self, epochs=epochs, student_epochs=students, steps=None)
+
+    def students(self, share: float | None = None) -> int:
+        """Return the epochs of a student; of one whose method names another share of its teacher's epochs, those."""
+        return self.student_epochs if share is None else _students(self.epochs, share, self.student_epochs_min)
 
     def momentum(self, epochs: int | None = None) -> float:
         """Return the batch-norm momentum of a network that starts from random weights.

@@ -11,7 +11,7 @@ from ssd_cli.configuration import configure
 from ssd_cli.errors import MisuseError
 from ssd_cli.training import recipes
 from ssd_cli.training.recipe import Recipe, ResolvedRecipe
-from tests.small import SmallBackbone
+from tests.small import SmallBackbone, waves_training_set, workbench
 
 
 def paper(backbone):
@@ -104,3 +104,58 @@ def test_the_identity_of_a_resolved_recipe_gives_it_back(budget):
     recipe = replace(paper(FCNBackbone), budget=budget)
     assert ("budget" in recipe.identity()) == (budget == "equal-compute")
     assert ResolvedRecipe.from_identity(json.loads(json.dumps(recipe.identity()))) == recipe
+
+
+def counted(**changes):
+    return Recipe(**{"epochs": 1000, "steps": 600, "epochs_min": 20, "batch_size": 10, "batch_divisor": 0} | changes).for_backbone(
+        LITEBackbone
+    )
+
+
+@pytest.mark.parametrize(
+    ("n_cases", "epochs"),
+    [(10, 600), (11, 300), (60, 100), (601, 20), (6000, 20)],  # 1, 2, 6, 61 and 600 steps an epoch
+)
+def test_steps_become_epochs_within_bounds(n_cases, epochs):
+    resolved = counted().for_cases(n_cases)
+    assert (resolved.epochs, resolved.student_epochs) == (epochs, epochs // 4)
+    assert resolved.steps is None and resolved.for_cases(1) == resolved
+
+
+def test_few_steps_of_an_epoch_meet_the_upper_bound():
+    assert counted(epochs=500).for_cases(10).epochs == 500
+
+
+def test_a_student_has_bounds_of_its_own():
+    recipe = counted(student_epochs_min=15, student_epochs=70)
+    assert [recipe.for_cases(n).student_epochs for n in (10, 60, 601)] == [70, 25, 15]
+    assert [recipe.for_cases(60).students(share) for share in (None, 0.1, 0.5, 1.0)] == [25, 15, 50, 100]
+
+
+def test_a_recipe_of_epochs_is_the_same_for_every_training_set():
+    assert paper(LITEBackbone).for_cases(17) == paper(LITEBackbone)
+
+
+def test_the_identity_of_steps_holds_steps_and_bounds_and_not_the_epochs_of_one_dataset():
+    recipe = counted(student_epochs_min=15)
+    identity = json.loads(json.dumps(recipe.identity()))
+    assert {name: identity[name] for name in ("epochs", "steps", "epochs_min", "student_epochs_min")} == {
+        "epochs": 1000, "steps": 600, "epochs_min": 20, "student_epochs_min": 15
+    }  # fmt: skip
+    assert "student_share" not in identity and "steps" not in paper(LITEBackbone).identity()
+    assert ResolvedRecipe.from_identity(identity) == recipe
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"), [("steps", "0"), ("epochs_min", "0"), ("student_share", "0"), ("student_share", "1.1")]
+)
+def test_impossible_lengths_are_refused(parameter, value):
+    with pytest.raises(MisuseError, match=parameter):
+        configure(recipes.get("fast"), "fast", {parameter: value})
+
+
+def test_a_workbench_trains_the_epochs_of_its_training_set():
+    bench = workbench(waves_training_set(30), counted(batch_size=10, steps=6, epochs=9, epochs_min=1))
+    bench.base_network()
+    (entry,) = bench.ledger.entries
+    assert (bench.epochs, entry.epochs, entry.steps) == (2, 2, 6)
