@@ -40,7 +40,7 @@ DEPLOYED_KINDS = {"float": "ONNX", "int8": "int8"}
 
 DEPLOYED_FIGURES = ("accuracy", "size_bytes", "latency_ms_p50", "latency_ms_p95")
 
-KINDS = ("score", "distillation", "cost")
+KINDS = ("score", "distillation", "training", "cost")
 SOURCES = ("record", "deployed", "derived")
 DIRECTIONS = ("up", "down", "none")
 PLACES = frozenset({"table", "csv", "page"})
@@ -56,7 +56,7 @@ class Metric:
         Name in CSV files, in the page's data and in `Summary.values`.
     direction : {"up", "down", "none"}
         Whether higher or lower values are better.
-    kind : {"score", "distillation", "cost"}
+    kind : {"score", "distillation", "training", "cost"}
         Printed tables mark the best and the second of a score.
     format : str
         Format specification in printed tables (Markdown, LaTeX, terminal).
@@ -80,7 +80,7 @@ class Metric:
     title: str
     about: str
     direction: Literal["up", "down", "none"]
-    kind: Literal["score", "distillation", "cost"]
+    kind: Literal["score", "distillation", "training", "cost"]
     unit: str = ""
     format: str = ".4f"
     heading: str = ""
@@ -135,7 +135,7 @@ def metrics(place: str) -> list[Metric]:
     """Return the metrics beside the ranked score that a place shows, in its order: "table", "csv" or "page"."""
     found = [metric for metric in METRICS.values() if place in metric.places and metric.key != RANKED]
     if place == "table":
-        kinds = ("score", "cost", "distillation")
+        kinds = ("score", "training", "cost", "distillation")
         return sorted(found, key=lambda one: len(kinds) if one.source == "deployed" else kinds.index(one.kind))
     return sorted(found, key=lambda one: (SOURCES.index(one.source), KINDS.index(one.kind) if one.source == "record" else 0))
 
@@ -249,6 +249,10 @@ for _metric in (
            "distillation"),
     Metric("disagreement", "diversity", "mean pairwise disagreement of the members", "up", "distillation",
            heading="disagreement"),
+    Metric("training_accuracy", "training acc.", "lowest accuracy of a network on its training cases, in evaluation mode", "none",
+           "training", places=frozenset({"csv", "page"})),
+    Metric("converged", "fitted", "share of the cells whose networks have fitted their training cases", "up", "training", "", ".2f",
+           terminal=8),
 ):  # fmt: skip
     register(_metric)
 

@@ -73,6 +73,7 @@ def status(
         for error in state.unreadable.values():
             say(error.what)
     _show_unfinished(folder, state.records)
+    _show_unfitted(state.records, show_all)
     if claims:
         say("\nClaimed:")
         table(
@@ -85,6 +86,21 @@ def status(
             ["dataset", "method", "backbone", "recipe", "resample", "seed"],
             [(cell.dataset, cell.method, cell.backbone, cell.recipe, cell.resample, cell.seed) for cell in shown],
         )
+
+
+def _show_unfitted(records: pd.DataFrame, show_all: bool) -> None:
+    """Print the cells with a network that has not fitted its training cases."""
+    if "converged" not in records:
+        return
+    rows = records[records["converged"] == 0].sort_values("training_accuracy")
+    if not len(rows):
+        return
+    shown = rows if show_all else rows.head(_SHOWN)
+    more = "" if len(shown) == len(rows) else f" (the first {len(shown)} of {len(rows)}; all with --all)"
+    say(f"\nNot fitted: a network is wrong on too many of its training cases{more}:")
+    columns = ["dataset", "method", "backbone", "resample", "seed"]
+    accuracies = [f"{value:.3f}" for value in shown["training_accuracy"]]
+    table([*columns, "training accuracy"], list(zip(*(shown[column].tolist() for column in columns), accuracies, strict=True)))
 
 
 def _show_unfinished(folder: Path, records: pd.DataFrame) -> None:

@@ -9,6 +9,8 @@ from typing import Any, cast
 from ssd_cli.errors import MisuseError, did_you_mean
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+FITTED = 0.95
+"""Training accuracy in evaluation mode from which a network has fitted its training cases."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ssd_cli.core.cell_spec import WITHOUT_BACKBONE, differences
 from ssd_cli.errors import MisuseError, SsdBenchError, did_you_mean, shortened
-from ssd_cli.leaderboard.conditions import warnings as differing_conditions
+from ssd_cli.leaderboard.conditions import warnings as misleading
 from ssd_cli.store.index import load_index
 from ssd_cli.store.record import CellRecord
 from ssd_cli.store.results import no_results
@@ -66,7 +66,7 @@ def collect(folders: list[Path], on_reading: Callable[[int], None] | None = None
     _one_configuration_a_name(frame)
     frame, repeated = _one_record_a_cell(frame)
     _one_truth_a_dataset(frame)
-    return Cells(frame, tuple(warnings + repeated + differing_conditions(frame)))
+    return Cells(frame, tuple(warnings + repeated + misleading(frame)))
 
 
 def _every_result_has_an_accuracy(frame: pd.DataFrame) -> None:
@@ -205,9 +205,9 @@ class Selection:
         # without own results the external ones give the datasets
         datasets = self.datasets_of(frame["dataset"]) if len(frame) else []
         chosen = frame[frame["name"].isin(names) & frame["dataset"].isin(datasets)]
-        before = differing_conditions(frame)
+        before = misleading(frame)
         others = [text for text in cells.warnings if text not in before]
-        return dataclasses.replace(cells, frame=chosen, warnings=(*others, *differing_conditions(chosen)))
+        return dataclasses.replace(cells, frame=chosen, warnings=(*others, *misleading(chosen)))
 
     def datasets_of(self, names: Iterable[str]) -> list[str]:
         """Return the selected datasets, sorted; errors of `of`."""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ssd_cli.errors import MisuseError, SsdBenchError, shortened
 from ssd_cli.leaderboard.collect import Cells, Selection, collect, no_cells
-from ssd_cli.leaderboard.conditions import warnings as differing_conditions
+from ssd_cli.leaderboard.conditions import warnings as misleading
 from ssd_cli.leaderboard.external.result import External, check_names, matched, protocol_warnings
 from ssd_cli.leaderboard.external.sources import NONE, ExternalSources
 from ssd_cli.leaderboard.missing import POLICIES, Missing
@@ -199,7 +199,7 @@ def compare_cells(
         left_out=tuple(ranking.left_out),
         warnings=(*cells.warnings, *renamed, *protocol_warnings(others, set(resamples))),
         sources=tuple(f"{one.name}: {one.protocol.text}; {one.source}" for one in others),
-        notes=(*_chosen(selection, everything, cells), *differing_conditions(frame)),
+        notes=(*_chosen(selection, everything, cells), *misleading(frame)),
         selection=selection.text,
         effects=effects(scores),
         summary=summarise(frame, rows, ranking.datasets, scores),

@@ -27,6 +27,11 @@ _SHOWN = 8
 
 
 def warnings(frame: pd.DataFrame) -> list[str]:
+    """Return a sentence for each reason why values of the compared cells mislead."""
+    return _differing(frame) + _unfitted(frame)
+
+
+def _differing(frame: pd.DataFrame) -> list[str]:
     """Return a sentence for each condition in which compared cells differ, with the methods on either side."""
     found = []
     for condition, cells in _mixed(frame).items():
@@ -38,6 +43,22 @@ def warnings(frame: pd.DataFrame) -> list[str]:
             f"divided by that of a 'single' that differs in this. To compare times, run all methods with the same {option}."
         )
     return found
+
+
+def _unfitted(frame: pd.DataFrame) -> list[str]:
+    """Return a sentence if networks of compared cells have not fitted their training cases, with the methods and their cells."""
+    if "converged" not in frame:
+        return []
+    judged = frame[(frame["status"] == "ok") & frame["converged"].notna()]
+    short = judged[judged["converged"] == 0]
+    if not len(short):
+        return []
+    counts = short["name"].value_counts()
+    listed = _listed([f"{name} ({count})" for name, count in counts.items()])
+    return [
+        f"In {len(short)} of {len(judged)} cells a network has not fitted its training cases: {listed}. Their accuracies say "
+        "little about the methods; the column 'fitted' shows the share of fitted cells. A longer recipe trains them to the end."
+    ]
 
 
 def times_compare(frame: pd.DataFrame) -> bool:

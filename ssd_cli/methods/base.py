@@ -117,6 +117,14 @@ class Method(ABC):
         what the method trains (`ssd_cli.methods.recording`). A training set is everything that a method may know of a dataset.
         """
 
+    @property
+    def fits_labels(self) -> bool:
+        """Whether its deployed networks are trained to fit the labels of the training cases.
+
+        Of a method that is not, no record says whether its networks have converged.
+        """
+        return True
+
     def versions(self) -> dict[str, str]:
         """Return the versions of other libraries that determine the numbers; they enter the identity."""
         return {}

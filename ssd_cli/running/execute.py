@@ -122,6 +122,8 @@ def compute(job: Job, parts: CellResults, report: ReportProgress) -> str | None:
         predictor = _fit(job, method, dataset, training_set, parts, report)
         report("testing")
         _evaluate(predictor, sealed, parts)
+        if method.fits_labels and predictor.networks:
+            parts.scores |= training_scores(predictor, training_set, job.fitted)
     parts.costs |= measure(predictor, training_set)
     parts.costs |= {"peak_memory_bytes": memory.peak_bytes, "busy_workers": job.busy_workers} | plain(predictor.costs)
     parts.diagnostics = plain(dict(predictor.diagnostics))
@@ -196,6 +198,15 @@ def _evaluate(predictor: Predictor, sealed: SealedTest, parts: CellResults) -> N
     if len(members) > 1:
         parts.scores["disagreement"] = disagreement(members)
     parts.y, parts.probabilities = y, probabilities
+
+
+def training_scores(predictor: Predictor, training_set: TrainingSet, fitted: float) -> dict[str, float]:
+    """Return the lowest accuracy of a network on the training cases, and 1 or 0 for whether it reaches `fitted`."""
+    from ssd_cli.metrics import accuracy
+    from ssd_cli.training.predict import predict_proba
+
+    lowest = min(accuracy(training_set.y, predict_proba(network, training_set.X)) for network in predictor.networks)
+    return {"training_accuracy": lowest, "converged": float(lowest >= fitted)}
 
 
 def cell_record(job: Job, status: str, reason: str | None, trace: str | None, parts: CellResults) -> CellRecord:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ssd_cli.core.options import FITTED
 from ssd_cli.running.plan import PlannedCell
 
 
@@ -19,6 +20,7 @@ class Job:
     keep_networks: bool = True
     busy_workers: int = 1  # workers that compute cells when this one is submitted; they slow down the measured latency
     command: tuple[str, ...] = ()  # command line of the run, for the record
+    fitted: float = FITTED  # training accuracy from which a network has fitted
     alone: bool = False  # the device's memory ran out before, and no other cell uses it now
 
 

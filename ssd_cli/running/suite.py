@@ -12,7 +12,7 @@ from typing import Any
 
 from ssd_cli.archives.rules import imputation_rules, length_rules, scaling_rules
 from ssd_cli.core.executions import labels
-from ssd_cli.core.options import DEVICES, option, option_of, require_choice
+from ssd_cli.core.options import DEVICES, FITTED, option, option_of, require_choice
 from ssd_cli.errors import MisuseError, did_you_mean
 
 Numbers = tuple[int, ...]
@@ -51,6 +51,7 @@ class Suite:
     length: str | None = option(None, "Unequal lengths: {choices}; default pad.", choices=length_rules.names)
     impute: str | None = option(None, "Missing values: {choices}; default linear.", choices=imputation_rules.names)
     scale: str | None = option(None, "{choices}; default by archive.", choices=scaling_rules.names)
+    fitted: float = option(FITTED, f"Training accuracy from which a network has fitted; default {FITTED:g}.")
     retry_failed: bool = option(False, "Compute failed cells again.", flags=("--retry-failed",))
     overwrite: bool = option(False, "Replace results of another configuration.", flags=("--overwrite",))
     discard_networks: bool = option(False, "Keep no trained networks.", flags=("--discard-networks",))
@@ -65,6 +66,8 @@ class Suite:
                 require_choice(f"--{one.name}", getattr(self, one.name), choices())
         if self.threads < 1 or self.workers < 0:
             raise MisuseError("--threads must be at least 1 and --workers at least 0 (0: as many as there are cores for).")
+        if not 0 < self.fitted <= 1:
+            raise MisuseError(f"--fitted must lie above 0 and at most at 1, not {self.fitted:g}.")
         if not self.archive and not self.dataset:
             expected = "Expected --dataset NAME or --archive NAME, or a suite that names them."
             raise MisuseError("No dataset is named.", expected, "See: ssd-bench ls datasets")

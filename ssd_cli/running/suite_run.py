@@ -108,6 +108,7 @@ class SuiteRun:
             keep_networks=not self._suite.discard_networks,
             busy_workers=len(self.progress.current),
             command=self._command,
+            fitted=self._suite.fitted,
             alone=cell.key in self._packing.alone,
         )
 

@@ -16,7 +16,8 @@ def put(store, dataset, method, accuracy=None, n_cases=100, **changes):
     y = np.zeros(n_cases, dtype=np.int64)
     p = np.tile([0.75, 0.25], (n_cases, 1))
     p[n_right:] = [0.25, 0.75]
-    return store.put(make_record(cell, scores={"accuracy": n_right / n_cases}, **changes), y, p)
+    scores = {"accuracy": n_right / n_cases} | changes.pop("extra", {})
+    return store.put(make_record(cell, scores=scores, **changes), y, p)
 
 
 def fill(root, table, **changes):

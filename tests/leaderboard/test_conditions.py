@@ -95,3 +95,23 @@ def test_what_failed_elsewhere_differs_in_nothing(tmp_path):
     put(store, "B", "kd", None, identity=GPU)
     found = compare([tmp_path], "complete")
     assert found.warnings == () and times_single(found, "kd") == pytest.approx(1.0)
+
+
+def test_cells_that_have_not_fitted_are_counted_by_method_in_a_warning_and_a_column(tmp_path):
+    store = ResultStore(tmp_path)
+    for method, fitted in {"single": (1, 1, 0), "kd": (0, 0, 1), "ens-avg": (1, 1, 1), "match": (None, None, None)}.items():
+        for number, one in enumerate(fitted):
+            extra = {} if one is None else {"training_accuracy": 0.99 if one else 0.5, "converged": float(one)}
+            put(store, f"D{number}", method, 0.6 + 0.1 * number, extra=extra)
+    found = compare([tmp_path])
+    [warning] = found.warnings
+    assert warning.startswith("In 3 of 9 cells a network has not fitted its training cases: kd (2), single (1).")
+    shares = dict(zip(found.names, found.summary.values["converged"], strict=True))
+    assert [shares[name] for name in ("single", "kd", "ens-avg")] == pytest.approx([2 / 3, 1 / 3, 1.0])
+    assert np.isnan(shares["match"])
+    assert "fitted" in markdown(found) and "converged" in csv_tables(found)["leaderboard.csv"][0]
+
+
+def test_records_of_older_versions_say_nothing_of_fitting(tmp_path):
+    found = studied(tmp_path, {"single": CPU, "kd": CPU})
+    assert not found.warnings and "fitted" not in markdown(found)

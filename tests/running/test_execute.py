@@ -7,10 +7,14 @@ from functools import partial
 import numpy as np
 import pytest
 
+from ssd_cli.archives.load import load
+from ssd_cli.archives.prepare import Preparation
 from ssd_cli.core.claims import Claims
 from ssd_cli.deployment.trained import restore
 from ssd_cli.errors import MisuseError, SsdBenchError
+from ssd_cli.methods import methods
 from ssd_cli.metrics import all_scores
+from ssd_cli.protocol.split import split
 from ssd_cli.running import execute as room
 from ssd_cli.running.execute import Job, execute
 from ssd_cli.running.networks import discard_group
@@ -21,6 +25,7 @@ from ssd_cli.store.networks import NetworkStore
 from ssd_cli.store.results import ResultStore
 from ssd_cli.training.build import PlanOutdated
 from ssd_cli.training.ledger import LedgerEntry
+from ssd_cli.training.predict import predict_proba
 from tests.running.builders import make_suite, write_dataset
 
 PLUGIN = '''
@@ -133,6 +138,31 @@ def run_one(cells, **options):
     (cell,) = plan.cells
     outcome = execute(job(cell), silent)
     return outcome, ResultStore(job.keywords["out"]).read(cell.cell), cell
+
+
+@pytest.mark.parametrize(("method", "n_networks"), [("single", 1), ("ens-avg[members=2]", 2)])
+def test_a_record_says_whether_every_network_has_fitted_its_training_cases(cells, data, tmp_path, method, n_networks):
+    _, record, _ = run_one(cells, method=(method,), recipe="fast[epochs=12]")
+    training_set = split(load("Waves", (data,), download=False), 0, Preparation())[0]
+    networks = restore(tmp_path / "out", record, (data,)).networks
+    accuracies = [float((predict_proba(one, training_set.X).argmax(1) == training_set.y).mean()) for one in networks]
+    assert len(accuracies) == n_networks
+    assert record.scores["training_accuracy"] == min(accuracies)
+    assert record.scores["converged"] == (min(accuracies) >= 0.95)
+
+
+@pytest.mark.parametrize("fitted", [0.01, 1.0])
+def test_the_limit_of_a_fitted_network_is_an_option(cells, fitted):
+    plan, job = cells(method=("single",))
+    execute(job(plan.cells[0], fitted=fitted), silent)
+    scores = ResultStore(job.keywords["out"]).read(plan.cells[0].cell).scores
+    assert scores["converged"] == (scores["training_accuracy"] >= fitted)
+
+
+def test_no_record_says_so_of_a_method_that_does_not_fit_labels(cells, monkeypatch):
+    monkeypatch.setattr(methods.get("single"), "fits_labels", False)
+    _, record, _ = run_one(cells, method=("single",))
+    assert record.status == "ok" and not {"training_accuracy", "converged"} & record.scores.keys()
 
 
 def test_a_record_says_all_of_a_cell(cells, tmp_path):
