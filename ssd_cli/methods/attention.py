@@ -1,7 +1,7 @@
-"""Choice among N representations of each case: similarity, filter, weights.
+"""Select among N representations of each case: score, filter, and weight them.
 
 Aslam et al. 2025, "Learning from Stochastic Teacher Representations Using Student-Guided Knowledge Distillation", as released in
-haseebaslam95/SSD; deviations are named where they occur.
+haseebaslam95/SSD. Each function states where it deviates.
 """
 
 from __future__ import annotations
@@ -36,37 +36,37 @@ class Guidance:
         require(self.tau > 0, f"temperature must be above 0, not {self.temperature}")
         require(0 <= self.quantile <= 1, f"quantile must lie between 0 and 1, not {self.quantile}")
         require(self.top_k >= 1, f"top_k must be at least 1, not {self.top_k}")
-        weighs = self.guidance != "random" or self.weighting == "uniform"
-        require(weighs, "guidance=random has no scores to weight by: add weighting=uniform")
+        has_weights = self.guidance != "random" or self.weighting == "uniform"
+        require(has_weights, "guidance=random has no scores to weight by: add weighting=uniform")
 
     @property
     def tau(self) -> float:
         """The temperature as a number."""
         return float(self.temperature)
 
-    def in_use(self, n: int, chooses: bool) -> dict[str, bool]:
-        """Return which parameters have an effect on n representations, if a loss depends on the choice among them."""
-        kept = self.top_k if self.keep == "topk" else survivors(n, self.quantile)
-        filters = chooses and kept < n
-        weighs = chooses and kept > 1 and self.weighting == "softmax"
-        unequal = weighs and self.tau < math.inf
+    def in_use(self, n: int, selects: bool) -> dict[str, bool]:
+        """Return which parameters have an effect with n representations; `selects`: a loss depends on the selected ones."""
+        kept = self.top_k if self.keep == "topk" else n_kept(n, self.quantile)
+        filters = selects and kept < n
+        softmax = selects and kept > 1 and self.weighting == "softmax"
+        unequal = softmax and self.tau < math.inf
         by_student = self.guidance == "student"
         return {
             "guidance": filters or unequal,
             "scale": by_student and (unequal or (filters and self.scale == "cosine")),  # the other scales rank alike
-            "keep": chooses,
-            "quantile": chooses and self.keep == "quantile",
-            "top_k": chooses and self.keep == "topk",
-            "weighting": chooses and (kept > 1 or self.guidance == "random"),  # which requires weighting=uniform
-            "temperature": weighs,
+            "keep": selects,
+            "quantile": selects and self.keep == "quantile",
+            "top_k": selects and self.keep == "topk",
+            "weighting": selects and (kept > 1 or self.guidance == "random"),  # guidance=random requires weighting=uniform
+            "temperature": softmax,
             "detach_attention": by_student and unequal,  # equal weights have no gradient
         }
 
     def weights(self, scores: Tensor) -> Tensor:
-        """Return the weight of each representation from its score, both (n_cases, N); the gradient passes through the softmax."""
+        """Return the weight of each representation from its score, both (n_cases, N); only the softmax has a gradient."""
         ranked = scores.detach()
         keep = keep_top(ranked, self.top_k) if self.keep == "topk" else keep_quantile(ranked, self.quantile)
-        return attend(scores, keep, self.tau if self.weighting == "softmax" else None)
+        return attention_weights(scores, keep, self.tau if self.weighting == "softmax" else None)
 
 
 def similarity(embedding: Tensor, representations: Tensor, scale: str = "raw") -> Tensor:
@@ -80,19 +80,19 @@ def similarity(embedding: Tensor, representations: Tensor, scale: str = "raw") -
     return products / math.sqrt(embedding.shape[-1]) if scale == "sqrtd" else products
 
 
-def survivors(n: int, quantile: float) -> int:
-    """Return how many of n distinct scores reach their quantile (linear interpolation): n - ceil(quantile (n - 1))."""
-    return n - math.ceil(quantile * (n - 1) - 1e-9)  # .07 * 100, a little above 7 in floating point, is 7
+def n_kept(n: int, quantile: float) -> int:
+    """Return how many of n distinct scores are at or above their quantile (linear interpolation): n - ceil(quantile (n - 1))."""
+    return n - math.ceil(quantile * (n - 1) - 1e-9)  # in floating point .07 * 100 is slightly above 7
 
 
 def keep_quantile(scores: Tensor, quantile: float) -> Tensor:
-    """Return a mask (n_cases, N) of the scores at or above their case's quantile; ties with the last of them are kept.
+    """Return a mask (n_cases, N) of the scores at or above their case's quantile, including ties with the lowest of them.
 
-    The released code ranks the softmax, which underflows to ties at zero; here the scores are ranked. The k-th largest score
-    replaces the interpolated threshold: it selects the same scores, also among ties, without rounding.
+    The released code ranks the softmax, which underflows to ties at zero. This function ranks the scores. The threshold is the k-th
+    largest score instead of an interpolated value: it selects the same scores, also among ties, without rounding.
     """
     n = scores.shape[1]
-    threshold = scores.kthvalue(n - survivors(n, quantile) + 1, dim=1, keepdim=True).values
+    threshold = scores.kthvalue(n - n_kept(n, quantile) + 1, dim=1, keepdim=True).values
     return scores >= threshold
 
 
@@ -102,11 +102,11 @@ def keep_top(scores: Tensor, k: int) -> Tensor:
     return torch.zeros_like(scores, dtype=torch.bool).scatter(1, order[:, :k], True)
 
 
-def attend(scores: Tensor, keep: Tensor, temperature: float | None) -> Tensor:
-    """Return weights (n_cases, N) of the kept representations, at least one of each case: 0 elsewhere, sum 1.
+def attention_weights(scores: Tensor, keep: Tensor, temperature: float | None) -> Tensor:
+    """Return weights (n_cases, N): 0 where `keep` is False, sum 1 for each case. Each case keeps at least one representation.
 
-    Softmax(scores / temperature) over the kept ones, or equal without a temperature. This is the softmax over all, filtered
-    and normalised again as in the release (not in the paper's formula), without underflow.
+    The weights are softmax(scores / temperature) over the kept representations, or equal without a temperature. They equal the
+    softmax over all N, filtered and normalised again as in the release (not in the paper's formula), but do not underflow.
     """
     if temperature is None:
         return keep / keep.sum(1, keepdim=True).to(scores.dtype)

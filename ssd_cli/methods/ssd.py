@@ -143,13 +143,13 @@ class SSD(StudentMethod):
         dropped = distils and self.rates != NO_DROPOUT
         differ = dropped and self.stochastic
         several = differ and self.representations > 1
-        chooses = several and (loss.feature.chooses or loss.logit.chooses)
+        selects = several and (loss.feature.uses_selection or loss.logit.uses_selection)
         return super().parameters_in_use() | {
             "space": distils,
             "stochastic": dropped,
             "representations": differ,
             "kl_weight": self.space == "both",
-            **loss.guidance.in_use(self.representations, chooses),
+            **loss.guidance.in_use(self.representations, selects),
             **loss.feature.in_use(differ),
             **loss.logit.in_use(several),
         }

@@ -1,4 +1,4 @@
-"""The loss of stochastic self-distillation."""
+"""The objective of stochastic self-distillation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ssd_cli.training.objective import Batch, ExtraMemory, Objective, softened_k
 from ssd_cli.training.workbench import Workbench
 
 BODY_SHARE = 0.75
-"""Share of a network behind the site `mid`, for estimates of cost: Inception .61, LITE .73, ResNet .93, FCN .996."""
+"""Assumed share of a network after the site `mid`, for cost estimates. Inception has .61, LITE .73, ResNet .93, FCN .996."""
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,20 @@ class FeatureLoss:
     renormalise: bool
 
     @property
-    def chooses(self) -> bool:
-        """Whether the loss depends on which representations are chosen."""
+    def uses_selection(self) -> bool:
+        """Whether the loss depends on which representations are selected."""
         return self.weight > 0 and self.loss != "cosine-all"
 
     def in_use(self, differ: bool) -> dict[str, bool]:
-        """Return which parameters have an effect; `differ`: dropout changes the representations."""
+        """Return which parameters have an effect; `differ`: representations differ from the embedding without dropout."""
         used = self.weight > 0
         return {"loss": used, "renormalise": used and differ and self.loss == "mse"}
 
     def __call__(self, embedding: Tensor, representations: Tensor, weights: Tensor, deterministic: Tensor) -> Tensor:
-        """Return the loss for embeddings (n_cases, size), representations (n_cases, N, size) and weights (n_cases, N)."""
+        """Return the mean loss over cases; `deterministic` is the teacher's embedding without dropout.
+
+        Both embeddings are (n_cases, size), representations (n_cases, N, size), and weights (n_cases, N).
+        """
         if self.loss == "cosine-all":
             return 1 - functional.cosine_similarity(embedding.unsqueeze(1), representations, dim=-1).mean()
         target = torch.einsum("bn,bnd->bd", weights, representations)
@@ -60,16 +63,19 @@ class LogitLoss:
     kl_last_pass: bool
 
     @property
-    def chooses(self) -> bool:
-        """Whether the loss depends on which representations are chosen."""
+    def uses_selection(self) -> bool:
+        """Whether the loss depends on which representations are selected."""
         return self.weight > 0 and not self.kl_last_pass
 
     def in_use(self, several: bool) -> dict[str, bool]:
-        """Return which parameters have an effect; `several`: there is more than one distinct representation."""
+        """Return which parameters have an effect; `several`: a case has more than one distinct representation."""
         return {"kl_temperature": self.weight > 0, "kl_last_pass": self.weight > 0 and several}
 
     def __call__(self, logits: Tensor, representations: Tensor, weights: Tensor, classifier: nn.Module) -> Tensor:
-        """Return the loss for the student's logits (n_cases, n_classes) and the teacher's classifier; see `FeatureLoss`."""
+        """Return the mean loss over cases, from the student's logits (n_cases, n_classes) and the teacher's classifier.
+
+        Representations (n_cases, N, size) and their weights (n_cases, N) are those of `FeatureLoss`.
+        """
         if self.kl_last_pass:
             target = (classifier(representations[:, -1]) / self.kl_temperature).softmax(-1)
         else:
@@ -80,7 +86,7 @@ class LogitLoss:
 
 @dataclass(frozen=True)
 class LossParameters:
-    """Parameters of `StudentGuided`: representations, their dropout rates, choice and losses."""
+    """Parameters of `StudentGuided`; `dropout` holds the rates of the representations."""
 
     representations: int
     dropout: Dropout
@@ -92,7 +98,7 @@ class LossParameters:
 
 
 class StudentGuided(Objective):
-    """Cross-entropy, and the distance from a mixture of the teacher's stochastic representations that the student itself selects.
+    """Cross-entropy, and the distance from a mixture of the teacher's stochastic representations that the student selects.
 
     With representations t_1 … t_N of a case, the student's embedding s (before its embed dropout) and temperature tau:
 
@@ -164,7 +170,7 @@ class StudentGuided(Objective):
         return likelihoods.gather(2, y[:, None, None].expand(-1, likelihoods.shape[1], 1)).squeeze(2)
 
     def _observe(self, embedding: Tensor, scores: Tensor, deterministic: Tensor) -> None:
-        """Record curves that show how flat the softmax is before the filter, and how the embedding's norm grows."""
+        """Record the entropy and spread of the softmax before the filter, and the norm of the student's embedding."""
         guidance = self.parameters.guidance
         with torch.no_grad():
             self.observed["norm_ratio"] = embedding.norm(dim=-1).mean() / deterministic.norm(dim=-1).mean()

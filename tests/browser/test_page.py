@@ -202,8 +202,11 @@ def test_costs_stand_against_accuracies_of_the_same_datasets(browser, page, tmp_
 
 def test_the_other_rule_for_missing_results_is_recomputed_too(browser, page, folder):
     browser.open(page(folder))
+    assert "Wine" not in recomputed(browser)["datasets"]
     browser.evaluate("ssdBench.chosen.policy = 'worst-rank', ssdBench.update()")
-    agrees(browser, compare([folder], "worst-rank"))
+    python = compare([folder], "worst-rank")
+    assert "Wine" in python.datasets
+    agrees(browser, python)
 
 
 def test_ranks_of_chosen_methods_and_datasets_are_those_of_a_study_of_these_alone(browser, page, folder, tmp_path):
@@ -219,7 +222,9 @@ def test_ranks_of_chosen_methods_and_datasets_are_those_of_a_study_of_these_alon
             copy = part / path.relative_to(folder)
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(path.read_bytes())
-    agrees(browser, compare([part], "complete"))
+    python = compare([part], "complete")
+    assert (len(python.names), set(python.datasets)) == (3, small)
+    agrees(browser, python)
 
 
 @pytest.mark.parametrize(("n", "decimals"), [(6, 6), (12, 1), (40, 0), (50, 6), (51, 6), (70, 0), (112, 2)])

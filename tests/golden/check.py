@@ -1,4 +1,4 @@
-"""The two assertions that every file of golden trainings makes about one run."""
+"""The two tests of every file of golden trainings, and the fixture that they use."""
 
 import pytest
 
@@ -6,20 +6,26 @@ from tests.golden.results import BITS, EXACT, TOLERANCE, differences, far, load,
 from tests.golden.runs import RUNS, execute
 
 
-def run_once(name, data, folder):
-    """Return the name of a run, its results, its golden values, and why their bits cannot be compared here."""
-    golden, other_machine = load("trainings")
-    return name, read(execute(RUNS[name], data, folder / "out")), golden[name], other_machine
+def executed_runs(*names):
+    """Return the fixture `finished`: name, results and golden values of each run, and why its bits cannot be compared here."""
+
+    @pytest.fixture(scope="module", params=names)
+    def finished(request, data, tmp_path_factory):
+        golden, other_machine = load("trainings")
+        found = read(execute(RUNS[request.param], data, tmp_path_factory.mktemp("run") / "out"))
+        return request.param, found, golden[request.param], other_machine
+
+    return finished
 
 
-def assert_exact_parts(finished):
-    """Assert that identities, names of folders, keys of networks and counts are the golden ones."""
+def test_identities_keys_and_counts(finished):
+    """Identities, names of folders, keys of networks and counts are the golden ones."""
     name, found, golden, _ = finished
     assert differences(found, golden, EXACT) == [], f"of the run '{name}'"
 
 
-def assert_bits(finished):
-    """Assert that weights, losses and probabilities have the golden bits; on another processor, that probabilities are near."""
+def test_weights_and_probabilities(finished):
+    """Weights, losses and probabilities have the golden bits; on another processor, the probabilities are near."""
     name, found, golden, other_machine = finished
     if other_machine:
         assert far(found, golden) == [], f"of the run '{name}', beyond the tolerance of {TOLERANCE}. {other_machine}"

@@ -1,20 +1,5 @@
 """Short trainings give the golden bits: every method on LITE, FCN and ResNet; classifiers of aeon."""
 
-import pytest
+from tests.golden.check import executed_runs, test_identities_keys_and_counts, test_weights_and_probabilities  # noqa: F401
 
-from tests.golden.check import assert_bits, assert_exact_parts, run_once
-
-NAMES = ["methods on lite, fcn and resnet", "external classifiers"]
-
-
-@pytest.fixture(scope="module", params=NAMES)
-def finished(request, data, tmp_path_factory):
-    return run_once(request.param, data, tmp_path_factory.mktemp("run"))
-
-
-def test_identities_keys_and_counts_are_the_golden_ones(finished):
-    assert_exact_parts(finished)
-
-
-def test_weights_and_probabilities_have_the_golden_bits(finished):
-    assert_bits(finished)
+finished = executed_runs("methods on lite, fcn and resnet", "external classifiers")

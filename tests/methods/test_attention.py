@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from ssd_cli.methods.attention import attend, keep_quantile, keep_top, relative_entropy, similarity, survivors
+from ssd_cli.methods.attention import attention_weights, keep_quantile, keep_top, n_kept, relative_entropy, similarity
 
 
 def random_scores(n, n_cases=50, seed=0):
@@ -12,7 +12,7 @@ def random_scores(n, n_cases=50, seed=0):
 
 def guided(phi, tau, q):
     phi = torch.as_tensor(phi, dtype=torch.float64)
-    return attend(phi, keep_quantile(phi, q), tau)
+    return attention_weights(phi, keep_quantile(phi, q), tau)
 
 
 def test_weights_and_filter_have_the_hand_computed_values():
@@ -32,8 +32,8 @@ def test_the_filter_is_the_released_one_without_ties_and_without_underflow():
 @pytest.mark.parametrize(
     ("n", "q", "k"), [(30, 0.9, 3), (20, 0.9, 2), (10, 0.9, 1), (50, 0.9, 5), (4, 0.7, 1), (1, 0.9, 1), (101, 0.07, 94)]
 )
-def test_survivors_have_the_hand_computed_numbers(n, q, k):
-    assert survivors(n, q) == k
+def test_kept_scores_have_the_hand_computed_numbers(n, q, k):
+    assert n_kept(n, q) == k
     assert keep_quantile(random_scores(n), q).sum(1).tolist() == [k] * 50
 
 
@@ -44,7 +44,7 @@ def test_as_many_survive_as_reach_the_interpolated_quantile(q):
         position = q * (n - 1)
         if abs(position - round(position)) > 1e-6:  # on a score itself torch's threshold rounds to either side
             assert torch.equal(keep_quantile(scores, q), scores >= scores.quantile(q, dim=1, keepdim=True))
-        assert keep_quantile(scores, q).sum(1).unique().item() == survivors(n, q)
+        assert keep_quantile(scores, q).sum(1).unique().item() == n_kept(n, q)
 
 
 def test_all_that_tie_at_the_threshold_survive_the_quantile():
@@ -63,7 +63,7 @@ def test_scores_whose_softmax_underflows_are_still_ranked():
 @pytest.mark.parametrize(("n", "q"), [(30, 0.9), (20, 0.5), (7, 0.7), (1, 0.9)])
 def test_the_fixed_number_equals_the_quantile_without_ties(n, q):
     scores = random_scores(n)
-    assert torch.equal(keep_top(scores, survivors(n, q)), keep_quantile(scores, q))
+    assert torch.equal(keep_top(scores, n_kept(n, q)), keep_quantile(scores, q))
 
 
 def test_the_fixed_number_breaks_ties_by_index():
@@ -72,10 +72,10 @@ def test_the_fixed_number_breaks_ties_by_index():
 
 @pytest.mark.parametrize("q", [0, 0.5, 0.9])
 @pytest.mark.parametrize("tau", [1e-3, 1.0, 5.0, math.inf, None])
-def test_weights_are_a_distribution_over_the_survivors(q, tau):
+def test_weights_are_a_distribution_over_the_kept_scores(q, tau):
     scores = random_scores(30).float()
     keep = keep_quantile(scores, q)
-    a = attend(scores, keep, tau)
+    a = attention_weights(scores, keep, tau)
     assert (a >= 0).all()
     assert (a[~keep] == 0).all()
     torch.testing.assert_close(a.sum(1), torch.ones(50), rtol=0, atol=1e-6)
@@ -85,16 +85,16 @@ def test_weights_are_a_distribution_over_the_survivors(q, tau):
 @pytest.mark.parametrize("tau", [1e-3, 5.0, math.inf, None])
 def test_a_single_representation_has_weight_one(q, tau):
     scores = random_scores(1).float()
-    assert torch.equal(attend(scores, keep_quantile(scores, q), tau), torch.ones(50, 1))
+    assert torch.equal(attention_weights(scores, keep_quantile(scores, q), tau), torch.ones(50, 1))
 
 
 def test_flat_and_sharp_temperatures_are_the_mean_and_the_maximum():
     scores = random_scores(30)
     everything = keep_quantile(scores, 0)
     assert everything.all()
-    torch.testing.assert_close(attend(scores, everything, 1e9), torch.full_like(scores, 1 / 30), rtol=1e-6, atol=0)
-    assert torch.equal(attend(scores, everything, math.inf), torch.full_like(scores, 1 / 30))
-    sharp = attend(scores, everything, 1e-6)
+    torch.testing.assert_close(attention_weights(scores, everything, 1e9), torch.full_like(scores, 1 / 30), rtol=1e-6, atol=0)
+    assert torch.equal(attention_weights(scores, everything, math.inf), torch.full_like(scores, 1 / 30))
+    sharp = attention_weights(scores, everything, 1e-6)
     assert torch.equal(sharp.argmax(1), scores.argmax(1))
     torch.testing.assert_close(sharp.amax(1), torch.ones(50, dtype=torch.float64))
 

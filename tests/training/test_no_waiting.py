@@ -6,8 +6,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ssd_cli.backbones.base import Dropout
 from ssd_cli.methods import methods
+from ssd_cli.training import predict
 from ssd_cli.training.loop import train
-from ssd_cli.training.predict import outputs
 from tests.small import workbench
 
 WAITS = {"_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "equal", "unique", "_unique2", "repeat_interleave"}
@@ -68,11 +68,14 @@ def test_no_joint_step_waits(watched):
     assert len(watched) == 1
 
 
-def test_no_prediction_waits_between_its_batches():
-    bench = workbench()
+def test_no_prediction_waits_between_its_batches(monkeypatch):
+    bench, batches = workbench(), []
     x, _ = bench.tensors(bench.training_set)
+    network = bench.fresh().eval()
+    monkeypatch.setattr(predict, "cases_at_once", lambda n_timepoints: 8)
     with Watch():
-        outputs(bench.fresh().eval(), x)
+        logits, _ = predict.outputs(lambda part: batches.append(len(part)) or network(part), x)
+    assert len(batches) > 1 and sum(batches) == len(logits) == len(x)
 
 
 def test_the_watch_sees_what_waits():

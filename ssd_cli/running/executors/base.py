@@ -1,4 +1,4 @@
-"""The interface of executors. What shares cells, fits them on devices, retries them and counts them uses nothing else."""
+"""The interface of executors. The code that schedules, retries and counts cells uses only this interface."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from ssd_cli.errors import SsdBenchError
 from ssd_cli.registry import Registry
 
 ReportProgress = Callable[[Any], None]
-"""Sends the progress of a task, a text or the progress of a training, to the code that submitted it."""
+"""Passes the progress of a task to the code that submitted it: a text, or the progress of a training."""
 
 START_ATTEMPTS = 3
-"""Workers that die in a row before they can do anything, after which a run gives up."""
+"""Number of workers in a row that die before their first task, after which a run stops."""
 
 
 def throttled(report: ReportProgress, seconds: float, wait: float = 0.0) -> ReportProgress:
-    """Pass on at most one report in this many seconds, and none in the first `wait` seconds."""
+    """Return a function that passes on at most one report per `seconds`, and none in the first `wait` seconds."""
     earliest = time.monotonic() + wait
 
-    def passing(progress: Any) -> None:
+    def report_if_due(progress: Any) -> None:
         nonlocal earliest
         if time.monotonic() >= earliest:
             earliest = time.monotonic() + seconds
             report(progress)
 
-    return passing
+    return report_if_due
 
 
 class WorkerError(SsdBenchError):
@@ -43,37 +43,52 @@ class WorkerError(SsdBenchError):
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """What all workers of a run have in common."""
+    """Settings that all workers of a run share."""
 
-    threads: int = 1  # of the numerical libraries in each worker, set before any of them is loaded
+    threads: int = 1  # of the numerical libraries in each worker, set before a library is loaded
     plugins: tuple[Path, ...] = ()  # files whose methods and backbones every worker registers
-    n_workers: int = 1  # that may compute at once
+    n_workers: int = 1  # number of workers that may compute at once
 
 
 @dataclass(frozen=True)
 class Task:
-    """What an executor computes: ``function(*arguments, report)`` in one of its workers.
+    """A call that an executor makes in one of its workers: ``function(*arguments, report)``.
 
-    The function can be imported by name, and the arguments can be pickled. The argument of a cell is its `Job`, which names all
-    that it needs. An executor whose workers do not see these files sends dataset, networks and plug-ins along, lets the worker
-    write into another folder, and copies what was written there (record, predictions, networks) into `Job.out`.
+    The argument of a cell is its `Job`, which names all files that the cell needs. If the workers cannot read these files, the
+    executor sends the dataset, networks and plug-ins with the task. The worker then writes into another folder, and the executor
+    copies the record, predictions and networks from there into `Job.out`.
+
+    The function can be imported by name, and the arguments can be pickled.
     """
 
     key: str  # unique in a run
     function: Callable[..., Any]
     arguments: tuple[Any, ...] = ()
-    group: str = ""  # tasks of one group share data and networks: a worker computes them faster one after the other
+    group: str = ""  # tasks of one group share data and networks, so one worker computes them faster in succession
 
 
 @dataclass(frozen=True)
 class Event:
-    """What happened to a task or to a worker."""
+    """Progress or end of a task, or the death of a worker.
+
+    Parameters
+    ----------
+    kind : {"progress", "done", "raised", "died"}
+    value : object
+        The reported progress, the result, the SsdBenchError, or a text that says how the worker died.
+    task : Task, optional
+        None if an idle worker died.
+    log : str
+        The last output of a dead worker (standard output and error).
+    started : bool
+        False if the worker died before its first task, so that no task can be the cause.
+    """
 
     kind: Literal["progress", "done", "raised", "died"]
-    value: Any  # what the task reported, its result, its SsdBenchError, or a text that says how the worker died
-    task: Task | None = None  # None where an idle worker died
-    log: str = ""  # the end of what a dead worker wrote on standard output and error
-    started: bool = True  # False for a worker that died before it could do anything: no task is to blame
+    value: Any
+    task: Task | None = None
+    log: str = ""
+    started: bool = True
 
 
 class Executor(ABC):
@@ -84,27 +99,27 @@ class Executor(ABC):
 
     @property
     def capacity(self) -> int:
-        """Return how many tasks it computes at once."""
+        """Return how many tasks the executor computes at once."""
         return self.settings.n_workers
 
     @abstractmethod
     def submit(self, task: Task) -> None:
-        """Start a task; called for at most `capacity` tasks that are not finished. Does not wait."""
+        """Start a task without waiting for it. Callers have at most `capacity` unfinished tasks."""
 
     @abstractmethod
     def events(self, seconds: float) -> list[Event]:
-        """Return what happened since the last call; wait up to `seconds` for the first event.
+        """Return the events since the last call; wait up to `seconds` for the first one.
 
-        Every task ends in exactly one event that is not "progress".
+        Every task ends with exactly one event of a kind other than "progress".
         """
 
     @abstractmethod
     def cancel(self) -> None:
-        """Stop all tasks so that they release their claims; wait a few seconds for it."""
+        """Stop all tasks so that they release their claims; wait a few seconds for them."""
 
     @abstractmethod
     def close(self) -> None:
-        """End all workers at once."""
+        """End all workers immediately."""
 
     def __enter__(self) -> Self:
         return self
@@ -123,9 +138,15 @@ def open_executor(name: str, settings: WorkerSettings) -> Executor:
 
 
 def call(executor: Executor, function: Callable[..., Any], *arguments: Any, report: ReportProgress | None = None) -> Any:
-    """Compute one task while no other is submitted, and return its result; raise what it raises, or that workers died of it."""
+    """Compute one task while the executor has no other, and return its result.
+
+    Raises
+    ------
+    SsdBenchError
+        The task raised it, or `START_ATTEMPTS` workers in a row died.
+    """
     for _ in range(START_ATTEMPTS):
-        event = _last_events(executor, [Task(function.__name__, function, arguments)], report)[0]
+        event = _final_events(executor, [Task(function.__name__, function, arguments)], report)[0]
         if event.kind == "done":
             return event.value
     raise cannot_start(event)
@@ -134,13 +155,13 @@ def call(executor: Executor, function: Callable[..., Any], *arguments: Any, repo
 def call_each(
     executor: Executor, n_workers: int, function: Callable[..., Any], *arguments: Any, report: ReportProgress | None = None
 ) -> list[Any]:
-    """Compute the same task on several workers at once; return the results of those that do not die. See `call`."""
+    """Compute the same task on several workers at once; return the results of the workers that do not die. See `call`."""
     tasks = [Task(f"{function.__name__} {number}", function, arguments) for number in range(n_workers)]
-    return [event.value for event in _last_events(executor, tasks, report) if event.kind == "done"]
+    return [event.value for event in _final_events(executor, tasks, report) if event.kind == "done"]
 
 
-def _last_events(executor: Executor, tasks: list[Task], report: ReportProgress | None) -> list[Event]:
-    """Submit tasks and return the event that ended each; raise what one of them raises, pass on the progress of the first."""
+def _final_events(executor: Executor, tasks: list[Task], report: ReportProgress | None) -> list[Event]:
+    """Submit tasks and return the event that ended each; raise the error of a task, pass on the progress of the first task."""
     for task in tasks:
         executor.submit(task)
     ended: list[Event] = []
@@ -157,7 +178,7 @@ def _last_events(executor: Executor, tasks: list[Task], report: ReportProgress |
 
 
 def cannot_start(event: Event) -> SsdBenchError:
-    """Return the error for workers that die before any cell can be blamed for it."""
+    """Return the error for workers that die before their first task."""
     return SsdBenchError(
         f"A worker process cannot work: {event.value}.",
         event.log.strip(),

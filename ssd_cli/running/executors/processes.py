@@ -1,4 +1,4 @@
-"""Processes of this machine as workers: start them, send them tasks, receive their answers, notice when one dies."""
+"""Worker processes on this machine: start them, send tasks, receive answers, and detect when a process dies."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from multiprocessing import connection, resource_tracker
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from ssd_cli.running.executors import worker
 from ssd_cli.running.executors.base import Event, Executor, Task, WorkerSettings, executors
+from ssd_cli.running.executors.worker import main
 from ssd_cli.running.threads import thread_variables
 
 _STOP_SECONDS = 10.0
@@ -24,7 +24,7 @@ _LOG_BYTES = 4000
 
 
 class WorkerProcess:
-    """One worker process; `task` is what it computes, or None."""
+    """One worker process; `task` is the task that it computes, or None."""
 
     def __init__(self, number: int, settings: WorkerSettings) -> None:
         self.task: Task | None = None
@@ -32,33 +32,33 @@ class WorkerProcess:
         self._ready = False
         self._log_tail = b""
         context = multiprocessing.get_context("spawn")
-        self._tasks, tasks = context.Pipe()
-        self._log, log = context.Pipe(duplex=False)
+        self._task_pipe, tasks = context.Pipe()
+        self._log_pipe, log = context.Pipe(duplex=False)
         self.process: BaseProcess = context.Process(
-            target=worker.main, args=(tasks, log, settings), name=f"ssd-bench worker {number}", daemon=True
+            target=main, args=(tasks, log, settings), name=f"ssd-bench worker {number}", daemon=True
         )
-        with _inherited(thread_variables(settings.threads)):
+        with _environment_of_children(thread_variables(settings.threads)):
             self.process.start()
-        # The parent's copies would keep the pipes open after the worker's death.
+        # Copies in the parent process would keep the pipes open after the worker's death.
         tasks.close()
         log.close()
 
     def send(self, task: Task) -> None:
-        """Send it a task."""
+        """Start a task in this idle process."""
         self.task, self.last_group = task, task.group
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # `poll` notices its death
-            self._tasks.send((task.function, task.arguments))
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # `events` reports that the process died
+            self._task_pipe.send((task.function, task.arguments))
 
-    def waitables(self) -> list[Any]:
-        """Return what becomes ready when `poll` has something to return."""
-        return [self._tasks, self.process.sentinel, *([] if self._log.closed else [self._log])]
+    def handles(self) -> list[Any]:
+        """Return the handles for `connection.wait`; one of them is ready when `events` has an event."""
+        return [self._task_pipe, self.process.sentinel, *([] if self._log_pipe.closed else [self._log_pipe])]
 
-    def poll(self) -> Iterator[Event]:
-        """Yield what it sent since the last time; its death comes last."""
+    def events(self) -> Iterator[Event]:
+        """Yield the events since the last call; the death of the process comes last."""
         self._read_log()
         try:
-            while self._tasks.poll():
-                kind, value = self._tasks.recv()
+            while self._task_pipe.poll():
+                kind, value = self._task_pipe.recv()
                 if kind == "ready":
                     self._ready = True
                     continue
@@ -66,19 +66,19 @@ class WorkerProcess:
                 if kind in ("done", "raised"):
                     self.task = None
                 yield Event(kind, value, task)
-        except (EOFError, OSError, pickle.UnpicklingError):  # it died in the middle of a message, or is about to die
+        except (EOFError, OSError, pickle.UnpicklingError):  # the process died while it sent a message, or is about to die
             self.process.join(_STOP_SECONDS)
             self.process.kill()
             self.process.join()
         if not self.process.is_alive():
             self.process.join()
             self._read_log()
-            yield Event("died", self._cause_of_death(), self.task, self._log_tail.decode(errors="replace"), self._ready)
+            yield Event("died", self._exit_reason(), self.task, self._log_tail.decode(errors="replace"), self._ready)
 
     def request_stop(self) -> None:
-        """Ask it to end: with a message where it is idle, else with a signal, after which it releases its claims."""
+        """Ask the process to end: an idle one by a message, a busy one by a signal, after which it releases its claims."""
         with contextlib.suppress(OSError):
-            self._tasks.send(None)
+            self._task_pipe.send(None)
         if self.task is not None or not self._ready:
             self.process.terminate()
 
@@ -86,17 +86,18 @@ class WorkerProcess:
         """Kill the process if it is alive and close the pipes."""
         self.process.kill()
         self.process.join()
-        self._tasks.close()
-        self._log.close()
+        self._task_pipe.close()
+        self._log_pipe.close()
 
     def _read_log(self) -> None:
-        while not self._log.closed and self._log.poll():
-            content = os.read(self._log.fileno(), 65536)
+        while not self._log_pipe.closed and self._log_pipe.poll():
+            content = os.read(self._log_pipe.fileno(), 65536)
             if not content:
-                self._log.close()
+                self._log_pipe.close()
             self._log_tail = (self._log_tail + content)[-_LOG_BYTES:]
 
-    def _cause_of_death(self) -> str:
+    def _exit_reason(self) -> str:
+        """Return a clause that says how the process ended."""
         code = self.process.exitcode
         if code is not None and code < 0:
             name = signal.Signals(-code).name if -code in signal.valid_signals() else f"signal {-code}"
@@ -107,16 +108,16 @@ class WorkerProcess:
 
 @executors.register("processes")
 class ProcessExecutor(Executor):
-    """Processes of this machine, started when they are needed and kept for many tasks."""
+    """Processes on this machine, which are started when needed and kept for further tasks."""
 
     def __init__(self, settings: WorkerSettings) -> None:
         super().__init__(settings)
-        self.workers: list[WorkerProcess] = []  # those that are not known to be dead
+        self.workers: list[WorkerProcess] = []  # without those whose death has been reported
 
     def submit(self, task: Task) -> None:
-        """Send a task to an idle worker, best to one that computed this group before; without an idle worker start one."""
-        idle = [one for one in self.workers if one.task is None]
-        idle.sort(key=lambda one: (one.last_group != task.group, one.last_group != ""))
+        """Send a task to an idle worker, or to a new one; prefer a worker whose last task was of the same group."""
+        idle = [worker for worker in self.workers if worker.task is None]
+        idle.sort(key=lambda worker: (worker.last_group != task.group, worker.last_group != ""))
         if not idle:
             idle = [WorkerProcess(len(self.workers), self.settings)]
             self.workers += idle
@@ -124,39 +125,39 @@ class ProcessExecutor(Executor):
 
     def events(self, seconds: float) -> list[Event]:
         """See `Executor.events`."""
-        connection.wait([waitable for one in self.workers for waitable in one.waitables()], seconds)
+        connection.wait([handle for worker in self.workers for handle in worker.handles()], seconds)
         found = []
-        for one in list(self.workers):
-            for event in one.poll():
+        for worker in list(self.workers):
+            for event in worker.events():
                 if event.kind == "died":
-                    one.close()
-                    self.workers.remove(one)
+                    worker.close()
+                    self.workers.remove(worker)
                 found.append(event)
         return found
 
     def cancel(self) -> None:
-        """Ask all workers to end, and wait for it for up to ten seconds."""
-        for one in self.workers:
-            one.request_stop()
+        """Ask all workers to end, and wait for up to ten seconds until they have ended."""
+        for worker in self.workers:
+            worker.request_stop()
         deadline = time.monotonic() + _STOP_SECONDS
         while self.workers and time.monotonic() < deadline:
-            self.events(0.1)  # a worker must not wait for a reader of its messages
+            self.events(0.1)  # a worker blocks while its messages are not read
 
     def close(self) -> None:
         """Kill all workers."""
-        for one in self.workers:
-            one.close()
+        for worker in self.workers:
+            worker.close()
         self.workers.clear()
 
 
 @contextmanager
-def _inherited(variables: dict[str, str]) -> Iterator[None]:
-    """Start processes with these environment variables, and with Ctrl-C blocked until they can ignore it."""
+def _environment_of_children(variables: dict[str, str]) -> Iterator[None]:
+    """Set environment variables and block Ctrl-C, both inherited by started processes, which later ignore Ctrl-C."""
     before = {name: os.environ.get(name) for name in variables}
     can_block = hasattr(signal, "pthread_sigmask")
     os.environ.update(variables)
     if can_block:
-        resource_tracker.ensure_running()  # it unblocks signals when it starts
+        resource_tracker.ensure_running()  # its start unblocks signals
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -1,4 +1,4 @@
-"""A worker process: it computes one task after another until its parent sends None or ends."""
+"""The main function of a worker process, which computes tasks until its parent process sends None or ends."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _PROGRESS_SECONDS = 0.2
 
 
 class Stopped(BaseException):
-    """The parent asked this worker to stop. It is no Exception, so that every `finally` runs and no task suppresses it."""
+    """The parent asked this worker to stop. This is no Exception, so that no task suppresses it."""
 
 
 def main(tasks: connection.Connection, log: connection.Connection, settings: WorkerSettings) -> None:
-    """Compute the tasks that arrive over `tasks` until None arrives.
+    """Compute the tasks that arrive over the pipe `tasks` until None arrives.
 
     A task is ``(function, arguments)``. Answers are ``("ready", None)`` at the start, ``("progress", value)``, ``("done", result)``
-    and ``("raised", SsdBenchError)``.
+    and ``("raised", SsdBenchError)``. Standard output and error go to the pipe `log`.
     """
-    # A terminal sends Ctrl-C to all its processes; only the parent reacts to it, and stops its workers.
+    # A terminal sends Ctrl-C to all its processes. Only the parent process reacts to it: it stops its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _stop)
     for descriptor in (1, 2):
@@ -38,11 +38,11 @@ def main(tasks: connection.Connection, log: connection.Connection, settings: Wor
     except Stopped:
         raise SystemExit(128 + signal.SIGTERM) from None
     except (EOFError, BrokenPipeError, ConnectionResetError):
-        pass  # the parent has ended
+        pass  # the parent process has ended
 
 
 def compute(function: Any, arguments: tuple[Any, ...], report: Any) -> tuple[str, Any]:
-    """Call a function; return how that ended, as kind and value of an `Event`."""
+    """Call a function and return kind and value of the `Event` that ends its task."""
     try:
         return "done", function(*arguments, report)
     except SsdBenchError as error:
@@ -53,6 +53,7 @@ def compute(function: Any, arguments: tuple[Any, ...], report: Any) -> tuple[str
 
 
 def _serve(tasks: connection.Connection, settings: WorkerSettings) -> None:
+    """Compute tasks until None arrives. The first task also registers the plug-ins, and so raises their errors."""
     prepared, report = False, throttled(lambda progress: tasks.send(("progress", progress)), _PROGRESS_SECONDS)
 
     def prepare_and_call(function: Any, *arguments: Any) -> Any:
@@ -73,7 +74,7 @@ def _stop(number: int, frame: Any) -> NoReturn:
 
 
 def _exit_with_parent() -> None:
-    """End this process as soon as its parent has ended; its claims are then free."""
+    """End this process, which frees its claims, as soon as its parent has ended."""
     parent = parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])

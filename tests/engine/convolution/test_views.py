@@ -203,6 +203,7 @@ def test_halves_can_be_used_separately(name, everything_tiled):
 @pytest.mark.parametrize("name", ["inception", "resnet"])
 def test_running_statistics_follow_the_momentum(name, momentum):
     plain, twin, fast = pair(name, 1)
+    untrained, means = copy.deepcopy(plain.state_dict()), {key for key in plain.state_dict() if key.endswith("running_mean")}
     for network in (plain, twin):
         for module in network.modules():
             if isinstance(module, nn.BatchNorm1d):
@@ -210,6 +211,7 @@ def test_running_statistics_follow_the_momentum(name, momentum):
     for _ in range(3):
         x = torch.randn(4, 1, 30, dtype=torch.float64)
         plain(x), fast(x)
+    assert means and not any(torch.equal(twin.state_dict()[key], untrained[key]) for key in means)
     assert_equal_state(plain, twin, 1e-9)
 
 
