@@ -1,4 +1,4 @@
-"""The methods under comparison, one file each, and their registry, whose import does not import torch."""
+"""The compared methods and their registry, whose import does not import torch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class MethodRegistry(Registry["Method"]):
     """Methods of this package and of plug-ins, and classifiers of other libraries as ``library:Name``."""
 
     def get(self, name: str) -> type[Method]:
-        """Return the class called `name`; that of another library's classifier is made from the classifier."""
+        """Return the class called `name`; for a classifier of another library, create the class from the classifier."""
         target = EXTERNAL_CLASSIFIERS[name][0] if name in EXTERNAL_CLASSIFIERS else name
         if ":" not in target:
             return super().get(name)

@@ -21,7 +21,7 @@ def augment(x: Tensor, y: Tensor, n: int, jitter: float, random: torch.Generator
     jitter : float
         Standard deviation of the noise, in units of the series.
     random : torch.Generator
-        On the CPU: the same series on all devices.
+        On the CPU, so that the series are the same on all devices.
 
     Returns
     -------
@@ -36,9 +36,9 @@ def augment(x: Tensor, y: Tensor, n: int, jitter: float, random: torch.Generator
 
 
 def mix(x: Tensor, y: Tensor, random: torch.Generator) -> Tensor:
-    """Return convex combinations with a random case of the same class, possibly itself; its weight is uniform in .3 to .7.
+    """Return convex combinations with a random case of the same class, possibly the same case.
 
-    After the end of the other series the case is unchanged.
+    The weight of the other case is uniform in .3 to .7, and 0 after the end of its series.
     """
     other = torch.empty_like(y)
     for label in y.unique():

@@ -31,12 +31,12 @@ Rate = Annotated[float, "[0, 1)"]
 Count = Annotated[int, "[1, inf)"]
 
 TIE_BREAK = 1e-3
-"""Weight of the mean probability against one vote: it breaks ties and cannot overrule a vote."""
+"""Weight of the mean probability relative to one vote: it breaks ties and cannot outweigh a vote."""
 
 
 @dataclass
 class Predictor:
-    """Frozen networks and the rule that combines their probabilities: what is evaluated, stored and deployed.
+    """Frozen networks and the rule that combines their probabilities, as evaluated, stored and deployed.
 
     A subclass with another rule can be evaluated, but not exported.
 
@@ -45,7 +45,7 @@ class Predictor:
     teacher : Network, optional
         Teacher of the deployed network; its accuracy and agreement are reported.
     diagnostics : dict
-        Plain values for the record.
+        Plain values that the record stores.
     costs : dict
         Values that replace the measured costs of a predictor without networks; None where nothing can be counted.
     combination : {"mean", "vote"}
@@ -106,7 +106,7 @@ class Method(ABC):
         """Raise ValueError for values that do not fit together."""
 
     def parameters_in_use(self) -> dict[str, bool]:
-        """Return which parameters have an effect with the other parameters; those that always have one may be left out."""
+        """Return whether each parameter has an effect, given the others; parameters that always have one may be missing."""
         return {}
 
     @abstractmethod
@@ -114,7 +114,7 @@ class Method(ABC):
         """Train networks and return the predictor.
 
         `fit` also runs on a small stand-in training set and a workbench that records trainings instead of running them, to count
-        what the method trains (`ssd_cli.methods.recording`). A training set is everything that a method may know of a dataset.
+        what the method trains (`ssd_cli.methods.recording`). A method may use no other data than the training set.
         """
 
     @property
@@ -126,7 +126,7 @@ class Method(ABC):
         return True
 
     def versions(self) -> dict[str, str]:
-        """Return the versions of other libraries that determine the numbers; they enter the identity."""
+        """Return the versions of other libraries that determine the results; they are part of the identity."""
         return {}
 
     def skip(self, training_set: TrainingSet, backbone: Backbone) -> str | None:

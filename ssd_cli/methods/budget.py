@@ -1,4 +1,4 @@
-"""Fill in a recipe for one method on one backbone: how many epochs each of its networks has."""
+"""Resolve a recipe for one method on one backbone: the number of epochs of each network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=4096)  # a plan asks for every cell
 def fill_in(recipe: Recipe, backbone: Backbone, method: Method, label: str = "The method") -> ResolvedRecipe:
-    """Return what `Recipe.for_backbone` fills in; under the budget "equal-compute" with fewer epochs where a method trains more.
+    """Return the recipe resolved for the backbone; the budget "equal-compute" reduces the epochs if a method trains more.
 
     With that budget, all trainings of a method together take at most the epochs of the recipe, in whole epochs, weighted as in
     `RecordedFit.budget_epochs`. Five base networks get a fifth each. The teacher of `ssd` gets four fifths.

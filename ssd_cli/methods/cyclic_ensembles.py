@@ -20,8 +20,8 @@ class Snapshot(Method):
 
     Huang et al. 2017, "Snapshot Ensembles: Train 1, get M for free", equation 2: within each cycle the learning rate falls from the
     recipe's to almost 0, step by step. The epochs of one training are divided into cycles of whole epochs, equal except for
-    rounding. Adam's moments are kept between cycles, as is the momentum in gaohuang/SnapshotEnsemble. Initialisation and batch
-    order are those of base network 0.
+    rounding. Adam's moments are kept between cycles; gaohuang/SnapshotEnsemble likewise keeps its momentum. Initialisation and
+    batch order are those of base network 0.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Methods whose networks have dropout, and those whose student starts from such a network."""
+"""Methods that train networks with dropout, and methods whose student starts from such a network."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ DropoutSites = Literal["embed", "mid", "embed+mid"]
 
 @dataclass(frozen=True)
 class DropoutMethod(Method):
-    """A method whose networks are trained with dropout; the published backbones have none, sites and rates are ours.
+    """A method whose networks are trained with dropout. The published backbones have none; sites and rates are ours.
 
-    `embed` lies behind all batch norms. The default rate perturbs the embedding by rate / (1 - rate) = 0.25 of its squared norm.
+    `embed` is after all batch norms. The default rate perturbs the embedding by rate / (1 - rate) = 0.25 of its squared norm.
 
     Parameters
     ----------
@@ -48,9 +48,9 @@ class DropoutMethod(Method):
         return Dropout(embed, self.mid_dropout if "mid" in self.dropout_sites else 0.0)
 
     def deploy(self, network: Network, workbench: Workbench) -> Network:
-        """Return the network to deploy: a copy with new batch-norm statistics where the site `mid` is used, or the network itself.
+        """Return the network to deploy: a copy with new batch-norm statistics if the site `mid` is used, else the network itself.
 
-        Behind that site the statistics were collected with dropped channels, where the variance is larger than without dropout.
+        After that site, statistics were collected with dropped channels, which have a larger variance than without dropout.
         """
         return workbench.refresh_batch_norm(workbench.copy(network)) if self.rates.mid else network
 
@@ -97,13 +97,13 @@ class Finetune(StudentMethod):
 class FeatKD(StudentMethod):
     """Feature distillation: the student of ssd learns the teacher's embedding without dropout instead of selected stochastic ones.
 
-    Teacher, student dropout and student epochs are those of `ssd`. So are the teacher's batch norms: with the site `mid` they hold
-    statistics collected with dropout.
+    Teacher, student dropout and student epochs are those of `ssd`. The teacher's batch norms are also the same: with the site
+    `mid` they hold statistics collected with dropout.
 
     Parameters
     ----------
     distillation_weight : float
-        Weight of the squared error of the embedding; the cross-entropy has the rest. As `ssd`.
+        Weight of the squared error of the embedding; the cross-entropy has 1 - distillation_weight. Default of `ssd`.
     """
 
     distillation_weight: Share = 0.5

@@ -32,27 +32,27 @@ class EmbedDistill(Method):
     Kim et al. 2023, "EmbedDistill: A Geometric Knowledge Distillation for Information Retrieval" (arXiv 2301.12005), applied to
     series. A linear map A takes the embedding s of the backbone's narrow version to the size of the teacher's embedding t; the
     teacher's frozen classifier reads A s. The loss of the first stage is embed_weight mean ||A s - t||, with t scaled to a mean
-    length of 1; the second stage adds CE and kl_weight T**2 KL(teacher || student). Each stage has the recipe's schedule. Each case
-    of a batch brings a random augmentation (`augment`, noise of `JITTER`), where the paper generates queries. The head of the final
+    length of 1; the second stage adds CE and kl_weight T**2 KL(teacher || student). Each stage has the recipe's schedule. A random
+    augmentation (`augment`, noise of `JITTER`) accompanies each case; the paper generates queries instead. The head of the final
     network is the product of map and classifier. The teacher is `single`; the student starts as `single-small`.
 
     Parameters
     ----------
     embed_weight : float
-        Of the distance between embeddings. Ours.
+        Weight of the distance between embeddings. Default ours.
     distance : {"l2", "mse", "cosine"}
         Euclidean (paper), the mean squared difference of the coordinates, or one minus the cosine. The second is smaller by about
         the number of coordinates and needs a larger embed_weight.
     kl_weight : float
-        Of the divergence in the second stage. Ours.
+        Weight of the divergence in the second stage. Default ours.
     temperature : float
-        T of the divergence. Ours.
+        T of the divergence. Default ours.
     first_stage : float
-        Share of the epochs of the first stage. Ours.
+        Share of the epochs of the first stage. Default ours.
     head : {"inherited", "trained"}
-        The teacher's classifier unchanged (paper), or trained further.
+        Keep the teacher's classifier unchanged (paper), or train it further.
     views : int
-        Augmentations of each case, made once; 0 for none. Ours.
+        Number of augmentations of each case, made once; 0 disables them. Default ours.
     """
 
     embed_weight: Positive = 1.0
@@ -116,7 +116,7 @@ class TeacherTargets:
         self._prepared = False
 
     def prepare(self, x: Tensor) -> None:
-        """Compute the augmentations and the teacher's outputs, unless that is done."""
+        """Compute the augmentations and the teacher's outputs at the first call."""
         if self._prepared:
             return
         settings, bench = self._settings, self._workbench

@@ -1,4 +1,4 @@
-"""Knowledge distillation into the same architecture: from one network, several, or the generation before."""
+"""Knowledge distillation into the same architecture: from one network, from several, or from the previous generation."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class EnsKD(KD):
     Parameters
     ----------
     members : int
-        Teachers. Default that of `ens-avg`.
+        Number of teachers. Default of `ens-avg`.
     target : {"logits", "probabilities"}
         What is averaged over the teachers: logits, which are softened afterwards, or softened probabilities.
     """
@@ -136,7 +136,7 @@ class BAN(Method):
     Parameters
     ----------
     generations : int
-        After generation 0. Default ours; grid 1, 2, 3, 5; 0 is `single`.
+        Number of generations after generation 0. Default ours; grid 1, 2, 3, 5; 0 is `single`.
     """
 
     generations: Annotated[int, "[0, inf)"] = 3

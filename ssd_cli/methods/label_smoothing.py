@@ -29,8 +29,8 @@ class LabelSmoothing(Method):
     smoothing : float
         e: the label has probability 1 - e. Default of both papers.
     spread : {"others", "all"}
-        e in equal parts over the other classes (yuanli2333/Teacher-free-Knowledge-Distillation), or over all, the label's among
-        them (Szegedy et al., and torch).
+        Divide e equally over the other classes (yuanli2333/Teacher-free-Knowledge-Distillation), or over all classes including
+        the label's (Szegedy et al., and torch).
     """
 
     smoothing: Annotated[float, "[0, 0.5)"] = 0.1
@@ -63,7 +63,7 @@ class TfKDReg(Method):
     temperature : float
         T, of the teacher alone. Default of the release, which also has 10 and 20.
     weight : float
-        Of the divergence. Default of the release.
+        Weight of the divergence. Default of the release.
     multiplier : float
         Second factor of the divergence. Default ours; the release has 1 to 100, and divides by the number of classes.
     """

@@ -24,7 +24,7 @@ class DSR(Method):
 
     Wang et al. 2023, "Lightweight Self-Knowledge Distillation with Multi-source Information Fusion", DSR: loss
     CE + weight T**2 KL(softmax(o' / T) || softmax(o / T)), where o are the logits of a case in ascending order, and o' those of the
-    case at the same position of the previous batch, at its step. Initialisation and batch order are those of `single`.
+    case at the same position of the previous batch, from its step. Initialisation and batch order are those of `single`.
 
     The first batch of an epoch is not compared. If one batch holds all training cases (`compared_batches` is 0), this is `single`.
 

@@ -34,13 +34,13 @@ class RecordedTraining:
     Parameters
     ----------
     shared : str
-        Equal texts are one network, which the cells of a dataset, backbone, resample and seed share; empty: of this method alone.
+        Names a network that the cells of a dataset, backbone, resample and seed share; empty for a network of this method alone.
     holdout : bool
         Trained on the training part of the validation split, about four fifths of the cases.
     step : float
         Cost of a step, in steps of a plain training.
     series : int
-        Series that a step takes for each case: 2 where each case brings an augmentation.
+        Series that a step uses for each case: 2 if an augmentation accompanies each case.
     """
 
     epochs: int
@@ -67,7 +67,7 @@ class RecordedFit:
     second_halves, augmentations : int
         The largest `ExtraMemory` of the objectives.
     error : str
-        Why `fit` failed on the recording workbench; the trainings are then a guess.
+        Why `fit` failed on the recording workbench; trainings may then be missing.
     """
 
     full_epochs: int
@@ -97,7 +97,7 @@ def record_trainings(method: Method, backbone: Backbone, recipe: ResolvedRecipe)
     """
     if not method.uses_backbone:
         return RecordedFit(recipe.epochs)
-    with _undisturbed():
+    with _restored_global_state():
         bench = RecordingWorkbench(backbone, recipe)
         recorded = bench.recorded
         try:
@@ -126,7 +126,7 @@ class RecordingWorkbench(Workbench):
         epochs: int | None = None,
         cases: TrainingSet | None = None,
     ) -> Network:
-        """Make a stand-in; one for another backbone than the cell's and its narrow version costs as much as a plain network."""
+        """Make a stand-in. With a backbone other than the cell's or its narrow version, it costs as much as a plain network."""
         narrow = backbone is not None and backbone != self.backbone and backbone == self.backbone.narrow()
         return StandIn(dropout, narrow).to(self.dtype)
 
@@ -178,7 +178,7 @@ class RecordingWorkbench(Workbench):
 
 
 class StandIn(Network):
-    """A small network in the place of a real one; that of a narrow version has another embedding size."""
+    """A small network that replaces a real one; for a narrow version it has another embedding size."""
 
     def __init__(self, dropout: Dropout, narrow: bool) -> None:
         size = 2 if narrow else 4
@@ -195,7 +195,7 @@ class StandIn(Network):
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def _restored_global_state() -> Iterator[None]:
     """Restore the global random streams and the number of threads after a fit."""
     threads, state = torch.get_num_threads(), np.random.get_state()
     with torch.random.fork_rng(devices=[]):

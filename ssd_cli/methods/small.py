@@ -16,7 +16,7 @@ from ssd_cli.training.predict import freeze
 class SingleSmall(Method):
     """One network of the backbone's narrow version, a tenth of the size (LITE: a fifth), trained by the recipe on labels alone.
 
-    The control of `kd-small` and `embed-distill`, whose students start from the same weights, and of `ssd-small`.
+    This is the control of `kd-small` and `embed-distill`, whose students start from the same weights, and of `ssd-small`.
     """
 
     def skip(self, training_set: TrainingSet, backbone: Backbone) -> str | None:
@@ -45,7 +45,7 @@ class KDSmall(KD):
 
 
 def why_not_narrow(backbone: Backbone) -> str | None:
-    """Return the reason to skip a cell whose backbone has no narrow version, or None."""
+    """Return the reason to skip a cell if its backbone has no narrow version, or None."""
     try:
         backbone.narrow()
     except ValueError as error:

@@ -25,7 +25,7 @@ class SoupUniform(Method):
     """
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        branches = grow(workbench)
+        branches = train_branches(workbench)
         soup = workbench.copy(branches[0])
         soup.load_state_dict(mean_of([branch.state_dict() for branch in branches]))
         return Predictor([workbench.refresh_batch_norm(soup)])
@@ -63,7 +63,7 @@ class SoupGreedy(Method):
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         parts = workbench.validation_split()
         assert parts is not None, "skip() refuses such training sets"
-        branches = grow(workbench, holdout=True)
+        branches = train_branches(workbench, holdout=True)
         scores = [validate(branch, parts[1]) for branch in branches]
         first, *others = sorted(range(len(branches)), key=lambda index: (-scores[index].accuracy, scores[index].nll))
         soup, accuracy, chosen = branches[first], scores[first].accuracy, [first]
@@ -82,14 +82,14 @@ BRANCHES = ((1e-3, 0, 0), (3e-4, 0, 0), (1e-3, 0.2, 0), (1e-3, 0, 0.1), (3e-4, 0
 """Learning rate, dropout and label smoothing of each branch. Ours: Wortsman et al. 2022 vary those of fine-tuned models."""
 
 TRUNK = 0.6
-"""Share of the epochs that all branches have in common; at least the last epoch belongs to the branches."""
+"""Share of the epochs of the trunk, which all branches share; at least the last epoch is trained in the branches."""
 
 
-def grow(workbench: Workbench, holdout: bool = False) -> list[Network]:
+def train_branches(workbench: Workbench, holdout: bool = False) -> list[Network]:
     """Train the trunk (base network 0, stopped early, its last weights) and its branches, each with its own batch order.
 
-    Networks with separate initialisations average to near chance, so branches share a trunk. A branch starts the recipe's schedule
-    again, with new Adam moments. With one epoch the trunk is untrained. With `holdout` the validation cases are left out.
+    The mean of networks with separate initialisations predicts near chance, so branches share a trunk. A branch restarts the
+    recipe's schedule with new Adam moments. With one epoch the trunk is untrained. With `holdout` validation cases are left out.
     """
     share = workbench.recipe.share_before_last(TRUNK)
     trunk = workbench.base_network(stop=share, keep="last", holdout=holdout) if share else workbench.fresh()

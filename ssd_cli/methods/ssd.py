@@ -1,4 +1,4 @@
-"""Stochastic self-distillation with student guidance, the method this benchmark is about.
+"""Stochastic self-distillation with student guidance, the main method of this benchmark.
 
 Aslam et al. 2025 (arXiv 2504.14307; released code haseebaslam95/SSD): a teacher with dropout gives N representations of each case.
 A student starts from the teacher's weights, and learns a mean of the representations most similar to its own (`StudentGuided`).
@@ -64,7 +64,7 @@ class SSD(StudentMethod):
     space : {"feature", "logit", "both"}
         Distil the embedding, or the softened probabilities of the teacher's head, mixed by the same weights, or both.
     kl_weight : float
-        Weight of the divergence with space=both; with space=logit it has distillation_weight. Released, commented out: 0.5.
+        Weight of the divergence with space=both; space=logit uses distillation_weight. Released, but commented out: 0.5.
     kl_temperature : float
         Temperature of the divergence. Released: 2.
     kl_last_pass : bool

@@ -120,17 +120,17 @@ def test_ema_with_live_statistics_has_the_buffers_of_the_trained_network():
 
 def test_branches_are_trained_as_declared():
     bench = workbench(recipe=TEN)
-    grown = soups.grow(bench)
+    branches = soups.train_branches(bench)
     _, *entries = bench.ledger.entries
     assert [entry.epochs for entry in entries] == [4] * 5
     assert [entry.curve["learning_rate"][0] for entry in entries] == [1e-3, 3e-4, 1e-3, 1e-3, 3e-4]
-    assert [network.embed_site.rate for network in grown] == [0, 0, 0.2, 0, 0]
-    assert len({fingerprint(network) for network in grown}) == 5
+    assert [network.embed_site.rate for network in branches] == [0, 0, 0.2, 0, 0]
+    assert len({fingerprint(network) for network in branches}) == 5
     for index in (3, 4):
         again = bench.copy(bench.base_network(0, stop=0.6, keep="last"))
         rate = entries[index].curve["learning_rate"][0]
         bench.train(again, CrossEntropy(0.1), epochs=4, learning_rate=rate, purpose="branch", index=index)
-        assert fingerprint(again) == fingerprint(grown[index])
+        assert fingerprint(again) == fingerprint(branches[index])
 
 
 def test_branches_are_judged_by_accuracy_and_likelihood():
@@ -145,10 +145,10 @@ def test_branches_are_judged_by_accuracy_and_likelihood():
 def identical(monkeypatch):
     """Branches that are all the same network."""
 
-    def grow(bench, holdout=False):
+    def train_branches(bench, holdout=False):
         return [bench.base_network(0, holdout=holdout) for _ in range(5)]
 
-    monkeypatch.setattr("ssd_cli.methods.soups.grow", grow)
+    monkeypatch.setattr("ssd_cli.methods.soups.train_branches", train_branches)
 
 
 def test_a_soup_of_identical_networks_has_the_weights_of_one(identical):
@@ -191,8 +191,8 @@ def test_branches_join_in_the_order_of_validation_and_only_if_they_help(monkeypa
     predictor = SoupGreedy().fit(bench.training_set, bench)
     assert predictor.diagnostics["branches"] == chosen
     twin = workbench(recipe=EXACT)
-    grown = soups.grow(twin, holdout=True)
-    expected = np.mean([weights(grown[index].classifier) for index in chosen], axis=0)
+    branches = soups.train_branches(twin, holdout=True)
+    expected = np.mean([weights(branches[index].classifier) for index in chosen], axis=0)
     np.testing.assert_allclose(weights(predictor.networks[0].classifier), expected, rtol=1e-12)
 
 

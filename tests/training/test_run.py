@@ -12,7 +12,7 @@ from ssd_cli.engine.planner import plan
 from ssd_cli.engine.precision import set_arithmetic
 from ssd_cli.errors import MisuseError
 from ssd_cli.methods.ensembles import EnsAvg, EnsVote
-from ssd_cli.methods.soups import grow
+from ssd_cli.methods.soups import train_branches
 from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.store.networks import NetworkStore
 from ssd_cli.training.base_networks import obtain_all
@@ -211,7 +211,7 @@ def test_padded_series_of_unequal_length_are_trained_jointly_too():
 @pytest.mark.parametrize("holdout", [False, True])
 def test_the_branches_of_a_soup_are_trained_jointly_too(holdout):
     together, apart = (workbench(recipe=EXACT, execution=execution) for execution in ("batched", "plain"))
-    for one, other in zip(grow(together, holdout), grow(apart, holdout), strict=True):
+    for one, other in zip(train_branches(together, holdout), train_branches(apart, holdout), strict=True):
         assert not one.training
         np.testing.assert_allclose(predict_proba(one, waves(9)[0]), predict_proba(other, waves(9)[0]), rtol=1e-6)
     assert [entry.label for entry in together.ledger.entries] == [entry.label for entry in apart.ledger.entries]
