@@ -1,4 +1,4 @@
-"""torch's Adam without torch's compiler, which its wrappers load at the first step although nothing here is compiled."""
+"""torch's Adam without wrappers that load torch's compiler at the first step, although nothing is compiled here."""
 
 import inspect
 
@@ -6,7 +6,7 @@ import torch
 
 
 class Adam(torch.optim.Adam):
-    """torch's Adam with the methods below those wrappers.
+    """torch's Adam with unwrapped methods.
 
     Loading ``torch._dynamo`` takes 70 MB and about half of the time that a process needs before its first training.
     """

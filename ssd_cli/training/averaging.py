@@ -1,4 +1,4 @@
-"""Averages of weights along a training, collected weights, and the batch-norm statistics that averages need."""
+"""Averages of the weights during a training, collected weights, and the batch-norm statistics that averages need."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ class RunningMean(Averager):
 class ExponentialMean(Averager):
     """Exponential moving average of the weights after every step (Polyak averaging; Tarvainen and Valpola 2017).
 
-    w_ema <- d w_ema + (1 - d) w, with d = min(decay, (1 + t) / (10 + t)) at step t, so that short trainings leave the start.
-    Without warm-up d = decay. `start` holds the weights before the first step.
+    w_ema <- d w_ema + (1 - d) w, with d = min(decay, (1 + t) / (10 + t)) at step t. Without warm-up d = decay, and the average
+    of a short training stays near its initial weights. `start` holds the weights before the first step.
     """
 
     resumable = True
@@ -115,8 +115,8 @@ def mean_of(states: Sequence[State]) -> dict[str, Tensor]:
 def refresh_batch_norm(network: nn.Module, batches: Sequence[Tensor], modules: nn.Module | None = None) -> None:
     """Estimate all batch-norm statistics again by one pass over the training series; leave the network in eval mode.
 
-    The statistics of averaged weights are not the average of the statistics. Every batch counts by its size. Only batch-norm layers
-    are in train mode, so dropout is off (in torch's helper and in that of the SWA release it is on).
+    The statistics of averaged weights are not the average of the statistics. Batches are weighted by their size. Only batch-norm
+    layers are in train mode, so dropout is off. (It is on in torch's helper and in the helper of the SWA release.)
 
     Parameters
     ----------

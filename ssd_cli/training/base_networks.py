@@ -25,21 +25,21 @@ from ssd_cli.training.schedule import Keep
 from ssd_cli.training.spec import TrainingSpec
 
 _MADE_FOR = "made_for"
-"""In the report of a stored network: the cell that books its seconds as spent. A killed process may have trained it, or another
-cell in its training step. It is no part of a `LedgerEntry`, which stands in records."""
+"""Key in the report of a stored network: the name of the cell whose record counts its seconds as spent. A killed process or another
+cell (in a joint step) may have trained the network. A `LedgerEntry`, which is written to records, lacks this key."""
 
 Trained = tuple[Mapping[str, npt.NDArray], dict[str, Any], bool]
 
 
 class _Wanted(NamedTuple):
-    """A base network, and the cell that it belongs to."""
+    """A base network to return or to train, and the cell that it belongs to."""
 
     context: TrainingContext
     spec: TrainingSpec
 
     @property
     def kind(self) -> tuple[Any, ...]:
-        """What is equal for all networks of one training step."""
+        """The properties that all networks of one training step share."""
         cases, schedule = self.spec.cases, self.spec.schedule
         return cases.X.shape, cases.n_classes, self.context.training_set.padded, schedule.stop, schedule.batch_size
 
@@ -88,54 +88,56 @@ def obtain(
     indices: Sequence[int],
     **options: Any,
 ) -> list[Network]:
-    """Return base networks of a cell, found or trained now: one after the other, or in steps that fit into a device's memory.
+    """Return base networks of a cell; train those that are not stored.
 
-    Where the execution trains several networks at once, a step holds the networks of all joint cells whose training sets have the
-    same shape. Those of other cells are stored under their keys, and found when these cells ask for them.
+    If the execution trains several networks at once, a step trains the networks of all joint cells whose training sets have the
+    same shape, as far as they fit into the device's memory. Networks of other cells are stored under their keys for these cells.
 
-    `joint_cells` returns the contexts of all cells whose networks share training steps, this one among them; `options` are those of
+    `joint_cells` returns the contexts of all cells whose networks share training steps, including this one; `options` are those of
     `base_spec`.
     """
     own = [_Wanted(context, base_spec(context, index, **options)) for index in indices]
     if not context.joint:
         return [network for wanted in own for network in _obtain([wanted], context)]
-    asked = time.perf_counter()
-    alike = [one for one in joint_cells() if _kind(one, options) == own[0].kind]
-    context.ledger.waited_seconds += time.perf_counter() - asked
-    every = [_Wanted(one, base_spec(one, index, **options)) for one in alike for index in indices]
-    size = joint_size(context, own[0].spec, len(every))
-    groups = [every[start : start + size] for start in range(0, len(every), size)]
+    started = time.perf_counter()
+    cells = [cell for cell in joint_cells() if _kind(cell, options) == own[0].kind]
+    context.ledger.waited_seconds += time.perf_counter() - started
+    wanted = [_Wanted(cell, base_spec(cell, index, **options)) for cell in cells for index in indices]
+    size = joint_size(context, own[0].spec, len(wanted))
+    groups = [wanted[start : start + size] for start in range(0, len(wanted), size)]
     return [network for group in groups if any(one.context is context for one in group) for network in _obtain(group, context)]
 
 
 def _kind(context: TrainingContext, options: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """Return the kind of a cell's networks; None where the cell cannot have them."""
+    """Return `_Wanted.kind` of a cell's networks; None if the cell cannot have such networks."""
     if options.get("holdout") and context.split is None:
         return None
     return _Wanted(context, base_spec(context, 0, **options)).kind
 
 
 def _obtain(group: Sequence[_Wanted], context: TrainingContext) -> list[Network]:
-    """Return the networks of a training step that belong to a cell. Where one of these is missing, the whole group is trained."""
-    asked = time.perf_counter()
+    """Return the networks of a training step that belong to a cell. If one of these is missing, train the whole group."""
+    started = time.perf_counter()
     together = [[one.spec.cases.resample, one.context.seed, one.spec.index] for one in group]
-    # The networks of a training step belong to the key: their number may change how a device adds.
+    # Keys name all networks of a training step, since their number may change the order in which a device adds.
     keys = [one.spec.key({"together": together} if len(group) > 1 else {}) for one in group]
     own = [position for position, one in enumerate(group) if one.context is context]
     trained = obtain_all(context.networks, keys, own, lambda: _train(group, keys[0]))
     networks, n_new = [], 0
     for position in own:
         spec, (arrays, report, found) = group[position].spec, trained[position]
-        _book(context, spec, keys[position], report, found, alone=len(group) == 1)
+        _add_to_ledger(context, spec, keys[position], report, found, alone=len(group) == 1)
         load_arrays(spec.network, arrays)
         networks.append(spec.network.eval())
         n_new += not found
-    context.ledger.waited_seconds += (time.perf_counter() - asked) * (1 - n_new / len(group))
+    context.ledger.waited_seconds += (time.perf_counter() - started) * (1 - n_new / len(group))
     return networks
 
 
-def _book(context: TrainingContext, spec: TrainingSpec, key: str, report: dict[str, Any], found: bool, alone: bool) -> None:
-    """Book a shared network with the cell that asked for it; raise if its training diverged."""
+def _add_to_ledger(
+    context: TrainingContext, spec: TrainingSpec, key: str, report: dict[str, Any], found: bool, alone: bool
+) -> None:
+    """Add a shared network to the ledger of the cell that requested it; raise SsdBenchError if its training diverged."""
     made_for = report.get(_MADE_FOR, "")
     entry = LedgerEntry(**{name: value for name, value in report.items() if name != _MADE_FOR})
     refuse_diverged(entry.curve, spec.schedule)
@@ -162,14 +164,15 @@ def _train(group: Sequence[_Wanted], key: str) -> list[tuple[Arrays, dict[str, A
 def obtain_all(
     networks: Networks, keys: Sequence[str], wanted: Sequence[int], train: Callable[[], Sequence[tuple[Arrays, dict[str, Any]]]]
 ) -> dict[int, Trained]:
-    """Do what `Networks.obtain` does for all networks of one training step, which runs at most once.
+    """Return networks as `Networks.obtain` does, for one training step that trains all of them and runs at most once.
 
-    The process that trains holds the claim of the first key until all are stored, the first one last. Other processes wait there.
+    The training process holds the claim of the first key until all networks are stored, and stores the first one last. Other
+    processes wait for this claim.
 
     Parameters
     ----------
     keys : sequence of str
-        Of all networks of the step. No network has one of them and is trained with others.
+        Keys of all networks of the step. Each key occurs in this step only.
     wanted : sequence of int
         Positions of the networks to return.
     train : callable
@@ -189,17 +192,17 @@ def obtain_all(
             found[position] = networks.obtain(keys[position], partial(make, position))
         return first
 
-    there = {position: networks.find(keys[position]) for position in wanted}
-    if any(entry is None for entry in there.values()):
+    stored = {position: networks.find(keys[position]) for position in wanted}
+    if any(entry is None for entry in stored.values()):
         found[0] = networks.obtain(keys[0], make_all)
-    for position, entry in there.items():
+    for position, entry in stored.items():
         if position not in found:
             found[position] = (*entry, True) if entry is not None else networks.obtain(keys[position], partial(make, position))
     return {position: found[position] for position in wanted}
 
 
 def _identity(backbone: Backbone) -> dict[str, Any]:
-    """Return name and parameters of a backbone, as in identities of cells; a module of a plug-in has its digest as name."""
+    """Return name and parameters of a backbone, as in identities of cells; the name of a plug-in's module is its digest."""
     kind = type(backbone)
     for entry in backbones.entries():
         if backbones.get(entry.name) is kind:

@@ -1,4 +1,4 @@
-"""From the identity of a cell to its backbone, its recipe and its workbench."""
+"""Build the backbone, recipe and workbench of a cell from its identity."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class PlanOutdated(SsdBenchError):
-    """A file has changed since the run was planned. No cell is at fault, and the same command plans again."""
+    """A file has changed since the run was planned. No cell is the cause; the same command plans again."""
 
     def __init__(self, what: str) -> None:
         super().__init__(what, "", "Run the same command again: it makes a new plan.")
@@ -31,7 +31,7 @@ class PlanOutdated(SsdBenchError):
 def build_workbench(
     spec: CellSpec, training_set: TrainingSet, others: Callable[[], Sequence[TrainingContext]] = tuple, **options: Any
 ) -> Workbench:
-    """Build the workbench of a cell; `others` are those of `Workbench`, `options` stores and observers of `TrainingContext`."""
+    """Build the workbench of a cell; `others` is that of `Workbench`, `options` are stores and observers of `TrainingContext`."""
     from ssd_cli.training.workbench import Workbench
 
     return Workbench(build_context(spec, training_set, **options), others)
@@ -55,7 +55,7 @@ def build_context(spec: CellSpec, training_set: TrainingSet, **options: Any) -> 
 
 
 def build_backbone(spec: CellSpec) -> Backbone:
-    """Build the backbone of a cell; for a method without networks one that builds nothing."""
+    """Build the backbone of a cell; it is `NoBackbone` for a method without networks."""
     from ssd_cli.backbones import backbones
     from ssd_cli.backbones.base import NoBackbone
 
@@ -70,7 +70,7 @@ def build_recipe(spec: CellSpec) -> ResolvedRecipe:
 
 
 def configured(registry: Registry[T], configuration: NamedConfiguration) -> T:
-    """Build what a configuration names; PlanOutdated where the plug-in's file is not the one that it was planned with."""
+    """Build the object that a configuration names; raise PlanOutdated if the plug-in's file has changed since planning."""
     name = configuration.name
     if registry.entry(name).plugin_sha256 != configuration.plugin_sha256:
         raise PlanOutdated(f"The plug-in of the {registry.kind} '{name}' has changed since this run was planned.")

@@ -21,7 +21,7 @@ from ssd_cli.training.spec import TrainingSpec
 from ssd_cli.training.step import Step
 
 SECONDS = 60.0
-"""Between two checkpoints; a shorter training has none. One of a ResNet has 8 MB and takes a tenth of a second, synced to disk."""
+"""Seconds between two checkpoints; a shorter training has none. A ResNet's has 8 MB, and takes 0.1 s to write and sync to disk."""
 
 Arrays = Mapping[str, npt.NDArray]
 Curve = dict[str, list[float]]
@@ -31,10 +31,10 @@ class Checkpoints(Protocol):
     """A store of checkpoints."""
 
     def load(self, key: str) -> tuple[Arrays, dict[str, Any]] | None:
-        """Return what was last saved under a key by the same program on the same kind of processor."""
+        """Return the last arrays and facts that the same program saved under a key on the same kind of processor, or None."""
 
     def save(self, key: str, arrays: Arrays, facts: dict[str, Any]) -> None:
-        """Save arrays and plain JSON values; they replace what the key had before."""
+        """Save arrays and plain JSON values; they replace earlier ones of the key."""
 
     def discard(self, key: str) -> None:
         """Delete a key."""
@@ -42,10 +42,10 @@ class Checkpoints(Protocol):
 
 @dataclass
 class TrainingState:
-    """The state of a training at the end of an epoch. Only that of a single network can be saved.
+    """The state of a training at the end of an epoch. Only the state of a single network can be saved.
 
-    `orders` draw the batch order of each network. `best` is the lowest mean loss of each, and `kept` holds the weights that had it,
-    as `TrainingStep.weights` returns them.
+    `orders` are the random streams of the batch order, one per network. `best` holds the lowest mean loss of each network, and
+    `kept` the weights that had this loss, as returned by `TrainingStep.weights`.
     """
 
     step: TrainingStep
@@ -97,7 +97,7 @@ class TrainingState:
         }
 
     def restore(self, arrays: Arrays, facts: dict[str, Any]) -> None:
-        """Continue from where `arrays` and `facts` were taken."""
+        """Restore the state that `arrays` and `facts` describe."""
         parts: dict[str, dict[str, Tensor]] = {}
         for path, value in arrays.items():
             part, _, name = path.partition("/")
@@ -114,7 +114,7 @@ class TrainingState:
         self.epoch, self.curves, self.best = facts["epoch"], [facts["curve"]], [facts["best"]]
 
     def digest(self) -> str:
-        """Return the SHA-256 of the network and of what its objective was prepared with; it identifies the start of a training."""
+        """Return the SHA-256 of the network and of its objective's `fingerprint_inputs`; it identifies the start of a training."""
         sha = hashlib.sha256()
         step = self._single
         for value in (*step.network.state_dict().values(), *step.objective.fingerprint_inputs()):
@@ -153,7 +153,7 @@ class Checkpointer:
         return wall, processor
 
     def resume(self, state: TrainingState) -> None:
-        """Restore the state of an earlier process, if one was saved that started from the same weights and teachers."""
+        """Restore the state that an earlier process saved, if it started from the same weights and teachers."""
         if self._checkpoints is None:
             return
         self._start = state.digest()
@@ -180,6 +180,6 @@ class Checkpointer:
 
 
 def resumable(spec: TrainingSpec) -> bool:
-    """Return whether a checkpoint holds all state of a training; what a class declares does not hold for its subclasses."""
+    """Return whether a checkpoint holds all state of a training; ``resumable`` of a class does not apply to its subclasses."""
     parts: Iterable[Any] = (getattr(spec.network, "inner", spec.network), spec.objective, spec.averager)
     return all(vars(type(part)).get("resumable", False) for part in parts if part is not None)

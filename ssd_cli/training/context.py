@@ -1,4 +1,4 @@
-"""What all trainings of one cell have in common: data, recipe, device, seeds, and where networks and costs are kept."""
+"""The data, recipe, device, seeds, stores and ledger that all trainings of one cell share."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class TrainingContext:
     on_epoch : callable
         Called with the progress of every training.
     name : str
-        Of the cell, in checkpoints and in the reports of shared networks.
+        Name of the cell in checkpoints and in the reports of shared networks.
     """
 
     training_set: TrainingSet
@@ -112,7 +112,7 @@ class TrainingContext:
         return plan(plain, self.training_set.n_timepoints, device=self.device, precision=self.recipe.precision)
 
     def schedule(self, cases: TrainingSet, epochs: int | None = None, stop: int | None = None) -> Schedule:
-        """Return the recipe's schedule for these cases; of a training that stops early the last weights are kept."""
+        """Return the recipe's schedule for these cases; a training that stops early keeps its last weights."""
         recipe = self.recipe
         epochs = epochs or recipe.epochs
         stop = epochs if stop is None else stop

@@ -1,4 +1,4 @@
-"""What each network of a cell cost: as if no cell shared networks, and as really spent."""
+"""Training costs of a cell: for all networks that its method needs, and for the trainings that really ran."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class LedgerEntry:
     Parameters
     ----------
     label : str
-        For people: "member 0", "student".
+        Shown to users: "member 0", "student".
     epochs, steps, n_cases : int
         Epochs, optimiser steps, and cases of each epoch.
     fit_seconds, cpu_seconds : float
         Wall and processor time of the training when it ran.
     curve : dict
-        Loss, learning rate and what the objective observed, per epoch.
+        Loss, learning rate and the objective's `observed` values, per epoch.
     reused : bool
         The network was stored already. Its seconds belong to another cell, except for this cell's share (`Ledger.share_seconds`).
     key : str
@@ -58,10 +58,10 @@ class Ledger:
         self.resumed_seconds = 0.0
         """Seconds spent by other processes on trainings that this cell resumed or reused."""
         self.share_seconds = 0.0
-        """This cell's share of steps in which other cells trained its networks beside theirs."""
+        """This cell's share of joint steps in which other cells trained its networks."""
 
     def add(self, entry: LedgerEntry) -> bool:
-        """Book a training, and return whether it is new: a shared network that is requested twice counts once."""
+        """Add a training, and return whether it is new: a shared network that is requested twice counts once."""
         new = not entry.key or all(entry.key != other.key for other in self.entries)
         if new:
             self.entries.append(entry)
@@ -80,9 +80,9 @@ class Ledger:
         dict
             ``networks_trained``, ``optimiser_steps``, ``cases_seen`` (cases times epochs), ``cpu_seconds`` and
             ``fit_seconds_alone`` count all trainings that the method needs, as if no cell shared networks. A network that is
-            trained further counts twice in the first, which tables call "trainings". ``fit_seconds_spent`` and
-            ``networks_reused`` count what really happened; a network that was trained jointly counts its share. Both seconds
-            include what a method does beside training, such as averaging.
+            trained further counts twice in ``networks_trained``, which tables call "trainings". ``fit_seconds_spent`` and
+            ``networks_reused`` count the trainings that really ran, and a share of a joint training. Both numbers of seconds
+            include the method's other work, such as averaging.
         """
         all_seconds = sum(entry.fit_seconds for entry in self.entries)
         own_seconds = sum(entry.fit_seconds for entry in self.entries if not entry.reused)

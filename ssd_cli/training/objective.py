@@ -1,4 +1,4 @@
-"""Objectives: named losses of a batch. The training loop knows nothing else of a method."""
+"""Objectives: named losses of a batch. The training loop uses no other part of a method."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Batch(NamedTuple):
 
 
 class ExtraMemory(NamedTuple):
-    """What a training keeps on the device beside its network, for estimates."""
+    """Memory that a training needs on the device besides its network, for estimates."""
 
     second_halves: int = 0
     """Second halves of a frozen network of the same backbone that a step computes."""
@@ -34,12 +34,12 @@ class ExtraMemory(NamedTuple):
 
 
 class Objective(ABC):
-    """What a network is trained to minimise.
+    """The losses that a training minimises.
 
     Attributes
     ----------
     trainable : nn.Module or None
-        A module that is trained beside the network and dropped afterwards, such as a map between embeddings of different size.
+        A module that is trained with the network and dropped afterwards, such as a map between embeddings of different size.
     optimisers : sequence of Optimizer
         Further optimisers of parameters of `trainable`, which the training's own optimiser leaves alone; see `after_step`.
     observed : dict of str to Tensor
@@ -50,7 +50,7 @@ class Objective(ABC):
     step_cost : float or None
         Cost of a step, in steps of a plain training of the backbone; None: that of the trained network, times `series_per_case`.
     series_per_case : int
-        Series that a step takes for each case of a batch; 2 where an augmentation accompanies each case.
+        Series that a step uses for each case of a batch; 2 if an augmentation accompanies each case.
     extra_memory : ExtraMemory
     resumable : bool
         Whether an interrupted training can continue: `losses` depends on nothing but the network, `trainable`, `optimisers`,

@@ -42,7 +42,7 @@ def outputs(network: Callable[[Tensor], Outputs], x: Tensor) -> tuple[Tensor, Te
 def predict_proba(network: Network, X: Floats) -> npt.NDArray[np.float64]:
     """Return softmax probabilities (n_cases, n_classes) of X (n_cases, n_channels, n_timepoints), in float64.
 
-    They are those of the deployed network, in evaluation mode; the network itself does not change.
+    The deployed form of the network computes them, in evaluation mode. The network itself does not change.
     """
     parameter = next(network.parameters())
     logits, _ = outputs(Deployed(network), torch.as_tensor(X, dtype=parameter.dtype, device=parameter.device))
@@ -51,7 +51,7 @@ def predict_proba(network: Network, X: Floats) -> npt.NDArray[np.float64]:
 
 @contextmanager
 def using_threads(number: int) -> Iterator[None]:
-    """Let torch use this number of threads; restore it afterwards."""
+    """Set torch's number of threads within a block; restore the earlier number afterwards."""
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(number)

@@ -15,8 +15,8 @@ SMALLEST_BATCH = 2
 """Floor of the batch rule; the published rule's floor is 1, where batch statistics of a pooled embedding mean little."""
 
 SLOW_MOMENTUM_FROM = 500
-"""Epochs from which Keras's batch-norm momentum has forgotten the initial statistics even where an epoch is one step: 0.99^500 is
-0.7 %. After 100 steps 37 % of them are left, and a network may predict no better than chance."""
+"""Epochs after which Keras's momentum leaves under 1 % of the initial batch-norm statistics, even with one step per epoch: 0.99^500
+is 0.7 %. After 100 steps 37 % are left, and a network may predict no better than chance."""
 
 Shape = Literal["plateau", "cosine", "constant"]
 Keep = Literal["best", "last"]
@@ -107,7 +107,7 @@ class Recipe:
         require(rate is None or rate > 0, f"learning_rate must be above 0, not {rate}")
 
     def for_backbone(self, backbone: Backbone | type[Backbone]) -> ResolvedRecipe:
-        """Return the recipe with everything filled in that the published code of a backbone fixes."""
+        """Return the recipe with each None replaced by the backbone's published value."""
         epochs = self.epochs or backbone.published_epochs
         values = {
             "epochs": epochs,
@@ -122,7 +122,7 @@ class Recipe:
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedRecipe:
-    """A recipe for one backbone, in which nothing is left open. See `Recipe` for the parameters."""
+    """A recipe for one backbone, in which every value is set. See `Recipe` for the parameters."""
 
     epochs: int
     student_epochs: int
@@ -175,10 +175,10 @@ class ResolvedRecipe:
 
     def epochs_of(self, share: float) -> int:
         """Return a share of the epochs, rounded up."""
-        return math.ceil(share * self.epochs - 1e-9)  # .55 * 100, a little above 55 in floating point, is 55
+        return math.ceil(share * self.epochs - 1e-9)  # in floating point .55 * 100 is slightly above 55
 
     def share_before_last(self, share: float) -> float:
-        """Return the share, or as much of it as leaves the last epoch: of a single epoch nothing."""
+        """Return the share, reduced if it includes the last epoch; 0 for a recipe of one epoch."""
         return min(share, (self.epochs - 1) / self.epochs)
 
     def epochs_after(self, share: float) -> int:

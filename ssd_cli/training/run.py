@@ -1,4 +1,4 @@
-"""Run trainings: one network, or several in one step; return what each cost."""
+"""Run trainings of one network, or of several in one step, and return the cost of each."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ssd_cli.training.step import DeviceStep, Step
 
 
 def run(context: TrainingContext, spec: TrainingSpec, key: str) -> LedgerEntry:
-    """Train a network in place and return what it cost; an interrupted training continues from the checkpoint under `key`."""
+    """Train a network in place and return its costs; an interrupted training continues from the checkpoint under `key`."""
     checkpointer = Checkpointer(context.checkpoints, key)
 
     def on_epoch(epoch: int, loss: float) -> None:
@@ -53,7 +53,7 @@ def run_jointly(context: TrainingContext, specs: Sequence[TrainingSpec]) -> list
     """Train networks with the plain objective in one step; its seconds are shared equally among their entries.
 
     The specs may belong to other cells than `context`; their cases have the same shape, their schedules the same epochs and batch
-    size. A network that diverged does not raise here; `loop.refuse_diverged` does for the curve of its entry.
+    size. A diverged network raises no error here; call `loop.refuse_diverged` with the curve of its entry.
     """
     label, first = _joint_label(specs), specs[0]
 
@@ -68,7 +68,7 @@ def run_jointly(context: TrainingContext, specs: Sequence[TrainingSpec]) -> list
 
 
 def run_all(context: TrainingContext, specs: Sequence[TrainingSpec], joint: bool) -> None:
-    """Run trainings of one cell and book them: in steps that fit into the device's memory, or one after the other."""
+    """Run trainings of one cell and add them to its ledger: in steps that fit into the device's memory, or separately."""
     plain = all(type(spec.objective) is CrossEntropy and spec.averager is None for spec in specs)
     if not (joint and plain and context.joint):
         for spec in specs:
@@ -90,7 +90,7 @@ def joint_size(context: TrainingContext, spec: TrainingSpec, n_networks: int) ->
 
 
 def _step(context: TrainingContext, spec: TrainingSpec) -> TrainingStep:
-    """Return the step of one network, captured where the execution captures; one with further optimisers never is."""
+    """Return the step of one network, captured if the execution captures steps and the objective has no further optimisers."""
     x, y = context.tensors(spec.cases)
     view = autocasting(context.bind(spec.network), context.device, context.recipe.precision)
     if context.captures and not spec.objective.optimisers:
@@ -99,7 +99,7 @@ def _step(context: TrainingContext, spec: TrainingSpec) -> TrainingStep:
 
 
 def _stacked_step(context: TrainingContext, specs: Sequence[TrainingSpec]) -> TrainingStep:
-    """Return the step of several networks. Each training set stands once in its data."""
+    """Return the step of several networks. Its data contain each training set once."""
     n_cases = specs[0].cases.n_cases
     parts = {id(spec.cases): spec.cases for spec in specs}
     first = {part: row * n_cases for row, part in enumerate(parts)}
@@ -118,7 +118,7 @@ def _stacked_step(context: TrainingContext, specs: Sequence[TrainingSpec]) -> Tr
 
 @contextmanager
 def _streams(context: TrainingContext, specs: Sequence[TrainingSpec]) -> Iterator[None]:
-    """Give each network's dropout sites the random streams of its training, and take them away afterwards."""
+    """Assign the random streams of each training to the network's dropout sites, and remove them afterwards."""
     for spec in specs:
         for site, name in zip(spec.network.sites(), ("mid", "embed"), strict=True):
             site.generator = spec.seeds.stream(f"{spec.purpose} dropout {name}", spec.index, context.device)

@@ -14,7 +14,7 @@ from ssd_cli.training.adam import Adam
 from ssd_cli.training.recipe import Keep, Shape
 
 LearningRateMultiplier = Callable[[float], float]
-"""Factor of the first learning rate after a number of epochs, fractions included."""
+"""Function from a number of epochs, which may be fractional, to a factor of the first learning rate."""
 
 
 @dataclass(frozen=True)
@@ -53,17 +53,17 @@ class LearningRate:
 
     @property
     def value(self) -> float:
-        """The present learning rate."""
+        """The current learning rate."""
         return float(self._optimiser.param_groups[0]["lr"])
 
     def after_step(self) -> float:
-        """Move on by one step, and return the learning rate."""
+        """Advance by one step, and return the learning rate."""
         if self.stepwise:
             self._scheduler.step()
         return self.value
 
     def after_epoch(self, mean_loss: float) -> None:
-        """Move on by one epoch."""
+        """Advance by one epoch."""
         if isinstance(self._scheduler, ReduceLROnPlateau):
             self._scheduler.step(mean_loss)
         elif not self.stepwise:
@@ -74,7 +74,7 @@ class LearningRate:
         return self._scheduler.state_dict()
 
     def restore(self, value: float, state: dict[str, Any]) -> None:
-        """Continue from a value and a state that were saved."""
+        """Restore a saved value and state."""
         self._optimiser.param_groups[0]["lr"] = value
         self._scheduler.load_state_dict(state)
 

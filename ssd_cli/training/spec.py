@@ -1,4 +1,4 @@
-"""What is to be trained, and how: one type for every training."""
+"""The description of a training, one type for all trainings."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ class TrainingSpec:
 
 
 class TrainingOptions(TypedDict, total=False):
-    """Options of a training; what is left out follows the recipe.
+    """Options of a training; missing options follow the recipe.
 
     Parameters
     ----------
     lr_multiplier : callable
-        Factor of the learning rate after a number of epochs, fractions included; replaces the shape.
+        Factor of the learning rate after a number of epochs, which may be fractional; replaces the shape.
     cases : TrainingSet
         The training set by default.
     purpose, index : str, int

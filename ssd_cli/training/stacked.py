@@ -1,12 +1,13 @@
 """One training step of several networks of one architecture, with the plain objective.
 
-Each network sees what it would see alone; only sums are rounded in another order. Against separate training in float64, weights,
-statistics and curves agree within a relative 1e-9 after a few epochs. In float32 outputs agree within 1e-3 after two epochs. The
-bias of a convolution before a batch norm is an exception: its gradient is zero but for rounding, and no output depends on it.
+Each network gets the batches and masks of a separate training; only the rounding of sums differs. Against separate training in
+float64, weights, statistics and curves agree within a relative 1e-9 after a few epochs. In float32 outputs agree within 1e-3 after
+two epochs. The bias of a convolution before a batch norm is an exception: its gradient is zero except for rounding, and no output
+depends on it.
 
-It is made for a GPU, which a small step does not occupy. On an H100 a step of five networks took 0.4 to 0.5 of the time of five
+The step is for GPUs, which a small step does not fully use. On an H100 a step of five networks took 0.4 to 0.5 of the time of five
 steps on batches of up to 1536 values (cases times time points), and 1.0 to 1.15 of it from 7500 on (`benchmarks/speed.py gpu`).
-On a CPU it does not pay.
+On a CPU it is not worthwhile.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class Step:
         return Adam(weights, eps=1e-7, fused=True)
 
     def begin_epoch(self, epoch: int) -> None:
-        """See `TrainingStep`. Every epoch anew: code that used the network in between may have left it in eval mode."""
+        """See `TrainingStep`. Train mode is set in every epoch, since other code may have left the network in eval mode."""
         self.network.train()
         self.objective.begin_epoch(epoch, self.network)
         for total in self.sums.values():
@@ -101,7 +101,7 @@ class Step:
                 yield f"{name} {number}", optimiser.state[weight]
 
     def restore(self, parts: Mapping[str, dict[str, Tensor]]) -> None:
-        """Restore what `parts` gave; the network keeps its tensors, which its views share."""
+        """Restore the result of `parts`; the network keeps its tensors, which its views share."""
         self.network.load_state_dict(parts["network"])
         if self.objective.trainable is not None:
             self.objective.trainable.load_state_dict(parts.get("trainable", {}))

@@ -1,4 +1,4 @@
-"""What a method may call: make, copy, train and share networks. Every training is booked."""
+"""The functions that a method may call to make, copy, train and share networks. The ledger counts every training."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Workbench:
     ----------
     context : TrainingContext
     others : callable, optional
-        Returns the contexts of other seeds and resamples whose base networks are trained in the same steps as this cell's. Only
-        called where the execution trains several networks at once.
+        Returns the contexts of other seeds and resamples whose base networks are trained in the same steps as this cell's. Called
+        only if the execution trains several networks at once.
     """
 
     def __init__(self, context: TrainingContext, others: Callable[[], Sequence[TrainingContext]] = tuple) -> None:
@@ -73,7 +73,7 @@ class Workbench:
 
     @property
     def ledger(self) -> Ledger:
-        """What every network cost."""
+        """The costs of all trainings."""
         return self.context.ledger
 
     def sub_seed(self, purpose: str, index: int = 0) -> int:
@@ -138,7 +138,7 @@ class Workbench:
         return twins
 
     def bind(self, network: Network) -> Network:
-        """Return the execution of a network that trains and teaches: the network itself, or a faster one on its parameters."""
+        """Return the network in the form that computes training steps and teacher outputs: itself, or a faster view of it."""
         return self.context.bind(network)
 
     def base_network(
@@ -171,7 +171,7 @@ class Workbench:
         return obtain(self.context, self._joint_cells, [index], **rule)[0]
 
     def base_networks(self, indices: Sequence[int], dropout: Dropout = NO_DROPOUT) -> list[Network]:
-        """Return several base networks; trained in one step, they are others than those of `base_network`."""
+        """Return several base networks; if they are trained in one step, they differ from those of `base_network`."""
         return obtain(self.context, self._joint_cells, indices, dropout=dropout)
 
     def _joint_cells(self) -> list[TrainingContext]:
@@ -211,7 +211,7 @@ class Workbench:
         specs : sequence of TrainingSpec
             Made by `spec`, with equal epochs and batch sizes.
         joint : bool
-            Train them in one step where the execution and their objectives allow it; otherwise one after the other.
+            Train them in one step if the execution and their objectives allow it; otherwise separately.
         """
         run_all(self.context, specs, joint)
         return [spec.network for spec in specs]
@@ -219,8 +219,8 @@ class Workbench:
     def refresh_batch_norm(self, network: Network, holdout: bool = False) -> Network:
         """Estimate the batch-norm statistics again from the training series, dropout off; return the network in eval mode.
 
-        Where one batch cannot hold all series they come in random order, at least as many at once as in training: cases are sorted
-        by class, and the variance of a batch of one class lacks the variance between classes.
+        If one batch cannot hold all series, batches are random and at least as large as in training. Otherwise batches would be
+        sorted by class, and the variance within a batch of one class lacks the variance between classes.
         """
         x, _ = self.tensors(self.training_part() if holdout else self.training_set)
         at_once = cases_at_once(x.shape[-1])
