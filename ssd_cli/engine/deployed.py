@@ -1,4 +1,4 @@
-"""The form in which a frozen network predicts: batch norms folded, and the convolutions that are fastest without gradients."""
+"""The form in which a frozen network predicts, with folded batch norms and the fastest convolutions without gradients."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CHANNELS_LAST_PAY_FROM = 200
 
 
 class Deployed:
-    """A network as it predicts: in evaluation mode, without gradients; later changes of the network have no effect."""
+    """A network in the form that predicts: in evaluation mode, without gradients. Later changes of the network have no effect."""
 
     def __init__(self, network: Network) -> None:
         inner = network.inner if isinstance(network, MaskedNetwork) else network
@@ -59,7 +59,7 @@ class Deployed:
         return (self._direct if n_steps >= CHANNELS_LAST_PAY_FROM else self.network)(x)
 
     def _matrices(self, n_timepoints: int) -> Network:
-        """Inception for short series of one length; the last one is kept."""
+        """Return the Inception for short series of this length; only the last one is cached."""
         if n_timepoints not in self._short:
             self._short = {n_timepoints: _for_length(self._frozen, n_timepoints)}
         return self._short[n_timepoints]

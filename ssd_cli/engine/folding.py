@@ -67,8 +67,8 @@ def frozen_copy(network: Network) -> Network:
 def fold_norms(network: Network) -> Network:
     """Fold every batch norm of a frozen network, in place, into the convolution before it; return the network.
 
-    The outputs equal those before, to rounding error. Norms become the identity. A network, or a part of one, of a kind that is not
-    known here stays as it is: a subclass may compute something else.
+    The outputs equal those before, to rounding error. Norms become the identity. Networks and parts of unknown classes do not
+    change: a subclass may compute something else.
     """
     for module in list(network.modules()):
         if type(module) in _FOLDS and all(type(part) in _PARTS or type(part) in _FOLDS for part in module.modules()):
@@ -95,7 +95,7 @@ def _fold_block(block: ResidualBlock) -> None:
 
 
 def _fold_branches(module: InceptionModule | MultiplexedLayer) -> None:
-    """Fold one norm into parallel convolutions; the hand-made filters, which end in a ReLU, keep their share of it."""
+    """Fold one norm into parallel convolutions; the hand-made filters end in a ReLU, so their channels get an `Affine` instead."""
     branches = [*module.convolutions, *([module.pooled] if isinstance(module, InceptionModule) else [])]
     scale, shift = scale_and_shift(module.norm)
     first = 0

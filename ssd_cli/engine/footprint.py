@@ -53,7 +53,7 @@ def _kept(network: Network, forward: Callable[[], object]) -> tuple[int, int]:
     """Return the bytes that autograd stores in a forward pass on the meta device, and those of the largest columns."""
     kept: dict[int, int] = {}
     columns = [0]
-    held = []  # a freed storage could pass its address to the next
+    held = []  # a new storage could have the address of a freed one
 
     def count(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()

@@ -1,7 +1,7 @@
-"""Which execution a training uses: a pure function of architecture, length of the series, device and precision.
+"""Choose the execution of a training: a pure function of architecture, length of the series, device and precision.
 
-It never depends on a measured rate: a cell gives the same bits on every machine of a kind. `benchmarks/speed.py engine` repeats
-the measurements behind the rules.
+The choice never depends on a measured rate, so a cell gives the same bits on all machines of a kind. `benchmarks/speed.py engine`
+repeats the measurements behind the rules.
 
 There is no compiled execution. For Inception, `torch.compile` makes the plain step 1.10 times faster and the FFT one slower (0.87
 to 0.94), after 16 to 31 seconds for each batch shape; the uncompiled FFT step is 2.3 to 3.0 times faster than the plain one
@@ -22,7 +22,7 @@ from ssd_cli.errors import MisuseError
 def plan(network: Network, n_timepoints: int, *, device: str = "cpu", precision: str = "fp32") -> Execution:
     """Choose the execution of a training; `n_timepoints` is the length of the longest series.
 
-    On a CPU it is the preferred convolution that serves the network, the fastest at all measured shapes (FFT: 24 to 1460 steps,
+    On a CPU it is the preferred convolution that supports the network, the fastest at all measured shapes (FFT: 24 to 1460 steps,
     bilinear: 24 to 427). On CUDA it is captured steps, 6 to 18 times as fast as plain ones. Otherwise it is plain.
     """
     if device == "cuda":
@@ -36,14 +36,14 @@ def plan(network: Network, n_timepoints: int, *, device: str = "cpu", precision:
 
 
 def longest(network: Network, convolution: str) -> float:
-    """Return up to how many steps of a series a convolution pays for a network."""
+    """Return the longest series, in steps, for which `plan` may choose a convolution for a network."""
     return math.inf if convolution == PLAIN else convolutions.get(convolution).longest(type(network))
 
 
 def bind(network: Network, convolution: str) -> Network:
-    """Return the network, or a view of it that shares its state and computes convolutions by other means.
+    """Return the network, or a view of it that shares its state and computes convolutions in another way.
 
-    Raise MisuseError if the convolution is unknown, or does not serve this architecture.
+    Raise MisuseError if the convolution is unknown, or does not support this architecture.
     """
     wanted = Execution(convolution)
     if convolution == PLAIN:
@@ -58,10 +58,10 @@ def bind(network: Network, convolution: str) -> Network:
 
 
 def serves(network: Network, convolution: str) -> bool:
-    """Return whether the architecture has a convolution."""
+    """Return whether a convolution supports the architecture of a network."""
     return convolution == PLAIN or Execution(convolution) in _serving(network)
 
 
 def _serving(network: Network) -> list[Execution]:
-    """Return the executions with other than plain convolutions that serve a network."""
+    """Return the executions that support a network, without those with plain convolutions."""
     return [one for one in executions() if one.convolution != PLAIN and type(network) in convolutions.get(one.convolution).views]

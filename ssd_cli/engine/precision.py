@@ -35,10 +35,10 @@ def _has(execution: Execution, precision: str) -> bool:
 
 
 def set_arithmetic(device: str, precision: str) -> None:
-    """Set, for this process, what torch otherwise decides by itself on CUDA.
+    """Set torch's precision and determinism on CUDA for this process.
 
     By torch's defaults convolutions use tf32 and non-deterministic algorithms. Here fp32 means fp32, and the same seed gives the
-    same bits on the same kind of device. Errors as of `check_precision`.
+    same bits on the same kind of device. Raises the errors of `check_precision`.
     """
     check_precision(device, precision)
     if device != "cuda":
@@ -48,7 +48,7 @@ def set_arithmetic(device: str, precision: str) -> None:
 
 
 def forward_context(device: str, precision: str) -> Callable[[], AbstractContextManager]:
-    """Return what makes the context of a forward pass in training: autocast to bfloat16, or nothing."""
+    """Return a function that makes the context of a forward pass in training: autocast to bfloat16, or an empty context."""
     # Weights are used once per pass, so a cache of their casts saves nothing; inside a captured graph it must be off.
     return partial(torch.autocast, device, dtype=torch.bfloat16, cache_enabled=False) if precision == "bf16" else nullcontext
 
@@ -59,7 +59,7 @@ def autocasting(network: Network, device: str, precision: str) -> Network:
 
 
 class Autocast:
-    """A network whose forward pass runs in a context of lower precision; its outputs have that of x, so that losses are exact."""
+    """A network whose forward pass runs in lower precision. Its outputs have the precision of x, so that losses are exact."""
 
     def __init__(self, network: Network, context: Callable[[], AbstractContextManager]) -> None:
         self._network, self._context = network, context

@@ -1,4 +1,4 @@
-"""Training steps as CUDA graphs: captured once for each batch size, then replayed without Python and without launches.
+"""Training steps as CUDA graphs: captured once for each batch size, then replayed without Python code and separate launches.
 
 A captured step reads the positions of its batch from a fixed tensor. Weights, statistics, optimiser state, sums of the epoch and
 learning rate keep their memory. Random streams are registered with the graph, so that replays draw the numbers of uncaptured steps.
@@ -24,7 +24,7 @@ Key = tuple[tuple[int, ...], tuple[bool, ...]]
 
 
 class TrainingStep(Protocol):
-    """What the training loop needs of a step."""
+    """The interface of a step for the training loop."""
 
     device: torch.device
 
@@ -44,7 +44,7 @@ class TrainingStep(Protocol):
         """Return all weights and buffers; of several networks each is (n_networks, …)."""
 
     def finish(self, weights: Mapping[str, Tensor] | None) -> None:
-        """Copy these weights to the networks, or keep the present ones; put the networks into evaluation mode."""
+        """Copy these weights to the networks, or keep the current ones; put the networks into evaluation mode."""
 
 
 class Capturable(TrainingStep, Protocol):
@@ -56,7 +56,7 @@ class Capturable(TrainingStep, Protocol):
 
     @property
     def modes(self) -> tuple[bool, ...]:
-        """What a graph holds fixed beside the batch size: in another mode another graph is captured."""
+        """Values that a graph fixes besides the batch size; each combination has its own graph."""
 
 
 class CudaGraphs:
@@ -64,7 +64,7 @@ class CudaGraphs:
 
     def __init__(self, device: torch.device) -> None:
         self._stream = torch.cuda.Stream(device)
-        self._pool = torch.cuda.graph_pool_handle()  # one for all graphs: nothing in it outlives a replay
+        self._pool = torch.cuda.graph_pool_handle()  # shared by all graphs: its content is not used after a replay
 
     def run(self, step: Capturable, index: Tensor) -> None:
         """Run a step uncaptured."""
@@ -74,7 +74,7 @@ class CudaGraphs:
         torch.cuda.current_stream().wait_stream(self._stream)
 
     def capture(self, step: Capturable, index: Tensor) -> Callable[[], None]:
-        """Record a step, computing nothing; return what replays it."""
+        """Record a step without computing it; return a function that replays it."""
         graph = torch.cuda.CUDAGraph()
         for generator in step.generators:
             graph.register_generator_state(generator)
@@ -85,7 +85,7 @@ class CudaGraphs:
 
 
 class Captured:
-    """Another execution of a step: the same arithmetic, replayed from graphs; without CUDA the step runs uncaptured."""
+    """A step that is replayed from graphs, with the same arithmetic; without CUDA it runs uncaptured."""
 
     def __init__(self, step: Capturable, graphs: CudaGraphs | None = None) -> None:
         self.device = step.device

@@ -103,7 +103,7 @@ class Stack:
 
 
 class MaskedSite(nn.Module):
-    """A dropout site with a given mask: inside a mapped function, each network cannot draw from its own generator."""
+    """A dropout site with a given mask: inside a mapped function, networks cannot draw from separate generators."""
 
     mask: Tensor
 

@@ -1,1 +1,1 @@
-"""Other means to compute the convolutions of a network in training: one file registers each of them (`base.Convolution`)."""
+"""Faster ways to compute the convolutions of a network in training. Each is registered in its file (`base.Convolution`)."""

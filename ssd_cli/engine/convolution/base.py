@@ -1,4 +1,4 @@
-"""What a means of convolution consists of: views of networks that compute the same function in another way."""
+"""The interface of convolution classes, which have views of networks that compute the same function in another way."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ M = TypeVar("M", bound=nn.Module)
 
 
 class Convolution:
-    """A means to compute the convolutions of networks in training, registered by its name in `core.executions.convolutions`."""
+    """A way to compute the convolutions of networks in training, registered by its name in `core.executions.convolutions`."""
 
     views: ClassVar[Mapping[type[Network], type[Network]]]
-    """The classes that it serves (not their subclasses, which may compute something else), each with a subclass that overrides
-    ``stem``, ``body``, ``run`` or ``pool`` and adds no attributes (see `view`)."""
+    """For each supported class of networks, a subclass that overrides ``stem``, ``body``, ``run`` or ``pool`` without new attributes
+    (see `view`). Other subclasses of a supported class are not supported: they may compute something else."""
     preference: ClassVar[int] = 0
-    """On a CPU, `planner.plan` chooses the highest preference that serves a network; 0 is never chosen without ``--engine``."""
+    """On a CPU, `planner.plan` chooses the supported way with the highest preference; 0 is used only with ``--engine``."""
     precisions: ClassVar[tuple[str, ...]] = ("fp32", "tf32", "fp64")
 
     @classmethod
     def longest(cls, network: type[Network]) -> float:
-        """Return up to how many steps of a series it pays for a class of networks."""
+        """Return the longest series, in steps, for which `planner.plan` may choose this way for a class of networks."""
         return math.inf
 
 
@@ -43,5 +43,5 @@ def channel_major(maps: Tensor) -> Tensor:
 
 
 def typed(modules: nn.ModuleList, kind: type[M]) -> list[M]:
-    """Return the modules of a list that holds one kind of module only."""
+    """Return the modules of a list that contains only modules of one kind."""
     return cast("list[M]", list(modules))

@@ -30,7 +30,7 @@ class BilinearInception(SpectralInception):
 
     @staticmethod
     def long(maps: Tensor, kernels: Sequence[Tensor]) -> list[Tensor]:
-        """Compute the long convolutions: of few inputs by windows, of long series by spectra."""
+        """Compute the long convolutions; use windows for few inputs and spectra for long series."""
         if windows_are_cheaper(kernels) or maps.shape[2] > MATRICES_PAY_TO:
             return convolve(maps, kernels)
         return [by_matrices(maps, kernels)]
@@ -41,7 +41,7 @@ class Tiled(ChannelsLast):
 
     @staticmethod
     def cheaper(maps: Tensor, convolution: SameConv1d) -> Tensor | None:
-        """Convolve by tiles; None where they are not cheaper."""
+        """Convolve by tiles; return None if they are not cheaper."""
         n_cases, inputs, _, n_timepoints = maps.shape
         filters, _, taps = convolution.weight.shape
         tiling = tiling_for(n_cases, n_timepoints, taps, inputs, filters)

@@ -18,7 +18,7 @@ from ssd_cli.core.executions import convolutions
 from ssd_cli.engine.convolution.base import Convolution, channel_major, typed
 from ssd_cli.engine.convolution.normalise import normalise
 from ssd_cli.engine.convolution.pooling import Entry
-from ssd_cli.engine.convolution.recompute import light
+from ssd_cli.engine.convolution.recompute import recomputing
 from ssd_cli.engine.convolution.resnet import SpectralFCN, SpectralResNet
 from ssd_cli.engine.convolution.spectra import convolve, handmade, pointwise, separable
 
@@ -31,7 +31,7 @@ class SpectralInception(InceptionNetwork):
         for group in parts:
             deep = maps
             for module in typed(group.inception_modules, InceptionModule):
-                deep = light(partial(self._run_module, module), deep, maps.shape[1] * maps.shape[2])
+                deep = recomputing(partial(self._run_module, module), deep, maps.shape[1] * maps.shape[2])
             maps = normalise([pointwise(maps, group.shortcut.weight)], group.shortcut_norm, residual=deep)
         return maps.transpose(0, 1)
 

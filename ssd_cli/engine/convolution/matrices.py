@@ -45,7 +45,7 @@ def by_matrices(maps: Tensor, kernels: Sequence[Tensor]) -> Tensor:
 
 
 class _ByMatrices(Function):
-    """Mix, multiply, mix back; and the gradients by the transposed matrices."""
+    """Mix, multiply, mix back; the gradients use the transposed matrices."""
 
     @staticmethod
     def forward(ctx: Any, maps: Tensor, *kernels: Tensor) -> Tensor:
@@ -76,20 +76,20 @@ class _ByMatrices(Function):
 
 
 def _size(n_timepoints: int, taps: Sequence[int]) -> int:
-    """Return the points of the circular convolution: zeros behind the series serve both sides of the widest kernel."""
+    """Return the points of the circular convolution: the zeros after the series pad both sides of the widest kernel."""
     size = n_timepoints + max(max(padding_around(k)) for k in taps)
     return size + size % 2  # even sizes have two frequencies with one product each
 
 
 def _mix_maps(maps: Tensor, size: int) -> Tensor:
-    """Maps (inputs, n_cases, n_timepoints) to (n_products, inputs, n_cases)."""
+    """Return mixed maps (n_products, inputs, n_cases) from maps (inputs, n_cases, n_timepoints)."""
     inputs, n_cases, n_timepoints = maps.shape
     mixed = mix_samples(size, n_timepoints, maps.dtype) @ maps.reshape(-1, n_timepoints).t()
     return mixed.view(n_products(size), inputs, n_cases)
 
 
 def _mix_kernels(kernels: Sequence[Tensor], size: int) -> Tensor:
-    """Kernels (filters, inputs, taps) to (n_products, filters of all, inputs)."""
+    """Return mixed kernels (n_products, filters of all, inputs) from kernels (filters, inputs, taps)."""
     inputs = kernels[0].shape[1]
     mixed = kernels[0].new_empty(n_products(size), sum(map(len, kernels)), inputs)
     for kernel, part in zip(kernels, mixed.split([len(kernel) for kernel in kernels], 1), strict=True):

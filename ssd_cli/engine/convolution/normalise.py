@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from ssd_cli.engine.convolution.recompute import repeating
+from ssd_cli.engine.convolution.recompute import is_recomputation
 from ssd_cli.engine.folding import scale_and_shift, statistics_of
 
 
@@ -93,7 +93,7 @@ class _BatchNormalise(Function):
 
 def running_factor(norm: nn.BatchNorm1d) -> float:
     """Count a batch in training mode, and return its weight in the running statistics; momentum None averages all batches."""
-    if not norm.training or repeating():
+    if not norm.training or is_recomputation():
         return 0.0
     _, _, batches = statistics_of(norm)
     batches.add_(1)

@@ -11,7 +11,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 _FITS_THE_CACHE = 2**20
-"""Numbers up to which two maxima of pairs are faster (up to twice) than torch's pooling; above, they are slower."""
+"""Elements up to which two maxima of pairs are faster (up to twice) than torch's pooling; with more elements they are slower."""
 
 
 class Entry(Function):
@@ -45,7 +45,7 @@ class Entry(Function):
 
 
 def max_of_three(maps: Tensor) -> Tensor:
-    """Return the maximum over the previous, the present and the next step, without gradient."""
+    """Return the maximum over the previous, the current and the next step, without gradient."""
     with torch.no_grad():
         if maps.shape[-1] == 1 or maps.numel() > _FITS_THE_CACHE:
             return F.max_pool1d(maps, 3, stride=1, padding=1)

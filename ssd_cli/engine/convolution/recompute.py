@@ -18,16 +18,16 @@ LARGE = 2**18
 """Cases times steps of a batch from which maps are not stored. One map of 128 filters is 128 MB, and a network has about twenty;
 a convolution by tiles stores nearly twice its input."""
 
-_repeating: ContextVar[bool] = ContextVar("repeating", default=False)
+_recomputes: ContextVar[bool] = ContextVar("recomputes", default=False)
 
 
-def repeating() -> bool:
-    """Return whether the present computation repeats one whose batch has been counted."""
-    return _repeating.get()
+def is_recomputation() -> bool:
+    """Return whether the current computation repeats an earlier one, whose batch the running statistics already include."""
+    return _recomputes.get()
 
 
-def light(part: Callable[[Tensor], Tensor], maps: Tensor, n_steps: int) -> Tensor:
-    """Run a deterministic part of a network; of a large batch (`n_steps`: cases times steps) store only its input."""
+def recomputing(part: Callable[[Tensor], Tensor], maps: Tensor, n_steps: int) -> Tensor:
+    """Run a deterministic part of a network; for a large batch (`n_steps`: cases times steps), store only the part's input."""
     if n_steps < LARGE or not torch.is_grad_enabled():
         return part(maps)
     result: Tensor = checkpoint(part, maps, use_reentrant=False, preserve_rng_state=False, context_fn=_contexts)
@@ -35,13 +35,13 @@ def light(part: Callable[[Tensor], Tensor], maps: Tensor, n_steps: int) -> Tenso
 
 
 def _contexts() -> tuple[AbstractContextManager, AbstractContextManager]:
-    return nullcontext(), _repetition()
+    return nullcontext(), _recomputation()
 
 
 @contextmanager
-def _repetition() -> Iterator[None]:
-    token = _repeating.set(True)
+def _recomputation() -> Iterator[None]:
+    token = _recomputes.set(True)
     try:
         yield
     finally:
-        _repeating.reset(token)
+        _recomputes.reset(token)

@@ -21,7 +21,7 @@ from ssd_cli.backbones.fcn import FCNNetwork
 from ssd_cli.backbones.layers import SameConv1d
 from ssd_cli.backbones.resnet import ResidualBlock, ResNetNetwork
 from ssd_cli.engine.convolution.normalise import running_factor
-from ssd_cli.engine.convolution.recompute import light
+from ssd_cli.engine.convolution.recompute import recomputing
 from ssd_cli.engine.convolution.spectra import by_spectra
 from ssd_cli.engine.convolution.transform import cost, transform_for
 
@@ -35,7 +35,7 @@ class ChannelsLast(SequentialNetwork):
 
     @staticmethod
     def cheaper(maps: Tensor, convolution: SameConv1d) -> Tensor | None:
-        """Convolve by cheaper means than directly; None where there are none."""
+        """Convolve in a way that is cheaper than a direct convolution; return None if there is none."""
         return _by_spectra(maps, convolution)
 
     def run(self, parts: list[Any], maps: Tensor) -> Tensor:
@@ -59,7 +59,7 @@ class ChannelsLast(SequentialNetwork):
             normalised = _normalise(self._convolve(maps, convolution) if isinstance(convolution, nn.Conv1d) else maps, norm)
             return normalised.relu_() if relu else normalised
 
-        return light(run, maps, maps.shape[0] * maps.shape[3])
+        return recomputing(run, maps, maps.shape[0] * maps.shape[3])
 
     def _convolve(self, maps: Tensor, convolution: nn.Conv1d) -> Tensor:
         padding = 0

@@ -21,11 +21,13 @@ from ssd_cli.backbones.convolution import padding_around
 from ssd_cli.engine.convolution.mixing import mix_back, mix_samples, mix_taps, n_products
 
 TILES_AT_ONCE = 128
-"""Or the tiles of one case, if more. 64 take up to 1.15 times as long, 256 about the same (results/speed/xeon/tiles.txt)."""
+"""Tiles computed together, or those of one case if it has more. 64 take up to 1.15 times as long, 256 about the same
+(results/speed/xeon/tiles.txt)."""
 PASS = 10
-"""Multiplications of a matrix product that take as long as writing a number and reading it again."""
+"""Number of multiplications in a matrix product that takes as long as writing and reading one number."""
 WORTH = 0.75
-"""Share of a direct convolution's multiplications. Tiles of this `cost` take 0.8 to 0.9 of its time, of 0.45 half of it."""
+"""Tiles are used up to this `cost`, as a share of a direct convolution's multiplications. At this cost they take 0.8 to 0.9 of the
+direct time, and at 0.45 half of it."""
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ class Transform:
         return outputs.reshape(len(spectrum), -1, self.blocks * self.step)[..., : self.n_timepoints]
 
     def gradient_spectrum(self, gradient: Tensor) -> Tensor:
-        """Transform the gradient of the result of `series`; shapes as there."""
+        """Transform the gradient of the result of `series`; the shapes are those of `spectrum`."""
         if self.blocks > 1:
             gradient = F.pad(gradient, (0, self.blocks * self.step - self.n_timepoints)).view(len(gradient), -1, self.step)
         return torch.fft.rfft(gradient, self.size)
@@ -99,7 +99,7 @@ def good_size(at_least: int) -> int:
 
 @lru_cache(maxsize=1024)
 def transform_for(n_timepoints: int, n_cases: int, reach: tuple[int, int], inputs: int, outputs: int) -> Transform:
-    """Return the cheapest transform for a dense convolution whose widest kernel reaches so far to the left and to the right."""
+    """Return the cheapest transform for a dense convolution; `reach` is the widest kernel's extent to the left and to the right."""
     left, right = reach
     single = good_size(n_timepoints + max(left, right))
     whole = Transform(n_timepoints, left, right, single, 1)
@@ -129,7 +129,7 @@ _kept: ContextVar[dict[tuple[Any, ...], Tensor] | None] = ContextVar("kept spect
 
 @contextmanager
 def kept_spectra() -> Iterator[None]:
-    """Transform each kernel once until the end of the block, without gradients; networks must outlive it, weights stay constant."""
+    """Transform each kernel only once within the block, without gradients; networks and weights must not change before its end."""
     token = _kept.set({})
     try:
         yield
