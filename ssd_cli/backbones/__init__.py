@@ -1,4 +1,4 @@
-"""The networks under comparison, and their registry, whose import does not import torch."""
+"""The compared networks and their registry, whose import does not import torch."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ class SequentialNetwork(Network):
 
 @dataclass(frozen=True)
 class Backbone(ABC):
-    """A configuration that builds networks of one architecture; class attributes are no part of its identity.
+    """A configuration that builds networks of one architecture; its identity does not include class attributes.
 
     Attributes
     ----------
@@ -149,7 +149,7 @@ class Backbone(ABC):
     published_batch_divisor : int
         A batch has at most n_cases // divisor cases; 0 sets no such limit.
     narrow_share : float, optional
-        Share of ``width`` that leaves about a tenth of the parameters; None: there is no narrow version.
+        Share of ``width`` with about a tenth of the parameters; None: there is no narrow version.
     """
 
     published_epochs: ClassVar[int] = 1500

@@ -1,7 +1,7 @@
 """Convolutions that keep the length of a series; on CUDA as one matrix product.
 
 When the same bits are required in every run, cuDNN chooses slow algorithms for these shapes that need gigabytes of workspace; its
-search for better ones depends on measured time. So every window of the series becomes a column, and one product multiplies the
+search for better ones depends on measured time. Here every window of the series becomes a column, and one product multiplies the
 kernels with all columns. On an H100, captured steps in fp32 are 1.0 to 26 times as fast as by cuDNN for ResNet, 2.4 to 17 times for
 Inception (three shapes each, of 24 to 150 steps; results/speed/gpu). Columns of long series are large: 64 series of 18,000 steps
 take 6 GB for 40 taps of 32 channels.

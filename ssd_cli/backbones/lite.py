@@ -79,8 +79,8 @@ class LITEBackbone(Backbone):
     Trainable parameters without the head (33 K for K classes): 2,240 C + 7,574 for C channels; LITEMV: 1,084 C + 6,656.
     """
 
-    # A fifth of the parameters (1,966 for one channel, no head). LITE is small already, and half of the rest serves the 17
-    # hand-made filters: a tenth would need another architecture.
+    # A fifth of the parameters (1,966 for one channel, no head). LITE is small already, and half of the remaining parameters
+    # process the 17 hand-made filters: a tenth would need another architecture.
     narrow_share = 8 / 32
 
     width: int = 32

@@ -1,7 +1,7 @@
-"""Pooling over the steps of a series only, where series of unequal length were padded.
+"""Pooling over the valid steps of series that were padded to equal length.
 
-Padded steps arrive as NaN. They enter the convolutions as zeros, and the average over time leaves them out: multiplying the last
-maps by n_timepoints / n_valid where a step is valid, and by 0 where it is not, makes the plain mean the mean over the valid steps.
+Padded steps are NaN in the input. The convolutions get zeros instead, and the average over time excludes them. For this, the last
+maps are multiplied by n_timepoints / n_valid at valid steps and by 0 elsewhere; then the plain mean is the mean over valid steps.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ssd_cli.errors import SsdBenchError
 
 
 class ValidSteps:
-    """The valid steps of the last batch that went through the stem."""
+    """The valid steps of the last batch that the stem computed."""
 
     def __init__(self) -> None:
         self._weights: Tensor | None = None
@@ -42,7 +42,7 @@ class MaskedNetwork(Network):
         for name in ("pool", "forward"):
             if getattr(type(inner), name) is not getattr(Network, name):
                 raise SsdBenchError(
-                    f"{type(inner).__name__} overrides {name}, and does not know where padded series end.",
+                    f"{type(inner).__name__} overrides {name}, so padded steps cannot be excluded from its average over time.",
                     "Expected a network that averages its last maps over time.",
                     "Use another preparation: --length resize, truncate, zeros, edge or noise.",
                 )
@@ -72,7 +72,7 @@ class MaskedNetwork(Network):
         return self.inner.stem(self._steps.take(x))
 
     def body(self, maps: Tensor) -> Tensor:
-        """Run the second half: last maps, weighted so that their mean over time is that over the valid steps."""
+        """Run the second half. The last maps are weighted so that their mean over time is the mean over valid steps."""
         return self._steps.weigh(self.inner.body(maps))
 
     def around(self, inner: Network) -> MaskedNetwork:

@@ -36,7 +36,7 @@ def measure(predictor: Predictor, training_set: TrainingSet) -> dict[str, Any]:
     -------
     dict
         ``networks_stored``; ``parameters`` (trainable, heads included); ``macs`` of one series in the convention named by
-        ``macs_convention`` (normalisation, activations and pooling count nothing); ``size_bytes`` of the weights and buffers in
+        ``macs_convention`` (without normalisation, activations and pooling); ``size_bytes`` of the weights and buffers in
         float32; ``latency_ms_p50``: the median of 20 predictions of one series on one thread, after 3 warm-ups, by the deployed
         networks (batch norms folded). A predictor without networks has None, never 0, for the measures of networks.
     """
@@ -103,7 +103,7 @@ def _like(network: nn.Module, example: Tensor) -> Tensor:
 
 @contextmanager
 def evaluating(*networks: nn.Module) -> Iterator[None]:
-    """Run without gradients and in evaluation mode; restore the networks' modes afterwards."""
+    """Run the block without gradients and in evaluation mode; restore the networks' modes afterwards."""
     modes = [(module, module.training) for network in networks for module in network.modules()]
     try:
         for network in networks:
@@ -130,7 +130,7 @@ class MacCounter(TorchDispatchMode):
         """Compute an operation and add half of its FLOPs; decompose an operation without a formula."""
         kwargs, formula = kwargs or {}, flop_registry.get(func._overloadpacket)
         if formula is None:
-            with self:  # under inference mode, operations arrive undecomposed
+            with self:  # in inference mode, torch passes operations on undecomposed
                 out = func.decompose(*args, **kwargs)
             return func(*args, **kwargs) if out is NotImplemented else out
         out = func(*args, **kwargs)

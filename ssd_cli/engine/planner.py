@@ -28,7 +28,7 @@ def plan(network: Network, n_timepoints: int, *, device: str = "cpu", precision:
     if device == "cuda":
         return Execution(batching="graph")
     if device == "cpu":
-        for one in sorted(_serving(network), key=lambda one: convolutions.get(one.convolution).preference, reverse=True):
+        for one in sorted(_supporting(network), key=lambda one: convolutions.get(one.convolution).preference, reverse=True):
             kind = convolutions.get(one.convolution)
             if kind.preference and precision in kind.precisions and n_timepoints <= kind.longest(type(network)):
                 return one
@@ -50,18 +50,18 @@ def bind(network: Network, convolution: str) -> Network:
         return network
     if isinstance(network, MaskedNetwork):
         return network.around(bind(network.inner, convolution))
-    serving = _serving(network)
-    if wanted not in serving:
-        known = ", ".join(["auto", "plain", *(one.label for one in serving)])
+    supporting = _supporting(network)
+    if wanted not in supporting:
+        known = ", ".join(["auto", "plain", *(one.label for one in supporting)])
         raise MisuseError(f"{type(network).__name__} has no execution '{wanted.label}'.", f"Expected --engine with one of {known}.")
     return view(network, convolutions.get(convolution).views[type(network)])
 
 
-def serves(network: Network, convolution: str) -> bool:
+def supports(network: Network, convolution: str) -> bool:
     """Return whether a convolution supports the architecture of a network."""
-    return convolution == PLAIN or Execution(convolution) in _serving(network)
+    return convolution == PLAIN or Execution(convolution) in _supporting(network)
 
 
-def _serving(network: Network) -> list[Execution]:
+def _supporting(network: Network) -> list[Execution]:
     """Return the executions that support a network, without those with plain convolutions."""
     return [one for one in executions() if one.convolution != PLAIN and type(network) in convolutions.get(one.convolution).views]

@@ -14,7 +14,7 @@ __all__ = ["InceptionTimeClassifier", "LITETimeClassifier", "MethodClassifier", 
 
 
 class _Classifier(parameters.Parameters, BaseClassifier):
-    """What aeon asks of a classifier."""
+    """The interface of aeon's classifiers."""
 
     _module = "ssd_cli"
     _data = """    >>> from aeon.testing.data_generation import make_example_3d_numpy

@@ -51,7 +51,7 @@ class Settings:
 
 @dataclass(eq=False)
 class Fitted:
-    """A predictor with its preparation; pickles hold its networks on the CPU, whatever the device of the training."""
+    """A predictor with its preparation; pickles hold its networks on the CPU, for any device of the training."""
 
     preparation: FittedPreparation
     predictor: Predictor
@@ -101,13 +101,13 @@ def fit(X: Sequence[Series], y: Ints, n_classes: int, method: Method | str, sett
 def _train(
     method: Method, name: str, backbone: Backbone, training_set: TrainingSet, longest: int, settings: Settings, seed: int
 ) -> Predictor:
-    """Fit a method, in the execution that ``ssd-bench run`` chooses, by the longest series as it came; global streams stay."""
+    """Fit a method in the execution that ``ssd-bench run`` chooses for `longest`, the length of the longest unprepared series."""
     reason = method.skip(training_set, backbone)
     if reason:
         raise ValueError(reason)
-    there = devices()
-    require_choice("device", settings.device, ["auto", *there])
-    device = there[0] if settings.device == "auto" else settings.device
+    available = devices()
+    require_choice("device", settings.device, ["auto", *available])
+    device = available[0] if settings.device == "auto" else settings.device
     recipe_name, chosen = _configured(recipes, settings.recipe)
     recipe = fill_in(chosen if settings.epochs is None else replace(chosen, epochs=settings.epochs), backbone, method)
     with _threads(settings.threads), torch.random.fork_rng(devices=range(torch.cuda.device_count() if device == "cuda" else 0)):

@@ -1,4 +1,4 @@
-"""The constructors of the estimators, which both libraries share: what a user can set, and which method it means."""
+"""The constructors of the estimators, shared by both libraries: parameters for users, and the methods that they configure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _EXAMPLE = """
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class Parameters:
-    """What all constructors share. Every argument is stored unchanged; `fit` checks the values.
+    """The parameters of all constructors. Every argument is stored unchanged; `fit` checks the values.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class Parameters:
     impute : str, default="linear"
         Rule for missing values: linear, mean, forward or mask.
     scale : str, default="series"
-        Normalise every channel of every series ("series"), or every channel by the training set ("train"), or not at all ("none").
+        Normalise each channel of each series ("series"), normalise each channel by the training set ("train"), or neither ("none").
     dataset, resample : str, int, default="", 0
         Random streams are derived from both. With the dataset's name in the archive, its labels as text, the same preparation
         (for ``har`` the command uses scale="train") and the same seed, the probabilities equal those of ``ssd-bench run``.
@@ -73,12 +73,12 @@ class Parameters:
     _example: ClassVar[str]
     """Arguments of the example in the documentation."""
     _checked: ClassVar[Sequence[dict[str, Any]]]
-    """Arguments for the checks of aeon and sktime: they prove that things run, not that they learn."""
+    """Arguments for the checks of aeon and sktime, which test that the code runs, not that networks learn."""
 
     _module: ClassVar[str] = ""
     _data: ClassVar[str]
     _shape: ClassVar[str]
-    """Of a library: where users import its classes, doctest lines that make X and y, and the shape of the probabilities of X."""
+    """For a library: where users import its classes, doctest lines that make X and y, and the shape of the probabilities of X."""
 
     def __init_subclass__(cls, **details: Any) -> None:
         """Compose the documentation of a library's class from the parameters' and an example on the library's data."""
@@ -161,7 +161,7 @@ class SSDParameters(Parameters):
     quantile : float, default=0.9
         Representations below this quantile of the similarity are dropped.
     distillation_weight : float, default=0.5
-        Weight of the distillation loss; the cross-entropy has the rest.
+        Weight of the distillation loss; the cross-entropy has 1 - distillation_weight.
     student_epochs : int, optional
         Epochs of the student; None: a quarter of the teacher's (100 under the recipe ``paper``).
     backbone : str, default="inception"
@@ -188,7 +188,7 @@ class SSDParameters(Parameters):
         while True:
             try:
                 return SSD(**values)
-            except IdleParameterError as error:  # a label leaves it out; a grid cannot
+            except IdleParameterError as error:  # a label can omit the parameter, a grid search cannot
                 del values[error.parameter]
 
 

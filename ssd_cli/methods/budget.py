@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ssd_cli.training.recipe import Recipe, ResolvedRecipe
 
 
-@lru_cache(maxsize=4096)  # a plan asks for every cell
+@lru_cache(maxsize=4096)  # a plan calls it for every cell
 def fill_in(recipe: Recipe, backbone: Backbone, method: Method, label: str = "The method") -> ResolvedRecipe:
     """Return the recipe resolved for the backbone; the budget "equal-compute" reduces the epochs if a method trains more.
 

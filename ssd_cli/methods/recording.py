@@ -89,7 +89,7 @@ class RecordedFit:
         return sum(training.epochs * max(training.step, training.series) for training in self.trainings)
 
 
-@lru_cache(maxsize=4096)  # a plan asks for every cell
+@lru_cache(maxsize=4096)  # a plan calls it for every cell
 def record_trainings(method: Method, backbone: Backbone, recipe: ResolvedRecipe) -> RecordedFit:
     """Run a method's `fit` without training, on a small stand-in training set, and return what it would train.
 

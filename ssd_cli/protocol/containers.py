@@ -1,4 +1,4 @@
-"""The training set, which is all that a method sees of a dataset, and the sealed test set."""
+"""The training set, the only data that a method gets, and the sealed test set."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class TrainingSet:
 
 
 class SealedTest:
-    """Prepared test series (n_cases, n_channels, n_timepoints) and their class indices (n_cases,), which no method gets."""
+    """Prepared test series (n_cases, n_channels, n_timepoints) and their class indices (n_cases,); no method gets them."""
 
     def __init__(self, X: Floats, y: Ints) -> None:
         self.__X = X
@@ -88,8 +88,8 @@ class SealedTest:
     def unseal(self, frozen: bool) -> tuple[Floats, Ints]:
         """Return the series and labels.
 
-        `frozen` is true if the predictor is final: every network in evaluation mode, no parameter trainable. If it is not, a
-        RuntimeError shows a defect of the program.
+        `frozen` is true if the predictor is final: every network in evaluation mode, no parameter trainable. Otherwise a
+        RuntimeError is raised, which indicates a bug.
         """
         if frozen is not True:
             raise RuntimeError("The test set stays sealed until the predictor is frozen.")

@@ -22,9 +22,10 @@ N_CLASSES = 3
 def check_backbone(backbone: Backbone) -> None:
     """Check everything that a backbone must do; takes some seconds.
 
-    The label gives the configuration back. Outputs and halves have their shapes. Dropout acts at its sites, in training only, and
-    adds no weights. A prediction does not depend on the other cases of its batch. Weights can be stored and loaded. Series of
-    unequal length give finite outputs or are refused. The narrow version, if there is one, is not larger. Networks can be trained.
+    The label can be parsed into an equal configuration. The outputs of the network and its halves have the documented shapes.
+    Dropout acts at its sites, in training only, and adds no weights. A prediction does not depend on the other cases of its batch.
+    Weights can be stored and loaded. Series of unequal length give finite outputs or are refused. The narrow version, if there is
+    one, is not larger. Networks can be trained.
     """
     check_configuration(backbone)
     for n_channels, n_timepoints in ((1, 24), (3, 7), (2, 101)):
@@ -60,7 +61,7 @@ def _check_dropout(backbone: Backbone) -> None:
         site.generator = torch.Generator().manual_seed(1)
         site.train()
     one, two = network(x), network(x)
-    verify(torch.equal(one.maps[0], two.maps[0]), "The first half draws random numbers: dropout belongs to the sites.")
+    verify(torch.equal(one.maps[0], two.maps[0]), "The first half draws random numbers: only the sites may have dropout.")
     verify(not torch.equal(one.embedding, two.embedding), "The site `mid` has no effect on the embedding.")
 
 
@@ -80,7 +81,7 @@ def _check_predictions(backbone: Backbone) -> None:
     try:
         masked = MaskedNetwork(network).eval()
     except SsdBenchError:
-        return  # the network overrides `pool` or `forward`, and a run says so
+        return  # the network overrides `pool` or `forward`; a run reports this as an error
     verify(bool(torch.isfinite(masked(x).logits).all()), "The logits of series with padded steps are not finite.")
 
 

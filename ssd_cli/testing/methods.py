@@ -26,9 +26,9 @@ from ssd_cli.training.predict import freeze
 def check_method(method: Method) -> None:
     """Check the contract of a method on a small problem; takes some seconds.
 
-    The configuration is frozen and its label gives it back; recording finds the trainings that `fit` books; test labels change
-    nothing; another seed changes the networks, the same seed gives the same bits, whatever was computed before; a killed training
-    resumes with the same bits; the method learns an easy problem.
+    The configuration is frozen, and its label can be parsed into an equal one. Recording finds the trainings that `fit` runs. Test
+    labels change nothing. Another seed changes the networks; the same seed gives the same bits after any other computation. A
+    killed training resumes with the same bits. The method learns an easy problem.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def check_identity(method: Method) -> None:
 
 
 def check_recording(method: Method) -> None:
-    """Check that recording finds the trainings that `fit` books."""
+    """Check that recording finds the trainings that `fit` runs."""
     bench = workbench(recipe=QUICK)
     recorded = record_trainings(method, bench.backbone, bench.recipe)
     verify(not recorded.error, f"fit fails on the recording workbench: {recorded.error}")
@@ -80,32 +80,32 @@ def check_test_labels_do_not_matter(method: Method) -> None:
 
 def check_seeds_matter(method: Method) -> None:
     """Check that another seed gives other weights."""
-    prints = {_print(method, seed=seed) for seed in (0, 1)}
-    verify(len(prints) == 2, "Two seeds have the same weights: the network does not depend on the workbench's seed.")
+    fingerprints = {_fingerprint(method, seed=seed) for seed in (0, 1)}
+    verify(len(fingerprints) == 2, "Two seeds have the same weights: the network does not depend on the workbench's seed.")
 
 
 def check_neighbours_do_not_matter(method: Method) -> None:
-    """Check that shared networks which other methods trained give the same bits as training them."""
+    """Check that shared networks trained by other methods give the same bits as new trainings."""
     store = MemoryNetworks()
     for neighbour in ("ens-avg", "swa", "single-dropout"):
-        _print(methods.get(neighbour)(), networks=store)
-    same = _print(method, networks=store) == _print(method)
+        _fingerprint(methods.get(neighbour)(), networks=store)
+    same = _fingerprint(method, networks=store) == _fingerprint(method)
     verify(same, "Weights differ where shared networks are already trained: a shared network was changed in place.")
 
 
 def check_resumes(method: Method) -> None:
-    """Check that trainings which are interrupted after each epoch, and resumed, end with the same bits."""
+    """Check that trainings that are interrupted after each epoch and resumed end with the same bits."""
     stores = {"networks": MemoryNetworks(), "checkpoints": _Interrupting(), "name": "check"}
     with patch.object(checkpoint, "SECONDS", 0.0):  # a checkpoint after each epoch
         for _ in range(100):
             try:
-                found = _print(method, **stores)
+                found = _fingerprint(method, **stores)
                 break
             except _Interrupted:
                 continue
         else:
             raise AssertionError("A training that is resumed from its checkpoints does not end.")
-    verify(found == _print(method), "A resumed training has other weights: remove `resumable` or add its state.")
+    verify(found == _fingerprint(method), "A resumed training has other weights: remove `resumable` or add its state.")
 
 
 def check_learns(method: Method, networks: Networks | None = None) -> None:
@@ -118,7 +118,7 @@ def check_learns(method: Method, networks: Networks | None = None) -> None:
     plain = bench.fresh(0).state_dict().keys()
     for network in predictor.networks:
         freeze(network)
-        verify(network.state_dict().keys() == plain, "A deployed network has modules beside those of its backbone.")
+        verify(network.state_dict().keys() == plain, "A deployed network has modules besides those of its backbone.")
     X, y = waves(150, seed=1)
     probabilities = predictor.predict_proba(X)
     what = f"{probabilities.dtype} of shape {probabilities.shape}"
@@ -146,7 +146,7 @@ def _fit(method: Method, bench: Workbench) -> Predictor:
     return predictor
 
 
-def _print(method: Method, **options: Any) -> str:
+def _fingerprint(method: Method, **options: Any) -> str:
     return fingerprint(*_fit(method, workbench(recipe=QUICK, **options)).networks)
 
 
@@ -157,11 +157,11 @@ def _dataset(permute_test_labels: bool) -> Any:
 
 
 class _Interrupted(BaseException):
-    """Stop of the process; no method handles it."""
+    """Simulates the end of the process; no method catches it."""
 
 
 class _Interrupting:
-    """Checkpoints in memory, each of which interrupts the process."""
+    """A store of checkpoints in memory that raises `_Interrupted` after each checkpoint."""
 
     def __init__(self) -> None:
         self._kept: dict[str, Any] = {}

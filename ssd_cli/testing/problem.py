@@ -28,7 +28,7 @@ LEARNING = dataclasses.replace(SHORT, epochs=40, student_epochs=50, batch_size=1
 
 
 def waves(n_cases: int, seed: int = 0, n_timepoints: int = 32, noise: float = 0.2) -> tuple[npt.NDArray, npt.NDArray]:
-    """Return noisy sines, squares and saws of random phase, z-normalised: X (n_cases, 1, n_timepoints) and y (n_cases,)."""
+    """Return noisy sine, square and sawtooth waves of random phase, z-normalised: X (n_cases, 1, n_timepoints), y (n_cases,)."""
     random = np.random.default_rng(seed)
     y = np.arange(n_cases) % 3
     phase = np.arange(n_timepoints) / 12 + random.uniform(size=(n_cases, 1))
@@ -105,7 +105,7 @@ def verify(condition: bool, message: str) -> None:
 
 
 def check_configuration(configuration: Any) -> None:
-    """Check that a configuration is frozen and hashable, and that its label gives it back."""
+    """Check that a configuration is frozen and hashable, and that its label can be parsed into an equal one."""
     kind = type(configuration)
     verify(dataclasses.is_dataclass(kind), f"{kind.__name__} is not a dataclass.")
     verify(kind.__dataclass_params__.frozen, f"{kind.__name__} is not frozen: write @dataclass(frozen=True).")

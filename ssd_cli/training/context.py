@@ -14,7 +14,7 @@ from torch import Tensor
 from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, Network
 from ssd_cli.backbones.masked import MaskedNetwork
 from ssd_cli.core.executions import Execution
-from ssd_cli.engine.planner import bind, plan, serves
+from ssd_cli.engine.planner import bind, plan, supports
 from ssd_cli.engine.precision import check_execution, set_arithmetic
 from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.training.checkpoint import Checkpoints
@@ -107,7 +107,7 @@ class TrainingContext:
     def execution_of(self, network: Network) -> Execution:
         """Return the cell's execution; for a network of another backbone that lacks it, the planned one."""
         plain = network.inner if isinstance(network, MaskedNetwork) else network
-        if serves(plain, self.execution.convolution):
+        if supports(plain, self.execution.convolution):
             return self.execution
         return plan(plain, self.training_set.n_timepoints, device=self.device, precision=self.recipe.precision)
 

@@ -81,18 +81,18 @@ class Ledger:
             ``networks_trained``, ``optimiser_steps``, ``cases_seen`` (cases times epochs), ``cpu_seconds`` and
             ``fit_seconds_alone`` count all trainings that the method needs, as if no cell shared networks. A network that is
             trained further counts twice in ``networks_trained``, which tables call "trainings". ``fit_seconds_spent`` and
-            ``networks_reused`` count the trainings that really ran, and a share of a joint training. Both numbers of seconds
-            include the method's other work, such as averaging.
+            ``networks_reused`` describe the trainings that really ran; a network that was trained jointly counts its share. Both
+            numbers of seconds include the method's other work, such as averaging.
         """
         all_seconds = sum(entry.fit_seconds for entry in self.entries)
         own_seconds = sum(entry.fit_seconds for entry in self.entries if not entry.reused)
-        beside = max(0.0, self.resumed_seconds + fit_wall_seconds - self.waited_seconds - own_seconds)
+        other_seconds = max(0.0, self.resumed_seconds + fit_wall_seconds - self.waited_seconds - own_seconds)
         return {
             "networks_trained": len(self.entries),
             "networks_reused": sum(entry.reused for entry in self.entries),
             "optimiser_steps": sum(entry.steps for entry in self.entries),
             "cases_seen": sum(entry.n_cases * entry.epochs for entry in self.entries),
-            "fit_seconds_alone": all_seconds + beside,
-            "fit_seconds_spent": own_seconds + self.share_seconds + beside,
+            "fit_seconds_alone": all_seconds + other_seconds,
+            "fit_seconds_spent": own_seconds + self.share_seconds + other_seconds,
             "cpu_seconds": sum(entry.cpu_seconds for entry in self.entries),
         }

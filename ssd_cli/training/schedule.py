@@ -84,7 +84,7 @@ def _scheduler(optimiser: Adam, schedule: Schedule, steps_per_epoch: int) -> LRS
     if multiplier is not None:
         return LambdaLR(optimiser, lambda step: multiplier(step / steps_per_epoch))
     if schedule.shape == "plateau":
-        # Keras lowers the rate on the 50th epoch without improvement, torch when more than `patience` have passed: hence 49.
+        # Keras lowers the rate on the 50th epoch without improvement, torch after more than `patience` such epochs: 49 is equal.
         return ReduceLROnPlateau(optimiser, factor=0.5, patience=49, threshold=1e-4, threshold_mode="abs", min_lr=1e-4)
     if schedule.shape == "cosine":
         return CosineAnnealingLR(optimiser, T_max=schedule.epochs)

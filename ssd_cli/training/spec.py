@@ -27,7 +27,7 @@ class TrainingSpec:
     objective : Objective
     schedule : Schedule
     cases : TrainingSet
-        The training set, a part of its cases or channels, or further series beside it.
+        The training set, a part of its cases or channels, or the training set with further series.
     seeds : CellSeeds
         Seeds of the cell whose random streams are used.
     purpose, index : str, int

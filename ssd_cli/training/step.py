@@ -31,10 +31,9 @@ class Step:
         self.network, self.objective, self.x, self.y = network, objective, x, y
         self.view = network if view is None else view
         self.device = x.device
-        beside = objective.trainable.parameters() if objective.trainable else ()
-        own = {id(weight) for optimiser in objective.optimisers for weight in _weights(optimiser)}
-        every = [*network.parameters(), *beside]
-        self.optimiser = self._optimiser([weight for weight in every if weight.requires_grad and id(weight) not in own])
+        weights = [*network.parameters(), *(objective.trainable.parameters() if objective.trainable else ())]
+        others = {id(weight) for optimiser in objective.optimisers for weight in _weights(optimiser)}
+        self.optimiser = self._optimiser([weight for weight in weights if weight.requires_grad and id(weight) not in others])
         self.sums: dict[str, Tensor] = {}
 
     def _optimiser(self, weights: list[nn.Parameter]) -> torch.optim.Optimizer:

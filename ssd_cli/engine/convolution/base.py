@@ -18,7 +18,7 @@ class Convolution:
     """A way to compute the convolutions of networks in training, registered by its name in `core.executions.convolutions`."""
 
     views: ClassVar[Mapping[type[Network], type[Network]]]
-    """For each supported class of networks, a subclass that overrides ``stem``, ``body``, ``run`` or ``pool`` without new attributes
+    """For each supported class of networks, a subclass that overrides ``stem``, ``body``, ``run`` or ``pool`` and adds no attribute
     (see `view`). Other subclasses of a supported class are not supported: they may compute something else."""
     preference: ClassVar[int] = 0
     """On a CPU, `planner.plan` chooses the supported way with the highest preference; 0 is used only with ``--engine``."""

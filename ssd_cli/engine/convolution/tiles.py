@@ -23,9 +23,9 @@ from ssd_cli.engine.convolution.mixing import mix_back, mix_samples, mix_taps, n
 TILES_AT_ONCE = 128
 """Tiles computed together, or those of one case if it has more. 64 take up to 1.15 times as long, 256 about the same
 (results/speed/xeon/tiles.txt)."""
-PASS = 10
+READ_WRITE = 10
 """Number of multiplications in a matrix product that takes as long as writing and reading one number."""
-WORTH = 0.75
+MAX_RELATIVE_COST = 0.75
 """Tiles are used up to this `cost`, as a share of a direct convolution's multiplications. At this cost they take 0.8 to 0.9 of the
 direct time, and at 0.45 half of it."""
 
@@ -56,7 +56,7 @@ class Tiling:
 
     @property
     def start(self) -> int:
-        """The first output that is kept: the last tile reaches into the next series, which has to begin with zeros."""
+        """The first output that is kept: the last tile includes the start of the next series, which must be zeros."""
         return 0 if self.tiles == 1 else padding_around(self.taps)[1]
 
     def matrices(self, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
@@ -111,7 +111,7 @@ def tiling_for(n_cases: int, n_timepoints: int, taps: int, inputs: int, filters:
     tilings = [Tiling(n_timepoints, taps, tiles) for tiles in range(1, most + 1)]
     best = min(tilings, key=lambda tiling: cost(tiling, n_cases, inputs, filters))
     direct = 3 * n_cases * n_timepoints * taps * inputs * filters
-    return best if cost(best, n_cases, inputs, filters) < WORTH * direct else None
+    return best if cost(best, n_cases, inputs, filters) < MAX_RELATIVE_COST * direct else None
 
 
 def cost(tiling: Tiling, n_cases: int, inputs: int, filters: int) -> float:
@@ -121,8 +121,8 @@ def cost(tiling: Tiling, n_cases: int, inputs: int, filters: int) -> float:
     than the best one.
     """
     products = n_products(tiling.n_samples)
-    mixed = tiling.n_samples * inputs + tiling.n_outputs * filters + 2 * PASS * (inputs + filters)
-    kernels = products * inputs * filters * (2 * tiling.taps + 5 * PASS)
+    mixed = tiling.n_samples * inputs + tiling.n_outputs * filters + 2 * READ_WRITE * (inputs + filters)
+    kernels = products * inputs * filters * (2 * tiling.taps + 5 * READ_WRITE)
     return 3 * n_cases * tiling.tiles * products * (mixed + inputs * filters) + kernels
 
 

@@ -42,7 +42,7 @@ class Transform:
     size: int
     """Points; even, and with several blocks at least 2 (left + right), so that at most two blocks overlap."""
     blocks: int
-    """A single block is the whole series; the zeros behind its end pad both sides (the transform is circular)."""
+    """A single block is the whole series; the zeros after its end pad both sides (the transform is circular)."""
 
     @property
     def bins(self) -> int:
@@ -62,8 +62,8 @@ class Transform:
     def spectrum(self, maps: Tensor) -> Tensor:
         """Transform maps (channels, n_cases, n_timepoints) to (channels, n_cases * blocks, bins)."""
         if self.blocks > 1:
-            behind = self.blocks * self.step - self.n_timepoints + self.right
-            maps = F.pad(maps, (self.left, behind)).unfold(-1, self.size, self.step)
+            n_after = self.blocks * self.step - self.n_timepoints + self.right
+            maps = F.pad(maps, (self.left, n_after)).unfold(-1, self.size, self.step)
         return torch.fft.rfft(maps, self.size).reshape(len(maps), -1, self.bins)
 
     def series(self, spectrum: Tensor) -> Tensor:

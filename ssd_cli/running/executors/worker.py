@@ -17,7 +17,7 @@ _PROGRESS_SECONDS = 0.2
 
 
 class Stopped(BaseException):
-    """The parent asked this worker to stop. This is no Exception, so that no task suppresses it."""
+    """The parent process stops this worker. This is no Exception, so that tasks do not suppress it."""
 
 
 def main(tasks: connection.Connection, log: connection.Connection, settings: WorkerSettings) -> None:
