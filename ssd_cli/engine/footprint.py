@@ -20,11 +20,11 @@ from ssd_cli.backbones.layers import SameConv1d
 MARGIN = 1.5
 """Factor on the stored tensors: the backward pass also needs gradients of the widest maps, and workspaces."""
 CONTEXT_BYTES = 2**30
-"""Memory of a process on a CUDA device besides its tensors: about 0.5 GB for its context with cuDNN and cuBLAS, and up to 0.4 GB
-(measured) for their workspaces and the memory of two captured steps."""
+"""Memory of a process on a CUDA device besides its tensors. The context with cuDNN and cuBLAS takes about 0.5 GB. Their workspaces
+and two captured steps take up to 0.4 GB (measured)."""
 PASS_BYTES = 2**33
-"""Memory of all networks of one joint training: 8 GB, a part of every current device. It is fixed, so that the networks of one
-joint training, and thus the bits, depend on shapes and not on free memory."""
+"""Memory of all networks of one joint training: 8 GB, which every current device has. It is fixed, so that the networks of a joint
+training, and thus the bits, do not depend on free memory."""
 
 
 @lru_cache(maxsize=1024)

@@ -1,11 +1,11 @@
 """Keep freed memory in the process for the next training step.
 
 A training step allocates and frees the same large maps repeatedly. By default the C library returns blocks above 32 MB to the
-system at once, and the system clears every page at its next use. On one thread (Inception) this takes 3 to 10 % of a step on 64
-series of 427 steps, and half of a step on 1460 steps.
+system. The system then clears every page at its next use. For Inception on one thread, this takes 3 to 10 % of a step on 64 series
+of 427 steps, and half of a step on 1460 steps.
 
 Freed blocks are not always reused completely, so the peak may grow: for Inception not at all on 427 steps, by half on 2709.
-Therefore nothing is kept for large batches.
+Therefore large batches keep no freed memory.
 """
 
 from __future__ import annotations

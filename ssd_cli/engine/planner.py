@@ -3,8 +3,8 @@
 The choice never depends on a measured rate, so a cell gives the same bits on all machines of a kind. `benchmarks/speed.py engine`
 repeats the measurements behind the rules.
 
-There is no compiled execution. For Inception, `torch.compile` makes the plain step 1.10 times faster and the FFT one slower (0.87
-to 0.94), after 16 to 31 seconds for each batch shape; the uncompiled FFT step is 2.3 to 3.0 times faster than the plain one
+There is no compiled execution. For Inception, `torch.compile` makes the plain step 1.10 times faster and the FFT step slower (0.87
+to 0.94). It needs 16 to 31 seconds for each batch shape. The uncompiled FFT step is 2.3 to 3.0 times faster than the plain one
 (results/speed/compile.txt, torch 2.13).
 """
 

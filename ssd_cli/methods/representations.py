@@ -18,8 +18,8 @@ class StochasticTeacher:
     """N embeddings of each case under fresh dropout masks.
 
     The frozen teacher stays in eval mode. Masks are drawn from `generator` (on the teacher's device) and applied here, between its
-    halves, so that its batch norms and other random streams do not change. `embeddings` (n_cases, size) are those of the training
-    set without dropout. Without the site `mid` a representation is a mask on one of its rows, and the teacher runs only once.
+    halves: its batch norms and other random streams do not change. `embeddings` (n_cases, size) are those of the training set
+    without dropout. Without the site `mid` a representation is a masked row of `embeddings`, and the teacher runs only once.
     """
 
     def __init__(self, teacher: Network, n: int, dropout: Dropout, generator: torch.Generator) -> None:

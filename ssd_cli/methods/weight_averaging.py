@@ -60,9 +60,9 @@ def first_part(start: float, workbench: Workbench) -> tuple[Network, int]:
 class EMA(Method):
     """An exponential moving average of the weights after every step of one training.
 
-    Polyak averaging as in Tarvainen and Valpola 2017, "Mean teachers are better role models", with the warm-up
-    min(decay, (1 + t) / (10 + t)), without which a short training would stay near its initial weights. The training is that of base
-    network 0.
+    Polyak averaging as in Tarvainen and Valpola 2017, "Mean teachers are better role models". The decay of step t is
+    min(decay, (1 + t) / (10 + t)); without this warm-up, the average of a short training stays near the initial weights. The
+    training is that of base network 0.
 
     Parameters
     ----------

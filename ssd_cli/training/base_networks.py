@@ -90,8 +90,8 @@ def obtain(
 ) -> list[Network]:
     """Return base networks of a cell; train those that are not stored.
 
-    If the execution trains several networks at once, a step trains the networks of all joint cells whose training sets have the
-    same shape, as far as they fit into the device's memory. Networks of other cells are stored under their keys for these cells.
+    If the execution trains several networks at once, a step trains networks of all joint cells with training sets of one shape, as
+    many as fit into the device's memory. Networks of other cells are stored under their keys for these cells.
 
     `joint_cells` returns the contexts of all cells whose networks share training steps, including this one; `options` are those of
     `base_spec`.

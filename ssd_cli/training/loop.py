@@ -25,8 +25,8 @@ def train(
 ) -> list[Curve]:
     """Train the networks of `specs`, which `step` updates on one batch, leave them in eval mode, and return the curve of each.
 
-    A curve holds per epoch "loss" (mean over cases in train mode), "learning_rate" (of its first step), each named loss, and what
-    the objective observed. A network whose loss is not finite does not stop the others; see `refuse_diverged`.
+    A curve holds for each epoch "loss" (mean over cases in train mode) and "learning_rate" (of the first step). It also holds each
+    named loss and the objective's `observed` values. A loss that is not finite does not stop other networks (`refuse_diverged`).
 
     Parameters
     ----------

@@ -5,9 +5,9 @@ float64, weights, statistics and curves agree within a relative 1e-9 after a few
 two epochs. The bias of a convolution before a batch norm is an exception: its gradient is zero except for rounding, and no output
 depends on it.
 
-The step is for GPUs, which a small step does not fully use. On an H100 a step of five networks took 0.4 to 0.5 of the time of five
-steps on batches of up to 1536 values (cases times time points), and 1.0 to 1.15 of it from 7500 on (`benchmarks/speed.py gpu`).
-On a CPU it is not worthwhile.
+The step is for GPUs, which a small step does not fully use. On an H100 (`benchmarks/speed.py gpu`) a step of five networks took 0.4
+to 0.5 of the time of five steps on batches of up to 1536 values (cases times time points). From 7500 values on it took 1.0 to 1.15
+of that time. On a CPU it is not worthwhile.
 """
 
 from __future__ import annotations

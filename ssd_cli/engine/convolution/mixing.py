@@ -1,17 +1,17 @@
 """Small matrices for convolutions with fewer multiplications: samples and taps are mixed, multiplied pairwise, and mixed back.
 
 A direct convolution with k taps needs k multiplications per output. A discrete Fourier transform of n points turns a circular
-convolution into one complex product per frequency, which is three real products (Karatsuba and Ofman 1962): 1.5 n in all. With many
-channels each of them is a matrix product, and mixing costs little in comparison. For a few dozen points, mixing by matrices is as
-fast as a fast transform, and keeps the data in the order of the next product.
+convolution into one complex product per frequency. This is three real products (Karatsuba and Ofman 1962), so 1.5 n in total. With
+many channels each product is a matrix product, and mixing costs little in comparison. For a few dozen points, mixing by matrices is
+as fast as a fast transform. It also keeps the data in the order of the next product.
 
 All roots of unity have size one, so rounding errors are those of a transform. Algorithms with even fewer products (Winograd 1980)
 evaluate polynomials at other points and lose digits.
 
-A convolution is ``output[t] = sum_k samples[t + first + k] taps[k]``, samples counted modulo `size`, and equals
-``mix_back(size, n_outputs) @ ((mix_samples(size, n_samples) @ samples) * (mix_taps(size, taps, first) @ taps))``. Samples beyond
-`n_samples` are zeros. A frequency that is its own conjugate has one row of products; each other one has three: real part, imaginary
-part, and their sum. All matrices are computed in float64.
+A convolution is ``output[t] = sum_k samples[t + first + k] taps[k]``, with positions of samples modulo `size`. It equals
+``mix_back(size, n_outputs) @ ((mix_samples(size, n_samples) @ samples) * (mix_taps(size, taps, first) @ taps))``. Samples after
+`n_samples` are zeros. A frequency that is its own conjugate has one row of products. Every other frequency has three: real part,
+imaginary part, and their sum. All matrices are computed in float64.
 """
 
 from __future__ import annotations

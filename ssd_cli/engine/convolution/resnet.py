@@ -1,7 +1,7 @@
-"""ResNet and FCN on maps whose channels lie next to each other in memory.
+"""ResNet and FCN on maps with contiguous channels.
 
 Their kernels have three to eight taps and up to 256 channels. In this layout direct convolutions run at the speed of a matrix
-product (about a fifth faster than with time contiguous), and batch statistics several times faster. For five and eight taps between
+product, about a fifth faster than with contiguous time. Batch statistics are several times faster. For five and eight taps between
 many channels, spectra of whole series may be cheaper, although they need two transposed copies. Tiles (`bilinear`) need none, and
 take half to three quarters of the direct time.
 """

@@ -128,8 +128,8 @@ def _bins_last(spectrum: Tensor) -> Tensor:
 def _product(kernel: Tensor, spectrum: Tensor) -> Tensor:
     """Multiply over bins: (bins, filters, columns), for `_bins_last`.
 
-    A gap separates the bins. Without it their distances may be multiples of a large power of two, so that one number of each bin
-    falls into the same cache lines; then the copy of `_bins_last` takes 1.3 to 2.5 times as long (measured).
+    A gap separates the bins. Without it their distances may be multiples of a large power of two, and numbers of all bins use the
+    same cache lines. The copy of `_bins_last` then takes 1.3 to 2.5 times as long (measured).
     """
     bins, filters, _ = kernel.shape
     size = filters * spectrum.shape[2]

@@ -3,8 +3,8 @@
 Maps are (channels, n_cases, n_timepoints), so that a transform runs over contiguous time; spectra are (channels, columns, bins). A
 column is a series, or one of its overlapping blocks (overlap-save): blocks bound the size of the kernels' spectra.
 
-Gradients of spectra are plain products of transforms. The weights of the inverse real transform (2 / size; 1 / size for bins that
-are their own conjugates) are applied where gradients of kernels are transformed back to few taps.
+Gradients of spectra are plain products of transforms. The inverse real transform has weights: 2 / size, and 1 / size for bins that
+are their own conjugates. They are applied to the gradients of kernels, which are transformed back to few taps.
 """
 
 from __future__ import annotations
@@ -116,8 +116,8 @@ def transform_for(n_timepoints: int, n_cases: int, reach: tuple[int, int], input
 def cost(transform: Transform, n_cases: int, inputs: int, outputs: int) -> float:
     """Return nanoseconds of a dense convolution, forward and backward, on one thread of a core with AVX-512.
 
-    Measured: 4 per sample for transforms and copies, 0.16 per sample and pair of channels for the three products, 4 per point and
-    pair of channels for the kernels' transforms.
+    Measured values are 4 per sample for transforms and copies, and 0.16 per sample and pair of channels for the three products. The
+    kernels' transforms take 4 per point and pair of channels.
     """
     columns = n_cases * transform.blocks
     pairs = inputs * outputs
