@@ -42,7 +42,7 @@ class _Classifier(parameters.Parameters, BaseClassifier):
 
     @staticmethod
     def _series(X: Any) -> list[npt.NDArray[np.float64]]:
-        """Return series (n_channels, n_timepoints_i) of an array (n_cases, n_channels, n_timepoints) or of frames with time rows."""
+        """Return series (n_channels, n_timepoints_i). Arrays are (n_cases, n_channels, n_timepoints); frames have time as rows."""
         if isinstance(X, np.ndarray):
             return list(X.astype(np.float64))
         return [np.ascontiguousarray(frame.to_numpy(dtype=np.float64).T) for frame in X]

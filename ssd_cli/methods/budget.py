@@ -57,7 +57,7 @@ def fill_in(recipe: Recipe, backbone: Backbone, method: Method, label: str = "Th
     if not epochs:
         raise MisuseError(
             f"{label} does not fit into a budget of {whole} epochs (equal-compute).",
-            f"Expected one epoch at least of all that it trains, which take {total(1):g} together.",
+            f"Expected a budget for at least one epoch of each training; together these take {total(1):g} epochs.",
             "Name a recipe of more epochs, as in --recipe 'fast[epochs=100,budget=equal-compute]', or leave the method out.",
         )
     return shortened(epochs)

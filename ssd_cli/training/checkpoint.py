@@ -62,7 +62,7 @@ class TrainingState:
         self.best = self.best or [math.inf for _ in self.rates]
 
     def keep_best(self, losses: Sequence[float], wanted: Sequence[bool]) -> None:
-        """Keep the present weights of each network that has a new lowest loss, or that keeps its last weights."""
+        """Keep the current weights of each network that has a new lowest loss, or that keeps its last weights."""
         if not any(wanted):
             return
         better = [not best or loss < lowest for best, loss, lowest in zip(wanted, losses, self.best, strict=True)]
@@ -143,7 +143,7 @@ class Checkpointer:
         self.resumed = 0
         self._started = (time.perf_counter(), time.process_time())
         self._saved = self._started[0]
-        self._any = False
+        self._has_checkpoint = False
 
     @property
     def seconds(self) -> tuple[float, float]:
@@ -161,17 +161,17 @@ class Checkpointer:
         if facts and facts["start"] == self._start:
             state.restore(arrays, facts)
             self.before, self.resumed = tuple(facts["seconds"]), state.epoch
-            self._any = True
+            self._has_checkpoint = True
 
     def after_epoch(self, state: TrainingState, stop: int) -> None:
         """Save a checkpoint periodically and at the end, so that the next training of the cell can resume."""
         if self._checkpoints is None:
             return
         now = time.perf_counter()
-        if now - self._saved >= SECONDS or (self._any and state.epoch == stop):
+        if now - self._saved >= SECONDS or (self._has_checkpoint and state.epoch == stop):
             facts = {**state.facts(), "seconds": self.seconds, "start": self._start}
             self._checkpoints.save(self._key, state.arrays(), facts)
-            self._saved, self._any = now, True
+            self._saved, self._has_checkpoint = now, True
 
     def discard(self) -> None:
         """Delete the checkpoint."""

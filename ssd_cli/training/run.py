@@ -42,7 +42,7 @@ def run(context: TrainingContext, spec: TrainingSpec, key: str) -> LedgerEntry:
                 kept = isinstance(step, Step) and resumable(spec)
                 (curve,) = train([spec], step, on_epoch=on_epoch, checkpointer=checkpointer if kept else None)
         refuse_diverged(curve, spec.schedule)
-    except SsdBenchError:  # it would fail again
+    except SsdBenchError:  # a resumed training would fail again
         checkpointer.discard()
         raise
     context.ledger.resumed_seconds += checkpointer.before[0]
@@ -76,8 +76,8 @@ def run_all(context: TrainingContext, specs: Sequence[TrainingSpec], joint: bool
         return
     size = joint_size(context, specs[0], len(specs))
     for start in range(0, len(specs), size):
-        some = specs[start : start + size]
-        for spec, entry in zip(some, run_jointly(context, some), strict=True):
+        group = specs[start : start + size]
+        for spec, entry in zip(group, run_jointly(context, group), strict=True):
             refuse_diverged(entry.curve, spec.schedule)
             context.ledger.add(entry)
 

@@ -82,7 +82,7 @@ def test_students_are_shortened_as_their_teachers():
 
 
 def test_a_method_that_does_not_fit_is_refused_by_name():
-    with pytest.raises(MisuseError, match=r"(?s)^ens-avg does not fit into a budget of 3 epochs .* take 5 together"):
+    with pytest.raises(MisuseError, match=r"(?s)^ens-avg does not fit into a budget of 3 epochs .* these take 5 epochs"):
         fill_in(recipe("smoke"), "lite", methods.get("ens-avg")(), "ens-avg")
 
 
