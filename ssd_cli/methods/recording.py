@@ -24,7 +24,7 @@ from ssd_cli.training.workbench import Workbench
 NARROW_STEP = 0.35
 """Cost of a step of a backbone's narrow version, in plain steps: Inception .28, LITE .48 (results/study/costs_small_*.csv)."""
 
-_CASES, _CLASSES, _TIMEPOINTS = 20, 2, 16  # ten cases a class: a validation part can be taken
+_CASES, _CLASSES, _TIMEPOINTS = 20, 2, 16  # ten cases per class, so that a validation part can be taken
 
 
 @dataclass(frozen=True)

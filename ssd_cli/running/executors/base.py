@@ -16,7 +16,7 @@ ReportProgress = Callable[[Any], None]
 """Passes the progress of a task to the code that submitted it: a text, or the progress of a training."""
 
 START_ATTEMPTS = 3
-"""Number of workers in a row that die before their first task, after which a run stops."""
+"""Number of workers that may die in succession before they are ready; then the run stops."""
 
 
 def throttled(report: ReportProgress, seconds: float, wait: float = 0.0) -> ReportProgress:
@@ -54,11 +54,9 @@ class WorkerSettings:
 class Task:
     """A call that an executor makes in one of its workers: ``function(*arguments, report)``.
 
-    The argument of a cell is its `Job`, which names all files that the cell needs. If the workers cannot read these files, the
-    executor sends the dataset, networks and plug-ins with the task. The worker then writes into another folder, and the executor
-    copies the record, predictions and networks from there into `Job.out`.
-
-    The function can be imported by name, and the arguments can be pickled.
+    The function can be imported by name, and the arguments can be pickled. The argument of a cell is its `Job`, which names all
+    files that the cell needs. If the workers cannot read these files, the executor sends dataset, networks and plug-ins with the
+    task. The worker then writes into another folder, and the executor copies record, predictions and networks into `Job.out`.
     """
 
     key: str  # unique in a run
@@ -81,7 +79,7 @@ class Event:
     log : str
         The last output of a dead worker (standard output and error).
     started : bool
-        False if the worker died before its first task, so that no task can be the cause.
+        False if the worker died before it was ready, so that no task can be the cause.
     """
 
     kind: Literal["progress", "done", "raised", "died"]
@@ -178,7 +176,7 @@ def _final_events(executor: Executor, tasks: list[Task], report: ReportProgress 
 
 
 def cannot_start(event: Event) -> SsdBenchError:
-    """Return the error for workers that die before their first task."""
+    """Return the error for workers that die before they can compute."""
     return SsdBenchError(
         f"A worker process cannot work: {event.value}.",
         event.log.strip(),
