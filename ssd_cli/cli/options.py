@@ -62,11 +62,12 @@ Others = Annotated[
 
 
 def external_sources(published: str | None, others: list[Path] | None) -> ExternalSources:
-    """Return the sources that the options name."""
+    """Return the sources that the options name; downloads are announced on standard error."""
+    from ssd_cli.cli.console import warn
     from ssd_cli.leaderboard.external.sources import ExternalSources
 
     names = [name.strip() for name in (published or "").split(",") if name.strip()]
-    return ExternalSources(tuple(names), tuple(others or ()))
+    return ExternalSources(tuple(names), tuple(others or ()), announce=warn)
 
 
 def with_options(settings: type) -> Callable[[Callable[..., None]], Callable[..., None]]:

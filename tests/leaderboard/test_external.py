@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from ssd_cli.cli.options import external_sources
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.leaderboard.caption import caption
 from ssd_cli.leaderboard.compare import compare
@@ -171,7 +172,7 @@ def test_reference_results_are_fetched_once_and_gaps_in_them_are_gaps(tmp_path, 
     write(there / "HC2_accuracy.csv", "Resamples:,0,1\nGunPoint,0.9,0.8\nBeef,0.7,NaN\nCar,0.5,nan\n")
     monkeypatch.setenv("SSD_BENCH_REFERENCE_RESULTS", (tmp_path / "there").as_uri())
     monkeypatch.setenv("SSD_BENCH_CACHE", str(tmp_path / "cache"))
-    (one,) = published(["aeon:HC2"], {0, 1})
+    (one,) = external_sources("aeon:HC2", None).read({0, 1})
     assert one.scores == pytest.approx({"GunPoint": 0.85})
     assert one.gaps["Beef"] == "no number for resample 1 in HC2_accuracy.csv"
     assert "Fetching" in capsys.readouterr().err

@@ -9,7 +9,7 @@ import csv
 import hashlib
 import math
 import os
-import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,12 +21,13 @@ PREFIX = "aeon:"
 ADDRESS = "https://timeseriesclassification.com/results/ReferenceResults"
 
 
-def reference_results(name: str, resamples: set[int]) -> External:
+def reference_results(name: str, resamples: set[int], announce: Callable[[str], None] = lambda text: None) -> External:
     """Read the results of ``aeon:`` and a name or alias that aeon knows, averaged over `resamples` (empty: all).
 
-    An unknown name, or a file that cannot be downloaded or is not a table of accuracies, raises an SsdBenchError.
+    `announce` receives a sentence before a download. An unknown name, or a file that cannot be downloaded or is not a table of
+    accuracies, raises an SsdBenchError.
     """
-    path = fetch(f"classification/accuracy/{_official(name)}_accuracy.csv")
+    path = fetch(f"classification/accuracy/{_official(name)}_accuracy.csv", announce)
     table, columns = _table(path)
     wanted = sorted(resamples or columns)
     scores, gaps = {}, {}
@@ -43,8 +44,11 @@ def reference_results(name: str, resamples: set[int]) -> External:
     return External(f"{name} (published)", name, "published", _protocol(wanted), scores, source, gaps)
 
 
-def fetch(place: str) -> Path:
-    """Return a copy of one file, downloaded or cached; ``$SSD_BENCH_REFERENCE_RESULTS`` may be another URL or folder."""
+def fetch(place: str, announce: Callable[[str], None] = lambda text: None) -> Path:
+    """Return a copy of one file, downloaded or cached; ``$SSD_BENCH_REFERENCE_RESULTS`` may be another URL or folder.
+
+    `announce` receives a sentence before a download.
+    """
     from ssd_cli.archives.cache import cache_root
     from ssd_cli.archives.remotes import offline
     from ssd_cli.archives.transport import RemoteFile, TransferError, Transport
@@ -62,7 +66,7 @@ def fetch(place: str) -> Path:
     if not copy.is_file():
         if offline():
             raise SsdBenchError(f"{address}/{place} must be fetched, which $SSD_BENCH_OFFLINE forbids.", "", remedy)
-        print(f"Fetching {address}/{place}; the next time the copy {copy} is used.", file=sys.stderr, flush=True)
+        announce(f"Fetching {address}/{place}; later commands use the copy {copy}.")
         copy.parent.mkdir(parents=True, exist_ok=True)
         try:
             Transport().download(RemoteFile(copy.name, f"{address}/{place}"), copy)

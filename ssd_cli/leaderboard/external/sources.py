@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -20,10 +20,14 @@ _PROTOCOLS = {protocol.text: protocol for protocol in (default_split, resample_m
 
 @dataclass(frozen=True)
 class ExternalSources:
-    """Names of `published` results, and files or folders for `read_files`; false where there are none."""
+    """Names of `published` results, and files or folders for `read_files`; false if there are none.
+
+    `announce` receives a sentence before a download.
+    """
 
     names: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
+    announce: Callable[[str], None] = field(default=lambda text: None, compare=False, repr=False)
     _known: dict[frozenset[int], list[External]] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def __bool__(self) -> bool:
@@ -36,7 +40,7 @@ class ExternalSources:
         chosen = frozenset(resamples)
         if chosen not in self._known:
             own = [one for path in self.files for one in read_files(path, set(chosen))]
-            self._known[chosen] = [*published(list(self.names), chosen), *own]
+            self._known[chosen] = [*published(list(self.names), chosen, self.announce), *own]
         return self._known[chosen]
 
 
@@ -83,8 +87,10 @@ def published_names() -> tuple[str, ...]:
     return tuple(row["name"] for row in _rows("sources.csv"))
 
 
-def published(names: list[str], resamples: Iterable[int] = ()) -> list[External]:
-    """Read published results of these names; downloaded ones are averaged over the given resamples."""
+def published(
+    names: list[str], resamples: Iterable[int] = (), announce: Callable[[str], None] = lambda text: None
+) -> list[External]:
+    """Read published results of these names; downloaded ones are averaged over the given resamples, after a call of `announce`."""
     known = published_names()
     shipped = [name for name in names if not name.startswith(PREFIX)]
     for name in shipped:
@@ -106,7 +112,7 @@ def published(names: list[str], resamples: Iterable[int] = ()) -> list[External]
         )
         for name in dict.fromkeys(shipped)
     ]
-    return found + [reference_results(name, set(resamples)) for name in dict.fromkeys(names) if name.startswith(PREFIX)]
+    return found + [reference_results(name, set(resamples), announce) for name in dict.fromkeys(names) if name.startswith(PREFIX)]
 
 
 @cache
