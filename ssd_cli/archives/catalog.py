@@ -4,11 +4,11 @@
 ``UCIHAR`` (Anguita et al. 2013, nine channels, official split by subjects; another dataset than aeon's ``UCIActivity``), with the
 number of every problem's Zenodo record (``tsc_zenodo``).
 
-The sizes of univariate problems are those of the UCR archive's DataSummary (Dau et al. 2019), those of multivariate ones the table
-of Bagnall et al. 2018 where a second source agrees, else two later sources that agree (the metadata of
-timeseriesclassification.com, tables of later papers, the files themselves). A value that could not be confirmed is empty. Types of
-univariate problems are those of the tsml repository's table. A digest is given if two independent sources of the files agree, or
-if aeon ships them.
+The sizes of univariate problems are from the UCR archive's DataSummary (Dau et al. 2019). Sizes of multivariate problems are from
+Bagnall et al. 2018 if a second source agrees, else from two later sources that agree (the metadata of
+timeseriesclassification.com, tables of later papers, the files). A value that could not be confirmed is empty. The types of
+univariate problems are from the tsml repository's table. A digest is given if two independent sources of the files agree, or if
+aeon ships the files.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ARCHIVES = {
     "eeg": "28 EEG problems",
     "rehab-pile": "38 problems of human movement in rehabilitation",
 }
-"""Names of the archives and what they are."""
+"""Names and descriptions of the archives."""
 
 ZENODO_ZIPS = {
     "ucr": (11198697, "UCR Archive 2018.zip"),
@@ -50,7 +50,7 @@ ZENODO_ZIPS = {
 
 @dataclass(frozen=True)
 class Size:
-    """The published size of a dataset by the archive's split; None for values that could not be confirmed.
+    """The published size of a dataset under the archive's split; None for values that could not be confirmed.
 
     `n_timepoints` and `shortest` are the lengths of the longest and the shortest series of both parts.
     """
@@ -125,7 +125,7 @@ def record_of(name: str) -> int | None:
 def select(archives_wanted: Sequence[str] = (), patterns: Sequence[str] = (), data_dirs: Sequence[Path] = ()) -> list[str]:
     """Return the names of all datasets of the archives and all that match a pattern, sorted and unique.
 
-    Patterns are names or globs (``Gun*``) of the catalogue and of the folders of `folders`. An unknown archive or name, or a glob
+    Patterns are names or globs (``Gun*``) of datasets of the catalogue and of data folders. An unknown archive or name, or a glob
     without a match, raises a `MisuseError`.
     """
     chosen: set[str] = set()
@@ -150,15 +150,15 @@ def select(archives_wanted: Sequence[str] = (), patterns: Sequence[str] = (), da
 
 def _no_match(pattern: str, known: list[str], data_dirs: Sequence[Path]) -> MisuseError:
     if "," in pattern:
-        each = " ".join(f"--dataset {name.strip()}" for name in pattern.split(",") if name.strip())
-        return MisuseError(f"No dataset matches '{pattern}'.", "Expected one name or glob.", f"Name each separately: {each}")
+        options = " ".join(f"--dataset {name.strip()}" for name in pattern.split(",") if name.strip())
+        return MisuseError(f"No dataset matches '{pattern}'.", "Expected one name or glob.", f"Name each separately: {options}")
     if (error := misplaced(pattern, user_roots(data_dirs))) is not None:
         return error
     is_glob = any(character in pattern for character in "*?[")
     what = f"No dataset matches '{pattern}'." if is_glob else f"Unknown dataset '{check_name(pattern)}'."
     return MisuseError(
         what + did_you_mean(pattern, known),
-        "Expected a name or glob of the catalogue, or a folder NAME with NAME_TRAIN.* and NAME_TEST.* in "
+        "Expected a name or glob from the catalogue, or the name of a folder with NAME_TRAIN.* and NAME_TEST.* in "
         f"{' or '.join(map(str, [*user_roots(data_dirs), aeon_home()]))}.",
         "See: ssd-bench ls datasets",
     )

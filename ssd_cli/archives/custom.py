@@ -28,18 +28,19 @@ def add(name: str, train: Path, test: Path, groups: Path | None, root: Path, for
     """
     for path in (train, test, *([groups] if groups else [])):
         if not path.is_file():
-            raise MisuseError(f"There is no file {path}.")
+            raise MisuseError(f"There is no file {path}.", "Expected the path of a file for --train, --test and --groups.")
     extension = train.suffix.lower()
     if extension != test.suffix.lower() or extension not in extensions():
         raise MisuseError(
-            f"{train.name} and {test.name} are not of one known format.", f"Expected one of {', '.join(extensions())}."
+            f"{train.name} and {test.name} are not two files of the same known format.",
+            f"Expected two files with the same extension: {', '.join(extensions())}.",
         )
     check_name(name)
     dataset = read_source(name, DatasetFiles(train, test))  # before the copy, so that an error names the user's file
-    check_size(dataset, train.parent, "Choose another NAME: this one is that of an archive's dataset.")
+    check_size(dataset, train.parent, f"Choose another NAME: {name} is the name of an archive's dataset.")
     if len(dataset.classes) < 2:
         raise SsdBenchError(
-            f"{train} and {test}: all cases are of the class {dataset.classes[0]}.", "Expected at least two classes."
+            f"In {train} and {test} all cases are of the class {dataset.classes[0]}.", "Expected cases of at least two classes."
         )
 
     def fill(folder: Path) -> str:
@@ -50,7 +51,9 @@ def add(name: str, train: Path, test: Path, groups: Path | None, root: Path, for
         return f"{train.absolute()} and {test.absolute()}"
 
     if not install(name, root, fill, force, checksummed=lambda: False):
-        raise SsdBenchError(f"There is a dataset {name} in {root}.", "", "Choose another name, or use --force to replace it.")
+        raise SsdBenchError(
+            f"There is a dataset {name} in {root} already.", "", "Choose another NAME, or use --force to replace that dataset."
+        )
     return root / name
 
 
@@ -61,13 +64,16 @@ def parts_are_equal(dataset: Dataset) -> bool:
 
 
 def _split_groups(name: str, groups: Path, folder: Path) -> None:
-    """Write the two files of subjects of a dataset's folder; their rows are checked when they are read."""
+    """Write the subjects of the two parts into a dataset's folder; reading them checks their rows."""
     header, *rows = csv_rows(groups) or [[]]
     if header != _GROUP_COLUMNS:
         raise SsdBenchError(f"{groups}, line 1: the columns are {','.join(header)}.", f"Expected {','.join(_GROUP_COLUMNS)}.")
     for line, row in enumerate(rows, start=2):
         if len(row) != len(_GROUP_COLUMNS) or row[0] not in ("train", "test"):
-            raise SsdBenchError(f"{groups}, line {line}: '{ascii(','.join(row)[:40])[1:-1]}'.", "Expected train,... or test,...")
+            raise SsdBenchError(
+                f"{groups}, line {line}: the row is '{ascii(','.join(row)[:40])[1:-1]}'.",
+                f"Expected {','.join(_GROUP_COLUMNS)}, with train or test as the part.",
+            )
     for part in ("train", "test"):
         with (folder / f"{name}_subjects_{part}.csv").open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows([_GROUP_COLUMNS[1:], *(row[1:] for row in rows if row[0] == part)])

@@ -1,7 +1,7 @@
-"""Human activity recognition: the protocol of a dataset, and warnings of splits that leak.
+"""Human activity recognition: how a dataset is split, and warnings about splits that leak.
 
-Most of these datasets cut long recordings of few people into overlapping windows. A split with windows of one recording on both
-sides measures memory, not recognition.
+Most of these datasets cut long recordings of few people into overlapping windows. If windows of one recording are in both parts,
+the accuracy is too high.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ def is_har(name: str) -> bool:
     return (catalog.monster_name(name) or name) in catalog.archives()["har"]
 
 
-def protocol(name: str, groups_known: bool) -> str:
+def describe_split(name: str, groups_known: bool) -> str:
     """Return a sentence on how a dataset of human activity recognition is split."""
     first = "one of MONSTER's folds" if catalog.monster_name(name) else "the archive's split"
     if groups_known:
-        return f"Resample 0 is {first}; later ones leave out as many subjects as it does, drawn at random."
-    return f"Resample 0 is {first}; subjects are unknown, so that later resamples split windows at random, which leaks."
+        return f"Resample 0 is {first}. Other resamples leave out the same number of subjects, drawn at random."
+    return f"Resample 0 is {first}. The subjects are unknown, so other resamples split windows at random, which leaks."
 
 
 def leak_warnings(names: Iterable[str], resamples: Sequence[int], data_dirs: Sequence[Path] = ()) -> list[str]:
-    """Return a warning if HAR datasets with unknown subjects are to be resampled; absent datasets and resample 0 need none."""
+    """Return a warning if HAR datasets with unknown subjects are to be resampled, except absent ones and resample 0."""
     leaking = [name for name in dict.fromkeys(names) if any(resamples) and is_har(name) and not knows_subjects(name, data_dirs)]
     if not leaking:
         return []
     return [
-        f"{', '.join(leaking)}: the subjects are unknown, so that resamples other than 0 may put windows of one recording on both "
-        "sides of the split and look better than they are. Use resample 0, or give NAME_subjects_train.csv and _test.csv "
+        f"{', '.join(leaking)}: the subjects are unknown, so resamples other than 0 may put windows of one recording into both "
+        "parts, which makes the accuracy too high. Use --resamples 1, or add NAME_subjects_train.csv and NAME_subjects_test.csv "
         "(docs/data.md)."
     ]
 

@@ -21,10 +21,10 @@ from ssd_cli.errors import SsdBenchError, shortened
 def load(name: str, data_dirs: Sequence[Path] = (), download: bool = True) -> Dataset:
     """Load a dataset, downloading it if it is absent and `download` is true.
 
-    It is searched in `data_dirs`, ``$SSD_BENCH_DATA``, aeon's bundled problems and aeon's downloads, in this order. An absent
+    The folders are searched in this order: `data_dirs`, ``$SSD_BENCH_DATA``, aeon's bundled problems, aeon's downloads. An absent
     dataset, a malformed file, or a size other than the published one raises an SsdBenchError.
     """
-    source = _source(name, data_dirs, download)
+    source = _find_or_download(name, data_dirs, download)
     entry = entry_path(name, source)
     dataset = read_entry(entry, name)
     if dataset is None:  # an entry passed the check when it was written
@@ -35,35 +35,35 @@ def load(name: str, data_dirs: Sequence[Path] = (), download: bool = True) -> Da
 
 
 def digest_of(name: str, data_dirs: Sequence[Path] = (), download: bool = True) -> str:
-    """Return the digest of a dataset: cheap if the cache has it, else as costly as `load`."""
-    known = read_digest(entry_path(name, _source(name, data_dirs, download)))
+    """Return the digest of a dataset from the cache, or from the loaded dataset if the cache lacks it."""
+    known = read_digest(entry_path(name, _find_or_download(name, data_dirs, download)))
     return known or load(name, data_dirs, download).digest
 
 
-def _source(name: str, data_dirs: Sequence[Path], download: bool) -> DatasetFiles:
+def _find_or_download(name: str, data_dirs: Sequence[Path], download: bool) -> DatasetFiles:
     source = locate(name, data_dirs)
     if source is None:
         if not download:
-            raise absent([name], roots(data_dirs))
-        _fetch(name, roots(data_dirs))
+            raise absent_error([name], roots(data_dirs))
+        _download(name, roots(data_dirs))
         source = locate(name, data_dirs)
     if source is None:
-        raise absent([name], roots(data_dirs), "and its download holds no such files")
+        raise absent_error([name], roots(data_dirs), "and the download holds no files of it")
     return source
 
 
-def _fetch(name: str, looked_in: Sequence[Path] = ()) -> None:
-    """Download a dataset into aeon's data folder; the error names the folders that were searched before, `looked_in`."""
+def _download(name: str, searched: Sequence[Path] = ()) -> None:
+    """Download a dataset into aeon's data folder; an error names the folders `searched` before."""
     check_name(name)
     if offline():
-        raise absent([name], looked_in, "and SSD_BENCH_OFFLINE forbids the network")
+        raise absent_error([name], searched, "and SSD_BENCH_OFFLINE forbids the network")
     try:
         fetch_one(name, aeon_home(), choose_remote())
     except TransferError as error:
-        raise absent([name], looked_in, f"and it could not be downloaded ({error.what})") from error
+        raise absent_error([name], searched, f"and it could not be downloaded ({error.what})") from error
     except SsdBenchError as error:
         if catalog.record_of(name) is None:
-            raise absent([name], looked_in, "and there is no download for it") from error
+            raise absent_error([name], searched, "and there is no download for it") from error
         raise
 
 
@@ -71,29 +71,29 @@ def require(names: Iterable[str], data_dirs: Sequence[Path] = (), download: bool
     """Raise one SsdBenchError for all datasets that are not on this machine and cannot be downloaded."""
     lacking = [name for name in names if locate(name, data_dirs) is None]
     if lacking and not download:
-        raise absent(lacking, roots(data_dirs), "and downloading is switched off")
+        raise absent_error(lacking, roots(data_dirs), "and downloading is switched off")
     if lacking and offline():
-        raise absent(lacking, roots(data_dirs), "and SSD_BENCH_OFFLINE forbids the network")
+        raise absent_error(lacking, roots(data_dirs), "and SSD_BENCH_OFFLINE forbids the network")
     without = [name for name in lacking if catalog.record_of(name) is None]
     if without and isinstance(choose_remote(), Zenodo):  # a mirror may have them
-        raise absent(without, roots(data_dirs), f"and there is no download for {'it' if len(without) == 1 else 'them'}")
+        raise absent_error(without, roots(data_dirs), f"and there is no download for {'it' if len(without) == 1 else 'them'}")
 
 
-def absent(names: Sequence[str], looked_in: Sequence[Path], why: str = "") -> SsdBenchError:
-    """Return the error for datasets that are not in the folders `looked_in`; `why` is empty if no download was asked for."""
-    if len(names) == 1 and (error := misplaced(names[0], looked_in)) is not None:
+def absent_error(names: Sequence[str], searched: Sequence[Path], why: str = "") -> SsdBenchError:
+    """Return the error for datasets that the folders `searched` lack; `why` says why they are not downloaded."""
+    if len(names) == 1 and (error := misplaced(names[0], searched)) is not None:
         return error
     if len(names) == 1:
         what, folder = f"The dataset '{names[0]}' is", names[0]
     else:
         what, folder = f"{len(names)} datasets ({shortened(names)}) are", "NAME"
-    places = "".join(f"\n  {root}" for root in looked_in) or " no folder"
+    places = "".join(f"\n  {root}" for root in searched) or " no folder"
     ways = [f"If DIR/{folder}/ has the files, use --data-dir DIR (or SSD_BENCH_DATA=DIR).", *_downloads(names)]
     if why:
         ways.append("'ssd-bench run --only-present' leaves out absent datasets.")
     return SsdBenchError(
         f"{what} not on this machine{f', {why}' if why else ''}.",
-        f"Searched {folder}/{folder}_TRAIN.* and {folder}/{folder}_TEST.* ({', '.join(extensions())}) in:{places}",
+        f"Expected {folder}/{folder}_TRAIN.* and {folder}/{folder}_TEST.* ({', '.join(extensions())}) in one of:{places}",
         "\n".join(ways),
     )
 
@@ -101,12 +101,12 @@ def absent(names: Sequence[str], looked_in: Sequence[Path], why: str = "") -> Ss
 def _downloads(names: Sequence[str]) -> list[str]:
     """Return a sentence for each way to get datasets of an archive."""
     recorded = [name for name in names if catalog.record_of(name) is not None]
-    of = {catalog.archive_of(name) for name in names}
+    archives = {catalog.archive_of(name) for name in names}
     ways = []
     if recorded:
         ways.append(f"Download: ssd-bench data download --dataset {recorded[0]}{' --dataset ...' if len(recorded) > 1 else ''}")
-    if of - {None, "har"}:
-        ways.append("Files of the archives by hand: https://www.timeseriesclassification.com")
+    if archives - {None, "har"}:
+        ways.append("Download the files of an archive by hand: https://www.timeseriesclassification.com")
     if any(catalog.archive_of(name) == "har" and name not in recorded for name in names):
-        ways.append("How to get UCI HAR and the folds of MONSTER: docs/data.md.")
+        ways.append("docs/data.md explains how to get UCI HAR and the folds of MONSTER.")
     return ways

@@ -1,7 +1,7 @@
 """Prepare raw series as one float32 array: missing values, common length and scale, by rules fitted to the training part only.
 
-The order is fixed: impute, cut or resize, scale, fill up. Filling comes last, so that filled steps never enter a mean or a standard
-deviation. Zeros are then the series' own mean under ``scale="series"`` and the training mean under ``"train"``.
+The order is fixed: impute, cut or resize, scale, pad. Padding is last, so that padded steps never enter a mean or a standard
+deviation. A padded zero then equals the mean of the series under ``scale="series"``, and the training mean under ``"train"``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ssd_cli.errors import SsdBenchError
 
 @dataclass(frozen=True)
 class Preparation:
-    """Names of rules (unknown: `MisuseError`); an identity records ``dataclasses.asdict`` of it."""
+    """Names of the three rules; an unknown name raises a `MisuseError`. Identities record them as ``dataclasses.asdict``."""
 
     length: str = "pad"
     impute: str = "linear"
@@ -44,7 +44,7 @@ class Preparation:
 
 @dataclass(frozen=True, eq=False)
 class FittedPreparation:
-    """Rules, fitted to the training part."""
+    """The three rules, fitted to the training part."""
 
     preparation: Preparation
     length: LengthRule
@@ -62,10 +62,10 @@ class FittedPreparation:
         return self.length.unequal
 
     def transform(self, X: Sequence[Series]) -> npt.NDArray[np.float32]:
-        """Prepare series of shapes (n_channels, n_timepoints_i): float32 of shape (n_cases, n_channels, n_timepoints).
+        """Prepare series of shapes (n_channels, n_timepoints_i) as float32 of shape (n_cases, n_channels, n_timepoints).
 
-        ``impute="mask"`` adds channels; NaN marks the steps after a series' end under ``length="pad"``; SsdBenchError beyond 32
-        bits.
+        ``impute="mask"`` adds channels. Under ``length="pad"`` NaN marks the steps after a series' end. An infinite value, or one
+        beyond 32 bits, raises an SsdBenchError.
         """
         n_channels = len(self.imputation.fill)
         prepared = np.zeros((len(X), n_channels + self.imputation.n_added, self.n_timepoints), dtype=np.float32)
@@ -79,18 +79,21 @@ class FittedPreparation:
                 if self.unequal and self.length.fills and end < self.n_timepoints:
                     self.length.fill(prepared[case, :n_channels], end)
         if not np.isfinite(prepared).all():
-            if any(np.isinf(series).any() for series in X):
-                raise SsdBenchError("A series holds an infinite value.", "Expected numbers, or NaN where one is missing.")
+            infinite = [case for case, series in enumerate(X) if np.isinf(series).any()]
+            if infinite:
+                raise SsdBenchError(
+                    f"Case {infinite[0]} (counted from 0) holds an infinite value.", "Expected numbers, or NaN for a missing value."
+                )
             raise SsdBenchError(
-                "The prepared series hold values beyond the range of 32-bit numbers.",
-                f"The preparation was scale={self.preparation.scale}.",
-                "Scale the series (series or train).",
+                f"Some prepared values are too large for 32-bit numbers under scale={self.preparation.scale}.",
+                "Expected values below 3.4e38.",
+                "Use scale=series or scale=train (in a run: --scale series or --scale train).",
             )
         if self.unequal and self.length.marks:
             prepared.swapaxes(1, 2)[np.arange(self.n_timepoints) >= ends[:, None]] = np.nan
         return prepared
 
-    def check_exported(self) -> None:
+    def check_exportable(self) -> None:
         """Raise SsdBenchError if a rule cannot be part of an exported model."""
         fitted: tuple[Any, ...] = (self.length, self.imputation, self.scaling)
         for rules, rule in zip(RULES, fitted, strict=True):
@@ -99,16 +102,15 @@ class FittedPreparation:
                 raise SsdBenchError(
                     f"{rules.option}={getattr(self.preparation, rules.option)} cannot be exported.",
                     f"Expected one of {', '.join(known)}.",
-                    "Run the cell again with another rule, into another folder.",
+                    f"Run the cell again with --{rules.option} {known[0]} and another --out, then export it from there.",
                 )
 
 
 def default_preparation(name: str) -> Preparation:
     """Return the default rules of a dataset: ``scale="train"`` for the har archive, ``scale="series"`` for all others.
 
-    In human activity recognition level and amplitude carry the class (gravity: sitting or lying). Most problems of the UCR archive
-    are published z-normalised per series; the rule makes the seven of 2018 that are not (such as BME) like the others, as the
-    published results of these networks had them (hfawaz/dl-4-tsc). The har problems of UEA keep UEA's rule, under which they are
-    published.
+    In human activity recognition, level and amplitude distinguish classes (gravity: sitting or lying). Most problems of the UCR
+    archive are published z-normalised per series. The rule z-normalises the seven of 2018 that are not (such as BME), as the
+    published results of these networks did (hfawaz/dl-4-tsc). The har problems of UEA keep the rule of UEA's published results.
     """
     return Preparation(scale="train") if archive_of(name) == "har" else Preparation()

@@ -15,7 +15,7 @@ import numpy as np
 from ssd_cli.archives import catalog
 from ssd_cli.archives.locate import check_name, source_in
 from ssd_cli.archives.manifest import Manifest, manifest_name, parse_manifest
-from ssd_cli.archives.transport import NotThere, RemoteFile, TransferError, Transport
+from ssd_cli.archives.transport import RemoteFile, RemoteFileMissing, TransferError, Transport
 from ssd_cli.errors import MisuseError, SsdBenchError
 
 ZENODO = "https://zenodo.org"
@@ -41,7 +41,7 @@ class Remote(ABC):
 
 
 class Zenodo(Remote):
-    """Zenodo's records, by the numbers in aeon's tables; `base` defaults to ``$SSD_BENCH_ZENODO`` or zenodo.org."""
+    """The records of Zenodo at the address `base`, which defaults to ``$SSD_BENCH_ZENODO`` or zenodo.org."""
 
     def __init__(self, transport: Transport, base: str | None = None) -> None:
         super().__init__(transport)
@@ -52,15 +52,19 @@ class Zenodo(Remote):
         record = catalog.record_of(check_name(name))
         if record is None:
             raise SsdBenchError(
-                f"aeon knows no download for '{name}'.", "", "Get the files by hand and name their folder with --data-dir."
+                f"The catalogue lists no Zenodo record for the dataset '{name}'.",
+                "Expected a dataset with a download.",
+                "Get the files by hand, and name the folder that holds them with --data-dir.",
             )
-        there = self.record(record)
+        recorded = self.record(record)
         wanted = [f"{name}_TRAIN.ts", f"{name}_TEST.ts"]
         for file in wanted:
-            if file not in there:
-                listed = ", ".join(sorted(there)[:10]) or "no file of a plain name"
-                raise TransferError(f"Zenodo's record {record} of {name} holds no {file}.", f"It holds: {listed}.")
-        return [there[file] for file in wanted]
+            if file not in recorded:
+                listed = ", ".join(sorted(recorded)[:10]) or "no usable file"
+                raise TransferError(
+                    f"The Zenodo record of {name} ({self.page_of(record)}) holds no {file}.", f"The record holds: {listed}."
+                )
+        return [recorded[file] for file in wanted]
 
     def page(self, name: str) -> str:
         """Return the address of the record."""
@@ -76,13 +80,13 @@ class Zenodo(Remote):
         answer = self.transport.json(url)
         listed = answer.get("files") if isinstance(answer, dict) else None
         if not isinstance(listed, list):
-            raise TransferError(f"{url} does not describe a record.", "Expected a list of files.", "Try again later.")
-        files = (_remote_file(item) for item in listed)
+            raise TransferError(f"{url} does not describe a Zenodo record.", "Expected a list of files.", "Try again later.")
+        files = (_remote_file(item, url) for item in listed)
         return {file.name: file for file in files if file is not None}
 
 
 class WebMirror(Remote):
-    """A data folder behind a web server: ``URL/NAME/NAME_checksums.json`` and the files that it names."""
+    """A data folder on a web server: ``URL/NAME/NAME_checksums.json`` and the files that this manifest lists."""
 
     def __init__(self, transport: Transport, base: str) -> None:
         super().__init__(transport)
@@ -93,10 +97,11 @@ class WebMirror(Remote):
         url = f"{self._base}/{check_name(name)}/{manifest_name(name)}"
         try:
             manifest = parse_manifest(self.transport.json(url), name, self._base)
-        except NotThere as error:
+        except RemoteFileMissing as error:
             raise SsdBenchError(
                 f"The mirror {self._base} has no {name}.",
-                f"Expected {url}: a mirror on the web is a folder that 'ssd-bench data download' has filled.",
+                f"Expected the file {url}.",
+                f"Fill the folder of the mirror with: ssd-bench data download --dataset {name} --to FOLDER",
             ) from error
         return [
             RemoteFile(file, f"{self._base}/{name}/{quote(file)}", check.size, check.md5) for file, check in manifest.files.items()
@@ -119,7 +124,11 @@ class FolderMirror(Remote):
         folder = self._root / check_name(name)
         source = source_in(folder, name)
         if source is None:
-            raise SsdBenchError(f"The mirror {self._root} has no {name}.", f"Expected {folder}/{name}_TRAIN.ts and {name}_TEST.ts.")
+            raise SsdBenchError(
+                f"The mirror {self._root} has no {name}.",
+                f"Expected {folder}/{name}_TRAIN.ts and {name}_TEST.ts.",
+                "Name another folder or address with --mirror.",
+            )
         manifest = Manifest.read(folder, name)
         checks = {} if manifest is None else manifest.files
         found = []
@@ -143,11 +152,11 @@ class Monster(Remote):
 
     @staticmethod
     def dataset(name: str, fold: int) -> str:
-        """Return the name of one fold; MONSTER keeps the cases of a subject in one fold if it knows them."""
+        """Return the name of the dataset that a fold becomes. MONSTER keeps the cases of a known subject in one fold."""
         return f"MONSTER-{name}-fold{fold}"
 
     def files(self, name: str) -> list[RemoteFile]:
-        """Name the two parts of a fold."""
+        """List the two parts of a fold."""
         return [RemoteFile(f"{name}_{part}.npz", self.page(name)) for part in ("TRAIN", "TEST")]
 
     def page(self, name: str) -> str:
@@ -155,7 +164,7 @@ class Monster(Remote):
         return f"https://huggingface.co/datasets/monster-monash/{catalog.monster_name(name)}, fold {_fold(name)}"
 
     def download(self, file: RemoteFile, target: Path, on_bytes: Callable[[int], None]) -> None:
-        """Write one part of a fold, which is loaded once; raise SsdBenchError if huggingface-hub or the data are not available."""
+        """Write one part of a fold; raise SsdBenchError if huggingface-hub or the data are not available."""
         name, _, part = target.stem.rpartition("_")
         if name not in self._loaded:
             self._loaded = {name: _load_monster(catalog.monster_name(name), _fold(name))}
@@ -170,11 +179,14 @@ def _load_monster(name: str | None, fold: int) -> dict[str, tuple[Any, Any]]:
     try:
         X_train, y_train, X_test, y_test = load_monster_dataset(name, fold)
     except ModuleNotFoundError as error:
-        raise SsdBenchError("MONSTER needs huggingface-hub, which is not installed.", "", "pip install 'ssd-bench[har]'") from error
+        raise SsdBenchError(
+            "Downloads from MONSTER need huggingface-hub, which is not installed.", "", "pip install 'ssd-bench[har]'"
+        ) from error
     except Exception as error:  # the hub, the network and the loader have no common error
         raise SsdBenchError(
-            f"MONSTER's {name}, fold {fold}, could not be downloaded: {type(error).__name__}: {error}.",
-            "Its names: https://huggingface.co/monster-monash.",
+            f"Fold {fold} of MONSTER's dataset {name} could not be downloaded: {type(error).__name__}: {error}.",
+            "Expected one of the datasets listed at https://huggingface.co/monster-monash.",
+            "Check the name and the network, then run the same command again.",
         ) from error
     return {"TRAIN": (X_train, y_train), "TEST": (X_test, y_test)}
 
@@ -195,7 +207,9 @@ def choose_remote(mirror: str | None = None, transport: Transport | None = None)
     if Path(mirror).expanduser().is_dir():
         return FolderMirror(transport, Path(mirror).expanduser())
     raise MisuseError(
-        f"The mirror {mirror} is neither a web address nor a folder.", "Expected http://..., https://... or a folder."
+        f"The mirror {mirror} is neither a web address nor a folder.",
+        "Expected http://..., https://... or a folder.",
+        "Correct --mirror or $SSD_BENCH_MIRROR.",
     )
 
 
@@ -205,17 +219,17 @@ def offline() -> bool:
 
 
 def _web_address(text: str) -> str | None:
-    """Return a web address with blanks and non-ASCII letters quoted, or None if the text is none."""
+    """Return a web address with blanks and non-ASCII letters quoted, or None if the text is not a web address."""
     try:
         parts = urlsplit(text)
         usable = parts.scheme in ("http", "https") and parts.hostname is not None and (parts.port is None or parts.port > 0)
-    except ValueError:  # brackets without an address, a port that is no number
+    except ValueError:  # urlsplit rejects brackets without an address, and a port that is not a number
         return None
     return urlunsplit(parts._replace(path=quote(parts.path, safe="/%:@!$&'()*+,;=~"))) if usable else None
 
 
-def _remote_file(item: Any) -> RemoteFile | None:
-    """Convert Zenodo's description of a file; return None if it cannot be a file of a dataset."""
+def _remote_file(item: Any, record: str) -> RemoteFile | None:
+    """Convert a file's description in the `record` at an address; return None if it cannot be a file of a dataset."""
     links = item.get("links") if isinstance(item, dict) else None
     if not isinstance(links, dict):
         return None
@@ -228,5 +242,7 @@ def _remote_file(item: Any) -> RemoteFile | None:
     size, checksum = item.get("size", item.get("filesize")), str(item.get("checksum", "")).lower()
     md5 = re.fullmatch(r"(?:md5:)?([0-9a-f]{32})", checksum)
     if not isinstance(size, int) or size < 0 or md5 is None:
-        raise TransferError(f"The record gives no size or MD5 of {ascii(name)[1:-1]}.", "Both are needed to check the download.")
+        raise TransferError(
+            f"The Zenodo record {record} gives no size or MD5 of {ascii(name)[1:-1]}.", "Both are needed to check the download."
+        )
     return RemoteFile(name, address, size, md5[1])

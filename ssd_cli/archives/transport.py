@@ -36,7 +36,7 @@ class TransferError(SsdBenchError):
     """A file could not be fetched."""
 
 
-class NotThere(TransferError):
+class RemoteFileMissing(TransferError):
     """The server has no such file."""
 
 
@@ -58,7 +58,7 @@ def translated_errors(url: str) -> Iterator[None]:
         if error.code == 416:
             raise Temporary("the server has no more of this file") from error
         if error.code not in _TEMPORARY:
-            kind = NotThere if error.code in (404, 410) else TransferError
+            kind = RemoteFileMissing if error.code in (404, 410) else TransferError
             raise kind(f"{url} answered {error.code} {error.reason}.", "", "Try again later, or use --mirror.") from error
         raise Temporary(f"the server answered {error.code} {error.reason}", asked_wait(error.headers)) from error
     except urllib.error.URLError as error:

@@ -23,7 +23,7 @@ _MOST_CLASSES = 30
 def describe_table(name: str, folder: Path | None) -> None:
     """Print what the catalogue knows of a dataset."""
     from ssd_cli.archives import catalog
-    from ssd_cli.archives.har import WITH_SUBJECTS, is_har, knows_subjects, protocol
+    from ssd_cli.archives.har import WITH_SUBJECTS, describe_split, is_har, knows_subjects
 
     size = catalog.size(name) or catalog.Size()
     archives = [archive for archive, names in catalog.archives().items() if name in names]
@@ -42,7 +42,7 @@ def describe_table(name: str, folder: Path | None) -> None:
     ]
     if is_har(name):
         known = name in WITH_SUBJECTS if folder is None else knows_subjects(name, [folder.parent])
-        rows.append(("protocol", protocol(name, known)))
+        rows.append(("protocol", describe_split(name, known)))
     table(["", name], [(key, str(value)) for key, value in rows if value not in (None, "")])
 
 

@@ -25,7 +25,7 @@ class DeployedPredictor(nn.Module):
         self, preparation: FittedPreparation, networks: list[Network], vote: bool = False, any_length: bool = False
     ) -> None:
         super().__init__()
-        preparation.check_exported()
+        preparation.check_exportable()
         self.length, self.scaling, self.vote = preparation.length, preparation.scaling, vote
         self.any_length = preparation.unequal or any_length
         unmasked = [network.inner if isinstance(network, MaskedNetwork) else network for network in networks]

@@ -65,7 +65,10 @@ class Suite:
             if choices is not None:
                 require_choice(f"--{one.name}", getattr(self, one.name), choices())
         if self.threads < 1 or self.workers < 0:
-            raise MisuseError("--threads must be at least 1 and --workers at least 0 (0: as many as there are cores for).")
+            raise MisuseError(
+                f"--threads cannot be {self.threads} with --workers {self.workers}.",
+                "Expected --threads of at least 1, and --workers of at least 0 (0 uses all cores).",
+            )
         if not 0 < self.fitted <= 1:
             raise MisuseError(f"--fitted must lie above 0 and at most at 1, not {self.fitted:g}.")
         if not self.archive and not self.dataset:
@@ -86,9 +89,9 @@ class Suite:
 def parse_suite(file: Path | None, flags: Mapping[str, Any]) -> Suite:
     """Combine a YAML suite and the options of the command line, which replace those of the file.
 
-    Keys of the file are names of options (``data-dir``); repeatable options take a list, and null is the default. `flags` are
-    options by field name as typed; None or an empty list means not given. Raise MisuseError, naming the line, where the file
-    cannot be read, a key is unknown, or a value is not what its option takes.
+    Keys of the file are names of options (``data-dir``). Repeatable options take a list, and null is the default. `flags` are
+    the options as typed, by field name; None or an empty list means not given. Raise MisuseError, which names the line, if the
+    file cannot be read, a key is unknown, or a value has the wrong type.
     """
     values = {} if file is None else _read(file)
     values |= {
@@ -98,9 +101,9 @@ def parse_suite(file: Path | None, flags: Mapping[str, Any]) -> Suite:
 
 
 def parse_numbers(text: str | int | list[Any], where: str) -> Numbers:
-    """Read numbers: ``5`` is 0 to 4, ``0,3,7`` are these three, ``3,`` is only 3. Return them sorted, each once.
+    """Return the numbers of a text, sorted, each once: ``5`` is 0 to 4, ``0,3,7`` are these three, ``3,`` is only 3.
 
-    A list holds the numbers themselves. Messages name `where`: an option, or file and line.
+    A list holds the numbers themselves. Errors begin with `where`: an option, perhaps after file and line.
     """
     parts = text if isinstance(text, list) else str(text).split(",")
     try:
@@ -112,7 +115,7 @@ def parse_numbers(text: str | int | list[Any], where: str) -> Numbers:
             raise ValueError
     except (ValueError, TypeError):
         raise MisuseError(
-            f"{where}: cannot read '{text}'.", "Expected 5 (for 0 to 4), 0,3,7 (for these) or 3, with a comma (for only 3)."
+            f"{where} cannot be '{text}'.", "Expected 5 (for 0 to 4), 0,3,7 (for these) or 3, with a comma (for only 3)."
         ) from None
     return tuple(range(numbers[0])) if count_only else tuple(sorted(set(numbers)))
 
@@ -125,7 +128,7 @@ def _read(file: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise MisuseError(
             f"Cannot read the suite {file}: {getattr(error, 'strerror', None) or 'it is not a text file'}.",
-            "Expected a YAML file with options by name.",
+            "Expected a YAML file with one option of 'ssd-bench run' per line.",
             "" if file.suffix in (".yaml", ".yml") else f"For a dataset: --dataset {file}",
         ) from error
     try:
@@ -133,11 +136,11 @@ def _read(file: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        raise MisuseError(f"{file}{line}: not valid YAML ({getattr(error, 'problem', error)}).") from error
+        raise MisuseError(f"{file}{line}: the text is not valid YAML ({getattr(error, 'problem', error)}).") from error
     except ValueError as error:  # an invalid date
-        raise MisuseError(f"{file}: not valid YAML ({error}).") from error
+        raise MisuseError(f"{file}: the text is not valid YAML ({error}).") from error
     if not isinstance(values, dict) or not isinstance(tree, yaml.MappingNode):
-        raise MisuseError(f"{file}: not a suite.", "Expected lines such as 'dataset: [GunPoint]', one option each.")
+        raise MisuseError(f"{file} is not a suite.", "Expected one option per line, such as 'dataset: [GunPoint]'.")
     known = {name.replace("_", "-"): name for name in _fields()}
     suite: dict[str, Any] = {}
     for node, _ in tree.value:
@@ -180,5 +183,5 @@ def _scalar(value: Any, kind: type, where: str) -> Any:
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:
-        raise MisuseError(f"{where}: cannot be {value!r}.", f"Expected {_KINDS[kind.__name__]}.")
+        raise MisuseError(f"{where} cannot be {value!r}.", f"Expected {_KINDS[kind.__name__]}.")
     return value

@@ -24,10 +24,10 @@ def test_a_resample_of_windows_with_unknown_subjects_gives_a_warning(write_probl
     assert har.leak_warnings(["GunPoint", "Toy"], [0, 1], [root]) == []
     (text,) = har.leak_warnings(["WISDM", "BasicMotions", "WISDM", "Skoda"], [0, 1], [root])
     assert text.startswith("WISDM, BasicMotions: the subjects are unknown")
-    assert "leaks" in har.protocol("WISDM", groups_known=False)
+    assert "leaks" in har.describe_split("WISDM", groups_known=False)
     (root / "WISDM" / "WISDM_subjects_train.csv").write_text("row,subject,label\n0,7,a\n1,7,b\n2,9,a\n")
     (root / "WISDM" / "WISDM_subjects_test.csv").write_text("row,subject,label\n0,3,b\n1,3,a\n")
-    assert har.leak_warnings(["WISDM"], [0, 1], [root]) == [] and "leave out" in har.protocol("WISDM", groups_known=True)
+    assert har.leak_warnings(["WISDM"], [0, 1], [root]) == [] and "leave out" in har.describe_split("WISDM", groups_known=True)
 
 
 def test_subjects_inside_the_files_count(tmp_path):

@@ -173,8 +173,8 @@ def test_a_channel_without_any_training_value_is_an_error():
 
 
 def test_values_beyond_32_bits_are_an_error_not_infinity():
-    with pytest.raises(SsdBenchError, match="infinite value"):
-        prepared([series([0, np.inf])], scale="series")
+    with pytest.raises(SsdBenchError, match=r"Case 1 .*infinite value"):
+        prepared([series([0, 1])], [series([0, 1]), series([0, np.inf])], scale="series")
     with pytest.raises(SsdBenchError, match="32-bit"):
         prepared([series([0, 1e300])], scale="none")
     X, _ = prepared([series([0, 1e100])], scale="series")

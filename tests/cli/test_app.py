@@ -93,7 +93,7 @@ def test_ls_shows_the_folders_and_plugins_that_are_named(tmp_path):
         (["run", "GunPoint"], "For a dataset: --dataset GunPoint"),
         (
             ["run", "--dataset", "GunPoint", "--method", "single", "--seeds", "x"],
-            "--seeds: cannot read 'x'. Expected 5 (for 0 to 4)",
+            "--seeds cannot be 'x'. Expected 5 (for 0 to 4)",
         ),
         (["run", "--workers", "many"], "--workers"),
         (["rnu"], "rnu"),
