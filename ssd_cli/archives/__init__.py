@@ -1,1 +1,1 @@
-"""Datasets by name: which exist, where they are found, how they are read and prepared."""
+"""Datasets by name: the catalogue, search, download, reading and preparation."""

@@ -18,7 +18,7 @@ from ssd_cli.core.atomic import replacing
 from ssd_cli.errors import SsdBenchError
 
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
-"""A fixed time, so that the same datasets make the same file."""
+"""Time stamp of all members; a fixed one, so that the same datasets give the same file."""
 _SHOWN = 10
 
 
@@ -27,7 +27,7 @@ def bundle(
 ) -> None:
     """Verify datasets and write them into one file; `on_written` is called with the name of each.
 
-    An absent dataset, or one that differs from what is known of it, raises an SsdBenchError, and nothing is written.
+    An absent dataset, or one that fails the verification, raises an SsdBenchError, and nothing is written.
     """
     ready, wrong = [], []
     for name in names:
@@ -54,15 +54,16 @@ def bundle(
 def unbundle(
     path: Path, root: Path, force: bool = False, on_installed: Callable[[str, bool], None] = lambda name, new: None
 ) -> list[str]:
-    """Install the datasets of a bundle, each after a check, and return their names; SsdBenchError for a damaged or hostile file.
+    """Check and install each dataset of a bundle, and return their names.
 
-    `on_installed` is called with every name and whether the dataset is new; `force` replaces installed datasets.
+    `on_installed` is called with every name and whether the dataset is new; `force` replaces installed datasets. A damaged or
+    hostile file raises an SsdBenchError.
     """
     with open_zip(path) as archive:
         infos = {info.filename: info for info in archive.infolist()}
         names = sorted(folder for folder, _, file in (name.partition("/") for name in infos) if file == manifest_name(folder))
         if not names:
-            raise SsdBenchError(f"{path} is no bundle.", "Expected a file that 'ssd-bench data bundle' wrote.")
+            raise SsdBenchError(f"{path} is not a bundle.", "Expected a file that 'ssd-bench data bundle' wrote.")
         for name in names:
             member = infos[f"{name}/{manifest_name(check_name(name))}"]
             try:
@@ -89,7 +90,7 @@ def _verified(name: str, data_dirs: Sequence[Path]) -> tuple[DatasetFiles, Manif
     source = locate(name, data_dirs)
     if source is None:
         places = ", ".join(map(str, roots(data_dirs)))
-        raise SsdBenchError(f"{name} is not on this machine.", f"Looked in {places}.", "See: ssd-bench data download")
+        raise SsdBenchError(f"{name} is not on this machine.", f"Searched {places}.", "See: ssd-bench data download")
     finding = verify(name, source)
     if finding.wrong:
         raise SsdBenchError(finding.wrong[0], "A bundle holds verified datasets only.", f"See: ssd-bench data verify {name}")

@@ -1,7 +1,7 @@
 """Cache of parsed arrays.
 
-An entry is found by the SHA-256 of the dataset's name, published size and files, so it can be absent but never stale. It is two
-files: ``.npy`` holds all values, which are mapped into memory if they are many, ``.npz`` the rest and the digest of the arrays.
+An entry is named by the SHA-256 of the dataset's name, published size and files, so it is never stale. It consists of two files.
+The ``.npy`` file holds all values and is mapped into memory if it is large. The ``.npz`` file holds the rest and a digest.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from ssd_cli.archives.locate import DatasetFiles
 from ssd_cli.core import atomic
 
 _FORMAT = 3
-"""To be increased when the same files give other arrays, or the layout of the entries changes."""
+"""Increase it when the same files give other arrays, or when the layout of the entries changes."""
 
 MAPPED_BYTES = 2**25
-"""Arrays of at least this size (32 MiB) are mapped: processes share them, and only what is used is loaded."""
+"""Arrays of at least this size (32 MiB) are mapped: processes share them, and only the used parts are loaded."""
 
 SETTLED_SECONDS = 2.0
-"""A file that changed less than this ago can change again without another time stamp; its hash is not kept."""
+"""A file that changed more recently than this can change again without another time stamp, so its hash is not stored."""
 
 
 def cache_root() -> Path:
-    """Return the folder: ``$SSD_BENCH_CACHE``, else ``$XDG_CACHE_HOME/ssd-bench``, else ``~/.cache/ssd-bench``."""
+    """Return the folder of the cache: ``$SSD_BENCH_CACHE``, ``$XDG_CACHE_HOME/ssd-bench`` or ``~/.cache/ssd-bench``."""
     named = os.environ.get("SSD_BENCH_CACHE")
     if named:
         return Path(named)
@@ -41,7 +41,7 @@ def cache_root() -> Path:
 
 
 def entry_path(name: str, source: DatasetFiles) -> Path:
-    """Return the path of a dataset's entry; the files are hashed for it, unless they have not changed since the last time."""
+    """Return the path of a dataset's entry. Files are hashed only if they have changed since they were last hashed."""
     sha = hashlib.sha256(f"{_FORMAT};{name};{source.train.suffix};{catalog.size(name)}".encode())
     for path in source.files:
         sha.update(_hash_of(path))
@@ -49,7 +49,7 @@ def entry_path(name: str, source: DatasetFiles) -> Path:
 
 
 def read_digest(path: Path) -> str | None:
-    """Return the digest that an entry records, without reading its arrays, or None."""
+    """Return the digest in an entry without reading the arrays; None if there is no usable entry."""
     try:
         with np.load(path, allow_pickle=False) as stored:
             return str(stored["digest"])
@@ -58,7 +58,7 @@ def read_digest(path: Path) -> str | None:
 
 
 def read_entry(path: Path, name: str) -> Dataset | None:
-    """Return the dataset of an entry, or None if it is absent or its arrays do not have the recorded digest."""
+    """Return the dataset of an entry; None if the entry is absent, or if its arrays do not have the recorded digest."""
     values_path = path.with_suffix(".npy")
     try:
         mapped = values_path.stat().st_size >= MAPPED_BYTES
@@ -73,7 +73,7 @@ def read_entry(path: Path, name: str) -> Dataset | None:
 
 
 def write_entry(path: Path, dataset: Dataset) -> None:
-    """Write an entry, if the cache can be written."""
+    """Write an entry; do nothing if the cache is not writable."""
     n_train, n_test = (sum(series.size for series in part.X) for part in (dataset.train, dataset.test))
     small = {
         "digest": np.array(dataset.digest),
@@ -115,7 +115,7 @@ def _unpack(stored: np.lib.npyio.NpzFile, prefix: str, values: np.ndarray) -> Pa
 
 
 def _hash_of(path: Path) -> bytes:
-    """Return the SHA-256 of a file; kept while size, times and inode stay the same, as in git's index."""
+    """Return the SHA-256 of a file. It is stored, and reused while size, times and inode are unchanged, as in git's index."""
     memo = cache_root() / "files" / (hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:32] + ".json")
     before = _state(path)
     try:
@@ -123,7 +123,7 @@ def _hash_of(path: Path) -> bytes:
         if remembered["state"] == before:
             return bytes.fromhex(remembered["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
-        pass  # nothing is kept, or it is damaged: the file is read
+        pass  # the stored hash is absent or damaged: hash the file
     with path.open("rb") as file:
         sha = hashlib.file_digest(file, "sha256").digest()
     settled = time.time() - max(before[1:3]) / 1e9 > SETTLED_SECONDS

@@ -19,9 +19,9 @@ Groups = npt.NDArray[np.int64]
 class Part:
     """The training or the test part of a dataset.
 
-    `X` has a float64 array (n_channels, n_timepoints) per case; lengths may differ, NaN is a missing value. `y` (n_cases,) are the
-    original labels in lower case, as from aeon's parser, so that resamples equal aeon's. `groups` (n_cases,) is the subject of
-    every case. `channels` are names in the order of `X`, empty if the file has none.
+    `X` has a float64 array (n_channels, n_timepoints) per case; lengths may differ, NaN is a missing value. `y` (n_cases,) holds
+    the original labels in lower case, as aeon's parser returns them, so that resamples equal aeon's. `groups` (n_cases,) holds the
+    subject of every case. `channels` holds the names of the channels; it is empty if the file has no names.
     """
 
     X: list[Series] = field(repr=False)
@@ -50,7 +50,7 @@ class Part:
         return any(bool(np.isnan(series).any()) for series in self.X)
 
     def in_order_of(self, channels: tuple[str, ...], here: str, there: str) -> Part:
-        """Return the part with its channels in this order; unchanged if either has no names. An error names `here` and `there`."""
+        """Return the part with its channels in this order, or unchanged if either has no names; errors name `here` and `there`."""
         if not channels or not self.channels or self.channels == channels:
             return self
         only_here = [name for name in self.channels if name not in channels]
@@ -60,7 +60,7 @@ class Part:
             raise SsdBenchError(
                 f"{here} and {there} have different channels: {only}.",
                 "Expected the same names, in any order.",
-                "Rename the columns, or remove those that are no channels.",
+                "Rename the columns, or remove those that are not channels.",
             )
         order = [self.channels.index(name) for name in channels]
         return replace(self, X=[series[order] for series in self.X], channels=channels)
@@ -70,8 +70,8 @@ class Part:
 class Dataset:
     """Both parts of the archive's split.
 
-    `classes` are all labels, sorted by ``np.unique``; a class index is a position in them. `digest` is the SHA-256 of arrays,
-    labels and groups, before any preparation.
+    `classes` are all labels, sorted by ``np.unique``; a class index is a position in `classes`. `digest` is the SHA-256 of
+    arrays, labels and groups, before any preparation.
     """
 
     name: str

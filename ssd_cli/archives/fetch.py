@@ -1,4 +1,4 @@
-"""Download datasets, singly or several at once, from Zenodo or a mirror; files are checked before they are installed."""
+"""Download datasets, one or several at once, from Zenodo or a mirror; files are checked before they are installed."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from ssd_cli.errors import SsdBenchError
 
 
 class Watcher:
-    """Observer of downloads, which shows nothing; its methods are called from several threads."""
+    """Observer of downloads that shows nothing; several threads call its methods."""
 
     def started(self, name: str, n_bytes: int | None) -> None:
-        """A download has started."""
+        """Receive the start of a download."""
 
     def advanced(self, name: str, n_bytes: int) -> None:
-        """More bytes have arrived; negative if a transfer starts again."""
+        """Receive the number of new bytes; negative if a transfer starts again."""
 
     def finished(self, name: str, error: SsdBenchError | None) -> None:
-        """A dataset is installed, or failed."""
+        """Receive the end of a download, with its error, if any."""
 
 
 def fetch_one(name: str, root: Path, remote: Remote, force: bool = False, watcher: Watcher | None = None) -> bool:
@@ -66,7 +66,7 @@ def fetch_many(
     with ThreadPoolExecutor(max_workers=max(1, jobs), thread_name_prefix="download") as pool:
         waiting: set[Future[None]] = {pool.submit(one, name) for name in names}
         try:
-            while waiting:  # in short steps, so that Ctrl-C has an effect
+            while waiting:  # short steps let Ctrl-C interrupt the wait
                 done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
                 for future in done:
                     future.result()
@@ -78,14 +78,14 @@ def fetch_many(
 
 
 def zip_path(archive: str, root: Path) -> Path:
-    """Return the path of an archive's zip until its datasets are unpacked."""
+    """Return the path of an archive's zip, which exists until its datasets are unpacked."""
     return work_folder(root) / f"{archive}.zip"
 
 
 def fetch_zip(archive: str, names: Sequence[str], root: Path, remote: Zenodo, watcher: Watcher) -> list[str]:
-    """Install datasets from the zip of a whole archive; return those that it does not hold in usable form.
+    """Install datasets from the zip of a whole archive; return the datasets that the zip lacks or holds in unusable form.
 
-    A full disk raises `DiskFull`, and the download is kept; a zip that is not safe to unpack raises another SsdBenchError.
+    A full disk raises `DiskFull`, and the download stays; a zip that is not safe to unpack raises another SsdBenchError.
     """
     record, key = catalog.ZENODO_ZIPS[archive]
     label = f"{archive} (zip)"
@@ -101,7 +101,7 @@ def fetch_zip(archive: str, names: Sequence[str], root: Path, remote: Zenodo, wa
         try:
             left = _unpack(path, names, root, f"{remote.page_of(record)} ({key})", watcher)
         except DiskFull:
-            raise  # the zip is good and is used again
+            raise  # keep the zip, which is complete
         except SsdBenchError:
             path.unlink()
             raise
@@ -137,7 +137,7 @@ def _unpack(path: Path, names: Sequence[str], root: Path, page: str, watcher: Wa
 
 
 def _keep_only(folder: Path, names: Iterable[str]) -> None:
-    """Remove other files that a failed attempt left; partial files carry their checksum in the name and stay."""
+    """Remove other files of a failed attempt. Partial files stay, since their names include their checksums."""
     for path in folder.iterdir():
         if path.name not in names and path.suffix != ".part":
             path.unlink()

@@ -1,4 +1,4 @@
-"""Find the files of a dataset: the data folders, in their order, and the names of the files."""
+"""Find the files of a dataset: the data folders in the order of the search, and the names of the files."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class DatasetFiles:
 
 
 def check_name(name: str) -> str:
-    """Return `name` if it is safe as the name of a folder: it becomes part of paths here and in the results."""
+    """Return `name` if it is a safe name of a folder, since paths of data and results include it."""
     if not _NAME.fullmatch(name) or ".." in name:
         raise MisuseError(
             f"{name!a} cannot be the name of a dataset.",
@@ -46,7 +46,7 @@ def check_name(name: str) -> str:
 
 
 def bundled_root() -> Path | None:
-    """Return the folder of the problems that aeon ships, without importing aeon."""
+    """Return the folder of the problems that aeon ships; aeon is not imported."""
     specification = find_spec("aeon")
     if specification is None or not specification.submodule_search_locations:
         return None
@@ -74,7 +74,7 @@ def roots(data_dirs: Sequence[Path] = ()) -> list[Path]:
 
 
 def folders(data_dirs: Sequence[Path] = (), whole: bool = True) -> list[str]:
-    """Return names of the datasets in the user's folders and among aeon's downloads, sorted; incomplete ones too unless `whole`."""
+    """Return the sorted names of the datasets in the user's folders and aeon's downloads, with incomplete ones unless `whole`."""
     found: set[str] = set()
     for root in [*user_roots(data_dirs), aeon_home()]:
         if root.is_dir():
@@ -83,7 +83,7 @@ def folders(data_dirs: Sequence[Path] = (), whole: bool = True) -> list[str]:
 
 
 def locate(name: str, data_dirs: Sequence[Path] = ()) -> DatasetFiles | None:
-    """Return the files of a dataset from the first folder that has them, or None; half a dataset raises an SsdBenchError."""
+    """Return the files of a dataset from the first folder that has them, or None; a missing part raises an SsdBenchError."""
     check_name(name)
     for root in roots(data_dirs):
         source = source_in(root / name, name)
@@ -93,7 +93,7 @@ def locate(name: str, data_dirs: Sequence[Path] = ()) -> DatasetFiles | None:
 
 
 def source_in(folder: Path, name: str) -> DatasetFiles | None:
-    """Return the files of a dataset in one folder, or None; one part without the other raises an SsdBenchError."""
+    """Return the files of a dataset in one folder, or None; a missing part raises an SsdBenchError."""
     for extension in extensions():
         train, test = folder / f"{name}_TRAIN{extension}", folder / f"{name}_TEST{extension}"
         if not train.is_file() and not test.is_file():
@@ -103,21 +103,21 @@ def source_in(folder: Path, name: str) -> DatasetFiles | None:
             if here.is_file() and not there.is_file():
                 raise SsdBenchError(
                     f"{folder} holds {here.name} but no {there.name}.",
-                    f"{name} needs both.",
-                    f"Complete the folder, or move {here.name} away.",
+                    f"Expected both files of {name}.",
+                    f"Complete the folder, or move {here.name} to another place.",
                 )
         return DatasetFiles(train, test, train_subjects, test_subjects) if train_subjects.is_file() else DatasetFiles(train, test)
     return None
 
 
 def misplaced(name: str, roots: Sequence[Path]) -> MisuseError | None:
-    """Return the error for a data folder that holds the files of a dataset without a folder of its name, or None."""
+    """Return the error for a data folder that holds the files of a dataset directly, not in a folder NAME; else None."""
     for root in roots:
         if any((root / f"{name}_TRAIN{extension}").is_file() for extension in extensions()):
             is_dataset_folder = root.resolve().name == name
             return MisuseError(
-                f"The data folder {root} holds the files of {name} themselves.",
-                f"Expected a folder of folders: {name}/{name}_TRAIN.*.",
+                f"The data folder {root} holds the files of {name} directly.",
+                f"Expected a folder per dataset: {name}/{name}_TRAIN.*.",
                 f"Name its parent: --data-dir {root.resolve().parent}"
                 if is_dataset_folder
                 else f"Move the files into {root / name}/.",

@@ -1,4 +1,4 @@
-"""The manifest of a dataset: ``NAME_checksums.json`` beside the files, by which they can be checked later."""
+"""The manifest of a dataset: ``NAME_checksums.json`` in its folder, with the checksums for later checks of the files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class Check:
-    """Size of a file in bytes, its MD5 (published by archives) and its SHA-256 (safe against forgery), both hexadecimal."""
+    """Size of a file in bytes, its MD5 (which archives publish) and its SHA-256 (safe against forgery), both hexadecimal."""
 
     size: int
     md5: str
@@ -26,7 +26,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Files of a dataset, with their origin (address of the record or mirror), download date and digest of the arrays."""
+    """The files of a dataset, their origin (address of the record or mirror), download date and digest of the arrays."""
 
     dataset: str
     origin: str
@@ -43,7 +43,7 @@ class Manifest:
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:
-            raise SsdBenchError(f"{path} cannot be read: {error}.") from error
+            raise SsdBenchError(f"{path} cannot be read: {error}.", "Expected a readable JSON file.") from error
         try:
             return parse_manifest(json.loads(text), name, str(folder))
         except ValueError as error:
@@ -68,7 +68,7 @@ class Manifest:
             found = check_of(path)
             if found != check:
                 what = f"has {found.size} bytes, not {check.size}" if found.size != check.size else "has another checksum"
-                wrong.append(f"{path} {what}: it is not what was downloaded.")
+                wrong.append(f"{path} {what}: the file differs from the downloaded one.")
         return wrong
 
 
@@ -89,7 +89,7 @@ def subject_names(name: str) -> list[str]:
 
 
 def check_of(path: Path) -> Check:
-    """Compute size and checksums of a file, which is read once."""
+    """Read a file once and return its size and checksums."""
     md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(2**20):
@@ -99,20 +99,20 @@ def check_of(path: Path) -> Check:
 
 
 def parse_manifest(document: Any, name: str, where: str) -> Manifest:
-    """Convert the JSON of a manifest, which may come from another machine; raise SsdBenchError if it is not of this dataset."""
+    """Convert the JSON of a manifest from `where`, perhaps another machine; raise SsdBenchError unless it fits the dataset."""
     try:
         if document["format"] != _FORMAT or document["dataset"] != name:
             raise ValueError("it is of another dataset or format")
         files = {file: Check(check["size"], check["md5"], check["sha256"]) for file, check in document["files"].items()}
         for file, check in files.items():
             if file not in file_names(name):
-                raise ValueError(f"'{ascii(file)[1:-1]}' is no file of {name}")
+                raise ValueError(f"'{ascii(file)[1:-1]}' is not the name of a file of {name}")
             sums = re.fullmatch(r"[0-9a-f]{32} [0-9a-f]{64}", f"{check.md5} {check.sha256}")
             if type(check.size) is not int or check.size < 0 or sums is None:
-                raise ValueError(f"size or checksum of {file}")
+                raise ValueError(f"the size or checksum of {file} is malformed")
         texts = {key: str(document.get(key, "")) for key in ("origin", "date", "digest")}
         return Manifest(name, files=files, **texts)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise SsdBenchError(
-            f"The manifest of {name} in {where} cannot be used: {error}.", "Expected one that ssd-bench wrote."
+            f"The manifest of {name} in {where} cannot be used: {error}.", "Expected a manifest that ssd-bench wrote."
         ) from error

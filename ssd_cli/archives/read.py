@@ -18,7 +18,7 @@ _SUBJECT_COLUMNS = ["row", "subject", "label"]
 
 
 def read_source(name: str, source: DatasetFiles) -> Dataset:
-    """Read both parts; channels with names get the order of the training part; SsdBenchError if malformed or not matching."""
+    """Read both parts, with named channels in the order of the training part; SsdBenchError if malformed or not matching."""
     size = catalog.size(name)
     equal_length = None if size is None else size.equal_length
     train = read_part(source.train, source.train_subjects, equal_length)
@@ -35,10 +35,10 @@ def read_source(name: str, source: DatasetFiles) -> Dataset:
 
 
 def read_part(path: Path, subjects: Path | None = None, equal_length: bool | None = None, missing_label: str | None = None) -> Part:
-    """Read one part, in a known format, and its file of subjects (row from 0, subject, label), if any.
+    """Read one part in a known format, and its file of subjects (row from 0, subject, label), if any.
 
     Unless `equal_length`, missing values at the end of a series in a table (``.tsv``, ``.arff``, wide ``.csv`` and ``.parquet``)
-    count as filling. `missing_label` is the label of every case if the file has no labels, which is an error by default.
+    are padding. `missing_label` is the label of every case of a file without labels; by default such a file is an error.
     """
     part: Part = format_of(path.suffix).read(path, equal_length, missing_label)
     for case, series in enumerate(part.X):
@@ -48,12 +48,14 @@ def read_part(path: Path, subjects: Path | None = None, equal_length: bool | Non
         return part
     groups = _read_subjects(subjects, part.y)
     if part.groups is not None and not np.array_equal(part.groups, groups):
-        raise SsdBenchError(f"{path} and {subjects} have different subjects.", "", "Remove one of them.")
+        raise SsdBenchError(
+            f"{path} and {subjects} have different subjects.", "Expected the same subject of every case.", f"Remove {subjects}."
+        )
     return replace(part, groups=groups)
 
 
 def _read_subjects(path: Path, y: np.ndarray) -> Groups:
-    """Read the subject of every case and check the labels beside it."""
+    """Read the subject of every case and check the label in the same row."""
     rows = csv_rows(path)
     if not rows or rows[0] != _SUBJECT_COLUMNS:
         raise malformed(path, 1, f"the columns are {','.join(rows[0]) if rows else 'missing'}", "Expected row,subject,label.")

@@ -69,19 +69,19 @@ def part_of(table: Table, header: list[str], equal_length: bool | None, missing_
 
 
 def _refuse_strays(table: Table, header: list[str]) -> None:
-    """Refuse columns that are surely no channels: in the long form every unknown name becomes one."""
+    """Raise SsdBenchError for columns that cannot be channels, since the long form reads every unknown column as a channel."""
     for name in header:
         plain = name.strip().lower()
         if _INDEX.fullmatch(name.strip()):
             raise SsdBenchError(
                 f"{table.path}: the column '{shown(name)}' has no name.",
                 "It is the index that pandas writes, or a line ends with a comma.",
-                "Leave it out: table.to_csv(..., index=False) or table.to_parquet(..., index=False).",
+                "Write the file without it: table.to_csv(..., index=False) or table.to_parquet(..., index=False).",
             )
         if plain in TEXTS and name != plain:
             raise SsdBenchError(
                 f"{table.path}: the column '{shown(name)}' is not known. Did you mean '{plain}'?",
-                f"Expected {', '.join(TEXTS)} in lower case, and other names for channels.",
+                f"Expected {', '.join(TEXTS)} in lower case, or another name for a channel.",
                 "Rename the column.",
             )
 
@@ -92,7 +92,7 @@ def _wide(table: Table, equal_length: bool | None) -> Part:
     for place, name in enumerate(table.columns):
         match = _STEP.fullmatch(name)
         if match is None:
-            raise table.wrong(-1, f"the column '{shown(name)}' names no step", EXPECTED)
+            raise table.wrong(-1, f"the name of the column '{shown(name)}' has no step", EXPECTED)
         channels.setdefault(match[1] or "", []).append(int(match[2]))
         places.setdefault(match[1] or "", []).append(place)
     steps = next(iter(channels.values()))
@@ -111,7 +111,7 @@ def _wide(table: Table, equal_length: bool | None) -> Part:
 
 
 def _long(table: Table) -> Part:
-    """Read cases, channels and steps in the order of their first row; every case has all channels and no gap."""
+    """Read cases and channels in the order of their first row; every case must have all channels and all steps."""
     places: dict[object, dict[tuple[str, int], int]] = {}
     channels = dict.fromkeys(table.columns)
     if "channel" in table.texts:
@@ -130,7 +130,7 @@ def _long(table: Table) -> Part:
         for text in ("label", "subject"):
             for row in cells.values() if text in table.texts else ():
                 if table.texts[text][row] != table.texts[text][first_rows[-1]]:
-                    raise table.wrong(row, f"another {text} than in the rows of case '{shown(str(case))}' before it")
+                    raise table.wrong(row, f"the {text} differs from that of earlier rows of case '{shown(str(case))}'")
     y = as_labels([table.texts["label"][row] for row in first_rows], str(table.path))
     return Part(X, y, _groups(table, first_rows), _named(channels))
 

@@ -26,13 +26,13 @@ _VALUE = re.compile(NUMBER, re.ASCII)
 def malformed(path: Path, line: int, what: str, expected: str = "") -> SsdBenchError:
     """Return the error for a file that has a mistake on a line."""
     remedy = "Correct the line."
-    if path.stem in (f"{path.parent.name}_TRAIN", f"{path.parent.name}_TEST"):  # as archives are laid out
+    if path.stem in (f"{path.parent.name}_TRAIN", f"{path.parent.name}_TEST"):  # the layout of archives
         remedy = f"Correct the line, or remove {path.parent} and fetch the dataset again."
     return SsdBenchError(f"{path}, line {line}: {what}.", expected, remedy)
 
 
 def without_blank_end(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """Yield numbered lines without the blank ones after the last; blank lines before it stay."""
+    """Yield numbered lines without blank lines at the end; other blank lines stay."""
     blank: list[tuple[int, str]] = []
     for number, line in lines:
         blank.append((number, line))
@@ -63,7 +63,7 @@ def label(path: Path, line: int, text: str) -> str:
 def without_filling(X: Sequence[Series], equal_length: bool | None, where: str) -> list[Series]:
     """Remove the steps at the end of series (n_channels, n_timepoints) at which all channels are missing.
 
-    If the dataset is known to have equal lengths, these steps are missing values and stay. A series must have a value.
+    If the dataset is known to have equal lengths, these steps are missing values and stay. A series without any value is an error.
     """
     if equal_length:
         return list(X)
@@ -71,7 +71,7 @@ def without_filling(X: Sequence[Series], equal_length: bool | None, where: str) 
     for case, series in enumerate(X):
         (there,) = np.nonzero(~np.isnan(series).all(axis=0))
         if not len(there):
-            raise SsdBenchError(f"{where}, case {case}: the series has no value.", "Expected at least one.")
+            raise SsdBenchError(f"{where}, case {case}: the series has no value.", "Expected at least one value.")
         cut.append(np.ascontiguousarray(series[:, : there[-1] + 1]))
     return cut
 
@@ -79,7 +79,7 @@ def without_filling(X: Sequence[Series], equal_length: bool | None, where: str) 
 def as_labels(values: np.ndarray | Sequence[object], where: str) -> Labels:
     """Convert labels to text: whole numbers without a decimal point, everything in lower case."""
     labels = []
-    written: dict[str, str] = {}  # every label as it is written where it first occurs
+    written: dict[str, str] = {}  # the first spelling of every label
     for case, value in enumerate(values.tolist() if isinstance(values, np.ndarray) else values):
         whole = int(value) if isinstance(value, float) and value.is_integer() else value
         text = str(whole).strip() if isinstance(whole, str | int) and not isinstance(whole, bool) else ""
@@ -89,22 +89,22 @@ def as_labels(values: np.ndarray | Sequence[object], where: str) -> Labels:
         first = written.setdefault(labels[-1], text)
         if first != text:
             raise SsdBenchError(
-                f"{where}, case {case}: the label '{shown(text)}' differs from '{shown(first)}' before it by case only.",
+                f"{where}, case {case}: the label '{shown(text)}' differs from the earlier label '{shown(first)}' by case only.",
                 "Labels are read in lower case, as in aeon, so both would be one class.",
-                "Rename one of them, or write both alike.",
+                "Rename one of the two labels, or write both in the same way.",
             )
     return np.array(labels)
 
 
 def typed(texts: Sequence[str]) -> Sequence[object]:
-    """Convert untyped labels to numbers if all are numbers and one has a decimal point, as a column of floats is written."""
+    """Convert untyped labels to numbers if all are numbers and one has a decimal point, as in a column of floats."""
     if any("." in text for text in texts) and all(map(_NUMBER_LABEL.fullmatch, texts)):
         return [float(text) for text in texts]
     return texts
 
 
 def plain(text: str) -> str:
-    """Return the form in which labels of different files are compared: ``1.0`` in one is ``1`` in another."""
+    """Return the form in which labels of different files are compared: ``1.0`` and ``1`` are the same label."""
     text = text.strip().lower()
     whole = _WHOLE_LABEL.fullmatch(text)
     return whole[1] if whole else text
@@ -124,7 +124,7 @@ def csv_rows(path: Path) -> list[list[str]]:
 
 
 def whole_number(text: str) -> int | None:
-    """Return the whole number, from 0 to `MOST`, in a text, or None."""
+    """Return the whole number (0 to `MOST`) in a text, or None."""
     if not (text.isascii() and text.isdecimal()) or len(text) > len(str(MOST)) or int(text) > MOST:
         return None
     return int(text)

@@ -41,7 +41,7 @@ class RemoteFileMissing(TransferError):
 
 
 class Temporary(Exception):
-    """A failure after which a retry may succeed, after `wait` seconds if the server asks; its name may not be `resolved`."""
+    """A failure after which a retry may succeed, perhaps after `wait` seconds; `resolved` is false if the name lookup failed."""
 
     def __init__(self, reason: str, wait: float | None = None, resolved: bool = True) -> None:
         super().__init__(reason)
@@ -51,7 +51,7 @@ class Temporary(Exception):
 
 @contextlib.contextmanager
 def translated_errors(url: str) -> Iterator[None]:
-    """Translate the exceptions of a request, the only code inside: `Temporary` if a retry may succeed, else `TransferError`."""
+    """Translate the exceptions of the enclosed request: `Temporary` if a retry may succeed, else `TransferError`."""
     try:
         yield
     except urllib.error.HTTPError as error:
@@ -71,12 +71,12 @@ def translated_errors(url: str) -> Iterator[None]:
         raise Temporary(str(error.reason), resolved=not isinstance(error.reason, socket.gaierror)) from error
     except (http.client.InvalidURL, UnicodeError) as error:
         raise TransferError(f"{ascii(url)[1:-1]} is not a valid web address: {error}.", "", "Name another --mirror.") from error
-    except (http.client.HTTPException, OSError) as error:  # a lost network has many error numbers
+    except (http.client.HTTPException, OSError) as error:  # network failures have many error numbers
         raise Temporary(f"{type(error).__name__}: {error}") from error
 
 
 def asked_wait(headers: Message) -> float | None:
-    """Return the seconds for which the server asks to wait, if it does."""
+    """Return the seconds for which the server asks to wait, or None."""
     after = headers.get("Retry-After", "").strip()
     if after.isdecimal():
         return float(after)
@@ -88,12 +88,12 @@ def asked_wait(headers: Message) -> float | None:
 
 
 class TransferStopped(Exception):
-    """The program is to end."""
+    """The transfer ended because `Transport.stop` was called."""
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file of a remote; `url` is ``http``, ``https`` or, for a mirror on a disk, ``file``, and `md5` is hexadecimal."""
+    """A file of a remote. The scheme of `url` is ``http``, ``https`` or, for a folder, ``file``; `md5` is hexadecimal."""
 
     name: str
     url: str
@@ -114,8 +114,8 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 class Transport:
     """Downloader that several threads share.
 
-    A transfer ends after `attempts` failures without progress; the pause after the first, in seconds, doubles for each further one.
-    A server may ask for a pause of at most `patience` seconds. A connection is dropped after `timeout` seconds.
+    A transfer ends after `attempts` failures without progress. The first pause takes `first_pause` seconds, and each further pause
+    is twice as long. A server may ask for at most `patience` seconds. A connection is dropped after `timeout` seconds of silence.
     """
 
     def __init__(self, attempts: int = 5, first_pause: float = 0.5, patience: float = 600.0, timeout: float = 60.0) -> None:
@@ -135,7 +135,7 @@ class Transport:
             raise TransferStopped
 
     def json(self, url: str) -> Any:
-        """Fetch a JSON document; raise TransferError if that fails."""
+        """Fetch a JSON document; raise TransferError if the request fails."""
 
         def attempt() -> Any:
             with self._open(url, {"Accept": "application/json"}) as response, translated_errors(url):
@@ -154,17 +154,17 @@ class Transport:
             raise TransferError(f"{url} did not answer with a JSON document ({error}).", "", "Try again later.") from error
 
     def download(self, file: RemoteFile, target: Path, on_bytes: Callable[[int], None] = lambda n: None) -> None:
-        """Fetch a file; `target` is created when it is complete and has the announced size and checksum.
+        """Fetch a file; `target` is created once the file is complete and has the announced size and checksum.
 
-        A partial file beside it lets an interrupted transfer resume. `on_bytes` gets each change of the number of bytes, negative
-        where a transfer starts again. A file that arrives twice with another checksum raises a `TransferError`.
+        An interrupted transfer resumes from a partial file in the same folder. `on_bytes` gets each change of the number of bytes;
+        it is negative if a transfer starts again. A file that has the wrong checksum twice raises a `TransferError`.
         """
         if file.md5 is not None and target.is_file() and not _difference(target, file):
             on_bytes(_size(target))
             return
         part = target.with_name(f"{target.name}.{(file.md5 or 'unknown')[:8]}.part")
         if file.md5 is None:
-            part.unlink(missing_ok=True)  # it may belong to another file
+            part.unlink(missing_ok=True)  # without a checksum, the part may belong to another file
         on_bytes(_size(part))
         for _ in range(2):
             self._persistently(file.url, lambda: self._resume(file, part, on_bytes), lambda: _size(part))
@@ -203,12 +203,12 @@ class Transport:
                     have += len(chunk)
                     on_bytes(len(chunk))
                     if end is not None and have > end:
-                        return  # more than announced, which the checksum will refuse
+                        return  # more bytes than announced: the check of size and checksum fails
         if end is not None and have < end:
             raise Temporary(f"the connection was dropped after {have} of {end} bytes")
 
     def _open(self, url: str, headers: Mapping[str, str]) -> Any:
-        """Send a request; the response is to be read inside `translated_errors` and closed."""
+        """Send a request; the caller reads the response inside `translated_errors` and closes it."""
         self._pause(self._not_before - time.monotonic())
         request = urllib.request.Request(url, headers={"User-Agent": f"ssd-bench/{__version__}", **headers})
         with translated_errors(url):
@@ -218,7 +218,7 @@ class Transport:
         return response
 
     def _persistently(self, url: str, attempt: Callable[[], Any], progress: Callable[[], int]) -> Any:
-        """Return the result of `attempt`, which is repeated after temporary failures."""
+        """Return the result of `attempt`; repeat it after temporary failures."""
         failures = 0
         for _ in range(_MOST_TRIES):
             before = progress()
@@ -229,13 +229,13 @@ class Transport:
                 self._hold(error.wait or 0.0)
                 if error.wait is not None and error.wait > self.patience:
                     raise TransferError(
-                        f"{url}: {error}, and asks to wait {error.wait / 60:.0f} minutes.", "", "Try again then, or use --mirror."
+                        f"{url}: {error}, and asks to wait {error.wait / 60:.0f} minutes.", "", "Try again later, or use --mirror."
                     ) from error
                 if failures >= (self.attempts if error.resolved else 2):
                     remedy = "Check the network and run the same command again: it resumes. Or use --mirror."
                     raise TransferError(f"{url} could not be fetched: {error}.", f"Tried {failures} times.", remedy) from error
                 if error.wait is None:
-                    # Random, so that many clients do not return together.
+                    # A random pause prevents many clients from retrying at the same time.
                     self._pause(self.first_pause * 2 ** (failures - 1) * random.uniform(0.75, 1.25))
         raise TransferError(f"{url} could not be fetched: {_MOST_TRIES} attempts were not enough.", "", "Try again later.")
 
@@ -250,7 +250,7 @@ class Transport:
 
 
 def _chunks(response: Any, url: str) -> Iterator[bytes]:
-    """Yield the body of a response; errors of the network are translated, errors of the caller are not."""
+    """Yield the body of a response; only errors of the network are translated."""
     while True:
         with translated_errors(url):
             chunk = response.read(_CHUNK)

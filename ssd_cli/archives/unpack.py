@@ -1,4 +1,4 @@
-"""Extract files from a zip that may be hostile: no path outside, no link, no more bytes than announced and allowed."""
+"""Extract files from a zip that may be hostile: it must hold no outside path, no link, and no more bytes than allowed."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from pathlib import Path, PurePosixPath
 from ssd_cli.errors import SsdBenchError
 
 MOST_BYTES = 2**36
-"""Limit for one unpacked file (64 GiB); the largest one of the archives has a few GiB."""
+"""Limit for one unpacked file (64 GiB); the largest file of the archives has a few GiB."""
 _MOST_RATIO = 200
-"""Limit of the compression ratio: text of numbers has 2 to 10; deflate reaches 1032."""
+"""Limit of the compression ratio: text of numbers has ratios of 2 to 10; deflate can reach 1032."""
 _SMALL = 2**20
 _DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
 
 
 @contextmanager
 def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
-    """Open a zip and refuse it if it is damaged or holds a path outside, a link, an encrypted file or one that is too large."""
+    """Open a zip; raise SsdBenchError if it is damaged, or holds an outside path, a link, or an encrypted or too large file."""
     try:
         with zipfile.ZipFile(path) as archive:
             for info in archive.infolist():
                 _check(path, info)
             yield archive
     except _DAMAGES as error:
-        raise SsdBenchError(f"{path} is damaged: {error}.", "Expected a whole zip file.") from error
+        raise SsdBenchError(f"{path} is damaged: {error}.", "Expected a complete zip file.") from error
 
 
 def members(archive: zipfile.ZipFile, names: Iterable[str]) -> dict[str, zipfile.ZipInfo]:
-    """Return the members with these file names, in any folder; a name that occurs twice is left out."""
+    """Return the members with these file names, in any folder, except names that occur twice."""
     wanted = set(names)
     found: dict[str, zipfile.ZipInfo] = {}
     twice: set[str] = set()
@@ -49,7 +49,7 @@ def extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> No
     """Write one member to `target`; its path in the zip is not used."""
     try:
         with archive.open(info) as packed, target.open("wb") as out:
-            # `open_zip` has checked the announced size; reading ends there, and the checksum of the zip shows a wrong size.
+            # `open_zip` has checked the announced size. Reading ends at that size, and a wrong size fails the zip's checksum.
             shutil.copyfileobj(packed, out, 2**20)
     except _DAMAGES as error:
         raise SsdBenchError(f"{archive.filename}: the member {_shown(info)} is damaged: {error}.") from error

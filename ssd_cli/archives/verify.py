@@ -18,8 +18,8 @@ from ssd_cli.errors import MisuseError, SsdBenchError
 class Finding:
     """The result of verifying one dataset.
 
-    `wrong` has a sentence for every wrong file; `checked` lists what it was compared with ("checksums", "size", "digest"). `digest`
-    is that of the arrays, empty if they could not be read.
+    `wrong` has a sentence for every wrong file; `checked` lists the checks ("checksums", "size", "digest"). `digest` is the digest
+    of the arrays; it is empty if they could not be read.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Finding:
 
 
 def verify(name: str, source: DatasetFiles) -> Finding:
-    """Read a dataset's files, without the cache, and compare them with all that is known of the dataset."""
+    """Read a dataset's files, without the cache, and compare them with the manifest and the catalogue."""
     wrong, checked, note = [], [], ""
     manifest = None
     try:
@@ -49,7 +49,7 @@ def verify(name: str, source: DatasetFiles) -> Finding:
     if known:
         checked.append("digest")
         if plain_digest(dataset) != known:
-            what = f"the values in {source.folder} are not those that this release was tested with"
+            what = f"the values in {source.folder} differ from those that this release was tested with"
             if manifest is not None and not wrong and manifest.origin.startswith("https://zenodo.org/"):
                 note = f"{what}, but the files are as {manifest.origin} published them: the archive may have a new version"
             else:
@@ -62,7 +62,7 @@ def verify_named(name: str, data_dirs: Sequence[Path] = ()) -> Finding | None:
     try:
         source = locate(name, data_dirs)
         return None if source is None else verify(name, source)
-    except MisuseError:  # a mistake in the command, not in the dataset
+    except MisuseError:  # the command is wrong, not the dataset
         raise
     except SsdBenchError as error:
         return Finding(name, Path(name), [f"{error.what} {error.expected}".strip()])
@@ -71,9 +71,9 @@ def verify_named(name: str, data_dirs: Sequence[Path] = ()) -> Finding | None:
 
 
 def check_size(dataset: Dataset, folder: Path, remedy: str = "") -> None:
-    """Refuse a dataset with the name of an archive's dataset but another size; `remedy` replaces that of the error.
+    """Raise SsdBenchError if a dataset of an archive has another size than the published one; `remedy` replaces the default.
 
-    A file that was cut at the end of a line is a valid file with fewer cases; only the published size can tell.
+    A file that was cut at the end of a line is a valid file with fewer cases; only the published size reveals it.
     """
     published = catalog.size(dataset.name)
     if published is None:
@@ -95,11 +95,11 @@ def check_size(dataset: Dataset, folder: Path, remedy: str = "") -> None:
         if expected is not None and value != expected:
             raise SsdBenchError(
                 f"{dataset.name} in {folder}: {key} is {str(value).lower()}.",
-                f"The archive's {dataset.name} has {key} {str(expected).lower()}; the files are cut, changed or another dataset's.",
-                remedy or f"Remove {folder} and get the files again, or give the folder and its files a name that no archive has.",
+                f"The archive's {dataset.name} has {key} {str(expected).lower()}; the files are cut, changed or mixed up.",
+                remedy or f"Remove {folder} and get the files again, or rename the folder and its files to a name of no archive.",
             )
 
 
 def plain_digest(dataset: Dataset) -> str:
-    """Return the digest without subjects, as the catalogue has it."""
+    """Return the digest without subjects, as in the catalogue."""
     return digest_of_parts(replace(dataset.train, groups=None), replace(dataset.test, groups=None))

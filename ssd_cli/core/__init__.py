@@ -1,1 +1,1 @@
-"""What every room of the package may import: options and small tools without heavy libraries."""
+"""Options, identities and file tools that every folder of the package may import; no heavy libraries."""

@@ -18,11 +18,11 @@ from ssd_cli.errors import SsdBenchError
 
 _counter = itertools.count()
 _REMOTE_HOURS = 24
-"""Age at which the draft of a process of another machine counts as abandoned."""
+"""Age at which a draft of another machine is treated as abandoned."""
 
 
 class StorageError(SsdBenchError):
-    """A folder cannot be written; the content is not the cause."""
+    """A folder is not writable; the content is not the cause."""
 
 
 class DiskFull(StorageError):
@@ -30,10 +30,10 @@ class DiskFull(StorageError):
 
 
 def write(files: list[tuple[Path, bytes]], drafts: Path, commit: Path | None = None) -> None:
-    """Write all `files`, or none of them; drafts lie in a folder on the same disk.
+    """Write all `files`, or none of them; `drafts` is a folder on the same disk.
 
-    Files are renamed in their order, after all of them are on the disk. The file `commit` is removed before the first rename, so
-    that a process killed between two renames leaves no old commit beside new content.
+    Files are renamed in their order, after all drafts are on the disk. The file `commit` is removed before the first rename, so
+    that a process killed between two renames never leaves an old commit with new content.
     """
     drafts.mkdir(parents=True, exist_ok=True)
     staged = [(draft_path(drafts, path), path) for path, _ in files]
@@ -66,8 +66,8 @@ def write_into(folder: Path, files: list[tuple[Path, bytes]]) -> list[Path]:
 def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
     """Yield the path of a draft, which becomes `path` if the block ends without an error and is removed otherwise.
 
-    The draft is a hidden file with the same suffix in the same folder, which is created if it is missing. A cache need not be
-    `durable`, which means that the content survives a loss of power.
+    The draft is a hidden file with the same suffix in the same folder, which is created if it is missing. With `durable` the
+    content survives a loss of power; a cache does not need this.
     """
     make_folder(path.parent)
     draft = draft_path(path.parent, path, hidden=True)
@@ -93,7 +93,7 @@ def make_folder(folder: Path) -> None:
 
 
 def content(path: Path) -> bytes | None:
-    """Return the content of a file; None if it does not exist, or no longer."""
+    """Return the content of a file; None if it does not exist."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -112,9 +112,9 @@ def clean(drafts: Path) -> int:
 
 @contextmanager
 def writing_to(root: Path, other: str = "another folder with --out", kept: str = "finished cells are kept") -> Iterator[None]:
-    """Raise a `StorageError` that names the folder where the operating system refuses to write.
+    """Raise a `StorageError` that names the folder if the operating system refuses to write.
 
-    `other` says how the user chooses another folder, and `kept` what a second run of the command does not do again.
+    `other` says how the user chooses another folder, and `kept` which work a second run does not repeat.
     """
     again = f"run the same command again: {kept}."
     try:
@@ -133,7 +133,7 @@ def writing_to(root: Path, other: str = "another folder with --out", kept: str =
 
 
 def draft_path(folder: Path, path: Path, hidden: bool = False) -> Path:
-    """Return a new path for a draft of `path`: machine, process, its start (process numbers are used again), a number, the name."""
+    """Return a new path for a draft of `path`: machine, process, its start (process numbers are reused), a number, the name."""
     pid = os.getpid()
     return folder / f"{'.' * hidden}{_machine()}-{pid}-{_start(pid)}-{next(_counter)}-{path.name}"
 
@@ -144,7 +144,7 @@ def _sync_file(file: IO[bytes]) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # Windows cannot open a folder, and needs no fsync of it
+    if os.name == "nt":  # Windows cannot open a folder, and does not need an fsync of it
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -1,4 +1,4 @@
-"""The identity of a cell: everything that decides its numbers. Results are matched by it, not by names."""
+"""The identity of a cell: everything that determines its numbers. Results are matched by their identity, not by names."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from ssd_cli.configuration import digest, plain
 from ssd_cli.core.version import PROTOCOL_VERSION
 
 WITHOUT_BACKBONE = "none"
-"""Name of the backbone in the cells of methods that have no network."""
+"""Name of the backbone in cells of methods without a network."""
 
 _TEXTS, _NUMBERS = ("dataset", "dataset_digest"), ("resample", "seed", "protocol_version")
 _OPTIONAL = {"device": "", "execution": "", "threads": 0, "batch_norm": ""}
-"""Entries that an identity may lack, with the value that stands for it."""
+"""Entries that an identity may lack, with the values of absent entries."""
 
 
 @dataclass(frozen=True)
 class NamedConfiguration:
-    """A registered method, backbone or recipe with all its parameters, also those that equal the defaults."""
+    """A registered method, backbone or recipe with all its parameters, defaults included."""
 
     name: str
     parameters: dict[str, Any] = field(default_factory=dict)
     plugin_sha256: str = ""  # digest of the plug-in file that defines it; empty for one of this package
-    versions: dict[str, str] = field(default_factory=dict)  # of other libraries that decide its numbers
+    versions: dict[str, str] = field(default_factory=dict)  # of other libraries that determine its numbers
 
     def to_identity(self) -> dict[str, Any]:
-        """Return the plain dict that an identity holds; entries that are empty are left out."""
+        """Return the plain dict that an identity holds, without empty entries."""
         optional = {"plugin_sha256": self.plugin_sha256, "versions": self.versions}
         return {"name": self.name, "parameters": self.parameters} | {key: value for key, value in optional.items() if value}
 
     @classmethod
     def from_identity(cls, identity: Any, what: str) -> NamedConfiguration:
-        """Read what `to_identity` returned; ValueError, naming `what`, for anything else."""
+        """Read a result of `to_identity`; anything else raises a ValueError that names `what`."""
         if not isinstance(identity, dict) or not {"name", "parameters"} <= identity.keys():
             raise ValueError(f"the {what} of the identity is {identity!r}, not a name with parameters")
         if unknown := identity.keys() - {"name", "parameters", "plugin_sha256", "versions"}:
@@ -44,7 +44,7 @@ class NamedConfiguration:
 
 
 NO_BACKBONE = NamedConfiguration(WITHOUT_BACKBONE)
-"""In the cells of methods that have no network."""
+"""The backbone in cells of methods without a network."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class JointCells:
 
 @dataclass(frozen=True)
 class CellSpec:
-    """Everything that decides the numbers of a cell."""
+    """Everything that determines the numbers of a cell."""
 
     dataset: str
     dataset_digest: str  # SHA-256 of the arrays; empty in a dry run for a dataset that is not on this machine
@@ -73,11 +73,11 @@ class CellSpec:
     seed: int = 0
     device: str = ""  # "cpu", "cuda" or "mps"
     execution: str = ""  # label of an `Execution`
-    threads: int = 0  # of a worker
+    threads: int = 0  # threads of a worker
     protocol_version: int = PROTOCOL_VERSION
-    together: JointCells | None = None  # where networks of several resamples and seeds are trained jointly
+    together: JointCells | None = None  # only if networks of several resamples and seeds are trained jointly
     batch_norm: str = ""  # "shuffled": statistics are estimated from several batches in random order; older records lack it
-    other: dict[str, Any] = field(default_factory=dict)  # entries that this version does not know: kept, and compared
+    other: dict[str, Any] = field(default_factory=dict)  # entries that this version does not know; they are stored and compared
 
     @property
     def has_backbone(self) -> bool:
@@ -102,7 +102,7 @@ class CellSpec:
 
     @classmethod
     def from_identity(cls, identity: Mapping[str, Any]) -> CellSpec:
-        """Read what `to_identity` returned; raises ValueError if an entry is missing or has the wrong type."""
+        """Read a result of `to_identity`; raise ValueError if an entry is missing or has the wrong type."""
         if not isinstance(identity, Mapping):
             raise ValueError(f"the identity is {type(identity).__name__}, not a dict")
         required = (*_TEXTS, "preparation", "method", "backbone", "recipe", *_NUMBERS)
@@ -121,7 +121,7 @@ class CellSpec:
 
 
 def differences(before: CellSpec, after: CellSpec, only: tuple[str, ...] | None = None) -> list[str]:
-    """List where two identities (their entries `only`, if given) differ, one line each: ``recipe.epochs: 1500 before, 100 now``."""
+    """Return a line per difference of two identities (of their entries `only`): ``recipe.epochs: 1500 before, 100 now``."""
     old, new = ({k: v for k, v in spec.to_identity().items() if only is None or k in only} for spec in (before, after))
     left, right = dict(_leaves(old)), dict(_leaves(new))
     lines = []

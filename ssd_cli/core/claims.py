@@ -1,10 +1,10 @@
-"""Claims: files that say which process works on what, so that processes and machines share a folder and do nothing twice.
+"""Claims: files that state which process works on what, so that several processes and machines can share a folder.
 
-A claim on a key is the file ``<key>.<generation>.claim``, created with O_EXCL by the process that takes it; the highest generation
-holds. The file names the process (host, process number, start), and its modification time is the heartbeat. A claim is stale when
-its process has ended on this host, or when the heartbeat is old by the clock of the file system. A process takes over a stale claim
-of generation g by creating generation g + 1 with O_EXCL; only then it removes the older files. A process that acts on stale
-information fails the exclusive create, or finds other files than before when it looks again, and gives up.
+A claim on a key is the file ``<key>.<generation>.claim``, which a process creates with O_EXCL; the highest generation is valid.
+The file names the process (host, process number, start), and its modification time is the heartbeat. A claim is stale if its
+process has ended on this host, or if the heartbeat is old by the clock of the file system. A process takes over a stale claim of
+generation g by creating generation g + 1 with O_EXCL, and then removes the older files. A process that acts on stale information
+fails the exclusive create, or finds other files on its second look, and gives up.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ STALE_SECONDS = 300.0
 """Ten missed heartbeats."""
 
 _UNWRITTEN_SECONDS = 10.0
-"""A claim file without content belongs to a process that died between creating and writing it, once it is this old."""
+"""Age from which an empty claim file is stale: its process died between creating and writing the file."""
 
 _CLOCK_SECONDS = 2.0
-"""Starts are kept in whole seconds, and where they are not counted from the last boot they move when the clock is set."""
+"""Starts are stored in whole seconds. Starts that are not counted from the last boot change when the clock is set."""
 VANISHED = (errno.ENOENT, errno.ESTALE)
-"""Errors of reading a file that another process has deleted; the second on a network file system."""
+"""Errors of reading a file that another process has deleted; the second one occurs on network file systems."""
 
 
 @dataclass(frozen=True)
 class Owner:
-    """The process behind a claim, and its work, for messages."""
+    """The process that holds a claim, and its work, for messages."""
 
     host: str
     pid: int
-    started: float  # when the process started (`started`); process numbers are used again
+    started: float  # when the process started (`started`); process numbers are reused
     what: str = ""
     token: str = ""  # unique to this taking of the claim
 
@@ -82,7 +82,7 @@ class Claim:
 
     def _beat(self, seconds: float) -> None:
         while not self._released.wait(seconds):
-            # The file is missing only if this process slept for minutes and another took over.
+            # The file is missing only if this process slept for minutes and another process took over.
             with contextlib.suppress(OSError):
                 os.utime(self.path)
 
@@ -94,9 +94,9 @@ class Claim:
 
 
 class Claims:
-    """The claims of one folder, which is created when the first is taken.
+    """The claims of one folder, which is created with the first claim.
 
-    A claim is taken over when its last heartbeat is older than `stale_seconds`.
+    A claim is stale if its last heartbeat is older than `stale_seconds`.
     """
 
     def __init__(self, folder: Path, heartbeat_seconds: float = HEARTBEAT_SECONDS, stale_seconds: float = STALE_SECONDS) -> None:
@@ -106,7 +106,7 @@ class Claims:
         self._asked: tuple[float, float] | None = None
 
     def take(self, key: str, what: str = "") -> Claim | None:
-        """Take the claim on `key`, also from a process that has ended; return None if another live process holds it.
+        """Take the claim on `key`, even from a process that has ended; return None if another live process holds it.
 
         The key is part of a file name and has no dot; `what` describes the work, for messages.
         """
@@ -119,8 +119,8 @@ class Claims:
         token = uuid.uuid4().hex
         if not _create(path, Owner(host(), os.getpid(), started(os.getpid()), what, token)):
             return None
-        # Between the look and the create, the old claim may have been taken over, finished and released, and the key claimed
-        # again from generation 0. Then the file just created has no meaning.
+        # Between the look and the create, another process may have taken over and released the old claim, and a third one may
+        # have claimed the key again from generation 0. The new file is then not valid.
         now = self._files(key)
         if not now or now[-1].path != path or before != [file for file in now if file.path != path]:
             path.unlink(missing_ok=True)
@@ -149,7 +149,7 @@ class Claims:
     def clean(self) -> int:
         """Remove the claims of processes that are known to have ended; return how many.
 
-        Each is taken over first, so that a new claim of another process cannot be removed by mistake.
+        Each claim is taken over first, so that a new claim of another process is never removed by mistake.
         """
         taken = [claim for claim in map(self.take, self._keys()) if claim is not None]
         for claim in taken:
@@ -160,7 +160,7 @@ class Claims:
         return sorted({path.name.split(".")[0] for path in self.folder.glob("*.claim")})
 
     def _files(self, key: str) -> list[_File]:
-        """Return the files of a key, the highest generation last; each is read once."""
+        """Read the files of a key once, and return them with the highest generation last."""
         found = (_look(path) for path in self.folder.glob(f"{key}.*.claim"))
         return sorted((file for file in found if file is not None), key=lambda file: file.generation)
 
@@ -171,14 +171,14 @@ class Claims:
         return file.owner is not None and file.owner.is_gone()
 
     def _now(self) -> float:
-        """Estimate the time by the clock of the file system, which is read rarely; `_ask_clock` is exact."""
+        """Estimate the time by the clock of the file system from its last reading; `_ask_clock` is exact."""
         steady = time.monotonic()
-        if self._asked is None or steady - self._asked[0] > self._stale_seconds:  # it stands still while a machine sleeps
+        if self._asked is None or steady - self._asked[0] > self._stale_seconds:  # the monotonic clock stops while a machine sleeps
             self._asked = steady, self._ask_clock()
         return self._asked[1] + steady - self._asked[0]
 
     def _ask_clock(self) -> float:
-        """Read the clock of the file system: that of a file server may differ from this machine's by hours."""
+        """Read the clock of the file system, since the clock of a file server may differ from this machine's by hours."""
         probe = self.folder / f".{uuid.uuid4().hex}.clock"
         try:
             probe.touch()
@@ -186,7 +186,7 @@ class Claims:
                 return probe.stat().st_mtime
             finally:
                 probe.unlink()
-        except OSError:  # a folder that may only be read
+        except OSError:  # the folder is read-only
             return time.time()
 
 
@@ -219,9 +219,9 @@ def _look(path: Path) -> _File | None:
 
 @cache
 def host() -> str:
-    """Return the name of this host, on Linux with its boot and process namespace: process numbers are valid within all three only.
+    """Return the name of this host, on Linux with its boot and process namespace, since all three limit process numbers.
 
-    Machines made from one image may share a name, but not the boot.
+    Machines made from one image may have the same name, but not the same boot.
     """
     name = socket.gethostname()
     if sys.platform == "linux":
@@ -231,7 +231,7 @@ def host() -> str:
 
 
 def started(pid: int) -> float:
-    """Return when a process started, in seconds: on Linux since the last boot (the clock may be set), else since 1970.
+    """Return when a process started, in seconds: on Linux since the last boot, which the clock does not affect, else since 1970.
 
     Raises psutil.NoSuchProcess.
     """
@@ -243,7 +243,7 @@ def started(pid: int) -> float:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         raise psutil.NoSuchProcess(pid) from None
-    ticks = text.rpartition(")")[2].split()[19]  # field 22 of proc(5); the second one is a name that may hold spaces
+    ticks = text.rpartition(")")[2].split()[19]  # field 22 of proc(5); field 2 is a name that may have spaces
     return int(ticks) / os.sysconf("SC_CLK_TCK")
 
 

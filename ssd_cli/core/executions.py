@@ -1,4 +1,4 @@
-"""How networks are computed: the means of convolution, and whether several networks share a training step. Imports no torch."""
+"""How networks are computed: the convolution, and whether several networks share a training step. Imports no torch."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from ssd_cli.errors import MisuseError
 from ssd_cli.registry import Registry
 
 PLAIN = "plain"
-"""The convolution of the network's own definition."""
+"""The convolution in the definition of the network."""
 
 Batching = Literal["off", "joint", "graph"]
 """One network per training step; several networks per step; several per step, and the step is captured as a CUDA graph."""
 
 convolutions: Registry[Any] = Registry("convolution", "ssd_cli.engine.convolution", pluggable=False)
-"""All other means of convolution: classes of kind `engine.convolution.base.Convolution`."""
+"""All other convolutions: classes derived from `engine.convolution.base.Convolution`."""
 
-# Labels in records and of --engine. A convolution that is not listed here has its own name as label.
+# Labels in records and of --engine. The label of a convolution that is not listed here is its name.
 _CONVOLUTION_LABELS = {PLAIN: "plain", "fft": "fast"}
 _BATCHING_LABELS: dict[Batching, str] = {"joint": "batched", "graph": "graph"}
 
 
 @dataclass(frozen=True)
 class Execution:
-    """How the networks of a cell are computed: a name in `convolutions` or "plain", which other batching than "off" needs.
+    """How the networks of a cell are computed.
 
-    Raises MisuseError if a value is unknown, or the two cannot be combined.
+    `convolution` is "plain" or a name in `convolutions`. Any `batching` except "off" needs "plain". A value that is unknown, or
+    cannot be combined with the other one, raises MisuseError.
     """
 
     convolution: str = PLAIN
@@ -41,12 +42,12 @@ class Execution:
 
     @property
     def label(self) -> str:
-        """The name in records and of ``--engine``."""
+        """The name in records and for ``--engine``."""
         return _BATCHING_LABELS.get(self.batching) or _CONVOLUTION_LABELS.get(self.convolution, self.convolution)
 
     @classmethod
     def of(cls, label: str) -> Execution:
-        """Return the execution with this label; raises MisuseError if there is none."""
+        """Return the execution with this label; raise MisuseError if there is none."""
         by_label = {one.label: one for one in executions()}
         require_choice("execution", label, list(by_label))
         return by_label[label]

@@ -18,9 +18,9 @@ class Option:
     """How a field of a dataclass appears on the command line."""
 
     help: str  # "{choices}" stands for the choices
-    flags: tuple[str, ...] = ()  # spellings in the form that typer takes; empty: "--" and the field's name
+    flags: tuple[str, ...] = ()  # spellings in the form that typer takes; empty: "--" and the name of the field
     choices: Callable[[], Sequence[Any]] | None = None
-    names: str = ""  # the kind of names ("method", "dataset", …) that the shell completes
+    names: str = ""  # the kind of name ("method", "dataset", …) that the shell completes
 
     @property
     def text(self) -> str:
@@ -40,7 +40,7 @@ def option_of(one: Field[Any]) -> Option:
 
 
 def require_choice(name: str, value: Any, allowed: Sequence[Any]) -> None:
-    """Raise MisuseError, naming the option, unless the value is None or permitted."""
+    """Raise a MisuseError that names the option unless the value is None or permitted."""
     if value is not None and value not in allowed:
         known = list(map(str, allowed))
         raise MisuseError(f"{name} cannot be '{value}'.{did_you_mean(str(value), known)}", f"Expected one of {', '.join(known)}.")

@@ -3,4 +3,4 @@
 __version__ = "0.1.0"
 
 PROTOCOL_VERSION = 1
-"""Raised whenever the same configuration could give other numbers; results of different versions are never mixed."""
+"""Increase it whenever the same configuration could give other numbers; results of different versions are never mixed."""

@@ -1,1 +1,1 @@
-"""From a suite to finished cells."""
+"""Run a suite: plan its cells, compute them and write their records."""

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class CellResults:
-    """What is known of a cell so far; the record of a failure keeps some of it."""
+    """The results of a cell so far; the record of a failed cell contains some of them."""
 
     scores: dict[str, float] = field(default_factory=dict)
     costs: dict[str, Any] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class CellResults:
 
 
 def finished_by_another(store: ResultStore, planned: PlannedCell) -> Outcome | None:
-    """Return the outcome of a cell that another run has computed meanwhile, or None; its identity must be the same."""
+    """Return the outcome of a cell that another run has computed in the meantime, or None; the identities must be equal."""
     found = store.read(planned.cell)
     if found is None:
         return None
@@ -88,15 +88,15 @@ def execute(job: Job, report: ReportProgress) -> Outcome:
             reason = compute(job, parts, report)
             record = cell_record(job, "skipped" if reason else "ok", reason, None, parts)
         except (StorageError, PlanOutdated):
-            raise  # the cell will succeed once the disk has room, or under a new plan
+            raise  # the cell can succeed once the disk has room, or under a new plan
         except Exception as error:
             if out_of_memory(error) and not job.alone:
                 return Outcome("memory")
-            parts = CellResults(costs=parts.costs, curves=parts.curves)  # those of its trainings
+            parts = CellResults(costs=parts.costs, curves=parts.curves)  # costs and curves of the trainings
             record = cell_record(job, "failed", _one_line(error), "".join(traceback.format_exception(error)), parts)
         store.put(record, parts.y, parts.probabilities)
         if job.keep_networks and parts.predictor is not None:
-            save_weights(job, parts.predictor)  # a run that discards networks may have deleted them while no record named them
+            save_weights(job, parts.predictor)  # another run may have discarded the networks before a record named them
         CheckpointStore(job.out).discard_cell(planned.identity_hash)
     warning = restore_threads(planned.spec.threads)
     seconds = time.perf_counter() - started
@@ -161,7 +161,7 @@ def _fit(
 
 
 def _other_contexts(spec: CellSpec, dataset: Dataset, training_set: TrainingSet, options: dict[str, Any]) -> list[TrainingContext]:
-    """Build the contexts of the cells that are trained jointly with a cell, whose own training set and options are given."""
+    """Build the contexts of the cells trained jointly with a cell, from the training set and the options of this cell."""
     from ssd_cli.archives.prepare import Preparation
     from ssd_cli.protocol.split import split
 
@@ -169,7 +169,7 @@ def _other_contexts(spec: CellSpec, dataset: Dataset, training_set: TrainingSet,
         return []
     parts = {spec.resample: training_set}
     for k in spec.together.resamples:
-        with suppress(SsdBenchError):  # it cannot be drawn: the records of its cells state the reason
+        with suppress(SsdBenchError):  # the resample cannot be drawn; the records of its cells state the reason
             parts[k] = parts.get(k) or split(dataset, k, Preparation(**spec.preparation))[0]
     cells = itertools.product(spec.together.resamples, spec.together.seeds)
     others = [(k, seed) for k, seed in cells if k in parts and (k, seed) != (spec.resample, spec.seed)]
@@ -218,14 +218,16 @@ def cell_record(job: Job, status: str, reason: str | None, trace: str | None, pa
 
 @cache
 def warm_up(threads: int) -> None:
-    """Set the threads of torch, and load what it loads at the first training, whose time no cell should include."""
+    """Set the threads of torch, and load its lazy modules, so that no cell's time includes the loading."""
     import torch
 
     from ssd_cli.training.adam import Adam
 
     torch.set_num_threads(threads)
     if torch.get_num_threads() != threads:
-        raise SsdBenchError(f"torch uses {torch.get_num_threads()} threads instead of {threads}.", "", "Use --threads 1.")
+        raise SsdBenchError(
+            f"torch uses {torch.get_num_threads()} threads.", f"Expected {threads}, as --threads requires.", "Use --threads 1."
+        )
     weight = torch.zeros(1, 1, 3, requires_grad=True)
     optimiser = Adam([weight], fused=True)
     torch.nn.functional.conv1d(torch.ones(2, 1, 8), weight).sum().backward()
@@ -234,7 +236,7 @@ def warm_up(threads: int) -> None:
 
 @lru_cache(maxsize=1)
 def _dataset(name: str, data_dirs: tuple[Path, ...], digest: str) -> Dataset:
-    """Load a dataset and keep it for the next cell of this worker."""
+    """Load a dataset and cache it for the next cell of this worker."""
     from ssd_cli.archives.load import load
 
     dataset = load(name, data_dirs, download=False)

@@ -1,4 +1,4 @@
-"""What a worker receives for a cell, and what it returns."""
+"""The input of a worker for a cell, and its output."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ssd_cli.running.plan import PlannedCell
 
 @dataclass(frozen=True)
 class Job:
-    """A cell and what a worker needs to know to compute it."""
+    """A cell, with the settings that a worker needs to compute it."""
 
     planned: PlannedCell
     out: Path
     data_dirs: tuple[Path, ...] = ()
-    mark: tuple[int, int] | None = None  # `record_mark` when the run was planned; it changes if another run writes the record
+    mark: tuple[int, int] | None = None  # `record_mark` at planning time; the mark changes if another run writes the record
     keep_networks: bool = True
-    busy_workers: int = 1  # workers that compute cells when this one is submitted; they slow down the measured latency
+    busy_workers: int = 1  # workers that compute cells at the submission of this one; they increase the measured latency
     command: tuple[str, ...] = ()  # command line of the run, for the record
     fitted: float = FITTED  # training accuracy from which a network has fitted
     alone: bool = False  # the device's memory ran out before, and no other cell uses it now
@@ -34,6 +34,6 @@ class Outcome:
 
     status: str
     reason: str = ""
-    seconds: float = 0.0  # wall time; 0 where another process has computed the cell
+    seconds: float = 0.0  # wall time; 0 if another process has computed the cell
     accuracy: float | None = None
     warning: str = ""  # a message for the user although the cell succeeded

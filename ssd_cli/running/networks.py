@@ -1,4 +1,4 @@
-"""The networks of cells: store them, describe in the record how to rebuild them, delete those that no cell needs."""
+"""The networks of cells: store them, record how to rebuild them, and delete networks that no cell needs."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 
 def store_networks(job: Job, predictor: Predictor, training_set: TrainingSet) -> list[dict[str, Any]]:
-    """Store the networks of a predictor; return for each its file and how to rebuild it, or that it is not kept.
+    """Store the networks of a predictor; return a dict per network: its file and how to rebuild it, or that it is not kept.
 
-    A predictor of another class is more than its networks: only the plug-in that defines it can rebuild it.
+    A predictor of a plug-in's class is more than its networks: only that plug-in can rebuild it.
     """
     from ssd_cli.methods.base import Predictor
 
     if not job.keep_networks:
         return [{"kept": False} for _ in predictor.networks]
-    # An export knows the rule of this package's methods by name, and assumes that plug-ins predict the mean.
+    # An export knows the combination rule of this package's methods by name, and assumes that plug-ins predict the mean.
     spec = job.planned.spec
     known = type(predictor) is Predictor and (predictor.combination == "mean" or not spec.method.plugin_sha256)
     return [
@@ -40,18 +40,18 @@ def store_networks(job: Job, predictor: Predictor, training_set: TrainingSet) ->
 
 
 def save_weights(job: Job, predictor: Predictor) -> list[tuple[str, int]]:
-    """Store the weights of a predictor that are not stored yet; return names and sizes of the files."""
+    """Store the weights of a predictor unless they are already stored; return names and sizes of the files."""
     from ssd_cli.training.networks import state_to_arrays
 
     return [NetworkStore(job.out).save(state_to_arrays(network)) for network in predictor.networks]
 
 
 def _architecture(network: Any, spec: CellSpec, training_set: TrainingSet) -> dict[str, Any]:
-    """Return backbone, channels, classes and masking of a network; an empty dict for one that a plug-in builds itself."""
+    """Return backbone, channels, classes and masking of a network; an empty dict for a network that a plug-in builds."""
     from ssd_cli.backbones.masked import MaskedNetwork
 
     candidates = [build_backbone(spec)]
-    with suppress(ValueError):  # some backbones have no narrow version, which small students have
+    with suppress(ValueError):  # small students use narrow versions, which some backbones lack
         candidates.append(candidates[0].narrow())
     plain = network.inner if isinstance(network, MaskedNetwork) else network
     for backbone in candidates:
@@ -70,7 +70,7 @@ def _shapes(network: Any) -> dict[str, tuple[int, ...]]:
 
 
 def discard_group(store: ResultStore, networks: NetworkStore, cells: Iterable[PlannedCell]) -> int:
-    """Delete the networks that all cells of a finished group shared; return the bytes that were freed.
+    """Delete the networks that all cells of a finished group shared; return the number of freed bytes.
 
     A network stays if a record of the same dataset, resample and seed lists it as kept. Another run that needs a deleted network
     trains it again, with the same result.
@@ -84,7 +84,7 @@ def discard_group(store: ResultStore, networks: NetworkStore, cells: Iterable[Pl
         try:
             record = CellRecord.from_json(path.read_bytes(), str(path))
         except (OSError, SsdBenchError):
-            return 0  # it may name any network as kept
+            return 0  # an unreadable record may need any network
         keys |= {entry["key"] for entry in record.curves if entry.get("key")}
         keep |= {entry["sha256"] for entry in record.networks if entry.get("kept")}
     return networks.discard(keys, keep)

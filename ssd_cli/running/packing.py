@@ -1,4 +1,4 @@
-"""Share a device's memory: a cell starts only if its estimated peak fits beside those of the running cells.
+"""Share a device's memory: a cell starts only if its estimated peak and the peaks of the running cells fit together.
 
 The free memory is read once, when the run begins. A cell that runs out of memory is tried once more alone, and then fails.
 """
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ssd_cli.running.plan import PlannedCell
 
 SHARE = 0.9
-"""Share of the free memory that a run uses: allocators lose some to fragments."""
+"""Share of the free memory that a run uses, since allocators lose some memory to fragmentation."""
 
 
 class Packing:
@@ -23,10 +23,10 @@ class Packing:
 
     def __init__(self, capacity: int | None = None, needs: Mapping[str, int] | None = None) -> None:
         self._capacity, self._needs = capacity, needs or {}
-        self.alone: set[str] = set()  # keys of cells that ran out of memory: they run only while no other does
+        self.alone: set[str] = set()  # keys of cells that ran out of memory; they run only while no other cell runs
 
     def fits(self, cell: PlannedCell, running: Iterable[PlannedCell]) -> bool:
-        """Return whether a cell may start beside the running ones; it always may where none runs."""
+        """Return whether a cell may start while others run; without running cells every cell may start."""
         others = [other.key for other in running]
         if not others:
             return True
@@ -56,7 +56,7 @@ def needs_of(cells: Sequence[PlannedCell]) -> dict[str, int]:
     for cell in cells:
         spec = cell.spec
         if not spec.has_backbone or cell.shape is None:
-            continue  # a cell without networks computes on the processor
+            continue  # a cell without networks uses the CPU
         n_cases, n_channels, n_timepoints, _, n_classes = cell.shape
         backbone, recipe = build_backbone(spec), build_recipe(spec)
         recorded = record_trainings(configured(methods, spec.method), backbone, recipe)
@@ -79,14 +79,14 @@ def out_of_memory(error: Exception) -> bool:
     """Return whether an error says that a device's memory ran out."""
     import torch
 
-    # Where another process holds the memory, CUDA or cuBLAS raises, not torch's allocator.
+    # If another process holds the memory, CUDA or cuBLAS raises the error, not torch's allocator.
     texts = ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
     return isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in texts)
 
 
 @contextmanager
 def releasing() -> Iterator[None]:
-    """Free the device's memory that torch caches when a task ends: other processes need it."""
+    """When a task ends, free the device memory that torch caches, since other processes need it."""
     try:
         yield
     finally:

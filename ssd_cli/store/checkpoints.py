@@ -2,8 +2,8 @@
 
     <root>/.checkpoints/<key>.checkpoint    a line of JSON, then the tensors as safetensors
 
-The process that holds the claim of the cell or of the shared network writes them; they are removed with its result. A checkpoint
-is not used if it is damaged, or if other sources, another version of torch or another processor made it: the bits would differ.
+The process that holds the claim of the cell or of the shared network writes checkpoints, and removes them after it has stored the
+result. A damaged checkpoint is not used, nor is one from other sources, another torch or another processor: bits would differ.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _SUFFIX = ".checkpoint"
 _OLD_SECONDS = 30 * 86400
-"""Age at which a checkpoint without a record is removed: its configuration is probably not used any more."""
+"""Age at which a checkpoint without a record is removed, since its configuration is probably no longer used."""
 
 
 class CheckpointStore:
@@ -44,12 +44,12 @@ class CheckpointStore:
         body = save({name: np.asarray(array, order="C") for name, array in arrays.items()})
         head = {"made_with": self._made_with, "facts": facts}
         line = json.dumps({**head, "sha256": _digest(head, body)})
-        with contextlib.suppress(atomic.StorageError), atomic.writing_to(self._root):  # training can go on without a checkpoint
+        with contextlib.suppress(atomic.StorageError), atomic.writing_to(self._root):  # training continues without a checkpoint
             atomic.make_folder(self._folder)
             atomic.write([(self._path(key), line.encode() + b"\n" + body)], self._root / ".tmp")
 
     def load(self, key: str) -> tuple[Arrays, dict[str, Any]] | None:
-        """Return what was last saved under a key, or None if there is nothing usable."""
+        """Return the last checkpoint of a key, or None if there is no usable one."""
         from safetensors.numpy import load
 
         line, _, body = (atomic.content(self._path(key)) or b"").partition(b"\n")
@@ -67,7 +67,7 @@ class CheckpointStore:
         _remove(self._path(key))
 
     def discard_cell(self, identity_hash: str) -> None:
-        """Remove the checkpoints of a cell: those named by the hash of its identity and a number."""
+        """Remove the checkpoints of a cell, whose names are the hash of its identity and a number."""
         for path in self._folder.glob(f"{identity_hash}-*{_SUFFIX}"):
             _remove(path)
 
@@ -76,7 +76,7 @@ class CheckpointStore:
         return len(list(self._folder.glob(f"*{_SUFFIX}")))
 
     def clean(self, finished: Collection[str]) -> None:
-        """Remove abandoned checkpoints: of cells with these hashes, of stored networks, and those older than 30 days."""
+        """Remove the checkpoints of finished cells (by hash) and stored networks, and those older than 30 days."""
         for path in self._folder.glob(f"*{_SUFFIX}"):
             name, of_cell, _ = path.stem.partition("-")
             network = self._root / "networks" / name[:2] / f"{name}.json"
@@ -88,7 +88,7 @@ class CheckpointStore:
 
 
 def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):  # it does no harm
+    with contextlib.suppress(OSError):  # a leftover checkpoint is harmless
         path.unlink()
 
 
@@ -99,5 +99,5 @@ def _is_old(path: Path) -> bool:
 
 
 def _digest(head: dict[str, Any], body: bytes) -> str:
-    """Return the SHA-256 of a checkpoint; JSON keeps floats exactly, so it is the same after reading."""
+    """Return the SHA-256 of a checkpoint; JSON preserves floats exactly, so the digest is the same after reading."""
     return hashlib.sha256(json.dumps(head, sort_keys=True).encode() + body).hexdigest()

@@ -1,9 +1,8 @@
 """All records of a folder as one table; only changed files are read again.
 
-Reading 67,200 records takes a minute; the state of their files takes half a second. The table is therefore kept in
-``<root>/.index``, each row with the state of its two files (modification and status-change time, size, inode). A row with another
-state is read again, and so is one whose file changed within two seconds before the look: it could change again without another
-time stamp.
+Reading 67,200 records takes a minute; reading the state of their files takes half a second. The table is therefore stored in
+``<root>/.index``, each row with the state of its two files (modification and status-change time, size, inode). A row is read again
+if the state has changed, or if a file changed within two seconds before the look: it could change again without another time stamp.
 """
 
 from __future__ import annotations
@@ -54,14 +53,14 @@ def load_index(
 ) -> pd.DataFrame:
     """Return a table with one row per record.
 
-    `on_reading` gets the number of new or changed records before they are read. `on_unreadable` gets path and error of each record
-    that cannot be read, which has no row; by default the first error is raised.
+    `on_reading` gets the number of new or changed records before they are read. `on_unreadable` gets path and error of each
+    unreadable record, which has no row; by default the first error is raised.
 
     The table has categorical columns `_REPEATED`, text columns `_TEXTS`, integer columns `_NUMBERS` (threads: 0 if not recorded)
     and one float column for every number among scores and costs, named by `Metric.key`. ``path`` is relative to root, without
-    suffix; ``configuration`` is a digest of what all records of one method share; ``predictions`` is "ok", "missing", "" for a cell
-    without any, or "changed" if the file's digest is not the recorded one: the scores are then computed from the file.
-    ``execution`` ends in ", together" if cells were trained jointly.
+    suffix. ``configuration`` is a digest of the entries that all records of one method share. ``predictions`` is "ok", "missing",
+    "" for a cell without predictions, or "changed" if the file's digest differs from the recorded one; scores are then computed
+    from the file. ``execution`` ends in ", together" if cells were trained jointly.
     """
     import numpy as np
 
@@ -112,7 +111,7 @@ def _scan(root: Path) -> tuple[list[str], States]:
 
 
 def state_of(entry: os.DirEntry[str]) -> tuple[int, ...] | None:
-    """Return the state, or None if the file was deleted since it was listed: a cell is being replaced."""
+    """Return the state, or None if the file was deleted since it was listed, as when a cell is being replaced."""
     try:
         status = entry.stat()
     except FileNotFoundError:
@@ -149,7 +148,7 @@ def _read_or_report(root: Path, path: str, report: Callable[[str, SsdBenchError]
 
 
 def read_row(root: Path, path: str) -> dict[str, Any] | None:
-    """Return the row of one record; None if it was deleted meanwhile."""
+    """Return the row of one record; None if the record was deleted in the meantime."""
     record_path, predictions_path = root / f"{path}.json", root / f"{path}.csv"
     while True:
         content = _content(record_path)
@@ -162,7 +161,7 @@ def read_row(root: Path, path: str) -> dict[str, Any] | None:
         predictions = _content(predictions_path)
         if predictions is not None and hashlib.sha256(predictions).hexdigest() == record.predictions_sha256:
             return _row(path, record, "ok")
-        if _content(record_path) == content:  # else another process replaced the cell between the two readings
+        if _content(record_path) == content:  # otherwise another process replaced the cell between the two readings
             if predictions is None:
                 return _row(path, record, "missing")
             recounted = all_scores(*tsml.read(predictions, predictions_path))

@@ -1,4 +1,4 @@
-"""The table of records as a file of numpy arrays without pickle; an unusable file counts as absent."""
+"""The table of records as a file of numpy arrays without pickle; an unusable file is treated as absent."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     States = npt.NDArray[np.int64]
 
 VERSION = 3
-"""To be increased with every change of the columns or their content."""
+"""Increase it with every change of the columns or their content."""
 
 
 def save(folder: Path, frame: pd.DataFrame, states: States) -> None:
-    """Write the rows and the states of their files, if the folder can be written."""
+    """Write the rows and the states of their files; do nothing if the folder is not writable."""
     import numpy as np
 
     arrays: dict[str, Any] = {"states": states}
@@ -56,7 +56,7 @@ def _bytes(text: str) -> npt.NDArray[np.uint8]:
 
 
 def load(folder: Path) -> tuple[list[str], States, pd.DataFrame | None]:
-    """Return paths, states and rows as `save` wrote them; empty if there is nothing usable."""
+    """Return paths, states and rows as `save` wrote them; empty if there is no usable file."""
     import numpy as np
     import pandas as pd
 

@@ -14,7 +14,7 @@ from ssd_cli.store.record import CellRecord
 from ssd_cli.store.results import ResultStore, no_results
 
 TOLERANCE = 1e-12
-"""The stored probabilities are exact, but versions of numpy may add in another order."""
+"""The stored probabilities are exact, but another version of numpy may add in another order."""
 
 
 @dataclass
@@ -23,12 +23,12 @@ class Recount:
 
     n_records: int = 0
     n_recounted: int = 0
-    """Records with predictions (a failed cell has none)."""
+    """Records with predictions; a failed cell has no predictions."""
     n_scores: int = 0
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
-    """All recomputed scores by the record's relative path without suffix."""
+    """All recomputed scores, by the relative path of the record without suffix."""
     problems: list[str] = field(default_factory=list)
-    """One sentence per problem, beginning with the file."""
+    """One sentence per problem, which begins with the file."""
     not_recountable: set[str] = field(default_factory=set)
     """Scores that need more than the stored probabilities, such as those of a teacher."""
 

@@ -2,7 +2,7 @@
 
     <root>/seed<s>/<method>@<backbone>/Predictions/<dataset>/testResample<k>.csv and .json
 
-The JSON is the commit: it is written last and holds the digest of the CSV. After a kill at any moment a cell is finished or absent.
+The JSON file is written last and holds the digest of the CSV file. After a kill at any moment a cell is finished or absent.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _RESULTS = "seed*/*/Predictions"
 
 
 def no_results(root: Path) -> MisuseError:
-    """Return the error for a folder without results; it names a folder nearby that has some."""
+    """Return the error for a folder without results; it suggests a nearby folder that has results."""
     near = [folder for folder in (*root.resolve().parents[:4], *sorted(root.glob("*"))) if any(folder.glob(_RESULTS))]
     return MisuseError(
         f"{root} holds no results." + (f" Did you mean {near[0]}?" if near else ""),
@@ -41,7 +41,7 @@ class ResultStore:
         self.root = Path(root)
 
     def check_writable(self) -> None:
-        """Raise SsdBenchError unless the folder can be created and written; to be called before the computation."""
+        """Raise SsdBenchError unless the folder can be created and written; call it before the computation."""
         with atomic.writing_to(self.root):
             probe = self.root / ".tmp" / "probe"
             atomic.write([(probe, b"")], self.root / ".tmp")
@@ -53,7 +53,7 @@ class ResultStore:
         return folder / f"testResample{cell.resample}.csv", folder / f"testResample{cell.resample}.json"
 
     def read(self, cell: Cell) -> CellRecord | None:
-        """Read the record of a cell; return None if it or its predictions are missing.
+        """Read the record of a cell; return None if the record or the predictions are missing.
 
         A record that is malformed, of another protocol version, or of another cell raises an SsdBenchError.
         """
@@ -78,8 +78,8 @@ class ResultStore:
     def put(self, record: CellRecord, y: Ints | None = None, probabilities: Probabilities | None = None) -> CellRecord:
         """Write a record, replacing an earlier one, and return it with the digest of the predictions.
 
-        A record that is ok comes with the true class indices `y` (n_cases,) of the test cases and probabilities (n_cases,
-        n_classes). If the disk is full or cannot be written, the earlier files remain.
+        A record with the status "ok" needs the true class indices `y` (n_cases,) of the test cases and probabilities (n_cases,
+        n_classes). If the disk is full or not writable, the earlier files remain.
         """
         if (record.status == "ok") != (y is not None and probabilities is not None):
             raise ValueError("a record that is ok has predictions, any other has none")

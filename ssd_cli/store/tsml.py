@@ -1,9 +1,9 @@
 """Files of predictions in the format of tsml, for tsml-eval and the bake-off scripts.
 
-Line 1 is ``dataset,estimator,TEST,resample,MILLISECONDS,comment``, line 2 is free (here JSON), line 3 is
+Line 1 is ``dataset,estimator,TEST,resample,MILLISECONDS,comment``; line 2 is free (here JSON). Line 3 is
 ``accuracy,fit_time,predict_time,benchmark_time,memory,n_classes,estimate method,estimate time,fit and estimate time`` with -1 for
-unknown, and every further line is ``true,predicted,,p0,p1,…`` with class indices. Probabilities are written so that they
-read back to the same float64, so that every score can be recomputed exactly.
+unknown. Every further line is ``true,predicted,,p0,p1,…`` with class indices. Probabilities are written with all digits of
+float64, so that every score can be recomputed exactly.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def write(record: CellRecord, y: Ints, probabilities: Probabilities) -> bytes:
     """Return the content of a file for true class indices (n_cases,) and probabilities (n_cases, n_classes).
 
-    The record's cell names the file; ``fit_seconds_alone``, ``predict_seconds`` and ``peak_memory_bytes`` are taken from its costs.
+    The first line names the cell; line 3 has ``fit_seconds_alone``, ``predict_seconds`` and ``peak_memory_bytes`` of its costs.
     """
     import numpy as np
 

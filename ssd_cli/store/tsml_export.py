@@ -22,7 +22,7 @@ _REMEDY = "'ssd-bench recount DIR' lists all such cells; the same 'ssd-bench run
 
 @dataclass(frozen=True)
 class Export:
-    """The result of an export: estimators in order, number of files, and number of cells without predictions."""
+    """The result of an export: the estimators, the number of files, and the number of cells without predictions."""
 
     estimators: tuple[str, ...]
     n_files: int
@@ -32,8 +32,8 @@ class Export:
 def export_tsml(root: Path, out: Path) -> Export:
     """Write every finished cell in the layout of tsml-eval.
 
-    tsml has no axis for seeds: if there are several, each makes another estimator, ``<folder>-seed<s>``. Missing or changed
-    predictions, two configurations of one estimator, and a folder that cannot be written raise an SsdBenchError.
+    tsml has no axis for seeds, so with several seeds each one becomes another estimator, ``<folder>-seed<s>``. Missing or changed
+    predictions, two configurations of one estimator, and a folder that is not writable raise an SsdBenchError.
     """
     store = ResultStore(root)
     records = list(store.records())
@@ -61,19 +61,19 @@ def export_tsml(root: Path, out: Path) -> Export:
     with atomic.writing_to(out):
         atomic.write([(out / NAMES, text.getvalue().encode())], out / ".tmp")
         atomic.clean(out / ".tmp")
-        with contextlib.suppress(OSError):  # another export uses it
+        with contextlib.suppress(OSError):  # another export still uses the folder
             (out / ".tmp").rmdir()
     return Export(tuple(rows), len(done), len(records) - len(done))
 
 
 def _renamed(path: Path, record: CellRecord, estimator: str) -> bytes:
-    """Return a stored file with the estimator's name in its first line; a cut or changed file is an error."""
+    """Return a stored file with the name of the estimator in line 1; a truncated or changed file raises an SsdBenchError."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise SsdBenchError(f"Cannot read {path}: {error.strerror}.", "", _REMEDY) from error
     if hashlib.sha256(content).hexdigest() != record.predictions_sha256:
-        raise SsdBenchError(f"{path} was changed after it was written.", "Expected the SHA-256 that its record has.", _REMEDY)
+        raise SsdBenchError(f"{path} was changed after it was written.", "Expected the SHA-256 in its record.", _REMEDY)
     first, rest = content.split(b"\n", 1)
     parts = first.split(b",")
     parts[1] = estimator.replace(",", ";").encode()

@@ -1,7 +1,7 @@
 """The rules of preparation by name: lengths, missing values and scaling.
 
 A rule is a class in a file of this folder, registered under its name. The options of ``run``, suites, identities, estimators and
-exports ask these registries, so a new rule is one new class. Importing this module imports neither numpy nor torch.
+exports read these registries, so a new rule is one new class. Importing this module imports neither numpy nor torch.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Rules(Registry[Any]):
         self.option = option
 
     def entry(self, name: str) -> RegistryEntry:
-        """The rule called `name`; an unknown name is an error that lists the known ones."""
+        """Return the entry of the rule `name`; an unknown name raises an error that lists the known names."""
         require_choice(self.option, name, self.names())
         return super().entry(name)
 

@@ -1,4 +1,4 @@
-"""Imputation rules: which value replaces a missing one. A rule knows the training part only."""
+"""Imputation rules: which value replaces a missing one. A rule is fitted to the training part only."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from ssd_cli.errors import SsdBenchError
 class ImputationRule(ABC):
     """A rule, fitted to the training series.
 
-    `fill`, shape (n_channels,), holds the means of the channels over the training part; they fill channels without any value.
+    `fill` (n_channels,) holds the channel means over the training part, which replace the values of channels without any value.
     """
 
     fill: Series
 
     exported: ClassVar[bool] = False
-    """Whether `fill` is all that the rule learns, so that an exported model can keep it; ``ssd-bench export`` refuses others."""
+    """Whether the rule learns nothing beyond `fill`, so that an exported model can hold it; export refuses other rules."""
     n_added: ClassVar[int] = 0
     """Number of channels that `added` returns."""
 
@@ -36,7 +36,7 @@ class ImputationRule(ABC):
 
     @abstractmethod
     def replace(self, values: Series, gaps: npt.NDArray[np.bool_]) -> Series | None:
-        """Return values for the gaps of one channel (n_timepoints,) that has some values; None for the training mean."""
+        """Return values for the gaps of one channel (n_timepoints,) with some values; None stands for the training mean."""
 
     def filled(self, series: Series) -> Series:
         """Return one series (n_channels, n_timepoints) without missing values; the same array if none is missing."""
@@ -58,7 +58,7 @@ class ImputationRule(ABC):
 
 @imputation_rules.register("linear")
 class Linear(ImputationRule):
-    """Linear interpolation within the channel of the series; the nearest value before its first and after its last one."""
+    """Linear interpolation within the channel; the nearest value replaces missing ones at either end."""
 
     exported = True
 
@@ -79,7 +79,7 @@ class Mean(ImputationRule):
 
 @imputation_rules.register("forward")
 class Forward(ImputationRule):
-    """The last value before the gap; the first value if there is none."""
+    """The last value before the gap, or the first value of the channel if the gap is at its start."""
 
     exported = True
 
@@ -91,10 +91,10 @@ class Forward(ImputationRule):
 @imputation_rules.register("mask")
 @dataclass(frozen=True, eq=False)
 class Mask(Linear):
-    """As ``linear``, with a further channel for every channel that misses values in training: 1 where a value was there, else 0."""
+    """As ``linear``, with an added channel for every channel with missing training values: 1 where a value was present, else 0."""
 
     masked: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    """The channels that miss values in the training part."""
+    """The channels with missing values in the training part."""
 
     exported = False
 
@@ -119,6 +119,6 @@ def _channel_means(training: Sequence[Series]) -> Series:
     if not np.all(present):
         raise SsdBenchError(
             f"Channel {int(np.argmin(present)) + 1} has no value in any training series.",
-            "Every channel needs at least one value in the training part.",
+            "Expected at least one value of every channel in the training part.",
         )
     return np.asarray(total / present, dtype=np.float64)

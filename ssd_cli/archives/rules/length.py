@@ -1,7 +1,7 @@
 """Length rules: how series of different lengths get the length of the training series.
 
-A series that already has that length is never changed. If all training series are equally long, a shorter test series is filled
-with zeros after scaling, and a longer one loses its end, under every rule but ``resize``.
+A series of that length is never changed. If all training series are equally long, a shorter test series is padded with zeros
+after scaling, and a longer one is cut at its end, under every rule except ``resize``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ _NOISE = 0.001
 
 @dataclass(frozen=True)
 class LengthRule:
-    """A rule, fitted to the training series (`unequal` if their lengths differ): cut longer series, leave zeros after others."""
+    """A rule, fitted to the training series. By default it cuts longer series and leaves zeros after shorter ones.
+
+    `unequal` says whether the lengths of the training series differ.
+    """
 
     n_timepoints: int
     unequal: bool
@@ -58,7 +61,7 @@ class LengthRule:
 
         The second result, broadcast to the first, is 1 for the steps of a series and 0 after its end; `torch` is the module.
         """
-        # Zeros as many as the common length, then a cut: no operation depends on whether a series is longer or shorter.
+        # Add as many zeros as the common length, then cut: no operation depends on the length of the series.
         pad = torch.nn.functional.pad
         valid = pad(torch.ones_like(x[:, :1]), (0, self.n_timepoints))[..., : self.n_timepoints]
         return pad(x, (0, self.n_timepoints))[..., : self.n_timepoints], valid
@@ -106,7 +109,7 @@ class UniformNoise(LengthRule):
         return fitted if fitted.unequal else Zeros(fitted.n_timepoints, False)
 
     def fill(self, prepared: npt.NDArray[np.float32], end: int) -> None:
-        # The stream is derived from the series, so that the noise does not depend on other cases.
+        # The random stream is derived from the series, so that the noise does not depend on other cases.
         generator = np.random.RandomState(zlib.crc32(prepared[:, :end].tobytes()))
         mean = prepared[:, :end].mean(axis=1, keepdims=True)
         prepared[:, end:] = mean + generator.uniform(0, _NOISE, (len(prepared), prepared.shape[1] - end))
@@ -125,7 +128,7 @@ class Truncate(LengthRule):
 
 @length_rules.register("resize")
 class Resize(LengthRule):
-    """To the longest training series, by linear interpolation between the first and the last step."""
+    """Resize to the longest training series, by linear interpolation between the first and the last step."""
 
     exported = True
 

@@ -13,7 +13,7 @@ from ssd_cli.archives.dataset import Series
 from ssd_cli.archives.rules import scaling_rules
 
 _NO_SPREAD = 1e-12
-"""A standard deviation below this share of the largest value is the rounding error of a constant, whose true deviation is 0."""
+"""A standard deviation below this share of the largest value is treated as the rounding error of a constant channel."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class ScalingRule(ABC):
 
 @scaling_rules.register("series")
 class SeriesScaling(ScalingRule):
-    """Every channel of every series to mean 0 and (population) standard deviation 1; a standard deviation of 0 counts as 1."""
+    """Scale every channel of every series to mean 0 and (population) standard deviation 1; a deviation of 0 counts as 1."""
 
     exported = True
 
@@ -61,7 +61,7 @@ class SeriesScaling(ScalingRule):
 @scaling_rules.register("train")
 @dataclass(frozen=True, eq=False)
 class TrainingScaling(ScalingRule):
-    """Every channel with the mean and (population) standard deviation of the training part, both (n_channels, 1)."""
+    """Scale every channel by the mean and (population) standard deviation of the training part, both (n_channels, 1)."""
 
     mean: Series
     spread: Series
@@ -85,7 +85,7 @@ class TrainingScaling(ScalingRule):
 
 @scaling_rules.register("none")
 class NoScaling(ScalingRule):
-    """The values of the archive."""
+    """Keep the values of the archive."""
 
     exported = True
 
