@@ -1,1 +1,1 @@
-"""Trained predictors as files that other runtimes run: ONNX with all its parts in one graph, and torch.export."""
+"""Trained predictors as files for other runtimes: ONNX, with all parts in one graph, and torch.export."""

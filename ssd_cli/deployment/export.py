@@ -45,7 +45,7 @@ def export_onnx(trained: Trained, path: Path, int8: bool = False) -> dict[str, A
         import onnx
         import onnxscript  # noqa: F401
     except ImportError as error:
-        what = "Exporting needs onnx and onnxscript, which are not installed."
+        what = "An export needs onnx and onnxscript, which are not installed."
         raise SsdBenchError(what, "", "pip install 'ssd-bench[onnx]'") from error
     expected = reference(trained)
     model = _graph(trained)
@@ -75,7 +75,7 @@ def export_onnx(trained: Trained, path: Path, int8: bool = False) -> dict[str, A
 def export_torch(trained: Trained, path: Path) -> dict[str, Any]:
     """Write the same module with ``torch.export``; return the report of `export_onnx` without latency.
 
-    Where the module's probabilities differ from the predictor's, it writes nothing and raises SsdBenchError.
+    If the module's probabilities differ from the predictor's, raise SsdBenchError and write nothing.
     """
     expected = reference(trained)
     program = torch.export.export(_module(trained), (_raw_example(trained),), dynamic_shapes=_dynamic(trained), strict=False)
@@ -96,14 +96,14 @@ def reference(trained: Trained) -> npt.NDArray[np.float64]:
     if not np.isfinite(probabilities).all():
         raise SsdBenchError(
             f"{trained.record.cell}: the networks give no probabilities for some test series.",
-            "Expected numbers: the weights or the series are not finite.",
-            "Train again with another preparation or recipe; this cell cannot be exported.",
+            "Expected finite weights and finite series.",
+            "Train the cell again with another preparation or recipe, since this one cannot be exported.",
         )
     return probabilities
 
 
 def _combination(trained: Trained) -> Combination:
-    """Return the rule of the method's predictors; only those of plug-ins that predict the mean can be rebuilt."""
+    """Return the combination rule of the method's predictors; of plug-ins only the mean can be rebuilt."""
     method = trained.record.spec.method
     return "mean" if method.plugin_sha256 else methods.get(method.name).combination
 
@@ -182,7 +182,7 @@ def _parity(trained: Trained, expected: npt.NDArray, found: npt.NDArray) -> dict
 
 
 def _refuse_difference(trained: Trained, difference: float) -> None:
-    if not difference <= TOLERANCE:  # so that NaN is refused too
+    if not difference <= TOLERANCE:  # this form refuses NaN too
         raise SsdBenchError(
             f"{trained.record.cell}: the exported graph differs from the predictor by {difference:.1g}.",
             f"Expected at most {TOLERANCE:g}.",

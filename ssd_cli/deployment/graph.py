@@ -17,8 +17,8 @@ from ssd_cli.methods.base import TIE_BREAK
 class DeployedPredictor(nn.Module):
     """Preparation, frozen networks, and their mean probabilities or votes; the caller fills missing values.
 
-    With `any_length` it takes series of any length also where the training series are equally long. Raises SsdBenchError if a
-    rule of the preparation cannot be part of a graph.
+    With `any_length` the module accepts series of any length, even if the training series are equally long. Raises SsdBenchError
+    if a rule of the preparation cannot be part of a graph.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class DeployedPredictor(nn.Module):
     def forward(self, series: Tensor) -> Tensor:
         """Return probabilities (batch, n_classes) of raw series (batch, n_channels, n_timepoints) in 64 bits.
 
-        In 32 bits a pressure of 101325 Pa has steps of 0.008 Pa: small variations around a large mean would be lost.
+        In 32 bits a pressure of 101325 Pa has steps of 0.008 Pa, so small variations around a large mean would be lost.
         """
         x, valid = self.prepare(series)
         members = torch.stack([self._logits(branch, x, valid).softmax(-1) for branch in self.branches])

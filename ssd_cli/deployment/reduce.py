@@ -1,6 +1,6 @@
-"""Reduce an exported graph: batch norms folded into convolutions, the exporter's notes dropped, weights of 8 bits.
+"""Reduce an exported graph: fold batch norms into convolutions, drop the exporter's notes, quantise weights to 8 bits.
 
-A graph of any network is folded, a plug-in's included, which `engine.folding` does not know. The arithmetic is `fold_into`'s, in
+The graph of any network can be folded, including plug-ins that `engine.folding` does not know. `fold_into` does the arithmetic in
 float64.
 """
 
@@ -26,10 +26,10 @@ CALIBRATION_CASES = 256
 
 
 def fold_batch_norms(model: onnx.ModelProto) -> int:
-    """Fold batch norms into the convolutions before them, in place; return how many are left.
+    """Fold batch norms into the preceding convolutions, in place; return the number of norms that are left.
 
-    A norm after a concatenation is folded into those inputs that are convolutions. At most one other input is possible; it gets a
-    multiplication and an addition instead (hand-made filters, which end in a ReLU). The model must hold all weights.
+    A norm after a concatenation is folded into its inputs that are convolutions. At most one other input is possible, such as
+    hand-made filters with a ReLU; it gets a multiplication and an addition instead. The model must hold all weights.
     """
     norms = [node for node in model.graph.node if node.op_type == "BatchNormalization"]
     left = sum(not _fold(model.graph, norm) for norm in norms)
@@ -38,7 +38,7 @@ def fold_batch_norms(model: onnx.ModelProto) -> int:
 
 
 def _fold(graph: Any, norm: Any) -> bool:
-    """Fold one norm if possible; return whether it was."""
+    """Fold one norm if possible; return whether it was folded."""
     from onnx import numpy_helper
 
     weights = {tensor.name: tensor for tensor in graph.initializer}
@@ -76,7 +76,7 @@ def _fold(graph: Any, norm: Any) -> bool:
 def drop_notes(model: onnx.ModelProto) -> None:
     """Drop the exporter's notes, in place: stack traces and inferred shapes.
 
-    They contain folder names of the machine, and are larger than the weights of a small network.
+    The notes contain folder names of the machine, and are larger than the weights of a small network.
     """
     graph = model.graph
     del graph.value_info[:], graph.metadata_props[:]
@@ -135,7 +135,7 @@ def quantise(trained: Trained, path: Path, out: Path) -> None:
     cases = calibration_cases(len(trained.train))
     root = logging.getLogger()
     level = root.level
-    root.setLevel(logging.ERROR)  # hides the advice to preprocess: the graph is folded already
+    root.setLevel(logging.ERROR)  # hides the advice to preprocess, since the graph is already folded
     try:
         with replacing(out) as draft:
             quantization.quantize_static(
@@ -153,7 +153,7 @@ def quantise(trained: Trained, path: Path, out: Path) -> None:
 
 
 def calibration_cases(n_cases: int) -> list[int]:
-    """Return up to 256 evenly spaced cases: resamples are ordered by class, so every class is among them."""
+    """Return up to 256 evenly spaced cases, which include every class, since resamples are ordered by class."""
     return np.linspace(0, n_cases - 1, min(n_cases, CALIBRATION_CASES)).astype(int).tolist()
 
 

@@ -1,4 +1,4 @@
-"""Run an exported model with onnxruntime and numpy, on series of a file; torch is never imported."""
+"""Run an exported model on the series of a file, with onnxruntime and numpy; torch is never imported."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ METADATA_KEY = "ssd_bench"
 INPUT, OUTPUT = "series", "probabilities"
 _UNLABELLED = "?"
 _TOO_NEW = ("NOT_IMPLEMENTED", "No Op registered", "is not a registered function/op", "opset", "IR version")
-"""Parts of the errors of an onnxruntime that is too old for the file."""
+"""Parts of error messages of an onnxruntime that is too old for the file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ class Model:
         length, channels or type differ from the training data, or a value is infinite or too large for the graph.
         """
         if series.dtype.kind not in "fiu":
-            raise SsdBenchError(f"{name} holds {series.dtype}.", "The model expects numbers.")
+            raise SsdBenchError(f"{name} holds values of type {series.dtype}.", "The model expects numbers.")
         if series.ndim == 1:
             series = series[None]
         expected = (self.about["n_channels"], self.about["n_timepoints"])
@@ -87,7 +87,7 @@ class Model:
         if len(failed):
             raise SsdBenchError(
                 f"{name} {first + failed[0]}: the model gives no probabilities.",
-                "Expected values of the size that the training series have, and weights that are numbers.",
+                "Expected values of the same magnitude as in the training series, and finite weights.",
             )
         return probabilities
 
@@ -114,7 +114,7 @@ def load_model(path: str | Path) -> Model:
         onnxruntime is not installed or lacks an operator, or the file is damaged or was not written by ssd-bench.
     """
     if "://" in str(path):
-        remedy = "Download it, and check where it comes from."
+        remedy = "Download the file, and check its origin."
         raise MisuseError(f"{path} is not a local file.", "Remote models are refused.", remedy)
     path = Path(path)
     if path.suffix.lower() != ".onnx":
@@ -137,7 +137,7 @@ def load_model(path: str | Path) -> Model:
             what = f"This onnxruntime lacks an operator of {path}."
             raise SsdBenchError(what, words[:300], "Install a newer onnxruntime.") from error
         what = f"{path} is damaged or cut off: onnxruntime cannot read it."
-        raise SsdBenchError(what, words[:200], "Copy or export it again.") from error
+        raise SsdBenchError(what, words[:200], "Copy the file again, or export the model again.") from error
     text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     if text is None:
         raise SsdBenchError(f"{path} was not exported by ssd-bench: it lacks classes and shapes.", "", "See: ssd-bench export")
@@ -147,9 +147,9 @@ def load_model(path: str | Path) -> Model:
 def read_series(path: Path, model: Model) -> tuple[list[Series], list[str] | None]:
     """Read raw series of shapes (n_channels, n_timepoints_i) and their labels, or None, for a model.
 
-    Named channels are put into the model's order. Labels that differ from a class of the model only in a decimal point are
-    written as the model writes them. The file has any format of the archives; ``.npz``, ``.csv`` and ``.parquet`` may lack labels.
-    Pickled objects are never loaded. Raises SsdBenchError if the file is malformed, or has channels of other names than the model.
+    Named channels are put into the model's order. Labels that differ from a class of the model only by a decimal point get the
+    spelling of the model. The file has any format of the archives; ``.npz``, ``.csv`` and ``.parquet`` may lack labels. Pickled
+    objects are never loaded. Raises SsdBenchError if the file is malformed, or has other channel names than the model.
     """
     if not path.is_file():
         raise MisuseError(f"There is no file {path}.")

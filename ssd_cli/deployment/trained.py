@@ -32,9 +32,9 @@ _SHOWN = 12
 
 @dataclass(eq=False)
 class Trained:
-    """What an export needs: the record, frozen networks on the CPU, and the raw data of the cell's resample.
+    """The input of an export: the record, frozen networks on the CPU, and the raw data of the cell's resample.
 
-    Series have shapes (n_channels, n_timepoints_i); channels are named if those of the dataset are.
+    Series have shapes (n_channels, n_timepoints_i); channels have names if the dataset has channel names.
     """
 
     record: CellRecord
@@ -55,8 +55,8 @@ class Trained:
 def find(folder: Path, dataset: str, method: str, backbone: str | None, resample: int | None, seed: int | None) -> CellRecord:
     """Find the record of one finished cell in an output folder of ``ssd-bench run``.
 
-    The method's label may have any spelling that ``run`` accepts. The backbone is needed if there are several. Resample and seed
-    are the lowest by default. Raises MisuseError if no cell matches, or cells of several backbones match.
+    The method's label may have any spelling that ``run`` accepts. The backbone is required if there are several. By default
+    resample and seed are the lowest ones. Raises MisuseError if no cell matches, or cells of several backbones match.
     """
     if not folder.is_dir():
         raise MisuseError(f"There is no folder {folder}.", "Expected the output folder of 'ssd-bench run'.")
@@ -80,12 +80,14 @@ def find(folder: Path, dataset: str, method: str, backbone: str | None, resample
         )
     several = sorted({record.cell.backbone for record in found})
     if len(several) > 1:
-        raise MisuseError(f"{folder} has {method} on {' and '.join(several)}.", "", "Name one with --backbone.")
+        raise MisuseError(
+            f"{folder} has cells of {method} on {' and '.join(several)}.", "Expected one backbone.", "Name one with --backbone."
+        )
     return min(found, key=lambda record: (record.cell.resample, record.cell.seed))
 
 
 def _as_recorded(registry: Registry[Any], text: str, recorded: set[str]) -> str:
-    """Return the label as records spell it; return the text unchanged if it is unknown here, like a plug-in's."""
+    """Return the label in the spelling of the records, or unchanged if it is not registered, as for a plug-in."""
     if text in recorded:
         return text
     try:
@@ -96,7 +98,7 @@ def _as_recorded(registry: Registry[Any], text: str, recorded: set[str]) -> str:
 
 
 def _no_such_method(folder: Path, dataset: str, method: str, finished: list[CellRecord]) -> MisuseError:
-    """Return the error that lists the finished cells, this dataset's first, and suggests the nearest name."""
+    """Return the error that lists the finished cells, those of this dataset first, and suggests the nearest name."""
     pairs = sorted({(record.cell.dataset, record.cell.method) for record in finished})
     here = [pair for pair in pairs if pair[0] == dataset]
     names = [f"{of} with {by}" for of, by in [*here, *(pair for pair in pairs if pair not in here)]]
@@ -116,7 +118,11 @@ def restore(folder: Path, record: CellRecord, data_dirs: Sequence[Path] = ()) ->
     networks = [_rebuild(folder, record, entry) for entry in record.networks]
     dataset = load(record.cell.dataset, data_dirs, download=False)
     if dataset.digest != record.spec.dataset_digest:
-        raise SsdBenchError(f"The dataset {dataset.name} is not the one that the cell was trained on.", "", "Name its --data-dir.")
+        raise SsdBenchError(
+            f"The dataset {dataset.name} differs from the one that the cell was trained on.",
+            "Expected the same values and labels.",
+            "Name the folder of the right dataset with --data-dir.",
+        )
     train_cases, test_cases = resample_indices(dataset, record.cell.resample)
     X, labels = dataset.train.X + dataset.test.X, np.concatenate([dataset.train.y, dataset.test.y])
     train, test = [X[case] for case in train_cases], [X[case] for case in test_cases]
@@ -127,13 +133,13 @@ def restore(folder: Path, record: CellRecord, data_dirs: Sequence[Path] = ()) ->
 
 def _rebuild(folder: Path, record: CellRecord, entry: dict) -> Network:
     if not entry.get("kept"):
-        remedy = "Run it again into another folder, without --discard-networks."
+        remedy = "Run the cell again into another folder, without --discard-networks."
         raise SsdBenchError(f"The networks of {record.cell} were not kept.", "", remedy)
     if "backbone" not in entry:
         raise SsdBenchError(
-            f"The record of {record.cell} does not tell how to rebuild its networks.",
-            "It is of an older version, or of a plug-in that predicts by a rule of its own or builds networks of its own.",
-            "Run an older version's cell again, into another folder; a plug-in must be exported by its author.",
+            f"The record of {record.cell} does not state how to rebuild its networks.",
+            "An older version wrote it, or a plug-in that defines a combination rule or networks itself.",
+            "Run a cell of an older version again, into another folder; only the author of a plug-in can export it.",
         )
     backbone = backbones.get(entry["backbone"]["name"])(**entry["backbone"]["parameters"])
     network = backbone.build(entry["n_channels"], entry["n_classes"])

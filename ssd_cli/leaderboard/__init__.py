@@ -1,1 +1,1 @@
-"""Tables and figures from stored records; torch is never imported here."""
+"""Tables and figures from stored records. This folder never imports torch."""

@@ -35,7 +35,7 @@ def caption(comparison: Comparison) -> list[str]:
 
 
 def warning(comparison: Comparison) -> list[str]:
-    """Return a sentence for before the caption if there are too few datasets for any significant difference."""
+    """Return a sentence that precedes the caption if there are too few datasets for any significant difference."""
     n, tests = len(comparison.datasets), comparison.tests
     datasets = "1 dataset proves" if n == 1 else f"{n} datasets prove"
     if n < FEW and not tests.enough:
@@ -126,7 +126,7 @@ def _split(noise: Variability) -> str:
 
 
 def _mean(values: list[float]) -> float:
-    """Mean over the methods whose single results are known; NaN without one."""
+    """Mean over the methods with known single results; NaN if there are none."""
     known = [value for value in values if np.isfinite(value)]
     return float(np.mean(known)) if known else float("nan")
 

@@ -1,4 +1,4 @@
-"""Read folders of results into one table of cells, refuse what cannot be compared, and select by patterns."""
+"""Read folders of results into one table of cells, refuse incomparable results, and select by patterns."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _CELL = ["method", "backbone", "dataset", "resample", "seed"]
 
 @dataclass(frozen=True)
 class Cells:
-    """All cells: a row per cell from `load_index`, with the columns name (of the method in the leaderboard) and root."""
+    """All cells: a row per cell from `load_index`, with the added columns name (of the method in the leaderboard) and root."""
 
     frame: pd.DataFrame
     warnings: tuple[str, ...]
 
 
 def no_cells() -> Cells:
-    """Return an empty table, for comparisons of external results only."""
+    """Return an empty table, for comparisons with external results only."""
     import pandas as pd
 
     columns = ["name", "dataset", "method", "backbone", "recipe", "status", "reason", "root", "path", "device", "execution"]
@@ -43,11 +43,11 @@ def no_cells() -> Cells:
 
 
 def collect(folders: list[Path], on_reading: Callable[[int], None] | None = None) -> Cells:
-    """Read the folders, name the methods, and refuse what cannot be compared.
+    """Read the folders, name the methods, and refuse results that cannot be compared.
 
-    A method is named by its label, or by ``<method>@<backbone>`` if it has a backbone and several backbones are compared. An absent
-    or empty folder, different recipes, configurations or protocol versions of one name, different data or preparations of one
-    dataset, or one cell with different results raise an SsdBenchError.
+    The name of a method is its label, or ``<method>@<backbone>`` if it has a backbone and several backbones are compared. These
+    raise an SsdBenchError: an absent or empty folder; different recipes, configurations or protocol versions of one name;
+    different data or preparations of one dataset; different results of one cell.
     """
     import pandas as pd
 
@@ -75,7 +75,7 @@ def _every_result_has_an_accuracy(frame: pd.DataFrame) -> None:
     without = frame[(frame["status"] == "ok") & frame["accuracy"].isna()]
     if len(without):
         raise SsdBenchError(
-            f"{_path(without.iloc[0])} holds no accuracy.",
+            f"The record {_path(without.iloc[0])} holds no accuracy.",
             "Expected the score 'accuracy' in every record of a finished cell.",
             "Delete the file and run the same command again: only this cell is computed again.",
         )
@@ -124,14 +124,14 @@ def _one_truth_a_dataset(frame: pd.DataFrame) -> None:
 
 
 def _varying(frame: pd.DataFrame, by: str, column: str) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Groups in which the column has several values, with one row for each value."""
+    """Yield the groups in which the column has several values, with one row per value."""
     counts = frame.groupby(by, observed=True)[column].nunique()
     for name in counts.index[counts > 1]:
         yield name, frame[frame[by] == name].drop_duplicates(column)
 
 
 def _one_record_a_cell(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Keep one record of each cell if its records agree, a result rather than a failure."""
+    """Keep one record of each cell if its records agree; a result is preferred to a failure."""
     repeated = frame.duplicated(_CELL, keep=False)
     if not repeated.any():
         return frame, []
@@ -139,7 +139,7 @@ def _one_record_a_cell(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         if group["identity_hash"].nunique() > 1:
             raise SsdBenchError(
                 f"One cell is in two folders with different identities:\n{_difference(group.drop_duplicates('identity_hash'))}",
-                "Expected each cell once, or the same one.",
+                "Expected each cell once, or the same identity in both folders.",
                 "Compare the folders one at a time.",
             )
         done = group[group["status"] == "ok"]
@@ -147,7 +147,7 @@ def _one_record_a_cell(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
             raise SsdBenchError(
                 f"One cell is in two folders with different results: {_listed(done)}.",
                 "Expected the same cell to have the same accuracy everywhere.",
-                "Leave one of the folders out.",
+                "Compare without one of the two folders.",
             )
     n_cells = int((~frame[repeated].duplicated(_CELL)).sum())
     first_ok = frame.sort_values("status", key=lambda status: status != "ok", kind="stable").drop_duplicates(_CELL).sort_index()
@@ -171,10 +171,10 @@ def _listed(group: pd.DataFrame) -> str:
 
 @dataclass(frozen=True)
 class Selection:
-    """Patterns of the results to compare, of which one must match; empty: all.
+    """Patterns of the results to compare; one of them must match. No patterns select all results.
 
-    ``*`` matches any text and ``?`` any character; brackets match themselves, since labels of methods have them. A pattern fits the
-    label of a method, or ``<method>@<backbone>`` if several backbones are compared.
+    ``*`` matches any text and ``?`` any character; brackets match themselves, since labels of methods have brackets. A pattern is
+    compared with the label of a method, and with ``<method>@<backbone>`` if several backbones are compared.
     """
 
     methods: tuple[str, ...] = ()
@@ -202,7 +202,7 @@ class Selection:
         frame = cells.frame
         called = dict(zip(frame["name"], frame["method"], strict=True))
         names = _fitting(self.methods, {name: (name, label) for name, label in called.items()}, "method")
-        # without own results the external ones give the datasets
+        # without own results the external results determine the datasets
         datasets = self.datasets_of(frame["dataset"]) if len(frame) else []
         chosen = frame[frame["name"].isin(names) & frame["dataset"].isin(datasets)]
         before = misleading(frame)
@@ -210,7 +210,7 @@ class Selection:
         return dataclasses.replace(cells, frame=chosen, warnings=(*others, *misleading(chosen)))
 
     def datasets_of(self, names: Iterable[str]) -> list[str]:
-        """Return the selected datasets, sorted; errors of `of`."""
+        """Return the selected datasets, sorted; the errors are those of `of`."""
         return sorted(_fitting(self.datasets, {name: (name,) for name in names}, "dataset"))
 
 
@@ -223,8 +223,8 @@ def _fitting(patterns: tuple[str, ...], known: dict[str, tuple[str, ...]], what:
         fits = {key for key, texts in known.items() if any(form.fullmatch(text) for text in texts)}
         if not fits:
             raise MisuseError(
-                f"No {what} of these results fits '{pattern}'.{did_you_mean(pattern, list(known))}",
-                f"Expected one of {shortened(sorted(known), 20)}." if known else "Expected results of your own.",
+                f"No {what} of these results matches '{pattern}'.{did_you_mean(pattern, list(known))}",
+                f"Expected one of {shortened(sorted(known), 20)}." if known else "Expected an output folder of 'ssd-bench run'.",
             )
         found |= fits
     return found

@@ -37,22 +37,22 @@ EVERYTHING = Selection()
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Hold all that tables and figures show. Methods are in the order of their average ranks, best first.
+    """The content of all tables and figures. Methods are in the order of their average ranks, best first.
 
     Parameters
     ----------
     scores, ranks : ndarray, shape (n_datasets, n_methods)
-        Mean accuracy over resamples and seeds, NaN where missing under the policy worst-rank; its ranks.
+        Mean accuracy over resamples and seeds (NaN if missing under the policy worst-rank), and the ranks.
     n_results : int
-        Results behind each score: the pairs of resample and seed.
+        Number of results in each score, one per pair of resample and seed.
     left_out : tuple of str
         Datasets that the policy left out.
     sources, notes : tuple of str
         Protocol and source of each external result; further sentences for the caption.
     selection : str
-        Options that selected results, see `Selection`; empty: all.
+        Options that selected the results, see `Selection`; empty if all results are compared.
     noise : Variability or None
-        None where no dataset is complete.
+        None if no dataset is complete.
     """
 
     rows: tuple[Row, ...]
@@ -92,7 +92,7 @@ class Comparison:
 
     @property
     def cliques(self) -> list[tuple[int, int]]:
-        """First and last method of each group that does not differ."""
+        """First and last method of each group without significant differences."""
         return self.verdicts.groups
 
     @property
@@ -129,7 +129,7 @@ class Comparison:
 
     @property
     def unjoined(self) -> list[tuple[int, int]]:
-        """Pairs that do not differ and are in no common group."""
+        """Pairs that do not differ significantly but are in no common group."""
         return unjoined(self.tests.different, self.cliques)
 
 
@@ -153,7 +153,7 @@ def compare(
     Raises
     ------
     SsdBenchError
-        No results, results that cannot be compared, or unequal numbers of results under the policy "fail".
+        There are no results, results cannot be compared, or numbers of results differ under the policy "fail".
     """
     _check_options(missing, alpha, test, rope)
     cells = collect(folders, on_reading) if folders or not externals else no_cells()
@@ -169,7 +169,7 @@ def compare_cells(
     externals: ExternalSources = NONE,
     selection: Selection = EVERYTHING,
 ) -> Comparison:
-    """Compare cells that are already read; parameters and errors of `compare`."""
+    """Compare cells that are already read; parameters and errors are those of `compare`."""
     _check_options(missing, alpha, test, rope)
     everything, cells = cells, selection.of(cells) if selection else cells
     frame, grid = cells.frame, grid_of(cells.frame)
@@ -224,7 +224,7 @@ def _check_methods(own: list[str], others: list[External]) -> None:
     check_names(others, own)
     if len(own) + len(others) < 2:
         raise SsdBenchError(
-            f"There are results of one method only: {(own or [one.name for one in others] or ['none'])[0]}.",
+            f"There are results of fewer than two methods: {(own or [one.name for one in others] or ['none'])[0]}.",
             "Expected at least two methods to compare.",
             "Add results with: ssd-bench run --method …",
         )
@@ -247,7 +247,7 @@ def _chosen(selection: Selection, everything: Cells, cells: Cells) -> list[str]:
 
 
 def _posteriors(scores: Floats, rope: float) -> dict[tuple[int, int], Posterior]:
-    """Bayesian test of every pair, on the datasets on which both methods have a score."""
+    """Apply the Bayesian test to every pair, on the datasets on which both methods have a score."""
     pairs = list(zip(*(part.tolist() for part in np.triu_indices(scores.shape[1], k=1)), strict=True))
     differences = {(i, j): scores[:, i] - scores[:, j] for i, j in pairs}
     return {pair: signed_rank(values[np.isfinite(values)], rope) for pair, values in differences.items()}

@@ -1,4 +1,4 @@
-"""The conditions of cells (device, execution, threads): times are comparable only under the same ones, accuracies always."""
+"""The conditions of cells (device, execution, threads): times are comparable only under equal conditions, accuracies always."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CONDITIONS = {
-    # column of the records: cells that should agree in it, name of a difference, option that sets it
+    # column of the records: columns of the groups that should have one value, name of a difference, option that sets the value
     "device": (["dataset"], "different devices", "--device"),
     "threads": (["dataset", "device"], "different numbers of threads", "--threads"),
     "execution": (["dataset", "device", "backbone"], "different executions of one backbone", "--engine"),
@@ -67,7 +67,7 @@ def times_compare(frame: pd.DataFrame) -> bool:
 
 
 def condition_codes(frame: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """Return a number for the conditions of every row, equal for equal conditions."""
+    """Return a number per row; equal conditions have equal numbers."""
     return frame.groupby(list(CONDITIONS), observed=True).ngroup().to_numpy().astype(np.int64)
 
 
@@ -83,7 +83,7 @@ def conditions_of(frame: pd.DataFrame, names: list[str], datasets: list[str]) ->
 
 
 def _mixed(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the affected cells for each condition that varies within a group that must share it."""
+    """Return the affected cells of each condition that varies within a group."""
     done = frame[frame["status"] == "ok"]
     found = {}
     for condition, (within, _, _) in CONDITIONS.items():

@@ -27,22 +27,22 @@ Report = dict[str, Any]
 Run = tuple[int, int]
 """Resample and seed."""
 Place = tuple[str, Run]
-"""Dataset, and resample and seed: files of several methods are comparable at the same place."""
+"""Dataset, and run (resample and seed): files of several methods are comparable if these agree."""
 Found = dict[str, dict[Place, list[Report]]]
 """The reports of each method."""
 
 
 def with_deployed(comparison: Comparison, places: Sequence[Path], folders: Sequence[Path]) -> Comparison:
-    """Return the comparison with the figures of exported models, and with notes about them.
+    """Return the comparison with the figures of exported models, and with notes about these figures.
 
-    A figure is the mean over the datasets, resamples and seeds of which every exported method has a file. `places` are files of
-    ``ssd-bench export`` (``model.onnx`` or ``model.onnx.json``), or folders of them. Files that were exported from other trainings
-    than those in `folders` are left out, with a warning.
+    A figure is the mean over the datasets, resamples and seeds for which every exported method has a file. `places` are files of
+    ``ssd-bench export`` (``model.onnx`` or ``model.onnx.json``), or folders of such files. Files from other trainings than those
+    in `folders` are left out, with a warning.
 
     Raises
     ------
     SsdBenchError
-        No file belongs to these results, a malformed report, or no dataset with files of all methods from one run.
+        No file belongs to these results, a report is malformed, or no dataset has files of all methods from one run.
     """
     found, strange = _belonging(comparison, places, folders)
     means, notes = {}, []
@@ -66,7 +66,7 @@ def with_deployed(comparison: Comparison, places: Sequence[Path], folders: Seque
 
 
 def _belonging(comparison: Comparison, places: Sequence[Path], folders: Sequence[Path]) -> tuple[Found, list[str]]:
-    """Reports of the compared trainings, and the names of all other files."""
+    """Return the reports of the compared trainings, and the names of all other files."""
     files = [path for place in places for path in _reports(place)]
     trained = {identity for folder in folders for identity in load_index(folder)["identity_hash"].tolist()}
     found: Found = defaultdict(lambda: defaultdict(list))
@@ -100,7 +100,7 @@ def _reports(place: Path) -> list[Path]:
         found = sorted(place.rglob(f"*{SUFFIX}"))
         if found:
             return found
-        raise MisuseError(f"{place} holds no '*{SUFFIX}'.", "Expected files of 'ssd-bench export'.")
+        raise MisuseError(f"The folder {place} holds no '*{SUFFIX}'.", "Expected files of 'ssd-bench export'.")
     path = place if place.name.endswith(SUFFIX) else place.with_name(f"{place.name}.json")
     if not path.is_file():
         raise MisuseError(f"There is no file {path}.", f"Expected the report that 'ssd-bench export' writes beside {place.name}.")
@@ -117,12 +117,12 @@ def _read(path: Path) -> Report:
         _ = [report["identity_sha256"], *(cell[key] for key in ("dataset", "method", "backbone", "recipe"))]
         _ = [int(cell[key]) for key in ("resample", "seed")]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SsdBenchError(f"{path} is not a report of 'ssd-bench export': {error!r}.", "", "Export it again.") from error
+        raise SsdBenchError(f"{path} is not a report of 'ssd-bench export': {error!r}.", "", "Export the model again.") from error
     return report
 
 
 def _there(found: Found, kind: str) -> dict[str, set[Place]]:
-    """Places of the files of the kind, for each method that has any."""
+    """Return the places of the files of this kind, for each method that has such files."""
     places = {name: {place for place, some in reports.items() if _of(some, kind)} for name, reports in found.items()}
     return {name: some for name, some in places.items() if some}
 
@@ -132,7 +132,7 @@ def _of(reports: list[Report], kind: str) -> list[Report]:
 
 
 def _common(there: dict[str, set[Place]]) -> dict[str, set[Run]]:
-    """Datasets, and the runs on each, of which all these methods have a file."""
+    """Return the runs, by dataset, for which all these methods have a file."""
     common: dict[str, set[Run]] = {}
     for dataset, run in sorted(set.intersection(*there.values())) if there else []:
         common.setdefault(dataset, set()).add(run)
@@ -140,7 +140,7 @@ def _common(there: dict[str, set[Place]]) -> dict[str, set[Run]]:
 
 
 def _means(names: list[str], common: dict[str, set[Run]], found: Found, kind: str, figure: str) -> npt.NDArray[np.float64]:
-    """Mean over the common runs (and repeated exports) of a dataset, then over the datasets; NaN for a method without files."""
+    """Average over the common runs (and repeated exports) of a dataset, then over datasets; NaN for a method without files."""
 
     def mean(name: str, dataset: str) -> np.floating:
         return np.mean([np.mean([one[figure] for one in _of(found[name][dataset, run], kind)]) for run in common[dataset]])
@@ -150,7 +150,7 @@ def _means(names: list[str], common: dict[str, set[Run]], found: Found, kind: st
 
 
 def _note(title: str, common: dict[str, set[Run]], comparison: Comparison) -> str:
-    """State the runs and datasets of the figures, and whether the ranked accuracy is the mean of other results."""
+    """Return a sentence on the runs and datasets of the figures, and one if the ranked accuracy is a mean of other results."""
     runs = set.union(*common.values())
     partly = "" if all(one == runs for one in common.values()) else ", not all of them on every dataset"
     text = f"{title}: exported files of {describe_grid(runs)}{partly}, mean over {_listed(list(common), len(comparison.datasets))}."
@@ -160,7 +160,7 @@ def _note(title: str, common: dict[str, set[Run]], comparison: Comparison) -> st
 
 
 def _unshared(title: str, there: dict[str, set[Place]], common: dict[str, set[Run]]) -> list[str]:
-    """List files that are left out because another method lacks their run."""
+    """Return a sentence on the files that are left out because another method lacks their run."""
     shared = set.intersection(*({dataset for dataset, _ in places} for places in there.values()))
     left_out = {
         name: sorted((dataset, run) for dataset, run in places if dataset in shared and run not in common.get(dataset, set()))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("svg", "png", "pdf")
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's palette without its yellow, which is too pale for a point."""
+"""The palette of Okabe and Ito without yellow, which is too pale for a point."""
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DPI = 200
 GREY = "#555555"

@@ -1,4 +1,4 @@
-"""The gate: compares the scores of a run with a reference, and lists what else has changed."""
+"""The gate: compare the scores of a run with a reference, and list other changes of the cells."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Groups = dict[Key, "pd.DataFrame"]
 
 @dataclass(frozen=True)
 class Moved:
-    """Result of one test: of a dataset × method, or of a method over all datasets (dataset "")."""
+    """Result of one test: of a dataset × method, or of a method over all datasets (then `dataset` is "")."""
 
     dataset: str
     name: str
@@ -44,9 +44,9 @@ class Moved:
 class GateReport:
     """Result of the gate.
 
-    The run lacks the groups or cells `absent` of the reference, and the datasets `other_data` have other arrays: both fail the run.
-    Only the run has `extra`. `n_same_seed` cells have a seed of the reference, `n_equal` of them have exactly its accuracy. Better
-    scores fail the run, too, if it is `two_sided`.
+    `absent` are groups or cells of the reference that the run lacks; `other_data` are datasets with other arrays. Both fail the
+    run. Only the run has the groups `extra`. `n_same_seed` cells have a seed of the reference, and `n_equal` of them have exactly
+    the same accuracy. If the gate is `two_sided`, better scores fail the run too.
     """
 
     tests: tuple[Moved, ...]
@@ -88,9 +88,9 @@ def check(
 ) -> GateReport:
     """Compare a run from `made_with` with a reference from `read_reference`.
 
-    `alpha` is the probability that an unchanged run fails. With `two_sided` better scores fail the run, too, each side at half of
-    `alpha`: a leak of labels or a changed recipe improves scores. `unfinished`, from `reference.unfinished`, gives the reasons of
-    missing cells, and further seeds. Nothing in common, or a reference that `check_seeds` refuses, raises an SsdBenchError.
+    `alpha` is the probability that an unchanged run fails. With `two_sided` better scores fail the run too, each side at half of
+    `alpha`, since a leak of labels or a changed recipe improves scores. `unfinished`, from `reference.unfinished`, has the failed
+    and skipped cells with their reasons. No common group, or a reference that `check_seeds` refuses, raises an SsdBenchError.
     """
     if not 0 < alpha < 0.5:
         raise MisuseError(f"The false-alarm rate cannot be {alpha:g}.", "Expected a number above 0 and below 0.5, such as 0.01.")
@@ -142,19 +142,19 @@ def _tests(old: Groups, new: Groups, common: list[Key], alpha: float) -> list[Mo
 
 
 def _has(group: pd.DataFrame, score: str) -> bool:
-    """Whether every cell has the score; a cell without probabilities has no NLL."""
+    """Return whether every cell has the score; a cell without probabilities has no NLL."""
     return score in group and bool(group[score].notna().all())
 
 
 def _by_seed(part: pd.DataFrame, score: str) -> np.ndarray:
-    """Mean over resamples of each seed, higher is better; minus the logarithm of NLL, which has fewer outliers."""
+    """Return the mean over resamples of each seed, higher is better; of NLL, minus the logarithm, which has fewer outliers."""
     values = part[score].to_numpy(dtype=np.float64)
     values = -np.log(np.maximum(values, _LOG_FLOOR)) if METRICS[score].direction == "down" else values
     return np.asarray(part.assign(value=values).groupby("seed")["value"].mean().to_numpy(dtype=np.float64))
 
 
 def _causes(old: pd.DataFrame, new: pd.DataFrame) -> tuple[str, ...]:
-    """What differs in how the cells were made; the seed if nothing else does; nothing if the seeds are the same, too."""
+    """Return the `CAUSES` in which the cells differ; the seed if no other cause differs; nothing if seeds are equal too."""
     causes = tuple(name for column, name in CAUSES.items() if not set(new[column]) <= set(old[column]))
     return causes or (() if set(new["seed"]) <= set(old["seed"]) else ("seed",))
 
@@ -207,7 +207,7 @@ def _lacking(old: Groups, new: Groups, unfinished: Groups) -> dict[Key, list[str
 
 
 def _why(unfinished: pd.DataFrame | None, seed: int | None = None) -> str:
-    """The recorded reasons of one seed or of all, each once."""
+    """Return the recorded reasons of one seed or of all seeds, each once."""
     if unfinished is None:
         return ""
     reasons = unfinished["reason"] if seed is None else unfinished.loc[unfinished["seed"] == seed, "reason"]

@@ -101,7 +101,7 @@ def github(report: GateReport) -> list[str]:
 
 
 def _shown(score: str) -> str:
-    """Name of the tested values: minus the logarithm of scores of which lower is better."""
+    """Return the name of the tested values: minus the logarithm if lower scores are better."""
     metric = METRICS[score]
     return f"-log {metric.title}" if metric.direction == "down" else metric.title
 

@@ -1,4 +1,4 @@
-"""Missing results: which, why, and the policies for them."""
+"""Missing results: their cells, the reasons, and the policies for them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ POLICIES = {
 
 @dataclass(frozen=True)
 class Missing:
-    """A method that lacks results on a dataset: the number of existing results, and the recorded reasons for the others."""
+    """A method that lacks results on a dataset: the number of existing results, and the recorded reasons for missing ones."""
 
     dataset: str
     name: str
@@ -36,7 +36,7 @@ class Missing:
 
     @property
     def reason(self) -> str:
-        """All reasons in one text; "not run" without a record."""
+        """All reasons in one text; "not run" if there is no record."""
         return "; ".join(self.reasons) or "not run"
 
 
@@ -92,6 +92,6 @@ def numbers(values: set[int]) -> str:
 
 
 def worst_filled(scores: Floats) -> Floats:
-    """Replace missing scores by a value that loses to every score by more than any two scores differ."""
+    """Replace missing scores by a value below every score; the distance exceeds the difference of any two scores."""
     lowest, highest = np.nanmin(scores), np.nanmax(scores)
     return np.where(np.isnan(scores), lowest - 2 * (highest - lowest) - 1, scores)

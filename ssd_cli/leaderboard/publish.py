@@ -32,13 +32,13 @@ class Column(NamedTuple):
     values: Floats
     form: str
     direction: str
-    """Direction by which the best is marked: "up", "down", or "none" for no mark."""
+    """Direction of better values, which decides the marks: "up", "down", or "none" for no mark."""
     terminal: int = 0
     """Priority in a narrow terminal; see `Metric`."""
 
 
 def columns(comparison: Comparison) -> list[Column]:
-    """Return every column that some method has a number for: the ranking first, then the metrics."""
+    """Return every column with a number of any method: the ranking first, then the metrics."""
     values = comparison.summary.values
     listed = [Column("rank", comparison.average_ranks, ".3f", "down")]
     listed += [_accuracy(comparison, ".4f")]
@@ -59,13 +59,13 @@ def _same_datasets(comparison: Comparison) -> bool:
 
 
 def _accuracy(comparison: Comparison, form: str) -> Column:
-    """Mean accuracies; without marks if the means are over different datasets."""
+    """Return the column of mean accuracies; it has no marks if the means are over different datasets."""
     direction = METRICS[RANKED].direction if _same_datasets(comparison) else "none"
     return Column(METRICS[RANKED].title, comparison.mean_scores, form, direction)
 
 
 MARKDOWN, LATEX = ("**{}**", "<u>{}</u>"), (r"\textbf{{{}}}", r"\underline{{{}}}")
-"""Marks of the best and of the second."""
+"""Marks of the best and of the second value."""
 
 
 def markdown(comparison: Comparison) -> str:
@@ -93,7 +93,7 @@ def latex(comparison: Comparison) -> str:
 
 
 def latex_per_dataset(comparison: Comparison) -> str:
-    """Return the accuracy of every method on every dataset in LaTeX; methods are named by their place in the leaderboard."""
+    """Return the accuracy of every method on every dataset in LaTeX; columns are places in the leaderboard."""
     direction, n = METRICS[RANKED].direction, len(comparison.names)
     listed = [
         Column(_tex(name), scores, ".3f", direction) for name, scores in zip(comparison.datasets, comparison.scores, strict=True)
@@ -112,7 +112,7 @@ def write_published(comparison: Comparison, folder: Path) -> list[Path]:
 
 
 def _marked(column: Column, place: int, marks: tuple[str, str]) -> str:
-    """The formatted value, marked if it is the best or the second of its column."""
+    """Return the formatted value, marked if it is the best or the second of its column."""
     _, values, form, direction, _ = column
     if not np.isfinite(values[place]):
         return "–"
@@ -125,7 +125,7 @@ def _marked(column: Column, place: int, marks: tuple[str, str]) -> str:
 
 
 def _tabular(form: str, head: list[str], rows: list[list[str]], text: str, label: str) -> str:
-    # {}: after the \\ of the previous row LaTeX reads [ as an optional length and * as part of the command
+    # The {} is needed since after \\ LaTeX reads [ as an optional length and * as part of the command.
     lines = [
         ("{}" if row[0][:1] in ("[", "*") else "") + " & ".join(cell.replace("–", "--") for cell in row) + r" \\" for row in rows
     ]

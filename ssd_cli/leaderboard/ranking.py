@@ -1,4 +1,4 @@
-"""From cells to the scores that are ranked: means, missing results, the order of the methods, seed noise."""
+"""The ranked scores of cells: means, missing results, the order of the methods, seed noise."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ Ints = npt.NDArray[np.int64]
 class Grouped:
     """Finished cells of some datasets (the rows) and methods (the columns).
 
-    `row` and `column`, both (n_cells,), are the dataset and the method of each of the `cells`; `counts` (n_datasets, n_methods) are
-    their numbers.
+    `row` and `column`, both (n_cells,), are the dataset and the method of each of the `cells`; `counts` (n_datasets, n_methods)
+    are the numbers of cells.
     """
 
     def __init__(self, frame: pd.DataFrame, names: list[str], datasets: list[str]) -> None:
@@ -41,17 +41,17 @@ class Grouped:
         self.counts: Ints = np.bincount(self._place, minlength=len(datasets) * len(names)).reshape(self._shape)
 
     def mean(self, column: str) -> Floats:
-        """Return means over resamples and seeds (n_datasets, n_methods); NaN without cells, or if a cell lacks the number."""
+        """Return means over resamples and seeds (n_datasets, n_methods); NaN without cells, or if a cell lacks the value."""
         totals = np.bincount(self._place, weights=self.cells[column], minlength=self.counts.size).reshape(self._shape)
         return np.divide(totals, self.counts, out=np.full(self._shape, np.nan), where=self.counts > 0)
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """The scores that are ranked and tested, with the methods by average rank, then mean score, then name.
+    """The ranked and tested scores, with the methods ordered by average rank, then mean score, then name.
 
-    `scores` (n_datasets, n_methods) are mean accuracies, NaN where missing; `filled` has missing scores below all others instead.
-    The policy left out the datasets `left_out`.
+    `scores` (n_datasets, n_methods) are mean accuracies, NaN if missing. In `filled` the missing scores are below all others.
+    `left_out` are the datasets that the policy left out.
     """
 
     names: list[str]
@@ -70,7 +70,7 @@ def grid_of(frame: pd.DataFrame) -> Grid:
 def rank_methods(frame: pd.DataFrame, externals: list[External], datasets: list[str], policy: str) -> Ranking:
     """Average over resamples and seeds, apply a policy of `POLICIES`, and order the methods.
 
-    Missing results under the policy "fail", or no dataset that is left, raise an SsdBenchError.
+    Missing results under the policy "fail", or a policy that leaves no dataset, raise an SsdBenchError.
     """
     grid, names = grid_of(frame), sorted(frame["name"].unique())
     grouped = Grouped(frame, names, datasets)
@@ -97,7 +97,7 @@ def rank_methods(frame: pd.DataFrame, externals: list[External], datasets: list[
 
 
 def _lacking(externals: list[External], datasets: list[str]) -> list[Missing]:
-    """List the datasets that external results lack; a similar name in their source may be a misspelling."""
+    """List the datasets that external results lack; the reason mentions a similar name in the source, perhaps a misspelling."""
     found = []
     for one in externals:
         for dataset in datasets:
@@ -111,10 +111,10 @@ def _lacking(externals: list[External], datasets: list[str]) -> list[Missing]:
 def seed_noise(
     frame: pd.DataFrame, names: list[str], datasets: list[str], grid: Grid, ranks: Floats, alpha: float
 ) -> Variability | None:
-    """Return variance components, seed noise and detectable differences on the complete datasets; None without one.
+    """Return variance components, seed noise and detectable differences on the complete datasets; None if there are none.
 
     External results are ignored, since their single results are unknown. Unless every resample has every seed, each pair of `grid`
-    counts as another resample and seed noise is unknown. `ranks` has the datasets as rows and the names as columns.
+    is treated as another resample, and seed noise is unknown. `ranks` has the datasets as rows and the names as columns.
     """
     own = np.array([name in set(frame["name"]) for name in names])
     if own.sum() < 2:
@@ -128,7 +128,7 @@ def seed_noise(
 
 
 def single_results(frame: pd.DataFrame, names: list[str], datasets: list[str], grid: Grid) -> Floats:
-    """Return accuracies of shape (n_datasets, n_methods, n_resamples, n_seeds), NaN where missing."""
+    """Return accuracies of shape (n_datasets, n_methods, n_resamples, n_seeds), NaN if missing."""
     resamples, seeds = (sorted({pair[axis] for pair in grid}) for axis in (0, 1))
     grouped = Grouped(frame, names, datasets)
     done = grouped.cells

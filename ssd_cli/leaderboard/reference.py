@@ -1,4 +1,4 @@
-"""Reference of the gate: scores of a run with several seeds, and how they were made, in two small files."""
+"""Reference of the gate: the scores of a run with several seeds, and their provenance, in two small files."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ CELLS, ABOUT = "cells.csv", "reference.json"
 KEY = ["dataset", "method", "backbone", "recipe", "resample", "seed"]
 SCORES = ("accuracy", "nll")
 LEAST_SEEDS = 3
-"""Minimum for every group; fewer do not give a spread."""
+"""Minimum number of seeds of every group, from which a spread can be estimated."""
 CAUSES = {"dataset_digest": "data", "configuration": "configuration", "revision": "code revision", "versions": "versions"}
 """Columns that state how a cell was made, and their names in reports."""
 
 
 def made_with(cells: Cells) -> pd.DataFrame:
-    """Return finished cells with the columns of `KEY`, `SCORES` (where known) and `CAUSES`; provenance is read from the records."""
+    """Return finished cells with the columns of `KEY`, `SCORES` (if known) and `CAUSES`; the records hold the provenance."""
     frame = cells.frame[cells.frame["status"] == "ok"]
     provenance = [_provenance(Path(root) / f"{path}.json") for root, path in zip(frame["root"], frame["path"], strict=True)]
     columns = [*KEY, *(score for score in SCORES if score in frame), "dataset_digest", "configuration"]
@@ -60,7 +60,7 @@ def check_seeds(frame: pd.DataFrame) -> None:
 
 
 def write_reference(frame: pd.DataFrame, folder: Path, command: str) -> list[Path]:
-    """Write the result of `made_with` as a reference; errors of `check_seeds`."""
+    """Write the result of `made_with` as a reference; the errors are those of `check_seeds`."""
     check_seeds(frame)
     text = io.StringIO()
     frame.sort_values(KEY).to_csv(text, index=False, lineterminator="\n")
@@ -77,29 +77,31 @@ def write_reference(frame: pd.DataFrame, folder: Path, command: str) -> list[Pat
 
 
 def read_reference(folder: Path) -> pd.DataFrame:
-    """Read a reference of `write_reference`; SsdBenchError if there is none, or a malformed one."""
+    """Read a reference of `write_reference`; an absent or malformed reference raises an SsdBenchError."""
     import pandas as pd
 
     path = folder / CELLS
     if not path.is_file():
         raise MisuseError(
             f"There is no reference in {folder}.",
-            f"Expected {CELLS} there.",
+            f"Expected the file {CELLS} in this folder.",
             "Write one with: ssd-bench check DIR --reference … --update",
         )
     texts = dict.fromkeys([*KEY[:4], *CAUSES], str)
     try:
         nothing = {score: [""] for score in SCORES}
-        # the default parser of pandas reads a third of such fractions as a neighbouring number
+        # the default parser of pandas reads a third of such fractions with an error in the last bit
         frame = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=nothing, float_precision="round_trip")
         missing = {*KEY, *CAUSES, "accuracy"} - set(frame.columns)
         if missing:
             raise ValueError(f"it lacks {', '.join(sorted(missing))}")
         frame = frame.astype({"resample": int, "seed": int, **{score: float for score in SCORES if score in frame}})
     except ValueError as error:
-        raise SsdBenchError(f"{path} is not a reference: {error}.", "", "Write it again with --update.") from error
+        raise SsdBenchError(f"{path} is not a reference: {error}.", "", "Write the reference again with --update.") from error
     if frame["accuracy"].isna().any() or frame.duplicated(KEY).any():
-        raise SsdBenchError(f"{path} holds a cell twice or without accuracy.", "", "Write it again with --update.")
+        raise SsdBenchError(
+            f"{path} holds a repeated cell, or a cell without accuracy.", "", "Write the reference again with --update."
+        )
     return frame
 
 

@@ -1,4 +1,4 @@
-"""The metrics of each method beside the ranked scores: other scores, distillation, costs, and what is derived from them."""
+"""The metrics of each method besides the ranked score: other scores, distillation, costs, and derived figures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BASELINE = "single"
 
 @dataclass(frozen=True)
 class Row:
-    """A method of the leaderboard: its name there, and its full labels."""
+    """A method of the leaderboard: its name in the leaderboard, and its full labels."""
 
     name: str
     method: str
@@ -43,9 +43,9 @@ class Summary:
     Parameters
     ----------
     values : dict of str to ndarray (n_methods,)
-        Means over resamples and seeds, then over the datasets that every method completed. NaN where a record lacks the number;
+        Means over resamples and seeds, then over the datasets that every method completed. NaN if a record lacks the number;
         metrics that no record has are absent. The ``…_relative_to_single`` are geometric means of the ratio to `single` with the
-        same backbone, NaN without one and for times of other conditions. The rank at matched inference is within a backbone.
+        same backbone; NaN without `single`, and for times under other conditions. The rank at matched inference is per backbone.
     pareto_inference, pareto_training : ndarray of bool (n_methods,)
         Pareto front of mean accuracy and MACs, and of mean accuracy and training seconds.
     times_compare : bool
@@ -58,7 +58,7 @@ class Summary:
     times_compare: bool
 
     def get(self, key: str) -> Floats:
-        """Return the values of a metric; NaN for all methods where no record has it."""
+        """Return the values of a metric; NaN for all methods if no record has the metric."""
         return self.values.get(key, np.full(len(self.pareto_inference), np.nan))
 
 
@@ -91,9 +91,9 @@ def _relative(tables: dict[str, Floats], rows: list[Row], conditions: npt.NDArra
 
 
 def _ratio(table: Floats, reference: Floats, rows: list[Row], conditions: npt.NDArray[np.int64]) -> Floats:
-    """Geometric mean over the datasets of table[:, i] / reference[:, single of the same backbone]; 0 where all costs are 0.
+    """Geometric mean over the datasets of table[:, i] / reference[:, single of the same backbone]; 0 if all costs are 0.
 
-    NaN where the two were measured under different conditions on any dataset, or under mixed ones (-1).
+    NaN if the two were measured under different or mixed (-1) conditions on any dataset.
     """
     baseline = {row.backbone: j for j, row in reversed(list(enumerate(rows))) if row.method == BASELINE}
     ratios = np.full(len(rows), np.nan)

@@ -40,7 +40,7 @@ def leaderboard_rows(comparison: Comparison) -> list[Texts]:
 
 
 def per_dataset_rows(comparison: Comparison) -> list[Texts]:
-    """Return dataset and accuracies, best method first; ``*`` marks the best of a dataset, ``–`` a missing accuracy."""
+    """Return dataset and accuracies, best method first; ``*`` marks the best accuracy of a dataset, ``–`` a missing one."""
     best = np.nanmax(comparison.scores, axis=1)
     return [
         [dataset, *("–" if np.isnan(score) else f"{score:.3f}{'*' if top - score <= TIE else ' '}" for score in scores)]
@@ -69,7 +69,7 @@ def pairwise_rows(comparison: Comparison) -> list[Texts]:
 
 
 def _sizes(effects: Effects, i: int, j: int) -> Texts:
-    """Difference, interval and effect; dashes without a common dataset."""
+    """Return difference, interval and effect as text; dashes without a common dataset."""
     mean, low, high, effect = (float(part[i, j]) for part in effects)
     return ["–"] * 3 if np.isnan(mean) else [f"{mean:+.4f}", f"{low:+.3f} to {high:+.3f}", f"{effect:+.2f}"]
 

@@ -1,4 +1,4 @@
-"""Check CSV tables against scores that were computed again from the stored probabilities."""
+"""Check CSV tables against scores that are recomputed from the stored probabilities."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TOLERANCE = 1e-9
 
 
 class Checked(NamedTuple):
-    """Result for a folder of tables: differences as sentences, and columns that cannot be computed again."""
+    """Result for a folder of tables: differences as sentences, and columns that cannot be recomputed."""
 
     problems: list[str]
     beyond: list[str]
@@ -38,8 +38,8 @@ class Checked(NamedTuple):
 def check_tables(roots: list[Path], recounts: list[Recount], folder: Path) -> Checked:
     """Compare tables that ``ssd-bench compare`` wrote with tables from recounted scores.
 
-    `recounts` are those of the compared `roots`, in the same order. A `folder` without leaderboard.csv, or results that cannot be
-    compared, raise an SsdBenchError.
+    `recounts` are the recounts of the compared `roots`, in the same order. A `folder` without leaderboard.csv, or results that
+    cannot be compared, raise an SsdBenchError.
     """
     tables = {name: _read(folder / name) for name in _TABLES if (folder / name).is_file()}
     if not tables:
@@ -64,7 +64,9 @@ def check_tables(roots: list[Path], recounts: list[Recount], folder: Path) -> Ch
         ) from error
     if any(row.get("backbone") == "foreign" for row in board):
         raise SsdBenchError(
-            f"The tables in {folder} hold results of other tools, which cannot be recounted.", "", "Leave --with out."
+            f"The tables in {folder} hold results of other tools, which cannot be recounted.",
+            "",
+            "Write the tables again without --with.",
         )
     names = [row["method"] for row in board if row.get("backbone") == "published"]
     comparison = compare_cells(

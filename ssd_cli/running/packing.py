@@ -66,7 +66,7 @@ def needs_of(cells: Sequence[PlannedCell]) -> dict[str, int]:
         data = 4 * n_cases * n_channels * n_timepoints * (1 + recorded.augmentations)
         if spec.together:
             members *= len(spec.together.resamples) * len(spec.together.seeds)
-            data *= 2 * len(spec.together.resamples)  # each training set, and all of them joined
+            data *= 2 * len(spec.together.resamples)  # each training set, and the concatenation of all
         step = each * networks_at_once(members, each)
         if recorded.second_halves:  # of the teacher, while only the student is trained
             halves = second_halves_bytes(backbone, n_channels, n_timepoints, batch_size, recorded.second_halves)

@@ -1,4 +1,4 @@
-"""Plan a suite: resolve all names and fix the identity of every cell before anything is computed."""
+"""Plan a suite: resolve all names and determine the identity of every cell before anything is computed."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ class Plan:
     device: str  # "cpu", "cuda" or "mps"; "auto" is resolved
     absent: tuple[str, ...] = ()  # datasets that a dry run does not find on this machine; their digests are empty
     left_out: tuple[str, ...] = ()  # datasets that --only-present leaves out
-    done: dict[str, str] = field(default_factory=dict)  # status of the cells that need not be computed, by key (`resume.look`)
-    marks: dict[str, tuple[int, int]] = field(default_factory=dict)  # states on disk of the existing records, by key
+    done: dict[str, str] = field(default_factory=dict)  # status of the cells that are not computed again, by key (`resume.look`)
+    marks: dict[str, tuple[int, int]] = field(default_factory=dict)  # states of the records on disk, by key
 
     @property
     def pending(self) -> list[PlannedCell]:
@@ -75,18 +75,19 @@ class _Choice:
 
 
 WITHOUT = _Choice(WITHOUT_BACKBONE, WITHOUT_BACKBONE, NO_BACKBONE, None)
-"""The backbone in the cells of methods that have no network."""
+"""The backbone in cells of methods without a network."""
 
 
 def cell_key(cell: Cell) -> str:
-    """Return the name of a cell's claim, which depends on the place of its record."""
+    """Return the name of a cell's claim, which depends on the path of its record."""
     return "cell-" + digest([cell.seed, cell.folder, cell.dataset, cell.resample])[:32]
 
 
 def make_plan(suite: Suite, dry_run: bool, report: ReportProgress | None = None) -> Plan:
     """Plan a suite; a task for a worker, since methods and backbones import torch. A dry run downloads nothing.
 
-    Raise MisuseError for a name or parameter that is unknown or has the wrong type, SsdBenchError for an absent or damaged dataset.
+    Raise MisuseError for an unknown name, or a parameter that is unknown or has the wrong type. Raise SsdBenchError for an absent
+    or damaged dataset.
     """
     from ssd_cli.archives import catalog
     from ssd_cli.archives.load import require
@@ -104,7 +105,7 @@ def make_plan(suite: Suite, dry_run: bool, report: ReportProgress | None = None)
     cells, absent = [], []
     for number, name in enumerate(names, start=1):
         if report is not None:
-            report(f"looking at dataset {number} of {len(names)}: {name}")
+            report(f"reading dataset {number} of {len(names)}: {name}")
         data_digest = _digest(name, suite, dry_run)
         if not data_digest:
             absent.append(name)
@@ -129,7 +130,7 @@ def make_plan(suite: Suite, dry_run: bool, report: ReportProgress | None = None)
 
 
 def _resolve_device(wanted: str) -> str:
-    """Return the kind of device; "auto" is the best one of this machine. MisuseError for one that torch cannot use here."""
+    """Return the kind of device; "auto" is the best device of this machine. An unusable device raises MisuseError."""
     there = devices()
     if wanted not in ("auto", *there):
         what = f"There is no device '{wanted}' that torch can use here."
@@ -140,9 +141,9 @@ def _resolve_device(wanted: str) -> str:
 def _execution(
     backbone: Backbone, recipe: ResolvedRecipe, shape: DatasetShape, device: str, suite: Suite
 ) -> tuple[str, JointCells | None]:
-    """Return the execution of a cell's networks, the planner's choice or the suite's, and the cells of a joint training.
+    """Return the execution of a cell's networks (from the suite or the planner), and the cells of a joint training.
 
-    Raise MisuseError where backbone, device, precision, execution and joint training cannot be combined.
+    Raise MisuseError if backbone, device, precision, execution and joint training cannot be combined.
     """
     from ssd_cli.core.executions import Execution, executions
     from ssd_cli.engine.planner import bind, plan
@@ -161,7 +162,7 @@ def _execution(
     if execution.batching == "off":
         joint = [one.label for one in executions() if one.batching != "off"]
         raise MisuseError(
-            f"--together: the execution '{execution.label}' trains one network at a time.",
+            f"--together needs joint training, but the execution '{execution.label}' trains one network at a time.",
             f"Expected one of: {', '.join(joint)}.",
             f"Leave --together out, or use --engine {joint[0]} (slower on a CPU).",
         )
@@ -178,14 +179,14 @@ def _present(names: list[str], suite: Suite) -> tuple[list[str], list[str]]:
     if not present:
         raise SsdBenchError(
             f"None of the {len(names)} datasets is on this machine.",
-            "--only-present uses only datasets that are on this machine.",
+            "Expected at least one, since --only-present leaves out absent datasets.",
             "See: ssd-bench data download",
         )
     return present, [name for name in names if name not in present]
 
 
 def preparation_of(name: str, suite: Suite) -> Preparation:
-    """Return the rules that the suite names, with the archive's default for the others."""
+    """Return the rules of the suite; the defaults of the archive replace rules that the suite does not name."""
     from ssd_cli.archives.prepare import default_preparation
 
     wishes = {key: getattr(suite, key) for key in ("length", "impute", "scale") if getattr(suite, key) is not None}
@@ -202,7 +203,7 @@ def _choose(registry: Registry[Any], text: str) -> _Choice:
 
 
 def _distinct(choices: Iterator[_Choice]) -> list[_Choice]:
-    """Return each configuration once, in the order of first mention."""
+    """Return each configuration once, in the order of its first occurrence."""
     return list({choice.label: choice for choice in choices}.values())
 
 
@@ -245,7 +246,7 @@ def _digest(name: str, suite: Suite, dry_run: bool) -> str:
 
 
 def _shape(name: str, suite: Suite, here: bool) -> DatasetShape | None:
-    """Return the shape of the archive's split; None where neither the catalogue nor this machine knows it."""
+    """Return the shape of the archive's split; None if neither the catalogue nor this machine has it."""
     from ssd_cli.archives import catalog
     from ssd_cli.archives.load import load
 

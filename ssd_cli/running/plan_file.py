@@ -1,4 +1,4 @@
-"""Store the plans of a folder for `status`, which lists what is left. A run does not read them."""
+"""Store the plans of a folder for `status`, which lists unfinished cells. A run does not read them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FOLDER = ".plans"
 
 
 def save_plan(out: Path, plan: Plan) -> None:
-    """Store the cells of a plan, once for equal plans."""
+    """Store the cells of a plan; equal plans are stored once."""
     cells: dict[str, dict[str, list[list[int]]]] = {}
     for planned in plan.cells:
         cell = planned.cell
@@ -28,7 +28,7 @@ def save_plan(out: Path, plan: Plan) -> None:
 
 
 def planned_cells(out: Path) -> list[Cell]:
-    """Return the cells of all plans that were run into a folder, each once; SsdBenchError where a plan is damaged."""
+    """Return the cells of all plans that were run into a folder, each once; a damaged plan raises SsdBenchError."""
     cells: dict[Cell, None] = {}
     for path in sorted((out / _FOLDER).glob("*.json")):
         try:
@@ -38,6 +38,6 @@ def planned_cells(out: Path) -> list[Cell]:
                     for resample, seed in places:
                         cells[Cell(dataset, method, backbone, recipe, resample, seed, folder)] = None
         except (ValueError, TypeError, AttributeError) as error:
-            remedy = "Delete it. Running the same suite again writes it and computes nothing twice."
+            remedy = "Delete the file. Another run of the same suite writes it again, and computes no finished cell again."
             raise SsdBenchError(f"The plan {path} is damaged.", "", remedy) from error
     return list(cells)

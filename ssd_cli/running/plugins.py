@@ -10,7 +10,7 @@ from ssd_cli.errors import MisuseError, SsdBenchError
 def add_plugins(files: tuple[Path, ...]) -> list[str]:
     """Register the methods and backbones of some files; return their names.
 
-    Raise MisuseError if a file cannot be read, is not valid Python, fails when it is imported, or defines nothing.
+    Raise MisuseError if a file cannot be read, is not valid Python, fails when it is imported, or defines none of the two.
     """
     from ssd_cli.backbones import backbones
     from ssd_cli.methods import methods
@@ -20,7 +20,9 @@ def add_plugins(files: tuple[Path, ...]) -> list[str]:
         try:
             found = [*methods.add_plugin(file), *backbones.add_plugin(file)]
         except OSError as error:
-            raise MisuseError(f"Cannot read the plug-in {file}: {error.strerror}.") from error
+            raise MisuseError(
+                f"Cannot read the plug-in {file}: {error.strerror}.", "Expected the path of a Python file for --plugin."
+            ) from error
         except SsdBenchError:
             raise
         except Exception as error:

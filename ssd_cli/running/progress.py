@@ -1,4 +1,4 @@
-"""Progress of a run: what is finished, what every worker computes, and how long the rest will take."""
+"""Progress of a run: finished cells, the current cell of every worker, and the remaining time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ssd_cli.running.plan import PlannedCell
 
 @dataclass
 class RunningCell:
-    """A cell that is being computed: the last report of its worker, and its start on the clock of `time.monotonic`."""
+    """A cell in progress: the last report of its worker, and its start on the clock of `time.monotonic`."""
 
     planned: PlannedCell
     progress: Any = "starting"
@@ -21,21 +21,21 @@ class RunningCell:
 
 @dataclass
 class RunProgress:
-    """Progress of a run. Costs are estimated seconds."""
+    """State of a run. Costs are estimated seconds."""
 
-    total: int  # cells of the plan
-    done_before: int  # cells that were done when the run started
-    cost_left: float  # of unfinished cells
+    total: int  # number of cells of the plan
+    done_before: int  # number of cells that were done when the run started
+    cost_left: float  # cost of the unfinished cells
     n_workers: int = 1
-    cost_spent: float = 0.0  # of the cells that this run has computed
-    seconds_spent: float = 0.0  # that the workers took for them
-    cost_of_others: float = 0.0  # of the cells that other runs have computed meanwhile
-    expected_pace: float | None = None  # seconds per unit of cost before the first cell is finished; None: a rate is unknown
+    cost_spent: float = 0.0  # cost of the cells that this run has computed
+    seconds_spent: float = 0.0  # seconds that the workers took for these cells
+    cost_of_others: float = 0.0  # cost of the cells that other runs have computed since the start
+    expected_pace: float | None = None  # seconds per unit of cost before the first cell is finished; None if a rate is unknown
     ok: int = 0
     failed: int = 0
     skipped: int = 0
-    elsewhere: int = 0  # cells that other runs are computing
-    current: dict[int, RunningCell] = field(default_factory=dict)  # what each worker computes
+    elsewhere: int = 0  # number of cells that other runs are computing
+    current: dict[int, RunningCell] = field(default_factory=dict)  # the cell of each worker
     failures: list[tuple[PlannedCell, str]] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
 
@@ -58,8 +58,8 @@ class RunProgress:
     def seconds_left(self) -> float | None:
         """Estimate the seconds left from the pace of the finished cells, or from `expected_pace` before the first one.
 
-        Assume that other runs help as before, and that a cell which takes longer than estimated needs another tenth of its time.
-        None where the pace is unknown, or where only other runs have something to do.
+        Other runs are assumed to compute as fast as before. A cell that exceeds its estimate is assumed to need another tenth of
+        its time. None if the pace is unknown, or if only other runs have cells to compute.
         """
         pace = self.seconds_spent / self.cost_spent if self.cost_spent else self.expected_pace
         if pace is None or (not self.current and 0 < self.left <= self.elsewhere):
@@ -71,7 +71,7 @@ class RunProgress:
         return max([*running, (sum(running) + waiting) / (self.n_workers * helpers)])
 
     def count(self, planned: PlannedCell, outcome: Outcome) -> None:
-        """Count a finished cell."""
+        """Add a finished cell."""
         setattr(self, outcome.status, getattr(self, outcome.status) + 1)
         self.cost_left -= planned.cost
         if outcome.status == "ok" and outcome.seconds:

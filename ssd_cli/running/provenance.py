@@ -1,4 +1,4 @@
-"""Describe how a result was made: versions, revision, hardware, command. No names of persons, machines or folders."""
+"""Describe how a result was made: versions, revision, hardware, command; no names of persons, machines or folders."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BARE = re.compile(r"""(?<![\w.:/\\>'"…])((?:[A-Za-z]:[\\/]|~?/)[^\s"':,;()<>\
 
 
 def provenance(threads: int, command: Sequence[str]) -> dict[str, Any]:
-    """Return versions, hardware and command of this process, which works with this many threads."""
+    """Return versions, hardware, command and threads of this process."""
     return {
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": reduce_command(command),
@@ -54,7 +54,7 @@ def _fixed() -> dict[str, Any]:
 
 @cache
 def made_with() -> str:
-    """Return what decides the bits of a training on a CPU beside the cell's identity: program and processor."""
+    """Return program and processor, which determine the bits of a CPU training together with the cell's identity."""
     import torch
 
     sources = hashlib.sha256()
@@ -75,7 +75,7 @@ def _accelerator() -> dict[str, Any]:
 def reduce_paths(text: str) -> str:
     """Shorten all absolute paths in a text, such as a traceback, and remove the machine's name.
 
-    Paths of installed packages are cut before the package, those of this package before ``ssd_cli``, others to the last component.
+    Paths of installed packages begin with the package, those of this package with ``ssd_cli``; others keep the last component.
     """
     text = _QUOTED.sub(lambda match: f"{match[1]}{_reduced(match[2])}{match[1]}", text)
     text = _BARE.sub(lambda match: _reduced(match[1]), text)
@@ -84,7 +84,7 @@ def reduce_paths(text: str) -> str:
 
 
 def reduce_command(command: Sequence[str]) -> str:
-    """Join a command line, with absolute and upward paths cut to their last component."""
+    """Join a command line; absolute and upward paths keep their last component only."""
     program = PurePath(command[0]).name if command else ""
     program = "python -m ssd_cli" if program in ("__main__.py", "-m") else program
     return " ".join([program, *map(_reduced_argument, command[1:])])

@@ -1,4 +1,4 @@
-"""Measure how fast this machine trains each kind of network, and keep the rates in the user's cache."""
+"""Measure how fast this machine trains each kind of network, and store the rates in the user's cache."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from ssd_cli.running.work import Counts, rates_key, step_flops
 from ssd_cli.training.build import build_backbone, build_recipe, build_workbench
 
 _BATCHES = (2, 1, 16), (64, 1, 256), (32, 64, 128)
-"""Cases, channels and time points that are measured: almost only overhead; a common batch; one of many channels."""
+"""Measured batches (cases, channels, time points): one that is almost only overhead, a common one, one with many channels."""
 _FLOPS = 5e10
-"""Operations of the largest step, that of Inception on the common batch; larger networks get fewer cases."""
+"""Operations of the largest step (Inception on the common batch); larger networks get fewer cases."""
 _STEPS, _SECONDS = 7, 0.8
-"""Steps of each batch, or as many as fit into this time, but at least two; the first is not counted."""
+"""Steps of each batch, or as many as fit into this time, but at least two; the first step is not counted."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Rates of one kind of network: label, seconds for one of each count, date."""
+    """Rates of one kind of network: its label, the seconds per unit of each count, the date."""
 
     label: str
     rates: Counts
@@ -43,18 +43,18 @@ class Measured:
 
     @property
     def gigaflops(self) -> float:
-        """Billions of operations of the plain network per second of training; a fast execution needs fewer operations."""
+        """Billions of operations of the plain network per second of training, also for executions that need fewer operations."""
         return 1e-9 / self.rates.flops
 
 
 def machine(threads: int, n_workers: int, device: str) -> dict[str, Any]:
-    """Return what rates depend on beside the network; rates of another machine or version are not found."""
+    """Return everything except the network that rates depend on; rates of another machine or version are not used."""
     of = {"format": 2, "cpu": cpu_model(), "cores": available_cores(), "torch": version("torch"), "ssd-bench": __version__}
     return of | {"threads": threads, "workers": n_workers, "device": device}
 
 
 def load(of: Mapping[str, Any]) -> dict[str, Measured]:
-    """Return the rates that are kept for a machine, by name; none from a file that is damaged."""
+    """Return the stored rates of a machine, by name; a damaged file gives no rates."""
     try:
         kept = json.loads(_path(of).read_text(encoding="utf-8"))
         found = {name: Measured(label, Counts(*map(float, rates)), date) for name, (label, rates, date) in kept["rates"].items()}
@@ -65,34 +65,34 @@ def load(of: Mapping[str, Any]) -> dict[str, Measured]:
 
 
 def keep(of: Mapping[str, Any], found: Mapping[str, Measured]) -> None:
-    """Add rates to those that are kept; do nothing where the cache cannot be written."""
+    """Add rates to the stored ones; do nothing if the cache is not writable."""
     rates = {name: list(vars(one).values()) for name, one in (load(of) | dict(found)).items()}
     write_quietly(_path(of), lambda file: file.write(json.dumps({"machine": dict(of), "rates": rates}, indent=1).encode()))
 
 
 def measure(specs: list[CellSpec], threads: int, report: ReportProgress) -> dict[str, Measured]:
-    """Measure the networks of some cells, one cell for each kind of network; a task for a worker with this many threads."""
+    """Measure the networks of cells, one cell per kind of network; a task for a worker with this many threads."""
     from ssd_cli.running.execute import warm_up
 
     warm_up(threads)
     found = {}
     for spec in specs:
         report(f"calibrating: {spec.backbone.name}")
-        with suppress(Exception):  # a plug-in that refuses these series: its rates are assumed, and the estimate says so
+        with suppress(Exception):  # a plug-in may refuse these series; the estimate then assumes its rates and reports it
             measured = Measured(spec.backbone.name, rates_of(spec), datetime.now(UTC).date().isoformat())
             found[rates_key(spec, build_recipe(spec).precision)] = measured
     return found
 
 
 def average(found: list[dict[str, Measured]]) -> dict[str, Measured]:
-    """Average rates that several workers measured at once: they slow each other down, as they will in the run."""
+    """Average rates that several workers measured at once, since workers slow each other down in the run too."""
     names = [name for name in found[0] if all(name in one for one in found)] if found else []
     rates = {name: Counts(*map(statistics.mean, zip(*(one[name].rates for one in found), strict=True))) for name in names}
     return {name: replace(found[0][name], rates=rates[name]) for name in names}
 
 
 def rates_of(spec: CellSpec) -> Counts:
-    """Train on random series, and solve for the seconds of a step and of an operation."""
+    """Train on random series, and solve for the seconds per step and per operation."""
     from ssd_cli.core.executions import Execution
     from ssd_cli.engine.planner import longest
 
@@ -109,7 +109,7 @@ def rates_of(spec: CellSpec) -> Counts:
 
 
 class _Enough(Exception):
-    """Enough steps were measured."""
+    """Ends the training once enough steps were measured."""
 
 
 def step_seconds(spec: CellSpec, shape: tuple[int, int, int]) -> float:
@@ -121,7 +121,7 @@ def step_seconds(spec: CellSpec, shape: tuple[int, int, int]) -> float:
     from ssd_cli.protocol.containers import TrainingSet
     from ssd_cli.training.objective import CrossEntropy
 
-    # Other processes take turns on the cores; with one thread, processor time does not count their turns.
+    # With one thread, processor time excludes the time that other processes use the core.
     clock = time.process_time if spec.device == "cpu" and torch.get_num_threads() == 1 else time.perf_counter
     marks, started, n_cases = [], time.perf_counter(), shape[0]
 

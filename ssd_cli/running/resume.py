@@ -1,4 +1,4 @@
-"""Find the cells of a plan that are done. Identities are compared, not names; nothing is reused or replaced silently."""
+"""Find the cells of a plan that are done. Identities are compared, not names, and no result is silently reused or replaced."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Mark = tuple[int, int]
 
 _TABLE_FROM = 2000
-"""Number of records from which the table of all records is faster than opening each; loading pandas takes half a second."""
+"""Number of records from which the table of all records is faster than opening each one; loading pandas takes half a second."""
 
 _WHOLE = ("ok", "")
 """States of predictions with which a cell is not computed again."""
@@ -38,11 +38,11 @@ def plan_and_look(suite: Suite, dry_run: bool, report: ReportProgress | None = N
 
 
 def look(plan: Plan, suite: Suite) -> Plan:
-    """Return the plan with the cells that are done.
+    """Return the plan with its finished cells in `done`.
 
     A cell is done if it has a record with the same identity. With `suite.retry_failed`, failed cells are not done, and failed and
     skipped cells of another identity are replaced. With `suite.overwrite`, all records of another identity are replaced.
-    Raise MisuseError for a record of another identity, SsdBenchError for one that is damaged or of another protocol version.
+    Otherwise a record of another identity raises MisuseError; a damaged one, or another protocol version, raises SsdBenchError.
     """
     store = ResultStore(suite.out)
     marks = {cell.key: mark for cell in plan.cells if (mark := record_mark(store, cell)) is not None}
@@ -61,7 +61,7 @@ def look(plan: Plan, suite: Suite) -> Plan:
 
 
 def record_mark(store: ResultStore, planned: PlannedCell) -> Mark | None:
-    """Return the state of a cell's record on disk, which changes whenever the record is written."""
+    """Return the state of a cell's record on disk; it changes whenever the record is written."""
     try:
         stat = store.paths(planned.cell)[1].stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -70,17 +70,17 @@ def record_mark(store: ResultStore, planned: PlannedCell) -> Mark | None:
 
 
 def record_path(store: ResultStore, cell: Cell) -> str:
-    """Return the path of a cell's files below the root, without suffix, as in the table of all records (`load_index`)."""
+    """Return the path of a cell's files relative to the root, without suffix, as in the table of all records (`load_index`)."""
     return store.paths(cell)[1].relative_to(store.root).with_suffix("").as_posix()
 
 
 def whole(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the table of all records whose predictions are not damaged or missing."""
+    """Return the rows of the table of all records with intact predictions."""
     return table[table["predictions"].isin(_WHOLE)]
 
 
 def _records(store: ResultStore, cells: list[PlannedCell], overwrite: bool) -> Iterator[tuple[PlannedCell, str, str]]:
-    """Yield status and identity hash of every cell whose record and predictions are not damaged."""
+    """Yield status and identity hash of every cell with an intact record and intact predictions."""
     rows = _table(store) if len(cells) >= _TABLE_FROM else {}
     for cell in cells:
         if row := rows.get(record_path(store, cell.cell)):
@@ -99,7 +99,7 @@ def _records(store: ResultStore, cells: list[PlannedCell], overwrite: bool) -> I
 
 
 def _table(store: ResultStore) -> dict[str, tuple[str, str, str]]:
-    """Return status, identity hash and state of the predictions by path, of all records that can be read."""
+    """Return status, identity hash and state of the predictions of all readable records, by path."""
     from ssd_cli.store.index import load_index
 
     table = load_index(store.root, on_unreadable=lambda path, error: None)
@@ -128,7 +128,7 @@ def _conflict(store: ResultStore, changed: list[tuple[PlannedCell, str]]) -> Mis
     retry = "--retry-failed to compute them again, " if all(status in _WITHOUT_RESULT for _, status in changed) else ""
     go_on = f"--engine {made_by.pop()} to go on with them, " if len(made_by) == 1 and "" not in made_by else ""
     return MisuseError(
-        f"{store.root} holds {len(changed)} of these cells under another configuration; nothing was computed.",
+        f"{store.root} holds {len(changed)} of these cells with another configuration; nothing was computed.",
         "\n".join(lines),
         f"Use {retry}{go_on}another --out to keep both, or --overwrite to replace them.",
     )

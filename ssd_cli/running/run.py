@@ -1,4 +1,4 @@
-"""Run a suite: plan it, compute what is missing, clean up."""
+"""Run a suite: plan it, compute the missing cells, clean up."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def run_suite(suite: Suite, executor: str = "processes", reporter: Reporter | No
     executor : str
         Registered name of the executor.
     reporter : Reporter, optional
-        Shows the progress; by default nothing is shown.
+        Shows the progress; the default shows nothing.
 
     Raises
     ------
@@ -45,15 +45,15 @@ def run_suite(suite: Suite, executor: str = "processes", reporter: Reporter | No
 
 
 def worker_settings(suite: Suite) -> WorkerSettings:
-    """Return what a suite says about its workers."""
+    """Return the settings of a suite that concern its workers."""
     return WorkerSettings(suite.threads, suite.plugin, suite.n_workers)
 
 
 def plan_suite(suite: Suite, executor: Executor, dry_run: bool = False, report: ReportProgress | None = None) -> Plan:
     """Plan a suite on a worker, since planning imports torch, and compare it with the output folder.
 
-    A dry run downloads and writes nothing. Raise SsdBenchError for an unknown name or dataset, and for a folder that cannot be
-    written or holds results of another configuration.
+    A dry run downloads and writes nothing. Raise SsdBenchError for an unknown name or dataset, and for a folder that is not
+    writable or holds results of another configuration.
     """
     if not dry_run:
         ResultStore(suite.out).check_writable()

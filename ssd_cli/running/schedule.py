@@ -1,4 +1,4 @@
-"""The order of cells: longest first, and cells that share networks one after the other on one worker."""
+"""The order of cells: longest first, and cells that share networks in sequence on one worker."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Queue:
     def take(self, last_group: str | None = None) -> PlannedCell:
         """Return the next cell for a worker that computed `last_group`.
 
-        It is the longest of that group; else the longest of the unstarted group with the most work; else the longest of all, which
-        may have to wait for a network that another worker is training.
+        Return the longest cell of that group, or else the longest cell of the unstarted group with the most work. If all groups are
+        started, return the longest cell of all, which may wait for a network that another worker is training.
         """
         if last_group not in self._groups:
             fresh = [group for group in self._groups if group not in self._started]
@@ -43,5 +43,5 @@ class Queue:
         return cell
 
     def put_back(self, cell: PlannedCell) -> None:
-        """Return a cell to the queue, as the next of its group."""
+        """Put a cell back into the queue, as the next cell of its group."""
         self._groups[cell.group].append(cell)

@@ -22,14 +22,14 @@ from ssd_cli.store.networks import NetworkStore
 from ssd_cli.store.results import ResultStore
 
 _LOOK_SECONDS = 1.0
-"""Interval of looking for cells that other runs have finished or given up."""
+"""Interval, in seconds, of the check for cells that other runs have finished or abandoned."""
 
 
 class SuiteRun:
     """One run of a plan.
 
-    `command` is the command line, for the records; `execute` is what a worker does with a job. `packing` says which cells may
-    share a device; by default it follows from the free memory of a CUDA device.
+    `command` is the command line, for the records; `execute` is the task of a worker for a job. `packing` decides which cells
+    share a device; by default it is derived from the free memory of a CUDA device.
     """
 
     def __init__(
@@ -66,11 +66,11 @@ class SuiteRun:
             self._groups[cell.group].append(cell)
 
     def run(self) -> RunProgress:
-        """Run until every cell is finished by this run or by another one, or, with ``--no-wait``, is left to another one.
+        """Run until every cell is finished by this run or another; with ``--no-wait`` leave claimed cells to the other run.
 
-        Raise SsdBenchError when the disk is full or worker processes cannot be started. Finished cells stay.
+        Raise SsdBenchError if the disk is full or worker processes cannot be started. Finished cells stay.
         """
-        if self._suite.discard_networks:  # of groups whose run was killed before it could discard them
+        if self._suite.discard_networks:  # a killed run may have left networks of finished groups
             for group in self._groups.keys() - self._left.keys():
                 self._discard(group)
         while self.progress.left > (0 if self._suite.wait else len(self._elsewhere)):
@@ -91,7 +91,7 @@ class SuiteRun:
                     continue
                 if not self._packing.fits(cell, [one.planned for one in running.values()]):
                     self._queue.put_back(cell)
-                    return  # until another cell is finished
+                    return  # wait until another cell is finished
                 self._submit(worker, cell)
 
     def _submit(self, worker: int, cell: PlannedCell) -> None:
@@ -135,13 +135,13 @@ class SuiteRun:
         self.progress.elsewhere = len(self._elsewhere)
 
     def _on_outcome(self, outcome: Outcome, worker: int, cell: PlannedCell) -> None:
-        if outcome.status == "claimed":  # another run is probably training its network: start with another group
+        if outcome.status == "claimed":  # another run is probably training the network of this group: start with another group
             self._elsewhere.append(cell)
             self._last_group.pop(worker, None)
         elif outcome.status == "memory":
             self._packing.alone.add(cell.key)
             self._queue.put_back(cell)
-            self._reporter.note(f"{cell.cell}: the device's memory ran out; trying once more, alone")
+            self._reporter.note(f"{cell.cell}: the device's memory ran out; trying once more without other cells")
         else:
             if outcome.warning:
                 self._reporter.note(f"Warning: {cell.cell}: {outcome.warning}")
@@ -178,7 +178,7 @@ class SuiteRun:
         discard_group(self._store, NetworkStore(self._suite.out), self._groups[group])
 
     def _look_elsewhere(self) -> None:
-        """Count the cells that other runs have finished, and queue those whose process has ended without finishing them."""
+        """Count the cells that other runs have finished, and queue cells that an ended process has left unfinished."""
         if not self._elsewhere or time.monotonic() - self._last_look < _LOOK_SECONDS:
             return
         self._last_look = time.monotonic()

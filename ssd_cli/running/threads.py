@@ -1,7 +1,7 @@
-"""Keep the number of threads at the number of cores: check it before a run, restore it during one.
+"""Keep the number of threads at the number of cores: check it before a run, and restore it during the run.
 
-Two processes with two threads each on two cores take nine times as long as they should: threads of a numerical library wait for
-each other in a loop that keeps the core busy.
+Two processes with two threads each take nine times as long on two cores, since the threads of a numerical library wait for each
+other in busy loops.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ssd_cli.running.suite import Suite
 
 _BINDING = ("OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY")
-"""Variables that bind threads to cores, the first thread of every process to the same one."""
+"""Variables that bind threads to cores, the first thread of every process to the same core."""
 
 
 def thread_variables(threads: int) -> dict[str, str]:
@@ -26,7 +26,7 @@ def thread_variables(threads: int) -> dict[str, str]:
 
 
 def warnings_before(suite: Suite, environment: Mapping[str, str]) -> list[str]:
-    """Return a warning for each setting or environment variable with which the workers of a run slow each other down."""
+    """Return a warning for each setting or environment variable that makes the workers of a run slow each other down."""
     found, cores = [], available_cores()
     if suite.n_workers * suite.threads > cores and suite.device in ("auto", "cpu"):
         found.append(
@@ -40,10 +40,10 @@ def warnings_before(suite: Suite, environment: Mapping[str, str]) -> list[str]:
 
 
 def restore_threads(threads: int) -> str:
-    """Set the threads of torch back where a method or a library has changed them; return a warning, or an empty text."""
+    """Reset the threads of torch if a method or a library has changed them; return a warning, or an empty text."""
     torch = sys.modules.get("torch")
     if torch is None or torch.get_num_threads() == threads:
         return ""
     changed = torch.get_num_threads()
     torch.set_num_threads(threads)
-    return f"it changed the threads of torch from {threads} to {changed}, which slows other workers down; they are set back"
+    return f"it changed the threads of torch from {threads} to {changed}, which slows other workers down; they were reset"

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from ssd_cli.training.recipe import ResolvedRecipe
 
 RECOMPUTED = 4 / 3
-"""Operations of a step that keeps no maps, in plain steps: one forward pass more than a forward and a backward pass."""
+"""Cost of a step without stored activations, in plain steps: a second forward pass adds a third."""
 _LATENCY_PASSES = 23
 """Predictions of one series whose latency a cell measures (`costs.measure`)."""
 
 
 class DatasetShape(NamedTuple):
-    """Shape of a dataset; `n_cases` counts the training set, `n_test` is 0 where it is not known."""
+    """Shape of a dataset; `n_cases` counts the training set, `n_test` is 0 if unknown."""
 
     n_cases: int
     n_channels: int
@@ -31,7 +31,7 @@ class DatasetShape(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """Steps, their operations for one channel, and those of further channels (another rate); or seconds for one of each."""
+    """Steps, operations for one channel, and operations for further channels (at another rate); or the seconds per unit of each."""
 
     steps: float = 0.0
     flops: float = 0.0
@@ -43,21 +43,21 @@ class Counts(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Name of the rates (`rates_key`); trainings with their names. Equal names are one training, an empty name is not shared."""
+    """Name of the rates (`rates_key`), and named trainings. Equal names denote one training; an empty name is not shared."""
 
     rates: str
     parts: tuple[tuple[str, Counts], ...]
 
 
 def work_of(recorded: RecordedFit, backbone: Backbone, recipe: ResolvedRecipe, shape: DatasetShape, spec: CellSpec) -> Work:
-    """Count the trainings of a cell, and its predictions as a part without a name; the recipe is resolved for the backbone."""
+    """Count the trainings of a cell, and its predictions as an unnamed part; the recipe is resolved for the backbone."""
     from ssd_cli.core.executions import Execution
     from ssd_cli.engine.convolution.recompute import LARGE
 
     def counts(steps: float, n_series: float) -> Counts:
         return Counts(steps, *(n_series * shape.n_timepoints * flops for flops in step_flops(backbone, shape.n_channels)))
 
-    # Networks that are trained jointly are not those that are trained alone.
+    # Joint training and separate training give different networks.
     joint = recorded.joint if Execution.of(spec.execution).batching != "off" else 1
     suffix, parts = f", {joint} at once" if joint > 1 else "", []
     for training in recorded.trainings:
@@ -66,7 +66,7 @@ def work_of(recorded: RecordedFit, backbone: Backbone, recipe: ResolvedRecipe, s
         step = training.step * (RECOMPUTED if size * shape.n_timepoints >= LARGE else 1)
         work = counts(training.epochs * math.ceil(n_cases / size), training.epochs * step * n_cases)
         parts.append((training.shared and training.shared + suffix, work))
-    # A guess: each network predicts once (a soup is one network, a teacher predicts too); a forward pass is a third of a step.
+    # Estimate: each network predicts once (a soup is one network, a teacher predicts too); a forward pass is a third of a step.
     passes = math.ceil(shape.n_test * shape.n_timepoints / 2**16) + _LATENCY_PASSES
     predictions = counts(len(parts) * passes / 3, len(parts) * (shape.n_test + _LATENCY_PASSES) / 3)
     return Work(rates_key(spec, recipe.precision), (*parts, ("", predictions)))
@@ -82,7 +82,7 @@ def step_flops(backbone: Backbone, n_channels: int) -> tuple[float, float]:
     """Return the operations of a training step per series and time point: for one channel, and what further channels add.
 
     A convolution that keeps the length uses every weight once per time point, for a multiplication and an addition; a backward
-    pass counts as two forward ones. The head is not counted. For networks that differ, the measured rate corrects this.
+    pass counts as two forward passes. The head is not counted. The measured rate corrects this for other networks.
     """
 
     def flops(channels: int) -> float:

@@ -1,1 +1,1 @@
-"""Pure functions on scores and probabilities: numpy and scipy only."""
+"""Pure functions on scores and probabilities, with numpy and scipy only."""

@@ -9,14 +9,14 @@ import numpy as np
 from ssd_cli.statistics.ranks import TIE, Floats
 
 PRIOR = 0.5
-"""Weight of the one pseudo-observation without a difference, as in baycomp."""
+"""Weight of the single pseudo-observation, whose difference is 0, as in baycomp."""
 SAMPLES = 20_000
-"""The Monte-Carlo standard error of a probability is then below 0.004."""
+"""Number of posterior samples; the Monte-Carlo standard error of a probability is then below 0.004."""
 _CHUNK = 2_000  # samples at a time: 2,000 x 400 datasets are 6 MB
 
 
 class Posterior(NamedTuple):
-    """Probabilities that the first method is worse by more than the rope, within the rope, better by more than the rope."""
+    """Probabilities that the first method is worse by more than the rope, within the rope, or better by more than the rope."""
 
     worse: float
     same: float
@@ -27,8 +27,8 @@ def signed_rank(differences: Floats, rope: float, n_samples: int = SAMPLES, seed
     """Return the posterior under a Dirichlet-process prior (Benavoli et al. 2014; Benavoli et al. 2017, section 4.3).
 
     `differences` (n_datasets,) are first method minus second; `rope` is half the width of the region of practical equivalence, in
-    their unit. A probability is the share of the samples in which its region has the largest mass; regions with equal masses share
-    the sample, so that equal scores with a rope of 0 favour no method. NaN without any differences.
+    the same unit. A probability is the share of the samples in which its region has the largest mass. Regions with equal masses
+    share the sample, so that equal scores with a rope of 0 favour no method. NaN if there are no differences.
     """
     if not len(differences):
         return Posterior(np.nan, np.nan, np.nan)
@@ -49,5 +49,5 @@ def signed_rank(differences: Floats, rope: float, n_samples: int = SAMPLES, seed
 
 
 def _step(x: Floats) -> Floats:
-    """1 above zero, a half at zero: accuracies are ratios of counts, so sums exactly at the edge of the rope are common."""
+    """Return 1 above zero and a half at zero; accuracies are ratios of counts, so sums at the edge of the rope are common."""
     return np.heaviside(np.where(np.abs(x) <= TIE, 0.0, x), 0.5)

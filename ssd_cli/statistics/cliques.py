@@ -9,12 +9,12 @@ RULE = (
     "A bar (in the table: a shared letter) joins a longest run of methods, neighbours by average rank, "
     "no two of which differ significantly."
 )
-"""A bar joins neighbours only, so that it never covers a method that differs from one it joins. Pairs that do not differ but have a
-differing method between them are listed by `unjoined`."""
+"""A bar joins neighbours only, so that no method under it differs from another one. `unjoined` lists the pairs that do not differ
+but have a differing method between them."""
 
 
 def cliques(different: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Return first and last method (included) of the longest runs without a significant pair; no run is part of another.
+    """Return first and last method (included) of the longest runs without a significant pair; no run contains another.
 
     `different` (n_methods, n_methods) is symmetric, with methods in the order of their average ranks.
     """
@@ -29,7 +29,7 @@ def cliques(different: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 
 def letters(runs: list[tuple[int, int]], n_methods: int) -> list[str]:
-    """Return the letters of each method: two methods share one if and only if a run has both. After z comes aa."""
+    """Return the letters of each method: two methods share a letter if and only if a run has both. The letter after z is aa."""
     names = [_letter(number) for number in range(len(runs))]
     return ["".join(name for name, (first, last) in zip(names, runs, strict=True) if first <= i <= last) for i in range(n_methods)]
 

@@ -1,7 +1,7 @@
 """Effect sizes: mean difference, its bootstrap interval, rank-biserial correlation.
 
-Scores have shape (n_datasets, n_methods), higher is better, NaN is missing; results have shape (n_methods, n_methods),
-the method of the row minus that of the column.
+Scores have shape (n_datasets, n_methods), higher is better, NaN is missing. Results have shape (n_methods, n_methods): the method
+of the row minus the method of the column.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Effects(NamedTuple):
 
 
 def effects(scores: Floats, seed: int = 0) -> Effects:
-    """Return the effect sizes of all pairs, on the datasets on which both methods have a score; NaN without one.
+    """Return the effect sizes of all pairs, on the datasets on which both methods have a score; NaN if there are none.
 
     The interval is the percentile bootstrap over datasets (Efron 1979) at `LEVEL`; all pairs use the same draws.
     """
@@ -58,7 +58,7 @@ def effects(scores: Floats, seed: int = 0) -> Effects:
 def rank_biserial(differences: Floats) -> float:
     """Return the matched-pairs rank-biserial correlation (Kerby 2014): share of the rank sum in favour minus share against.
 
-    Ranks by Pratt, as in `wilcoxon`. 1: better on every dataset; 0: balanced, or no difference; NaN without datasets.
+    Zeros are ranked as in `wilcoxon` (Pratt). 1: better on every dataset; 0: balanced, or no difference; NaN without datasets.
     """
     if not len(differences):
         return float("nan")

@@ -13,8 +13,8 @@ from ssd_cli.statistics.ranks import Floats, rank_scores
 class Friedman:
     """Result of Friedman's test: chi-squared, corrected for ties, its p-value and degrees of freedom.
 
-    `f` is Iman and Davenport's statistic, which is less conservative, with n_methods - 1 and (n_methods - 1)(n_datasets - 1)
-    degrees of freedom.
+    `f` is the less conservative statistic of Iman and Davenport, with n_methods - 1 and (n_methods - 1)(n_datasets - 1) degrees of
+    freedom.
     """
 
     statistic: float
@@ -28,7 +28,7 @@ class Friedman:
 def friedman(scores: Floats) -> Friedman | None:
     """Test scores of shape (n_datasets, n_methods), higher is better; None with fewer than 3 methods or 2 datasets.
 
-    Friedman 1937, and in the form of Iman and Davenport 1980: F = (n - 1) χ² / (n (k - 1) - χ²).
+    The test is from Friedman 1937; Iman and Davenport 1980 give F = (n - 1) χ² / (n (k - 1) - χ²).
     """
     from scipy.special import chdtrc, fdtrc
 

@@ -1,8 +1,8 @@
 """Tests of whether a score has fallen by more than its seeds explain: new results against a reference of several seeds.
 
-Half of the false-alarm rate goes to single groups (dataset × method), by Bonferroni, to find a collapse on one dataset. The other
-half goes to the mean over the datasets of each method, to find a small drop everywhere. All tests are one-sided. The degrees of
-freedom are capped, so that the rate also holds for noise with heavy tails.
+Half of the false-alarm rate is assigned to single groups (dataset × method), with Bonferroni's correction, to find a collapse on
+one dataset. The other half is assigned to the mean over the datasets of each method, to find a small drop everywhere. All tests are
+one-sided. The degrees of freedom are capped, so that the rate also holds for noise with heavy tails.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from ssd_cli.statistics.ranks import Floats
 
 POWER = 0.8
 PRIOR_DEGREES = 4
-"""Weight of the mean variance of all groups in that of one group, in degrees of freedom (after Smyth 2004, with a fixed weight).
-Small test sets often repeat one score exactly, and a variance of zero would make any other score an alarm."""
+"""Weight of the mean variance of all groups in the variance of one group, in degrees of freedom (after Smyth 2004, but fixed).
+Small test sets often repeat one score exactly, and with a variance of zero any other score would raise an alarm."""
 
 GROUP_DEGREES, MEAN_DEGREES = 5, 20
 """Upper bounds of the degrees of freedom of the t distribution that gives the critical values. Seeds may have heavier tails than
@@ -35,7 +35,7 @@ class Fall:
     p: float
     """One-sided p-value of the fall, or of the rise, before the correction."""
     detectable: float
-    """The fall that is detected with probability `POWER`."""
+    """The fall that the test detects with probability `POWER`."""
 
     @property
     def fell(self) -> bool:
@@ -49,7 +49,7 @@ class Fall:
 
 
 def spreads(reference: list[Floats]) -> Floats:
-    """Return the standard deviation over seeds of each group, at least that of its mixture with the mean of all groups."""
+    """Return the standard deviation over seeds of each group, or of its mixture with the mean of all groups if that is larger."""
     variances = np.array([values.var(ddof=1) for values in reference])
     degrees = np.array([len(values) - 1 for values in reference])
     mixed = (PRIOR_DEGREES * variances.mean() + degrees * variances) / (PRIOR_DEGREES + degrees)
@@ -57,7 +57,7 @@ def spreads(reference: list[Floats]) -> Floats:
 
 
 def group_falls(reference: list[Floats], new: list[Floats], alpha: float) -> list[Fall]:
-    """Test every group by a t-test at `alpha` each, on scores over seeds, higher is better; at least three in the reference."""
+    """Test every group by a t-test at `alpha`, on scores over seeds (higher is better; three or more in the reference)."""
     return [
         _fall(
             float(now.mean() - before.mean()),

@@ -1,4 +1,4 @@
-"""Results of tests of all pairs of methods, and what the tests share: Holm's correction, groups, the gate by Friedman's test."""
+"""Results of tests of all pairs of methods, and functions that the tests share: Holm's correction, the gate by Friedman's test."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class PairwiseTests:
     adjusted: Floats
     different: Bools
     exact: Bools | None = None
-    """Whether the p-value is exact; None where the test does not say so."""
+    """Whether the p-value is exact; None if the test does not report it."""
     needed: int = 0
     """Number of datasets below which no difference can be significant after the correction."""
     enough: bool = True
-    """Whether there are as many datasets."""
+    """Whether there are at least `needed` datasets."""
 
     @property
     def n_pairs(self) -> int:
@@ -47,7 +47,7 @@ class Verdicts:
     rule: str = RULE
     """What a bar means."""
     gated: bool = False
-    """Whether no pair differs unless Friedman's test rejects."""
+    """Whether pairs can differ only if Friedman's test rejects."""
     power_known: bool = False
     """Whether `variance.detectable` is the smallest difference that this test detects."""
 
@@ -61,7 +61,7 @@ def symmetric(upper: npt.ArrayLike, n_methods: int, diagonal: float | bool = 1.0
 
 
 def holm(p: Floats) -> Floats:
-    """Return step-down adjusted p-values (Holm 1979) in the order of `p`: the i-th smallest of m times m - i + 1, never falling."""
+    """Return step-down adjusted p-values (Holm 1979) in the order of `p`: i-th smallest of m times m - i + 1, non-decreasing."""
     order = np.argsort(p, kind="stable")
     adjusted = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
     result = np.empty_like(adjusted)
@@ -72,13 +72,13 @@ def holm(p: Floats) -> Floats:
 def datasets_needed(n_pairs: int, alpha: float = 0.05) -> int:
     """Return the least number of datasets with which one of `n_pairs` differences can be significant after Holm's correction.
 
-    The smallest two-sided p-value of n differences other than zero is 2^(1 - n); Holm compares the smallest of m with alpha / m.
+    The smallest two-sided p-value of n non-zero differences is 2^(1 - n); Holm compares the smallest of m p-values with alpha / m.
     """
     return int(np.ceil(1 - np.log2(alpha / n_pairs)))
 
 
 def friedman_rejects(scores: Floats, alpha: float, name: str) -> tuple[bool, str]:
-    """Return whether Friedman's test rejects, and the words for the caption where it does not.
+    """Return whether Friedman's test rejects, and words for the caption if it does not.
 
     Raise MisuseError for fewer than three methods or two datasets.
     """

@@ -13,8 +13,8 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 TIE = 1e-12
-"""Scores that differ by less are equal, so that the rounding error of a mean does not decide a rank. The smallest real step, one
-test case of the largest dataset in one of hundreds of runs, is five orders of magnitude larger."""
+"""Scores that differ by less are treated as equal, so that the rounding error of a mean does not decide a rank. The smallest real
+step, one test case of the largest dataset in one of hundreds of runs, is five orders of magnitude larger."""
 
 
 def rank_scores(scores: Floats) -> Floats:
@@ -44,7 +44,7 @@ class Contests(NamedTuple):
 
 
 def contests(scores: Floats) -> Contests:
-    """Count the datasets on which the method of the row beats, equals and loses to that of the column; 0 on the diagonal."""
+    """Count the datasets on which the method of the row wins, ties and loses against that of the column; 0 on the diagonal."""
     gap = scores[:, :, None] - scores[:, None, :]
     wins = (gap > TIE).sum(axis=0)
     ties = (np.abs(gap) <= TIE).sum(axis=0)
@@ -53,7 +53,7 @@ def contests(scores: Floats) -> Contests:
 
 
 def front(scores: Floats, costs: Floats) -> npt.NDArray[np.bool_]:
-    """Return whether each method is on the front: no other is at least as good and as cheap, and better in one of the two.
+    """Return whether each method is on the front: no other method is at least as good and as cheap, and better in one of the two.
 
     Higher scores and lower costs are better. Methods with NaN are ignored.
     """

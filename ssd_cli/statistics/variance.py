@@ -29,8 +29,8 @@ class Split(NamedTuple):
 def split(results: Floats) -> Split:
     """Return the variance components of one method by analysis of variance: seeds nested in resamples nested in datasets.
 
-    `results` (n_datasets, n_resamples, n_seeds) is complete. The estimates are from the mean squares (Searle, Casella and McCulloch
-    1992, section 3.6), negative ones set to 0; equal to the restricted maximum likelihood if none is negative.
+    `results` (n_datasets, n_resamples, n_seeds) is complete. The estimates are computed from the mean squares (Searle, Casella and
+    McCulloch 1992, section 3.6), and negative ones are set to 0. If none is negative, they equal the restricted maximum likelihood.
     """
     n_datasets, n_resamples, n_seeds = results.shape
     of_resamples, of_datasets = results.mean(axis=2), results.mean(axis=(1, 2))
@@ -54,7 +54,7 @@ class Variability:
 
     splits: tuple[Split, ...]
     gap: Floats = field(repr=False)
-    """Distance of two mean scores."""
+    """Absolute difference of two mean scores."""
     seed_noise: Floats = field(repr=False)
     """Half width of the 95 % interval of the gap if only the seeds vary; NaN with one seed."""
     within: npt.NDArray[np.bool_] = field(repr=False)
@@ -63,11 +63,11 @@ class Variability:
     """Difference of two mean scores that the test of a typical pair detects with probability `POWER` after the correction; NaN with
     fewer than three datasets."""
     detectable_rank: float
-    """The same of two average ranks."""
+    """The detectable difference of two average ranks."""
 
     @property
     def seeds_known(self) -> bool:
-        """Whether there are several seeds, so that seed noise is known."""
+        """Whether seed noise is known, which needs several seeds."""
         return bool(np.isfinite(self.seed_noise).any())
 
     def among(self, own: npt.NDArray[np.bool_]) -> Variability:
@@ -86,8 +86,8 @@ class Variability:
 def noise(results: Floats, ranks: Floats, alpha: float, n_pairs: int) -> Variability:
     """Return variance components, seed noise of every gap, and smallest detectable differences.
 
-    `results` (n_datasets, n_methods, n_resamples, n_seeds) is complete, `ranks` is (n_datasets, n_methods). Detectable differences
-    are those at alpha / n_pairs, the first step of Holm's correction.
+    `results` (n_datasets, n_methods, n_resamples, n_seeds) is complete; `ranks` has shape (n_datasets, n_methods). Differences are
+    detectable at alpha / n_pairs, the first step of Holm's correction.
     """
     from scipy.special import stdtrit
 
@@ -96,7 +96,7 @@ def noise(results: Floats, ranks: Floats, alpha: float, n_pairs: int) -> Variabi
     means = results.mean(axis=(0, 2, 3))
     gap = np.abs(means[:, None] - means[None, :])
     if n_seeds > 1:
-        # from differences, since methods that share networks share part of their noise
+        # estimated from differences, since methods that share networks share part of their noise
         centred = (results - results.mean(axis=3, keepdims=True)).transpose(1, 0, 2, 3).reshape(n_methods, -1)
         products = centred @ centred.T
         squares = np.diag(products)[:, None] + np.diag(products)[None, :] - 2 * products
@@ -115,10 +115,10 @@ def noise(results: Floats, ranks: Floats, alpha: float, n_pairs: int) -> Variabi
 def detectable(values: Floats, alpha: float, power: float = POWER) -> float:
     """Return the mean difference that a signed-rank test at `alpha` of a typical pair detects with probability `power`.
 
-    (t(1 - alpha/2) + t(power)) · s / √n · √(π/3), where s is the median over the pairs of the standard deviation of their
-    differences over the n datasets. If only differences of one sign are significant, at least Φ⁻¹(power^(1/n)) · s; with a few
-    more datasets the power of the result is 60 to 75 % instead of 80. NaN if no difference can be significant: n differences of one
-    sign have p = 2^(1 - n). `values` has shape (n_datasets, n_methods).
+    It is (t(1 - alpha/2) + t(power)) · s / √n · √(π/3), where s is the median over the pairs of the standard deviation of their
+    differences over the n datasets. If only differences of one sign can be significant, it is at least Φ⁻¹(power^(1/n)) · s. With
+    a few more datasets the power of the result is 60 to 75 % instead of 80. NaN if no difference can be significant: n differences
+    of one sign have p = 2^(1 - n). `values` has shape (n_datasets, n_methods).
     """
     from scipy.special import ndtri, stdtrit
 

@@ -1,4 +1,4 @@
-"""Wilcoxon's signed-rank test, and the test of equivalence that is made of two of them."""
+"""Wilcoxon's signed-rank test, and the test of equivalence, which combines two such tests."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy.typing as npt
 from ssd_cli.statistics.ranks import TIE, Floats, doubled_ranks
 
 EXACT_UP_TO = 50
-"""Number of differences other than zero up to which the exact distribution is used; above it the normal one is as good. scipy 1.17
-has the same number, but takes the normal distribution from 14 datasets on if any difference is zero or tied. With few differences
-that is far off: four of one sign among 40 give p = .046 instead of .125."""
+"""Number of non-zero differences up to which the exact distribution is used; for more the normal distribution is as good. scipy
+1.17 has the same limit, but uses the normal distribution from 14 datasets on if any difference is zero or tied. With few
+differences the error is large: four of one sign among 40 give p = .046 instead of .125."""
 
 
 class Wilcoxon(NamedTuple):
@@ -26,16 +26,16 @@ class Wilcoxon(NamedTuple):
 def wilcoxon(differences: Floats) -> Wilcoxon:
     """Test two-sided that the differences (n_datasets,) are symmetric around 0.
 
-    Zeros are ranked with the others and then left out (Pratt 1959). For at most `EXACT_UP_TO` other differences p comes from all
-    their signs, given their ranks, so it is exact with zeros and ties as well. Otherwise p comes from the normal distribution
-    without continuity correction, with the variance corrected for zeros and ties.
+    Zeros are ranked with the others and then left out (Pratt 1959). For at most `EXACT_UP_TO` non-zero differences p is computed
+    from all signs, given the ranks, so it is exact with zeros and ties as well. Otherwise p is from the normal distribution without
+    continuity correction, with the variance corrected for zeros and ties.
     """
     signs = _signed_ranks(differences)
     return Wilcoxon(min(signs.favour, signs.against) / 2, _two_sided(signs), signs.exact)
 
 
 def wilcoxon_greater(differences: Floats) -> float:
-    """Return the one-sided p-value of the same test, that the differences (n_datasets,) lie above 0."""
+    """Return the one-sided p-value of the same test against the alternative that the differences (n_datasets,) are above 0."""
     signs = _signed_ranks(differences)
     return _tail(signs.against, signs)
 
@@ -43,8 +43,8 @@ def wilcoxon_greater(differences: Floats) -> float:
 def scipy_p(differences: Floats, zeros: Literal["wilcox", "pratt"], alternative: Literal["greater", "two-sided"]) -> float:
     """Return the p-value of ``scipy.stats.wilcoxon``; 1 if all differences (n_datasets,) are 0.
 
-    Up to 13 datasets with ties or zeros, scipy 1.17 enumerates all signs, which takes several hundred times the time of the exact
-    distribution here. As in scipy, differences are tied or zero only if they are so to the last bit.
+    For up to 13 datasets with ties or zeros, scipy 1.17 enumerates all signs, which is several hundred times slower than the exact
+    distribution of this module. As in scipy, differences are tied or zero only if they are equal to the last bit.
     """
     from scipy.stats import wilcoxon as scipy_wilcoxon
 
@@ -61,13 +61,13 @@ class Equivalence(NamedTuple):
 
     p: float
     above: float
-    """That the differences lie above -margin."""
+    """P-value of the test that the differences are above -margin."""
     below: float
-    """That they lie below +margin."""
+    """P-value of the test that the differences are below +margin."""
 
 
 def equivalence(differences: Floats, margin: float) -> Equivalence:
-    """Test that the differences (n_datasets,) lie within ±margin (Schuirmann 1987, with Wilcoxon's test instead of the t-test)."""
+    """Test that the differences (n_datasets,) are within ±margin (Schuirmann 1987, with Wilcoxon's test instead of the t-test)."""
     if not margin > 0:
         raise ValueError(f"the margin must be above 0, not {margin}")
     above, below = wilcoxon_greater(differences + margin), wilcoxon_greater(margin - differences)
@@ -75,13 +75,13 @@ def equivalence(differences: Floats, margin: float) -> Equivalence:
 
 
 class _SignedRanks(NamedTuple):
-    """Ranks by Pratt, doubled: whole numbers, although tied differences share the mean of their ranks."""
+    """Doubled ranks by Pratt, which are whole numbers although tied differences share the mean of their ranks."""
 
     favour: int
     """Sum of the ranks of differences above 0."""
     against: int
     ranks: npt.NDArray[np.int64]
-    """Of the differences other than 0."""
+    """Doubled ranks of the non-zero differences."""
     ties: npt.NDArray[np.int64]
     """Number of differences with the size of each of them."""
     n: int
@@ -121,7 +121,7 @@ def _tail(most: int, signs: _SignedRanks) -> float:
 def _share_at_most(most: int, ranks: npt.NDArray[np.int64]) -> float:
     """Return the share of the 2^n subsets of the ranks (n,) with a sum of at most `most` (Streitberg and Röhmel 1986).
 
-    The counts are whole numbers below 2^53, hence without rounding.
+    The counts are whole numbers below 2^53, so float64 holds them exactly.
     """
     counts = np.zeros(most + 1)
     counts[0] = 1

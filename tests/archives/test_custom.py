@@ -54,8 +54,8 @@ def test_a_changed_byte_is_found_with_its_file(placed):
     text = path.read_text()
     path.write_text(text.replace("@data\n-", "@data\n+"))
     wrong = _found(placed).wrong
-    assert f"{path} has another checksum: it is not what was downloaded." in wrong
-    assert any("not those that this release was tested with" in text for text in wrong)
+    assert f"{path} has another checksum: the file differs from the downloaded one." in wrong
+    assert any("differ from those that this release was tested with" in text for text in wrong)
     path.write_text(text[:-1])
     assert "bytes, not" in _found(placed).wrong[0]
 
@@ -159,7 +159,7 @@ HOSTILE = {
         lambda members: members.update({"./": b"", ".": b"", "GunPoint/GunPoint_TEST.ts": b"x"}),
         "bytes, not",
     ),
-    "no manifest": (lambda members: members.pop("GunPoint/GunPoint_checksums.json"), "is no bundle"),
+    "no manifest": (lambda members: members.pop("GunPoint/GunPoint_checksums.json"), "is not a bundle"),
     "a manifest that is none": (lambda members: members.update({"GunPoint/GunPoint_checksums.json": b"{"}), "is damaged"),
 }
 

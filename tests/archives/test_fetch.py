@@ -265,7 +265,7 @@ def test_a_download_keeps_other_files_and_single_parts_in_other_formats(archive,
     for path in folder.glob("WISDM_T*.ts"):
         path.unlink()
     (folder / "WISDM_TRAIN.csv").write_text("mine")
-    with pytest.raises(SsdBenchError, match=r"WISDM holds WISDM_TRAIN\.csv, but not a whole dataset"):
+    with pytest.raises(SsdBenchError, match=r"WISDM holds WISDM_TRAIN\.csv, but not a complete dataset"):
         fetch_one("WISDM", root, zenodo(archive))
     assert (folder / "WISDM_TRAIN.csv").read_text() == "mine"
 

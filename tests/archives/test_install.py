@@ -91,7 +91,7 @@ def test_one_part_of_a_users_dataset_is_not_replaced_without_force(files, tmp_pa
     folder = tmp_path / "root" / "Watch"
     folder.mkdir(parents=True)
     (folder / name).write_text("all that there is")
-    with pytest.raises(SsdBenchError, match=rf"Watch holds {name}, but not a whole dataset") as caught:
+    with pytest.raises(SsdBenchError, match=rf"Watch holds {name}, but not a complete dataset") as caught:
         custom.add("Watch", files / "a.ts", files / "b.ts", None, tmp_path / "root")
     assert "--force" in caught.value.remedy and (folder / name).read_text() == "all that there is"
     custom.add("Watch", files / "a.ts", files / "b.ts", None, tmp_path / "root", force=True)

@@ -61,7 +61,7 @@ def test_a_mirror_without_checksums_must_have_the_known_values(tmp_path):
     train = mirror / "GunPoint_TRAIN.ts"
     head, data = train.read_text().split("@data\n")
     train.write_text(f"{head}@data\n1{data[data.index('.') :]}")
-    with pytest.raises(SsdBenchError, match="not those that this release knows"):
+    with pytest.raises(SsdBenchError, match="differ from those that this release knows"):
         fetch_one("GunPoint", tmp_path / "other", FolderMirror(quick(), mirror.parent))
 
 

@@ -186,7 +186,7 @@ def test_only_failures_are_an_error(tmp_path):
 
 
 def test_one_method_only_is_an_error(tmp_path):
-    with pytest.raises(SsdBenchError, match="one method only: a"):
+    with pytest.raises(SsdBenchError, match="fewer than two methods: a"):
         compared(tmp_path, {"a": [0.5, 0.5]})
 
 

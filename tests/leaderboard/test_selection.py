@@ -57,7 +57,7 @@ def test_datasets_of_others_can_be_chosen_without_own_results():
 
 
 def test_a_pattern_that_fits_nothing_is_misuse_with_a_suggestion(results):
-    with pytest.raises(MisuseError, match=r"No method of these results fits 'singel'\. Did you mean 'single'"):
+    with pytest.raises(MisuseError, match=r"No method of these results matches 'singel'\. Did you mean 'single'"):
         compare([results], selection=Selection(methods=("singel",)))
     with pytest.raises(MisuseError, match="No dataset"):
         compare([results], selection=Selection(datasets=("GunPoint",)))

@@ -318,7 +318,7 @@ def test_a_predictor_with_another_rule_is_not_deployed_without_it(cells, tmp_pat
     for method, fails in (("single", False), ("ens-vote[members=2]", False), ("test-ruled", True), ("test-voting", True)):
         _, record, _ = run_one(cells, method=(method,))
         assert record.status == "ok" and record.networks[0]["kept"]
-        with pytest.raises(SsdBenchError, match="does not tell how to rebuild") if fails else nullcontext():
+        with pytest.raises(SsdBenchError, match="does not state how to rebuild") if fails else nullcontext():
             restore(tmp_path / "out", record, (data,))
 
 

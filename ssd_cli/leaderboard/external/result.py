@@ -1,4 +1,4 @@
-"""One external result: its protocol, its scores, and how its dataset names are matched with ours."""
+"""One external result: its protocol, its scores, and the matching of its dataset names with ours."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def matched(externals: list[External], datasets: list[str]) -> tuple[list[Extern
     ``X_eq``, ``XEq``, ``X_nmv``, ``X_disc`` (the archive's versions of equal length, without missing values, with classes made of a
     continuous target) count as ``X`` if ours is X and the source has no X, and the reverse. Of several versions the first counts.
     """
-    # X itself rather than X_eq, where ours has both
+    # prefer X to X_eq if ours has both
     plain = {_plain(name): name for name in sorted(datasets, key=len, reverse=True)}
     renamed: dict[str, str] = {}
     unused: set[str] = set()

@@ -27,7 +27,7 @@ def names() -> list[str]:
 
 
 def draw(name: str, comparison: Comparison) -> Figure | None:
-    """Draw a figure; None if the comparison lacks what it shows. The same comparison gives the same bytes."""
+    """Draw a figure; None if the comparison lacks its data. The same comparison gives the same bytes."""
     figure: Figure | None = import_module(f"{__name__}.{name}").draw(comparison)
     return figure
 
@@ -41,6 +41,6 @@ def write_figures(
 
 
 def left_over(folder: Path, written: list[Path]) -> list[Path]:
-    """Return figures in the folder that are not among the written ones and may show an earlier comparison."""
+    """Return the figures in the folder that were not just written, and may show an earlier comparison."""
     possible = [folder / f"{name}.{form}" for name in names() for form in FORMATS]
     return [path for path in possible if path not in written and path.exists()]

@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from ssd_cli.leaderboard.compare import Comparison
 
 _INK, _BAR = "#000000", "#0072B2"
-"""The blue of Okabe and Ito's palette, which differs from black for colour-blind readers and in print."""
+"""The blue of Okabe and Ito's palette, which colour-blind readers can distinguish from black, also in print."""
 
 _LABEL, _SMALL = 9.0, 7.5  # points
 _LINE, _SMALL_LINE = 0.165, 0.135  # inches per line of text
 _MARGIN = 0.2
 _AXIS_WIDTH, _AXIS_Y = 4.6, 0.55
 _NUMBER, _HALVES = 0.25, 0.1  # inches: width of a number on the axis; width of a rank from which half ranks have a mark
-_GAP = 0.2  # between the axis and the ends of the lines to the labels
+_GAP = 0.2  # inches between the axis and the ends of the lines to the labels
 _FIRST_BAR, _BAR_STEP = 0.14, 0.12
-_WRAP = 34  # characters of a line of a label
+_WRAP = 34  # characters per line of a label
 
 
 class _Scale(NamedTuple):
-    """Ranks to inches; rank 1 is on the right."""
+    """Conversion of ranks to inches; rank 1 is on the right."""
 
     low: int
     high: int
@@ -49,7 +49,7 @@ class _Label(NamedTuple):
 
 
 def draw(comparison: Comparison) -> Figure:
-    """Draw the average ranks, the best on the right, with lines to the names and a bar over each group that does not differ."""
+    """Draw the average ranks, the best on the right, with lines to the names, and a bar per group without differences."""
     figure = blank(1, 1)
     ranks = comparison.average_ranks.tolist()
     texts = [_text(name, rank) for name, rank in zip(comparison.names, ranks, strict=True)]
@@ -88,7 +88,7 @@ def draw(comparison: Comparison) -> Figure:
 
 
 def _labels(texts: list[str], x: list[float], scale: _Scale, top: float) -> list[_Label]:
-    """Labels: the better half on the right from the best downwards, the worse half on the left, so that no lines cross."""
+    """Place the better half on the right, from the best downwards, and the worse half on the left, so that no lines cross."""
     n_right = (len(texts) + 1) // 2
     right, left = range(n_right), range(len(texts) - 1, n_right - 1, -1)
     labels = []
@@ -101,7 +101,7 @@ def _labels(texts: list[str], x: list[float], scale: _Scale, top: float) -> list
 
 
 def _bars(comparison: Comparison, x: list[float]) -> list[tuple[float, float, int]]:
-    """Start, end and level of each bar; bars that would touch get different levels."""
+    """Return start, end and level of each bar; bars that would touch get different levels."""
     bars: list[tuple[float, float, int]] = []
     for first, last in comparison.cliques:
         if first == last:
@@ -114,7 +114,7 @@ def _bars(comparison: Comparison, x: list[float]) -> list[tuple[float, float, in
 
 
 def _overhang(x: list[float], end: int, beyond: int) -> float:
-    """Overhang of a bar beyond its last method, less than the distance to the next one."""
+    """Return the overhang of a bar beyond its last method; it is smaller than the distance to the next method."""
     return min(0.05, 0.4 * abs(x[end] - x[beyond])) if 0 <= beyond < len(x) else 0.05
 
 

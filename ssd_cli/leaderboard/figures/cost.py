@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def draw(comparison: Comparison) -> Figure | None:
-    """Draw mean accuracy against MACs, and against training seconds if these are comparable, with the Pareto fronts."""
+    """Draw mean accuracy against MACs, and against training seconds if they are comparable, with the Pareto fronts."""
     summary = comparison.summary
     panels = [
         ("macs", "multiply-accumulates of one prediction", summary.pareto_inference),
@@ -84,7 +84,7 @@ def _panel(axes: Axes, comparison: Comparison, costs: Floats, front: npt.NDArray
 
 
 def number_points(axes: Axes, costs: Floats, accuracy: Floats) -> None:
-    """Write the place of each point near it, clear of other numbers and points; the figure must be drawn already."""
+    """Write the place of each method near its point, without overlaps; the figure must already be drawn."""
     scale = axes.figure.dpi / 72
     points = [axes.transData.transform((x, y)) for x, y in zip(costs, accuracy, strict=True)]
     taken: list[tuple[float, float, float, float]] = [

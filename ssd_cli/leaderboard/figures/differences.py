@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def draw(comparison: Comparison) -> Figure:
-    """Draw the differences by dataset to `single`, or to the first method of the leaderboard without `single`."""
+    """Draw the differences to `single` by dataset, or to the first method of the leaderboard if `single` is absent."""
     names = comparison.names
     bases = [i for i, one in enumerate(comparison.rows) if one.method == "single" and not one.external]
     base = bases[0] if bases else 0
     others = [i for i in range(len(names)) if i != base]
     labels = [wrap_name(names[i], 46) for i in others]
-    n_lines = np.array([2.0 + label.count("\n") for label in labels])  # with an empty one between two labels
+    n_lines = np.array([2.0 + label.count("\n") for label in labels])  # plus an empty line between two labels
     height = 0.9 + 0.17 * n_lines.sum()
     figure = blank(7.5, height)
     axes, chosen = figure.subplots(), looks(names)

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 _CELL_WIDTH, _CELL_HEIGHT = 0.74, 0.5  # inches
 _TOP, _MARGIN = 0.4, 0.12
-_WRAP = 34  # characters of a line of a name
+_WRAP = 34  # characters per line of a name
 _CHARACTER = 0.072  # inches: largest width of a character at 8 points
 _INK = "#000000"
 _MAP = "RdBu"
-"""Red to blue through white, which colour-blind readers can distinguish; only pale shades, below black text."""
+"""Pale shades from red through white to blue, which colour-blind readers can distinguish, under black text."""
 _PALEST, _DARKEST = 0.25, 0.75
 
 
 def draw(comparison: Comparison) -> Figure:
-    """Draw for every ordered pair the mean difference of row minus column, wins/ties/losses and adjusted p; bold if it differs."""
+    """Draw mean difference (row minus column), wins/ties/losses and adjusted p of every pair, bold if it differs."""
     n = len(comparison.names)
     labels = [
         wrap_name(f"{place + 1}  {name}", _WRAP) + f"\n{mean:.4f}"

@@ -1,4 +1,4 @@
-"""The first method of the leaderboard against every other one."""
+"""Scatter plots of the first method of the leaderboard against every other method."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The page: one HTML file with all cells, which computes in the browser what it shows and needs no network."""
+"""The page: one HTML file with all cells. Its scripts compute all tables in the browser, without a network."""

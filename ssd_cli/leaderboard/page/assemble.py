@@ -12,13 +12,13 @@ SCRIPTS = (
     "statistics", "data", "elements", "state", "filters", "leaderboard", "diagram", "pairs", "costs", "datasets", "drill",
     "provenance", "main",
 )  # fmt: skip
-"""In the order of the page; all share one scope, and each comes after the scripts that it uses when it is loaded."""
+"""Scripts in the order of the page. All share one scope, and each follows the scripts that it uses while it is loaded."""
 
 
 def assemble(title: str, content: bytes | None) -> bytes:
-    """Return the page, whose content security policy allows only its own style and script, by their digests.
+    """Return the page; its content security policy allows only its own style and script, by their digests.
 
-    `content` is the result of `payload`; without it the page polls the server that it came from.
+    `content` is the result of `payload`; without it the page polls its server.
     """
     style = _asset("page.css")
     script = '"use strict";\n(() => {\n' + "\n".join(_asset(f"{name}.js") for name in SCRIPTS) + "\n})();\n"

@@ -46,9 +46,9 @@ def payload(
     on_reading: Callable[[int], None] | None = None,
     externals: ExternalSources = NONE,
 ) -> bytes:
-    """Return the block that the page embeds; SsdBenchError without results, or with results that cannot be compared.
+    """Return the block that the page embeds; absent or incomparable results raise an SsdBenchError.
 
-    `reader` keeps details of records between calls. `about` has entries of the header: version, time, progress of a run.
+    `reader` caches details of records between calls. `about` has entries of the header: version, time, progress of a run.
     `on_reading` receives the number of new or changed records before they are read.
     """
     cells = collect(folders, on_reading)
@@ -122,7 +122,7 @@ def _methods(frame: pd.DataFrame, names: list[str]) -> list[dict[str, str]]:
 
 
 def _details(frame: pd.DataFrame, arrays: dict[str, npt.NDArray[Any]], reader: Reader) -> list[Details]:
-    """Details of every record; curves only of the first result of each dataset × method, since all need a hundred megabytes."""
+    """Return the details of every record, with curves of the first result of each dataset × method (all need 100 MB)."""
     first = np.zeros(len(frame), dtype=bool)
     done = np.flatnonzero(arrays["status"] == 0)
     place = arrays["dataset"].astype(np.int64) * (int(arrays["method"].max()) + 1) + arrays["method"]
@@ -132,7 +132,7 @@ def _details(frame: pd.DataFrame, arrays: dict[str, npt.NDArray[Any]], reader: R
 
 
 def _provenance(frame: pd.DataFrame, details: list[Details], arrays: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:
-    """Distinct provenances; for every cell its provenance, time, folder, and the first 12 digits of its identity."""
+    """Return distinct provenances; add to `arrays` provenance, time, folder and 12 digits of the identity of every cell."""
     known: dict[str, int] = {}
     texts = (json.dumps(one.provenance, sort_keys=True) for one in details)
     arrays["provenance"] = np.array([known.setdefault(text, len(known)) for text in texts], dtype=np.uint32)
@@ -154,7 +154,7 @@ def _failures(frame: pd.DataFrame, details: list[Details]) -> dict[str, Any]:
 
 
 def _curves(details: list[Details], arrays: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:
-    """Curves with one byte per point: 256 steps between the smallest and the largest loss, in logarithms if all are positive."""
+    """Return curves with one byte per point: 256 steps between the extreme losses, logarithmic if all are positive."""
     labels: dict[str, int] = {}
     rows, points = [], []
     for cell, one in enumerate(details):
@@ -193,13 +193,13 @@ POLICIES = ("complete", "worst-rank")
 
 
 def other_tests(frame: pd.DataFrame, externals: list[External], methods: list[str], datasets: list[str]) -> list[dict[str, Any]]:
-    """Apply every registered test but the default, which the page computes for any selection, to all results.
+    """Apply every registered test to all results, except the default, which the page computes for any selection.
 
     Returns
     -------
     list of dict
-        "name", "policy", "alpha", "sentence" and "pairs": [method, method, adjusted p, whether they differ]. Without tests that
-        need more methods, and without policies that leave no dataset.
+        "name", "policy", "alpha", "sentence" and "pairs": [method, method, adjusted p, whether they differ]. Tests that need more
+        methods, and policies that leave no dataset, are omitted.
     """
     found = []
     for policy in POLICIES if len(methods) > 1 else ():

@@ -1,4 +1,4 @@
-"""Details of records that the table of records lacks: provenance, learning curves, tracebacks."""
+"""Details of records that are not in the table of records: provenance, learning curves, tracebacks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 N_POINTS = 32
-"""Points of a learning curve; the charts of the page are 200 pixels wide."""
+"""Number of points of a learning curve; the charts of the page are 200 pixels wide."""
 
 _MOST_NETWORKS = 3
 _LONGEST_TRACEBACK = 2000
@@ -31,7 +31,7 @@ class Curve:
 class Details:
     """Details of one record: provenance, the end of a traceback, curves of the first two and the last of its `n_networks`.
 
-    `finished` is in seconds since the epoch, 0 if unknown; the provenance lacks it.
+    `finished` is in seconds since the epoch, 0 if unknown; it is not part of `provenance`.
     """
 
     provenance: dict[str, Any]
@@ -45,13 +45,13 @@ NONE = Details({})
 
 
 class Reader:
-    """Reads records, and reads a record again only if its file changed."""
+    """Reader of records that reads a record again only if its file has changed."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, bool], tuple[tuple[int, ...], Details]] = {}
 
     def read(self, path: Path, with_curves: bool) -> Details:
-        """Return the details of the record in a file; `NONE` without a readable record."""
+        """Return the details of the record in a file; `NONE` if there is no readable record."""
         key = (str(path), with_curves)
         try:
             state = path.stat()
@@ -80,7 +80,7 @@ def _details(content: bytes, with_curves: bool) -> Details:
 
 
 def _part(content: bytes, name: str) -> Any:
-    """One part of a record. Each part has its own line, and parsing one line only is ten times as fast."""
+    """Return one part of a record. Each part has a separate line, and parsing only this line is ten times as fast."""
     start = content.find(f'\n"{name}": '.encode())
     if start < 0:
         return json.loads(content).get(name)
@@ -94,7 +94,7 @@ def _losses(entry: dict[str, Any]) -> list[float]:
 
 
 def downsampled(values: Iterable[float]) -> tuple[float, ...]:
-    """Return at most `N_POINTS` values, means of consecutive values in parts of equal size (up to one)."""
+    """Return at most `N_POINTS` values, the means of consecutive values in parts whose sizes differ by at most one."""
     array = np.asarray(list(values), dtype=np.float64)
     if len(array) <= N_POINTS:
         return tuple(array.tolist())

@@ -23,26 +23,26 @@ from ssd_cli.leaderboard.page.details import Reader
 HOST = "127.0.0.1"
 
 REST = 4.0
-"""The data are computed again after this many times the seconds that computing them took: at most a fifth of one core."""
+"""Minimum pause before the data are computed again, in multiples of the computing time: this uses a fifth of one core."""
 
 Progress = Callable[[], dict[str, Any]]
-"""Returns the counts of cells by state, "left", and "working" (labels of the cells in progress)."""
+"""Function that returns the counts of cells by state, "left", and "working" (labels of the cells in progress)."""
 
 
 def open_server(
     folders: list[Path], port: int, title: str, progress: Progress, externals: ExternalSources = NONE
 ) -> ThreadingHTTPServer:
-    """Return a server that listens on the loopback interface; port 0 takes a free port; MisuseError if the port is taken."""
+    """Return a server on the loopback interface; port 0 selects a free port, and a used port raises MisuseError."""
     try:
         return _Server((HOST, port), partial(_Handler, assemble(title, None), PageData(folders, progress, externals)))
     except OSError as error:
         raise MisuseError(
-            f"Cannot listen on port {port}: {error.strerror}.", "", "Choose another one with --port, or --port 0."
+            f"Cannot listen on port {port}: {error.strerror}.", "", "Choose another port with --port, or a free one with --port 0."
         ) from error
 
 
 class PageData:
-    """The data of the page, computed on request, but not at every one."""
+    """The data of the page, computed on request, but not at every request."""
 
     def __init__(self, folders: list[Path], progress: Progress, externals: ExternalSources = NONE) -> None:
         self._folders, self._progress, self._externals = folders, progress, externals
@@ -52,7 +52,7 @@ class PageData:
         self._good_until = 0.0
 
     def get(self) -> tuple[bytes, str]:
-        """Return the data and a tag that changes with them; SsdBenchError without results that can be compared."""
+        """Return the data and a tag that changes with them; absent or incomparable results raise an SsdBenchError."""
         with self._lock:
             started = time.monotonic()
             if started >= self._good_until:
@@ -80,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer the browser."""
-        # A foreign site may resolve its own name to this machine; the Host header then has that name.
+        # A foreign site may resolve its own name to this machine; the Host header then contains that name.
         if self.headers.get("Host", "").partition(":")[0] not in (HOST, "localhost"):
             self._answer(HTTPStatus.FORBIDDEN, b"This server answers to 127.0.0.1 and localhost only.")
         elif self.path == "/":
@@ -113,4 +113,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Print nothing: the page asks every few seconds."""
+        """Print nothing, since the page sends a request every few seconds."""
