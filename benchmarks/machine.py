@@ -41,7 +41,7 @@ def sentence(machine: dict[str, Any]) -> str:
 
 
 def _processor() -> str:
-    """Return the name of the processor, and the vector instructions that matter to a matrix product."""
+    """Return the name of the processor, and its vector instructions for matrix products."""
     info = Path("/proc/cpuinfo")
     if not info.exists():
         return platform.processor() or platform.machine()
@@ -53,7 +53,7 @@ def _processor() -> str:
 
 
 def _commit() -> str:
-    """Return the short hash of the checkout, with a plus sign if files differ from it."""
+    """Return the short hash of the checkout, with a plus sign if files have changed."""
     here = Path(__file__).parent
     try:
         git = ["git", "-C", str(here)]

@@ -1,4 +1,4 @@
-"""Write a large output folder, from the packed cells of the study under new names: 112 datasets × 20 methods × 30 resamples."""
+"""Write a large output folder: the packed cells of the study under new names, 112 datasets × 20 methods × 30 resamples."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@
 
 Every library trains the same networks with the same batch size and epochs, in a separate process and environment. Libraries
 take turns, in another order in every round; ratios are medians of the rounds' ratios. A library that cannot be started or fails is
-left out, with the reason. With --workers 2, two processes of one thread train at once, as ssd-bench uses two cores.
+left out, with the reason. With --workers 2, two processes of one thread train at once, as in ssd-bench on two cores.
 
 The real datasets are bundled with aeon; the others are noise. "~" marks measurements during which other programs used more than a
 quarter of a core in every round.
@@ -44,7 +44,7 @@ SHAPES = (*BUNDLED, "200x427", "100x1460")
 QUIET = 0.25
 """Cores that all other programs may use during a quiet measurement."""
 STEPS = 75_000
-"""Cases times time steps times epochs of a turn."""
+"""Cases × time steps × epochs of one turn."""
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 
 
@@ -125,11 +125,11 @@ class Team:
             self.networks, self.versions = hello["networks"], hello["versions"]
 
     def train(self, job: dict[str, Any], seconds: float) -> tuple[dict[str, float], float]:
-        """Train; return epochs a second by column, all processes together, and the cores that other programs used."""
+        """Train; return epochs per second of all processes together, by column, and the cores that other programs used."""
         for process in self.processes:
             process.send(job)
         for process in self.processes:
-            process.receive(seconds)  # warmed up
+            process.receive(seconds)  # the end of the warm-up
         started, busy, own = time.perf_counter(), _busy_seconds(), self._cpu_seconds()
         for process in self.processes:
             process.send({"go": True})
@@ -148,7 +148,7 @@ def _busy_seconds() -> float:
 
 @dataclass(frozen=True)
 class Measurement:
-    """Epochs a second of one column in one round."""
+    """Epochs per second of one column in one round."""
 
     round: int
     row: tuple[str, str, int]
@@ -158,7 +158,7 @@ class Measurement:
 
 
 def prepare(name: str, folder: Path) -> Path:
-    """Write a training set to a file: a bundled one, or noise of a shape such as 64x150 or 40x100x6 (cases, steps, channels)."""
+    """Write a training set to a file: a bundled dataset, or noise of a shape as 64x150 or 40x100x6 (cases, steps, channels)."""
     if name in BUNDLED:
         from aeon.datasets import load_classification
 
@@ -176,7 +176,7 @@ def prepare(name: str, folder: Path) -> Path:
 
 
 def start(options: argparse.Namespace, folder: Path) -> tuple[list[Team], dict[str, str]]:
-    """Start all processes; return the teams that answer, and why others are left out."""
+    """Start all processes; return the teams that answer, and the reasons for which others are left out."""
     teams, left_out = [], {}
     for peer in options.peers:
         python = Path(sys.executable) if peer in OWN else options.peers_dir.absolute() / peer / "bin" / "python"
@@ -220,7 +220,7 @@ def measure(options: argparse.Namespace, teams: list[Team], left_out: dict[str, 
 
 
 def table(found: Iterable[Measurement]) -> str:
-    """Return milliseconds of an epoch, and how many times faster ssd-bench is than the textbook and than the best library."""
+    """Return a table: milliseconds per epoch, and the speed of ssd-bench relative to the textbook and to the best library."""
     rows: dict[tuple[str, str, int], dict[str, dict[int, Measurement]]] = {}
     for one in found:
         rows.setdefault(one.row, {}).setdefault(one.column, {})[one.round] = one
@@ -245,7 +245,7 @@ def _ratio(row: dict[str, dict[int, Measurement]], other: str) -> str:
 
 
 def main() -> None:
-    """Measure, print, and write the table where asked."""
+    """Measure, print the table, and write it to the folder --out."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, known in (("peers", PEERS), ("networks", NETWORKS), ("shapes", SHAPES)):
         parser.add_argument(f"--{name}", type=lambda text: text.split(","), default=list(known), help="comma-separated")

@@ -3,9 +3,9 @@
     make results                        (python benchmarks/results.py [STUDY ...])
 
 A folder ``results/<study>`` holds ``cells.tar.gz`` (records and probabilities of ``ssd-bench run``, without its networks), perhaps
-``exports.tar.gz`` (what ``ssd-bench export`` measured), and ``board.yaml``: the title of the page and the options of ``ssd-bench
-compare``. Written are tables, figures, ``terminal.svg``, the page ``report.html`` (dated like the newest cell) and, with a
-Chromium, ``page.png``. All scores are recounted from the probabilities. A second run changes no byte.
+``exports.tar.gz`` (reports of ``ssd-bench export``), and ``board.yaml``: the title of the page and the options of ``ssd-bench
+compare``. This script writes tables, figures, ``terminal.svg``, the page ``report.html`` (with the date of the newest cell) and,
+if a Chromium is installed, ``page.png``. It recounts all scores from the probabilities. A second run changes no byte.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 
 def remake(study: Path) -> None:
-    """Write everything that follows from the cells of a study."""
+    """Write tables, figures and page of a study from its cells."""
     board = yaml.safe_load((study / "board.yaml").read_text(encoding="utf-8"))
     if (study / "exports.tar.gz").exists():
         with tarfile.open(study / "exports.tar.gz") as archive:
@@ -66,7 +66,7 @@ def screenshot(page: Path, file: Path) -> None:
 
 
 def main() -> None:
-    """Write the studies that are named, or all."""
+    """Write the named studies, or all of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", nargs="*", help="names of folders under results/")
     names = parser.parse_args().study or sorted(path.parent.name for path in RESULTS.glob("*/cells.tar.gz"))

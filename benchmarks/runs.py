@@ -1,4 +1,4 @@
-"""Run ssd-bench through its command line, in this checkout or another one, and compare what its records say.
+"""Run ssd-bench through its command line, in this checkout or another one, and compare the records.
 
 Only the command line, the format of records and `textbook.py` are used, so that one program measures every version of the package.
 """
@@ -23,13 +23,13 @@ import numpy as np
 
 HERE = Path(__file__).resolve().parent
 STEPS = 300_000
-"""Cases times time steps times epochs of a training that is timed: about two seconds."""
+"""Cases × time steps × epochs of a timed training, which takes about two seconds."""
 Values = dict[str, float]
-"""Measured values by what was measured."""
+"""Measured values by the name of the measurement."""
 
 
 class Usage(NamedTuple):
-    """What a process took: wall and processor seconds, peak memory in MB."""
+    """Resources of a process: wall and processor seconds, peak memory in MB."""
 
     wall: float
     cpu: float
@@ -79,13 +79,13 @@ def write_noise(folder: Path, shapes: Iterable[str], n_classes: int = 2) -> None
 
 
 def epochs_of(shape: str, quick: bool) -> int:
-    """Return the epochs of a training that is timed: 3 to 60, or 1."""
+    """Return the epochs of a timed training: 3 to 60, or 1 if `quick`."""
     n_cases, n_timepoints = map(int, shape.split("x")[:2])
     return 1 if quick else max(3, min(60, round(STEPS / (n_cases * n_timepoints))))
 
 
 def recipe(epochs: int, more: str = "") -> str:
-    """Return the label of the recipe of a training that is timed: batches of 64, as the other programs have them."""
+    """Return the label of the recipe of a timed training, with batches of 64 as in the other programs."""
     return f"fast[epochs={epochs},batch_size=64,batch_divisor=0{more}]"
 
 
@@ -106,7 +106,7 @@ def train(checkout: Checkout, data: Path, dataset: str, **options: object) -> li
 def step_ms(curve: Mapping[str, Any], wall: bool = False) -> float:
     """Return the milliseconds of a training step, from a curve of a record.
 
-    Processor time is the default: other programs on the machine disturb it less. With several threads or a GPU it says nothing.
+    Processor time is the default, since other programs disturb it less. Use wall time with several threads or a GPU.
     """
     return 1000 * curve["fit_seconds" if wall else "cpu_seconds"] / curve["steps"]
 

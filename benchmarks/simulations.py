@@ -1,17 +1,17 @@
-"""Simulate how often the rules of docs/statistics.md err.
+"""Simulate the error rates of the rules of docs/statistics.md.
 
     python benchmarks/simulations.py pairs [--studies 1000]
     python benchmarks/simulations.py gate [--studies 2000]
 
 pairs: false pairs and power of the rules that join methods in a critical-difference diagram. "All equal": all methods are equal.
-"One winner": one is better by half of the spread of a difference. A study has a false pair if two equal methods are called
-different; power is the share of the winner's pairs that are found.
+"One winner": one method is better by half of the spread of a difference. A study has a false pair if the rule separates two equal
+methods; power is the share of the winner's pairs that are found.
 
 gate: how often ``ssd-bench check`` raises a false alarm, and which drops it finds. Test accuracies are shares of 30 to 600 cases,
 around the accuracy of a dataset with a spread between seeds of 0.5 to 2 points, normal or heavy-tailed (Student's t, 4 degrees of
 freedom). Every study draws new datasets, a new reference and a new run.
 
-Many studies are computed at once; the package also judges the first of them and must come to the same result.
+Many studies are computed at once; the functions of the package must give the same result for the first of them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Bools = npt.NDArray[np.bool_]
 
 
 def study(n_datasets: int, n_methods: int, winner: bool, seed: int) -> tuple[Floats, int]:
-    """Return scores in the order of the average ranks, and the column of the winner (-1 in the null world)."""
+    """Return scores in the order of the average ranks, and the column of the winner (-1 if all methods are equal)."""
     rng = np.random.default_rng([seed, n_datasets, n_methods, winner])
     scores = 0.75 + rng.normal(0, 0.1, (n_datasets, 1)) + rng.normal(0, 0.02, (n_datasets, n_methods))
     if winner:
@@ -59,7 +59,7 @@ def shares(n: int) -> Floats:
 
 
 def at_most(sums: Floats, n: int) -> Floats:
-    """Return the probability of a rank sum of at most `sums` (n_pairs,) where a pair is equal; no zeros, no ties."""
+    """Return the probability of a rank sum of at most `sums` (n_pairs,) for equal methods; no zeros, no ties."""
     if n <= EXACT_UP_TO:
         return shares(n)[sums.astype(np.int64)]
     return ndtr((sums - n * (n + 1) / 4) / np.sqrt(n * (n + 1) * (2 * n + 1) / 24))
@@ -73,7 +73,7 @@ def verdicts(scores: Floats) -> dict[tuple[str, float], Bools]:
     ranks = rankdata(np.abs(differences), axis=0)
     above, below = np.where(differences > 0, ranks, 0).sum(axis=0), np.where(differences < 0, ranks, 0).sum(axis=0)
     adjusted = holm(np.minimum(1, 2 * at_most(np.minimum(above, below), n)))
-    better = at_most(below, n)  # one-sided: the one ranked better against the other
+    better = at_most(below, n)  # one-sided: the better ranked method against the other
     average, omnibus = rank_scores(scores).mean(axis=0), friedman(scores)
     assert omnibus is not None
     found = {}
@@ -138,7 +138,7 @@ def alarms(reference: Floats, new: Floats, caps: tuple[float, float] = (GROUP_DE
     squares = np.maximum(variance, mixed) * (1 / reference.shape[-1] + 1 / new.shape[-1])
     change = new.mean(axis=-1) - reference.mean(axis=-1)
     fallen = change < -stdtrit(min(degrees, caps[0]), 1 - ALPHA / 2 / n) * np.sqrt(squares)
-    # The spread of a method's mean: mixed with the mean over its own datasets alone, as `mean_fall` sees no others.
+    # The spread of a method's mean is mixed with the mean over the datasets of this method only, as in `mean_fall`.
     own = (PRIOR_DEGREES * variance.mean(axis=1, keepdims=True) + degrees * variance) / (PRIOR_DEGREES + degrees)
     squares = np.maximum(variance, own) * (1 / reference.shape[-1] + 1 / new.shape[-1])
     welch = squares.sum(axis=1) ** 2 / (squares**2 / degrees).sum(axis=1)
@@ -148,7 +148,7 @@ def alarms(reference: Floats, new: Floats, caps: tuple[float, float] = (GROUP_DE
 
 
 def alarm(reference: Floats, new: Floats) -> bool:
-    """Return the same for one study, by the functions of the package."""
+    """Return whether one study fails, by the functions of the package."""
     groups = [list(part.reshape(-1, part.shape[-1])) for part in (reference, new)]
     falls = group_falls(*groups, ALPHA / 2 / len(groups[0]))
     for method in range(N_METHODS):

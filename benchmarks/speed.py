@@ -1,4 +1,4 @@
-"""Measure the speed of ssd-bench; what is compared takes turns in one run, and the result is a ratio.
+"""Measure the speed of ssd-bench. The compared programs take turns in one run, and the result is a ratio.
 
     python benchmarks/speed.py engine --out results/speed        # or another subject; --quick for a short look
     python benchmarks/speed.py against OLD_CHECKOUT              # this version beside another one
@@ -83,7 +83,7 @@ def _milliseconds(call: Callable[[], object], key: str) -> Values:
 
 
 def harness(options: argparse.Namespace) -> str:
-    """Measure what a cell takes beside its training, and whole commands with one and two workers."""
+    """Measure the time of a cell besides its training, and complete commands with one and two workers."""
     n_cells = 1 if options.quick else 4
 
     def command(data: Path, backbone: str, cells: int, **chosen: object) -> tuple[float, float]:
@@ -96,7 +96,7 @@ def harness(options: argparse.Namespace) -> str:
     with noise("50x150") as data:
         for backbone in options.backbones:
             (few, _), (many, fit) = command(data, backbone, n_cells), command(data, backbone, 2 * n_cells)
-            cell = (many - few) / n_cells  # what is done once a command cancels out
+            cell = (many - few) / n_cells  # work that is done once per command cancels out
             two, threaded = command(data, backbone, 2 * n_cells, workers=2)[0], command(data, backbone, 2 * n_cells, threads=2)[0]
             lines.append([backbone, f"{cell:.2f}", f"{fit:.2f}", f"{cell / fit:.3f}", *(f"{s:.1f}" for s in (many, two, threaded))])
     return aligned(lines)
@@ -108,7 +108,7 @@ def starting(checkout: Checkout) -> Values:
 
 
 def start(options: argparse.Namespace) -> str:
-    """Measure the start of the command line, beside that of Python."""
+    """Measure the start of the command line, relative to that of Python."""
     python = [sys.executable, "-c", "import numpy"]
     columns: dict[str, Callable[[], Values]] = {
         "ssd-bench": partial(starting, Checkout()),
@@ -118,7 +118,7 @@ def start(options: argparse.Namespace) -> str:
 
 
 def load(options: argparse.Namespace) -> str:
-    """Measure the first load of a dataset and the second one, each in a process, beside a process that loads nothing."""
+    """Measure the first and the second load of a dataset, each in a new process, and a process that loads nothing."""
     names = options.datasets.split(",")
 
     def column(kind: str) -> Values:
@@ -223,7 +223,7 @@ SUBJECTS: dict[str, Callable[[argparse.Namespace], str]] = {
 
 
 def main() -> None:
-    """Measure a subject, print the table, and write it where asked."""
+    """Measure a subject, print the table, and write it to the folder --out."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=SUBJECTS, metavar="WHAT")
     parser.add_argument("checkout", type=Path, nargs="?", help="for against: the other working tree")

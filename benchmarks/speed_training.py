@@ -82,7 +82,7 @@ def growth(options: argparse.Namespace) -> str:
 
 
 def memory(options: argparse.Namespace) -> str:
-    """Compare the peak memory of a training with the textbook loop's; two batches, since a peak does not grow with the epochs."""
+    """Compare the peak memory of a training with the textbook loop's, on two batches, since epochs do not change the peak."""
     shapes = options.shapes if options.quick else LARGE
 
     def ours(data: Path) -> Values:

@@ -1,7 +1,7 @@
 """Train three published networks with torch.nn layers, a DataLoader and Adam: the textbook loop that speed is compared with.
 
-It is what a careful user of PyTorch writes after reading the papers. Its networks have the outputs of ssd-bench's for the same
-weights (tested). It needs torch and numpy only:
+A careful user of PyTorch would write this loop after reading the papers. For the same weights its networks have the same outputs
+as those of ssd-bench (tested). The file needs torch and numpy only:
 
     network = build("inception", n_channels=1, n_classes=2)
     train(network, X, y, batch_size=64, epochs=10)
@@ -164,7 +164,7 @@ def train(
 
 
 def main() -> None:
-    """Train on a file and print what it took."""
+    """Train on a file, and print time and peak memory."""
     import numpy as np
 
     torch.set_num_threads(1)

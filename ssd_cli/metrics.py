@@ -19,13 +19,13 @@ Probabilities = npt.NDArray[np.float64]
 Compute = Callable[[Ints, Probabilities], float]
 
 NLL_CLIP = 1e-7
-"""Lower bound of probabilities in the NLL, so that one confident mistake does not make a mean infinite."""
+"""Lower bound of probabilities in the NLL, so that one probability of 0 does not make a mean infinite."""
 
 ECE_BINS = 15
 """Guo et al. 2017, "On calibration of modern neural networks"."""
 
 MATCHED = 1.01
-"""Largest ratio of multiply-accumulates to `single` that counts as the same inference cost: a method may change the head."""
+"""Largest ratio of multiply-accumulates to `single` that is treated as the same inference cost; a method may change the head."""
 
 MATCHED_RANK = "average_rank_at_matched_inference"
 
@@ -71,7 +71,7 @@ class Metric:
     places : frozenset of {"table", "csv", "page"}
         Outputs that have the column: printed tables, CSV files, page.
     terminal : int
-        Priority in a narrow terminal, 1 is shown first.
+        Priority in a narrow terminal; 1 is the highest.
     on_page : bool
         Whether the page shows the column before the user chooses columns.
     """
@@ -104,13 +104,13 @@ class Metric:
         object.__setattr__(self, "recorded", self.recorded or self.key)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the page needs to show the column."""
+        """Return the entries that the page needs to show the column."""
         fields = ("key", "title", "about", "direction", "kind", "unit", "format")
         return {name: getattr(self, name) for name in fields} | {"shown": self.on_page}
 
 
 METRICS: dict[str, Metric] = {}
-"""All metrics by key, in the order of their registration; change it with `register` only."""
+"""All metrics by key, in the order of their registration; use `register` to add one."""
 
 
 def register(metric: Metric) -> Metric:
@@ -132,7 +132,7 @@ def score(title: str, about: str, direction: Literal["up", "down"], **options: A
 
 
 def metrics(place: str) -> list[Metric]:
-    """Return the metrics beside the ranked score that a place shows, in its order: "table", "csv" or "page"."""
+    """Return the metrics that a place ("table", "csv" or "page") shows besides the ranked score, in the order of the place."""
     found = [metric for metric in METRICS.values() if place in metric.places and metric.key != RANKED]
     if place == "table":
         kinds = ("score", "training", "cost", "distillation")
@@ -202,7 +202,7 @@ def agreement(first: Probabilities, second: Probabilities) -> float:
 
 
 def disagreement(members: Probabilities) -> float:
-    """Return the mean over all pairs of members of the share of cases they predict differently; 0 for a single member.
+    """Return the share of cases that two members predict differently, averaged over all pairs of members; 0 for one member.
 
     `members` has the shape (n_members, n_cases, n_classes).
     """

@@ -1,1 +1,1 @@
-"""One thin file per command; the only room that prints."""
+"""One thin file per command; the only folder that prints."""

@@ -20,7 +20,7 @@ _READER_LEFT = 141
 _COMMANDS = [
     LazyCommand("run", "ssd_cli.cli.run:run", "Train and evaluate; go on where an earlier run ended."),
     LazyCommand("compare", "ssd_cli.cli.compare:compare", "Rank and test the methods; write tables and a figure."),
-    LazyCommand("leaderboard", "ssd_cli.cli.compare:compare", "As compare.", hidden=True),  # the name that some look for
+    LazyCommand("leaderboard", "ssd_cli.cli.compare:compare", "As compare.", hidden=True),  # an alias that users may try
     LazyCommand("report", "ssd_cli.cli.report:report", "Write the page: one file to explore, send and publish."),
     LazyCommand("serve", "ssd_cli.cli.report:serve", "Show the page in a browser while a run goes on."),
     LazyCommand("check", "ssd_cli.cli.check:check", "Fail where accuracy fell below a reference; for continuous integration."),
@@ -65,7 +65,7 @@ def main() -> None:
         try:
             _main()
         finally:
-            output.flush()  # at the interpreter's exit it is too late to choose the exit code
+            output.flush()  # the interpreter's own flush at exit is too late to choose the exit code
     except BrokenPipeError:
         pass
     except SystemExit:

@@ -1,4 +1,4 @@
-"""``ssd-bench check``: compares the scores of a run with a stored reference, for continuous integration."""
+"""``ssd-bench check``: compare the scores of a run with a stored reference, for continuous integration."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ssd_cli.leaderboard.compare import Comparison
 
 _MANY_PAIRS = 10
-"""Largest number of pairs that the terminal shows (five methods); more are in the file."""
+"""Largest number of pairs that the terminal shows (those of five methods); the file has all pairs."""
 _MANY_MISSING = 20
 _CAPTION_WIDTH = 100
 _SCREEN_WIDTH = 104  # columns of the screenshot
@@ -92,7 +92,7 @@ def compare(
     from ssd_cli.leaderboard.table import write_csv
 
     if screenshot is not None and screenshot.suffix != ".svg":
-        raise MisuseError(f"--screenshot cannot write {screenshot}.", "Expected the name of an SVG file: it draws no other format.")
+        raise MisuseError(f"--screenshot cannot write {screenshot}.", "Expected a file name that ends in .svg.")
     chosen = tuple(part.strip() for part in formats.split(","))
     check_formats(chosen)
     externals = external_sources(published, others)
@@ -128,7 +128,7 @@ def compare(
 
 
 def _show(comparison: Comparison, console: Console, first: int = 0) -> None:
-    """Print the tables from the `first` on, and the caption."""
+    """Print the tables, beginning with number `first`, and the caption."""
     from ssd_cli.leaderboard.caption import caption, warning
 
     for heading, table in _tables(comparison, console)[first:]:
@@ -156,14 +156,14 @@ def _photograph(comparison: Comparison, path: Path) -> Path:
 
 
 def new_console() -> Console:
-    """Return a console that shows names as they are, without markup."""
+    """Return a console that prints names unchanged, without markup."""
     from rich.console import Console
 
     return Console(highlight=False, markup=False, emoji=False)
 
 
 def _tables(comparison: Comparison, console: Console) -> list[tuple[str, Table]]:
-    """Headings and tables; the leaderboard is last, next to the prompt."""
+    """Return headings and tables; the leaderboard is last, next to the prompt."""
     from ssd_cli.leaderboard.caption import effects_note
     from ssd_cli.leaderboard.publish import columns
     from ssd_cli.leaderboard.table import PAIRWISE_HEADER, leaderboard_rows, missing_rows, pairwise_rows, per_dataset_rows
@@ -203,7 +203,7 @@ def _tables(comparison: Comparison, console: Console) -> list[tuple[str, Table]]
 
 
 def _fitting(header: list[str], rows: list[list[str]], priorities: list[int], console: Console) -> list[int]:
-    """Return the columns that a terminal has room for, chosen by priority, in the order of the header."""
+    """Return the columns that fit into the terminal, chosen by priority, in the order of the header."""
     if not console.is_terminal:
         return list(range(len(header)))
     widths = [2 + max(map(len, column)) for column in zip(header, *rows, strict=True)]
@@ -220,7 +220,7 @@ def _number(value: float, form: str) -> str:
 
 
 def _table(header: list[str], rows: list[list[str]], texts: tuple[int, ...] = (0,)) -> Table:
-    """Return a table with numbers to the right, and texts to the left, folded in narrow terminals."""
+    """Return a table with right-aligned numbers and left-aligned texts, which fold in narrow terminals."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -235,7 +235,7 @@ def _table(header: list[str], rows: list[list[str]], texts: tuple[int, ...] = (0
 
 
 def _print(console: Console, heading: str, table: Table) -> None:
-    """Print the table; without a terminal as wide as needed, so that each row is one line."""
+    """Print the table; without a terminal its width is not limited, so that each row is one line."""
     if not console.is_terminal:
         console.width = max(console.width, console.measure(table, options=console.options.update(width=10_000)).maximum)
     console.print(heading, style="bold")

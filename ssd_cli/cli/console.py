@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ssd_cli.running.progress import RunProgress
 
 _HEARTBEAT_SECONDS = 30.0
-_MANY_RECORDS = 2000  # about two seconds
+_MANY_RECORDS = 2000  # reading them takes about two seconds
 
 
 def say(text: str = "") -> None:
@@ -29,18 +29,18 @@ def warn(text: str) -> None:
 
 
 def announce_reading(n_records: int) -> None:
-    """Announce the reading of records if there are so many that it takes seconds."""
+    """Announce the reading of records if it takes seconds."""
     if n_records >= _MANY_RECORDS:
         warn(f"Reading {n_records} new or changed records; the next time it is quick.")
 
 
 def debugging() -> bool:
-    """Return whether ``--debug`` stands anywhere on the command line."""
+    """Return whether the command line contains ``--debug``."""
     return "--debug" in sys.argv
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print aligned columns on standard output, numbers to the right; the last column is never padded."""
+    """Print aligned columns on standard output; numbers are right-aligned, and the last column is not padded."""
     cells = [["" if value is None else str(value) for value in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
     right = [
@@ -56,7 +56,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 
 
 def duration(seconds: float) -> str:
-    """Format seconds in the largest fitting unit."""
+    """Format seconds in the largest suitable unit."""
     for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.1f} {unit}"
@@ -77,7 +77,7 @@ def describe(progress: Any) -> str:
 
 
 def reporter() -> LineReporter | LiveReporter:
-    """Return a live display if standard error is a terminal, else plain lines."""
+    """Return a live display if standard error is a terminal, else a reporter of plain lines."""
     return LiveReporter() if sys.stderr.isatty() else LineReporter()
 
 
@@ -91,7 +91,7 @@ def _line(planned: PlannedCell, outcome: Outcome, progress: RunProgress) -> str:
 
 
 class LineReporter:
-    """Prints one line for every finished cell, and one at least every half minute."""
+    """Reporter that prints a line for every finished cell, and at least every half minute."""
 
     def __init__(self) -> None:
         self._last = time.monotonic()
@@ -121,7 +121,7 @@ class LineReporter:
 
 
 class LiveReporter:
-    """A display that is redrawn: cells done, failed, left; the work of every worker; time left."""
+    """A display that is redrawn: numbers of cells done, failed and left; the cell of every worker; the time left."""
 
     def __init__(self) -> None:
         from rich.console import Console

@@ -216,7 +216,7 @@ def _chosen(archives: list[str] | None, patterns: list[str] | None, data_dirs: l
 
 
 def _source(name: str, to: Path | None = None) -> DatasetFiles | None:
-    """Find a dataset in the given folder or, without one, in all that `run` searches; None also where it has one part only."""
+    """Find a dataset in the given folder, or else in all folders that `run` searches; None if it is absent or incomplete."""
     from ssd_cli.archives.locate import locate, source_in
 
     try:
@@ -226,7 +226,7 @@ def _source(name: str, to: Path | None = None) -> DatasetFiles | None:
 
 
 def _with_records(names: list[str], named: bool) -> list[str]:
-    """Return the datasets that Zenodo has; the others are an error if they were `named` by --dataset."""
+    """Return the datasets with a Zenodo record; the others raise an error if they were `named` with --dataset."""
     from ssd_cli.archives import catalog
 
     without = [name for name in names if catalog.record_of(name) is None]
@@ -262,7 +262,7 @@ def download_datasets(
                 try:
                     left = fetch_zip(archive, absent, root, remote, watcher)
                     names = [name for name in names if name not in absent or name in left]
-                except DiskFull:  # single datasets would not fit either
+                except DiskFull:  # single datasets would need as much room
                     raise
                 except SsdBenchError as error:
                     warn(f"The zip of {archive} cannot be used ({error.what}); fetching its datasets singly.")

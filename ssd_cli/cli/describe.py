@@ -21,7 +21,7 @@ _MOST_CLASSES = 30
 
 
 def describe_table(name: str, folder: Path | None) -> None:
-    """Print what the catalogue knows of a dataset."""
+    """Print the catalogue's entry of a dataset."""
     from ssd_cli.archives import catalog
     from ssd_cli.archives.har import WITH_SUBJECTS, describe_split, is_har, knows_subjects
 
@@ -75,7 +75,7 @@ def describe_dataset(dataset: Dataset) -> None:
 
 
 def _room_for_plots(dataset: Dataset) -> int:
-    """Return the width, in characters, that the other columns of the table leave for plots."""
+    """Return the width, in characters, that remains for plots beside the other columns of the table."""
     taken = max(len("class"), *map(len, dataset.classes)) + len("  train  test  ")
     return max(20, min(_WIDTH, shutil.get_terminal_size().columns - taken))
 
@@ -90,7 +90,7 @@ def sparkline(values: np.ndarray, width: int = _WIDTH) -> str:
 
 
 def _is_normalised(series: Series) -> bool:
-    """Return whether every channel has mean 0 and standard deviation 1, up to the rounding of the archives."""
+    """Return whether every channel has mean 0 and standard deviation 1, within the rounding of the archives."""
     mean, spread = np.nanmean(series, axis=1), np.nanstd(series, axis=1)
     n_timepoints = series.shape[1]
     sample = spread * np.sqrt(n_timepoints / max(1, n_timepoints - 1))

@@ -1,4 +1,4 @@
-"""``ssd-bench export``, ``predict`` and ``export-tsml``: write a predictor as a file and classify with it; write predictions."""
+"""``ssd-bench export``, ``predict``, ``export-tsml``: write a predictor as a file, classify with it, and write predictions."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def export(
     if out.suffix != (ending := _ENDINGS[format_]):
         raise MisuseError(f"The file {out} does not end in {ending}.", "", f"Use -o {out.with_suffix(ending)}")
     if int8 and format_ is Format.torch:
-        raise MisuseError("--int8 goes with --format onnx only.")
+        raise MisuseError("--int8 cannot be combined with --format torch.", "Expected --format onnx with --int8.")
     from ssd_cli.deployment.export import export_onnx, export_torch
     from ssd_cli.deployment.trained import find, restore
 
@@ -95,9 +95,9 @@ def predict(
     from ssd_cli.deployment.runtime import load_model, read_series
 
     if bool(stream) == (series is not None):
-        raise MisuseError("Expected either a file of series or --stream.")
+        raise MisuseError("Both a file of series and --stream are given, or neither.", "Expected one of the two.")
     if stream and out is not None:
-        raise MisuseError("--stream writes to standard output: -o cannot be beside it.", "", f"Leave -o out, and add > {out}")
+        raise MisuseError("--stream and -o cannot be combined.", "--stream writes to standard output.", f"Replace -o by > {out}")
     loaded = load_model(model)
     if stream:
         _stream(loaded, (line.decode(errors="replace") for line in sys.stdin.buffer))
@@ -106,7 +106,7 @@ def predict(
     X, y = read_series(series, loaded)
     if y is not None and (unknown := sorted(set(y) - set(loaded.classes))):
         raise SsdBenchError(
-            f"{series} has the class {unknown[0]}, which the model does not know.", f"It knows {', '.join(loaded.classes)}."
+            f"{series} has the class {unknown[0]}, which the model does not know.", f"Expected {', '.join(loaded.classes)}."
         )
     probabilities = loaded.predict_proba(X, f"{series}, case")
     lines = [_header(loaded), *(f"{case},{_row(loaded, row)}" for case, row in enumerate(probabilities))]
@@ -135,7 +135,7 @@ def export_tsml(
 
 
 def _stream(model: Model, lines: Iterable[str]) -> None:
-    """Classify each window; a window that fails gets a line of empty cells, so that line numbers stay aligned."""
+    """Classify each window; a malformed window gives a line of empty cells, so that line numbers stay aligned."""
     print(_header(model), flush=True)
     n_failed = 0
     for number, line in enumerate(filter(str.strip, lines)):
@@ -162,7 +162,7 @@ def _window(line: str, number: int) -> Series:
     channels = [[_value(text.strip(), number) for text in channel.split(",")] for channel in line.split(":")]
     if len({len(channel) for channel in channels}) > 1:
         lengths = ", ".join(str(len(channel)) for channel in channels)
-        raise SsdBenchError(f"Window {number} has channels of {lengths} steps.", "Expected channels of one length.")
+        raise SsdBenchError(f"Window {number} has channels of {lengths} steps.", "Expected channels of equal length.")
     return np.array(channels, dtype=np.float64)
 
 

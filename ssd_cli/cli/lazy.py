@@ -1,4 +1,4 @@
-"""A group of commands that are imported when they are called: ``ssd-bench --help`` and shell completion import none of them."""
+"""A group of commands that are imported when they are called; ``ssd-bench --help`` and shell completion import none of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 
 
 class LazyCommand(TyperCommand):
-    """What the list of commands shows of one command.
+    """The entry of one command in the list of commands.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class LazyCommand(TyperCommand):
 
 
 class LazyGroup(TyperGroup):
-    """Group that imports the command that is called, and no other one."""
+    """Group that imports only the command that is called."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Find the command that the arguments name, and import it."""

@@ -1,4 +1,4 @@
-"""Options of commands: shell completion, options of several commands, commands whose options are the fields of a dataclass."""
+"""Options of commands: shell completion, options that several commands share, options from the fields of a dataclass."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def completing(kind: str) -> Callable[[str], list[str]]:
-    """Return what completes names of a kind ("archive", "dataset", "method", "backbone", "recipe") in the shell."""
+    """Return the shell completion for names of a kind ("archive", "dataset", "method", "backbone", "recipe")."""
 
     def complete(incomplete: str) -> list[str]:
         return sorted(name for name in _names(kind) if name.startswith(incomplete))
@@ -71,7 +71,7 @@ def external_sources(published: str | None, others: list[Path] | None) -> Extern
 
 
 def with_options(settings: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command, in place of its ``**options``, one option for each field of a dataclass; None means not given.
+    """Replace the ``**options`` of a command by one option per field of a dataclass; None means not given.
 
     The fields of the dataclass are declared with `core.options.option`.
     """
@@ -96,7 +96,7 @@ def _parameter(one: dataclasses.Field[Any], hint: Any) -> inspect.Parameter:
     shown = option_of(one)
     kind: Any = next(iter(kind for kind in typing.get_args(hint) if kind is not type(None)), hint)
     if typing.get_origin(hint) is tuple:
-        kind = str if kind is int else list[kind]  # numbers come as text: 5, or 0,3,7
+        kind = str if kind is int else list[kind]  # the command line gives numbers as text: 5, or 0,3,7
     flags = shown.flags or (f"--{one.name.replace('_', '-')}",)
     complete = completing(shown.names) if shown.names else None
     annotation = Annotated[kind | None, typer.Option(*flags, help=shown.text, autocompletion=complete)]

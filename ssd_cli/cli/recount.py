@@ -1,4 +1,4 @@
-"""``ssd-bench recount``: computes every score and every table again from the stored probabilities."""
+"""``ssd-bench recount``: compute every score and every table again from the stored probabilities."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def recount(
         except SsdBenchError as error:
             if not problems:
                 raise
-            problems.append(f"{folder}: its tables cannot be recounted: {error.what}")  # the other problems must be shown, too
+            problems.append(f"{folder}: its tables cannot be recounted: {error.what}")  # continue, to show the other problems too
             continue
         problems += of_tables.problems
         columns += of_tables.beyond

@@ -1,4 +1,4 @@
-"""``ssd-bench run``: plan, compute, report; or show the cells of the plan, their state and their cost."""
+"""``ssd-bench run``: plan, compute and report, or show the cells of the plan, their state and their cost."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def run(suite: SuiteFile = None, dry_run: DryRun = False, **options: Any) -> Non
 
 
 def _stop(executor: Executor, suite: Suite) -> NoReturn:
-    """End after Ctrl-C: workers release their claims; at a second Ctrl-C they are killed."""
+    """End after Ctrl-C: workers release their claims; a second Ctrl-C kills them."""
     from ssd_cli.running.run import tidy
 
     warn("Stopping the workers; Ctrl-C again kills them.")
@@ -109,7 +109,7 @@ def _quoted(path: Path) -> str:
 
 
 def show_plan(expected: Estimate, download: bool = True) -> None:
-    """Print the cells, or the methods where there are many, what they will take, and what is not on this machine."""
+    """Print the cells (or the methods, if there are many cells), their cost, and the datasets that are not on this machine."""
     plan = expected.plan
     table(*(_every_cell(plan) if len(plan.cells) <= SHOWN_CELLS else _every_method(plan)))
     say(f"\n{plural(len(plan.cells), 'cell')}: {len(plan.done)} done, {len(plan.pending)} to do on {plan.device}.")

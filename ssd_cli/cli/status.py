@@ -23,7 +23,7 @@ _SHOWN = 20
 
 @dataclass(frozen=True)
 class FolderState:
-    """Records of a folder, unreadable ones by path, planned cells, and the claims of live processes by key of their cell."""
+    """Records of a folder, unreadable records by path, planned cells, and claims of live processes by the key of the cell."""
 
     records: pd.DataFrame
     unreadable: dict[str, SsdBenchError]
@@ -65,7 +65,7 @@ def status(
     numbers = [f"{counts['ok']} done", f"{counts['failed']} failed", f"{counts['skipped']} skipped"]
     numbers += [f"{len(state.unreadable)} unreadable"] if state.unreadable else []
     say(", ".join([*numbers, f"{len(left)} left", f"{len(claims)} claimed"]))
-    n_unfinished = 0 if claims else CheckpointStore(folder).count()  # those of live processes are not interrupted
+    n_unfinished = 0 if claims else CheckpointStore(folder).count()  # checkpoints of live processes are not interrupted trainings
     if n_unfinished:
         say(f"{plural(n_unfinished, 'training')} cut off; the next run goes on with them, on a processor of the same kind")
     if state.unreadable:

@@ -62,7 +62,7 @@ class LiveTransfers(Watcher):
         self._progress.stop()
 
     def started(self, name: str, n_bytes: int | None) -> None:
-        """Show its bar."""
+        """Show the bar of the dataset."""
         self._tasks[name] = self._progress.add_task(name, total=n_bytes)
 
     def advanced(self, name: str, n_bytes: int) -> None:
@@ -70,7 +70,7 @@ class LiveTransfers(Watcher):
         self._progress.advance(self._tasks[name], n_bytes)
 
     def finished(self, name: str, error: SsdBenchError | None) -> None:
-        """Remove the bar; print a line for a failure."""
+        """Remove the bar, and print a line after a failure."""
         if name in self._tasks:
             self._progress.remove_task(self._tasks.pop(name))
         if error is not None:
