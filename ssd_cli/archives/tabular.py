@@ -92,7 +92,7 @@ def _wide(table: Table, equal_length: bool | None) -> Part:
     for place, name in enumerate(table.columns):
         match = _STEP.fullmatch(name)
         if match is None:
-            raise table.wrong(-1, f"the name of the column '{shown(name)}' has no step", EXPECTED)
+            raise table.wrong(-1, f"the column '{shown(name)}' does not name a step", EXPECTED)
         channels.setdefault(match[1] or "", []).append(int(match[2]))
         places.setdefault(match[1] or "", []).append(place)
     steps = next(iter(channels.values()))

@@ -95,9 +95,11 @@ def predict(
     from ssd_cli.deployment.runtime import load_model, read_series
 
     if bool(stream) == (series is not None):
-        raise MisuseError("Both a file of series and --stream are given, or neither.", "Expected one of the two.")
+        raise MisuseError("There is no input, or there are two.", "Expected either a file of series or --stream.")
     if stream and out is not None:
-        raise MisuseError("--stream and -o cannot be combined.", "--stream writes to standard output.", f"Replace -o by > {out}")
+        raise MisuseError(
+            "--stream and -o cannot be combined.", "--stream writes to standard output.", f"Leave -o out, and add > {out}"
+        )
     loaded = load_model(model)
     if stream:
         _stream(loaded, (line.decode(errors="replace") for line in sys.stdin.buffer))

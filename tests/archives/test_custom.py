@@ -152,7 +152,7 @@ def _another_file(members):
 
 HOSTILE = {
     "another byte": (_another_byte, "has another checksum"),
-    "a file outside in the manifest": (_another_file, "is no file of GunPoint"),
+    "a file outside in the manifest": (_another_file, "is not the name of a file of GunPoint"),
     "a path outside": (lambda members: members.update({"../x": b"x"}), "would be written outside"),
     "a missing file": (lambda members: members.pop("GunPoint/GunPoint_TEST.ts"), "lacks GunPoint/GunPoint_TEST.ts"),
     "a member without a name": (
@@ -220,7 +220,7 @@ def test_labels_with_a_decimal_point_fit_in_the_table_of_subjects_too(tmp_path):
     ("old", "new", "piece"),
     [
         ("part,row", "row,part", "line 1: the columns"),
-        ("test,0,9,b", "tset,0,9,b", "line 4: 'tset"),
+        ("test,0,9,b", "tset,0,9,b", "line 4: the row is 'tset"),
         ("train,1,7,b", "train,1,7,a", "subjects_train.csv, line 3: label a"),
         ("train,2,8,a\n", "", "ends after 2 rows"),
         ("test,0,9,b", 'test,0,"9,b' + "x" * 200_000, "g.csv, line 4: not comma-separated text"),

@@ -235,7 +235,7 @@ def test_labels_that_differ_by_case_only_are_refused(tmp_path, form):
         np.savez(path, X=table[["0"]].to_numpy(), y=table["label"].to_numpy(str))
     else:
         getattr(table, f"to_{form}")(path, index=False)
-    with pytest.raises(SsdBenchError, match=r"Toy\.\w+, case 2: the label 'm' differs from 'M'"):
+    with pytest.raises(SsdBenchError, match=r"Toy\.\w+, case 2: the label 'm' differs from the earlier label 'M'"):
         read_part(path)
 
 
@@ -295,7 +295,7 @@ MALFORMED = [
     ("csv", WIDE.replace(",", ";"), "line 1: semicolons or tabs separate the cells"),
     ("csv", LONG.replace("b,1,2", "b,2,2"), "case 'b': its steps"),
     ("csv", LONG.replace("b,1,2", "b,0,2"), "line 5: step 0 of case 'b' occurs twice"),
-    ("csv", LONG.replace("b,1,2", "b,1,1"), "line 5: another label"),
+    ("csv", LONG.replace("b,1,2", "b,1,1"), "line 5: the label differs"),
     ("csv", LONG.replace("b,1,2", "b,one,2"), "line 5: the step is 'one'"),
     ("csv", LONG.replace("b,1,2", f"b,{'9' * 5000},2"), "line 5: the step is '9"),
     ("csv", WIDE.replace("label,0,1", f"label,0,{'9' * 5000}"), "line 1: the column '9"),

@@ -77,7 +77,7 @@ def test_a_hostile_manifest_on_a_mirror_is_refused(archive, root, tmp_path, name
     manifest = json.loads((mirror / "WISDM" / "WISDM_checksums.json").read_text())
     manifest["files"][name] = manifest["files"]["WISDM_TEST.ts"]
     archive.statics["/mirror/WISDM/WISDM_checksums.json"] = json.dumps(manifest).encode()
-    with pytest.raises(SsdBenchError, match="is no file of WISDM"):
+    with pytest.raises(SsdBenchError, match="is not the name of a file of WISDM"):
         fetch_one("WISDM", tmp_path / "new", WebMirror(quick(), f"{archive.url}/mirror"))
 
 

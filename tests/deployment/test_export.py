@@ -291,4 +291,4 @@ def test_export_refuses_wrong_files_and_says_what_it_measured(results, tmp_path)
     assert "does not end in .onnx" in failing(*arguments, "-o", tmp_path / "model.bin", code=2)
     done = ssd_bench(*arguments, "--format", "torch", "-o", tmp_path / "model.pt2")
     assert done.returncode == 0 and "size in bytes" in done.stdout and "latency" not in done.stdout
-    assert "--int8 goes with" in failing(*arguments, "--int8", "--format", "torch", "-o", tmp_path / "model.pt2", code=2)
+    assert "--int8 cannot be combined" in failing(*arguments, "--int8", "--format", "torch", "-o", tmp_path / "model.pt2", code=2)
