@@ -21,7 +21,7 @@ class Job:
     busy_workers: int = 1  # workers that compute cells at the submission of this one; they increase the measured latency
     command: tuple[str, ...] = ()  # command line of the run, for the record
     fitted: float = FITTED  # training accuracy from which a network has fitted
-    alone: bool = False  # the device's memory ran out before, and no other cell uses it now
+    alone: bool = False  # whether the cell ran out of device memory before and now uses the device alone
 
 
 @dataclass(frozen=True)
