@@ -140,7 +140,7 @@ def test_info(machine, tmp_path):
     shown = ok("data", "info", "WISDM", **machine()).stdout
     assert "not on this machine" in shown and "leaks" in shown
     shown = ok("data", "info", "UCIHAR", **machine()).stdout
-    assert "not on this machine" in shown and "later ones leave out as many subjects" in shown
+    assert "not on this machine" in shown and "leave out the same number of subjects" in shown
     (tmp_path / "first" / "data" / "Mine").mkdir(parents=True)
     for part, text in (("TRAIN", TRAIN), ("TEST", TEST)):
         (tmp_path / "first" / "data" / "Mine" / f"Mine_{part}.ts").write_text(text)
