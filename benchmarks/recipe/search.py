@@ -1,11 +1,11 @@
 """Try training recipes by cross-validation inside training splits; the test splits are never read.
 
-    python benchmarks/recipe/search.py lite                       # trains what settings.yaml lists, goes on where it stopped
+    python benchmarks/recipe/search.py lite                       # trains what search.toml lists, goes on where it stopped
     python benchmarks/recipe/search.py lite --dry-run             # steps and passed values of every setting
 
 A setting trains one network for each of the first `--folds` of three stratified folds of a training split, and predicts the fold
-that it has not seen. A row of results/recipe/BACKBONE.csv is one training. `datasets.yaml` names the problems and the rule by which
-they were chosen, `settings.yaml` the settings.
+that it has not seen. A row of results/recipe/BACKBONE.csv is one training. `search.toml` names the settings, the problems, and the
+rule by which these were chosen.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import argparse
 import csv
 import math
 import time
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
 from sklearn.model_selection import StratifiedKFold
 
 from ssd_cli.archives.load import load
@@ -190,7 +190,8 @@ def main() -> None:
     parser.add_argument("--dry-run", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    names, every = (yaml.safe_load((HERE / f"{what}.yaml").read_text(encoding="utf-8")) for what in ("datasets", "settings"))
+    every = tomllib.loads((HERE / "search.toml").read_text(encoding="utf-8"))
+    names = every["problems"]
     listed = every[options.backbone]
     settings = {label: Setting(**listed[label]) for label in options.only or listed}
     if options.dry_run:
