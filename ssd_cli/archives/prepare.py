@@ -19,20 +19,27 @@ from ssd_cli.archives.rules import RULES, imputation_rules, length_rules, scalin
 from ssd_cli.archives.rules.imputation import ImputationRule
 from ssd_cli.archives.rules.length import LengthRule
 from ssd_cli.archives.rules.scaling import ScalingRule
-from ssd_cli.errors import SsdBenchError
+from ssd_cli.errors import MisuseError, SsdBenchError
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """Names of the three rules; an unknown name raises a `MisuseError`. Identities record them as ``dataclasses.asdict``."""
+    """Names of the three rules; an unknown name raises a `MisuseError`. `label_noise` is the share of training labels replaced."""
 
     length: str = "pad"
     impute: str = "linear"
     scale: str = "series"
+    label_noise: float = 0.0
 
     def __post_init__(self) -> None:
         for rules in RULES:
             rules.entry(getattr(self, rules.option))
+        if not 0 <= self.label_noise < 1:
+            raise MisuseError(f"label_noise cannot be {self.label_noise}.", "Expected a share of at least 0 and below 1.")
+
+    def identity(self) -> dict[str, Any]:
+        """Return what an identity records; label noise only where there is any, since older records lack it."""
+        return {name: value for name, value in vars(self).items() if name != "label_noise" or value}
 
     def fit(self, training: Sequence[Series]) -> FittedPreparation:
         """Learn length, fill values and scale from the training series, each of shape (n_channels, n_timepoints_i)."""

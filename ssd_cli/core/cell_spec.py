@@ -65,7 +65,7 @@ class CellSpec:
 
     dataset: str
     dataset_digest: str  # SHA-256 of the arrays; empty in a dry run for a dataset that is not on this machine
-    preparation: dict[str, str]  # rule by kind: "length", "impute", "scale"
+    preparation: dict[str, Any]  # rule by kind: "length", "impute", "scale"; "label_noise", a share, where there is any
     method: NamedConfiguration
     backbone: NamedConfiguration
     recipe: NamedConfiguration

@@ -113,7 +113,8 @@ def compute(job: Job, parts: CellResults, report: ReportProgress) -> str | None:
 
     spec = job.planned.spec
     dataset = _dataset(spec.dataset, job.data_dirs, spec.dataset_digest)
-    training_set, sealed = split(dataset, spec.resample, Preparation(**spec.preparation))
+    drawn, sealed = split(dataset, spec.resample, Preparation(**spec.preparation))
+    training_set = _with_noise(drawn, spec)
     method = configured(methods, spec.method)
     reason = method.skip(training_set, build_backbone(spec))
     if reason:
@@ -167,13 +168,24 @@ def _other_contexts(spec: CellSpec, dataset: Dataset, training_set: TrainingSet,
 
     if spec.together is None:
         return []
-    parts = {spec.resample: training_set}
+    parts = {} if spec.preparation.get("label_noise") else {spec.resample: training_set}
     for k in spec.together.resamples:
         with suppress(SsdBenchError):  # the resample cannot be drawn; the records of its cells state the reason
             parts[k] = parts.get(k) or split(dataset, k, Preparation(**spec.preparation))[0]
     cells = itertools.product(spec.together.resamples, spec.together.seeds)
     others = [(k, seed) for k, seed in cells if k in parts and (k, seed) != (spec.resample, spec.seed)]
-    return [build_context(replace(spec, resample=k, seed=seed), parts[k], **options) for k, seed in others]
+    specs = [replace(spec, resample=k, seed=seed) for k, seed in others]
+    return [build_context(one, _with_noise(parts[one.resample], one), **options) for one in specs]
+
+
+def _with_noise(training_set: TrainingSet, spec: CellSpec) -> TrainingSet:
+    """Return the training set of a cell; where its preparation has label noise, with labels by the random stream of its seed."""
+    from ssd_cli.protocol.label_noise import with_label_noise
+    from ssd_cli.training.seeds import CellSeeds
+
+    share = spec.preparation.get("label_noise", 0.0)
+    seed = CellSeeds(spec.seed, spec.dataset, spec.resample).sub_seed("label noise")
+    return with_label_noise(training_set, share, seed) if share else training_set
 
 
 def _evaluate(predictor: Predictor, sealed: SealedTest, parts: CellResults) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -112,7 +112,7 @@ def make_plan(suite: Suite, dry_run: bool, report: ReportProgress | None = None)
         common = {
             "dataset": name,
             "dataset_digest": data_digest,
-            "preparation": asdict(preparation_of(name, suite)),
+            "preparation": preparation_of(name, suite).identity(),
             "device": device,
             "threads": suite.threads,
         }
@@ -189,7 +189,7 @@ def preparation_of(name: str, suite: Suite) -> Preparation:
     """Return the rules of the suite; the defaults of the archive replace rules that the suite does not name."""
     from ssd_cli.archives.prepare import default_preparation
 
-    wishes = {key: getattr(suite, key) for key in ("length", "impute", "scale") if getattr(suite, key) is not None}
+    wishes = {key: getattr(suite, key) for key in ("length", "impute", "scale", "label_noise") if getattr(suite, key) is not None}
     return replace(default_preparation(name), **wishes)
 
 

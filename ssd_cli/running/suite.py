@@ -51,6 +51,7 @@ class Suite:
     length: str | None = option(None, "Unequal lengths: {choices}; default pad.", choices=length_rules.names)
     impute: str | None = option(None, "Missing values: {choices}; default linear.", choices=imputation_rules.names)
     scale: str | None = option(None, "{choices}; default by archive.", choices=scaling_rules.names)
+    label_noise: float | None = option(None, "Share of training labels replaced by another class; default 0.")
     fitted: float = option(FITTED, f"Training accuracy from which a network has fitted; default {FITTED:g}.")
     retry_failed: bool = option(False, "Compute failed cells again.", flags=("--retry-failed",))
     overwrite: bool = option(False, "Replace results of another configuration.", flags=("--overwrite",))

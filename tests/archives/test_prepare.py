@@ -1,7 +1,5 @@
 """Each rule of preparation follows its definition and learns from the training part only."""
 
-from dataclasses import asdict
-
 import numpy as np
 import pytest
 
@@ -211,7 +209,12 @@ def test_defaults_by_archive():
 
 
 def test_the_rules_are_plain_values_and_checked():
-    assert asdict(Preparation()) == {"length": "pad", "impute": "linear", "scale": "series"}
+    rules = {"length": "pad", "impute": "linear", "scale": "series"}
+    assert Preparation().identity() == rules  # as older records have it
+    assert Preparation(label_noise=0.2).identity() == rules | {"label_noise": 0.2}
+    for share in (-0.1, 1.0):
+        with pytest.raises(MisuseError, match=f"label_noise cannot be {share}"):
+            Preparation(label_noise=share)
     assert configure(Preparation, "preparation", {"scale": "none"}) == Preparation(scale="none")
     with pytest.raises(MisuseError, match=r"scale cannot be 'both'\.\nExpected one of series, train, none\."):
         Preparation(scale="both")

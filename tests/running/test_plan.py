@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from ssd_cli.core.cell_spec import NamedConfiguration
+from ssd_cli.core.version import PROTOCOL_VERSION
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.running.estimate import estimate, price
 from ssd_cli.running.plan import make_plan
@@ -66,6 +67,7 @@ def test_the_identity_holds_everything_that_decides_the_numbers(data):
         {"backbone": ("fcn",)},
         {"threads": 2},
         {"scale": "none"},
+        {"label_noise": 0.2},
         {"seeds": (1,)},
         {"engine": "plain"},
     ],
@@ -209,7 +211,7 @@ def test_results_of_another_protocol_version_are_refused(tmp_path):
     cell = make_planned("A", "x")
     finish(tmp_path, cell)
     path = ResultStore(tmp_path).paths(cell.cell)[1]
-    path.write_text(path.read_text().replace('"protocol_version": 1', '"protocol_version": 0'))
+    path.write_text(path.read_text().replace(f'"protocol_version": {PROTOCOL_VERSION}', '"protocol_version": 0'))
     with pytest.raises(SsdBenchError, match="version 0 of the protocol"):
         look(plan_of([cell]), make_suite(tmp_path))
     assert look(plan_of([cell]), make_suite(tmp_path, overwrite=True)).pending == [cell]
