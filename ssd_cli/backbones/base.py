@@ -2,8 +2,8 @@
 
     x ── stem ──▶ mid site ── body ──▶ pool ──▶ embed site ── classifier ──▶ logits
 
-None of the published backbones has dropout. Stochastic self-distillation needs a stochastic teacher, so this package adds the two
-sites. With rate 0 they have no cost: no parameters, no random numbers, the same deployed network.
+Of the published backbones only the perceptron has dropout. Stochastic self-distillation needs a stochastic teacher, so this package
+adds the two sites. With rate 0 they have no cost: no parameters, no random numbers, the same deployed network.
 """
 
 from __future__ import annotations
@@ -49,23 +49,29 @@ class Outputs(NamedTuple):
 class DropoutSite(nn.Module):
     """Inverted dropout of the coordinates of an embedding (batch, size), or of whole channels (batch, filters, n_timepoints).
 
-    The training assigns a random generator to it, so that masks do not shift the batch order or the initialisation.
+    The training assigns a random generator to it, so that masks do not shift the batch order or the initialisation. `rate` is what
+    a method asks for, `published` the rate of the published network; the larger of them is used.
     """
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, published: float = 0.0) -> None:
         super().__init__()
-        self.rate = rate
+        self.rate, self.published = rate, published
         self.generator: torch.Generator | None = None
 
+    @property
+    def used_rate(self) -> float:
+        """The rate in training."""
+        return max(self.rate, self.published)
+
     def mask(self, n_cases: int, n_filters: int, like: Tensor) -> Tensor:
-        """Draw a mask (n_cases, n_filters): 0 with probability `rate`, else 1 / (1 - rate)."""
-        keep = 1 - self.rate
+        """Draw a mask (n_cases, n_filters): 0 with the probability `used_rate`, else 1 / (1 - used_rate)."""
+        keep = 1 - self.used_rate
         mask = torch.empty(n_cases, n_filters, dtype=like.dtype, device=like.device)
         return mask.bernoulli_(keep, generator=self.generator).div_(keep)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Drop channels in training mode; return `maps` otherwise."""
-        if not self.training or self.rate == 0:
+        if not self.training or self.used_rate == 0:
             return maps
         mask = self.mask(maps.shape[0], maps.shape[1], maps)
         return maps * mask.reshape(mask.shape + (1,) * (maps.ndim - 2))
@@ -75,8 +81,8 @@ class Network(nn.Module, ABC):
     """A trunk in two halves, global average pooling and a linear classifier; `embedding_size` is the filters of the last maps."""
 
     resumable: ClassVar[bool] = False
-    """Whether parameters, buffers and the generators of the two sites are all of its state, so that an interrupted training can
-    resume. Holds for this class, not for its subclasses (`training.checkpoint.resumable`)."""
+    """Whether parameters, buffers and the generators of the sites are all of its state, so that an interrupted training can resume.
+    Holds for this class, not for its subclasses (`training.checkpoint.resumable`)."""
 
     def __init__(self, embedding_size: int, n_classes: int, dropout: Dropout = NO_DROPOUT) -> None:
         super().__init__()
@@ -107,12 +113,17 @@ class Network(nn.Module, ABC):
 
     @property
     def dropout(self) -> Dropout:
-        """The rates of the sites."""
+        """The rates that a method asked for."""
         return Dropout(self.embed_site.rate, self.mid_site.rate)
 
-    def sites(self) -> tuple[DropoutSite, DropoutSite]:
-        """Return the dropout sites in the order of data flow: mid, embed."""
-        return self.mid_site, self.embed_site
+    @property
+    def further_sites(self) -> tuple[DropoutSite, ...]:
+        """Sites of published dropout beside `mid` and `embed`."""
+        return ()
+
+    def sites(self) -> tuple[DropoutSite, ...]:
+        """Return all dropout sites: mid, embed, and further ones."""
+        return self.mid_site, self.embed_site, *self.further_sites
 
 
 class SequentialNetwork(Network):
@@ -150,16 +161,23 @@ class Backbone(ABC):
         A batch has at most n_cases // divisor cases; 0 sets no such limit.
     narrow_share : float, optional
         Share of ``width`` with about a tenth of the parameters; None: there is no narrow version.
+    keeps_steps : bool
+        Whether the maps have the steps of the series.
     """
 
     published_epochs: ClassVar[int] = 1500
     published_batch_size: ClassVar[int] = 64
     published_batch_divisor: ClassVar[int] = 0
     narrow_share: ClassVar[float | None] = None
+    keeps_steps: ClassVar[bool] = True
 
     @abstractmethod
     def build(self, n_channels: int, n_classes: int, dropout: Dropout = NO_DROPOUT) -> Network:
         """Build an untrained network with torch's default initialisation; dropout adds no parameters."""
+
+    def build_for(self, n_timepoints: int, n_channels: int, n_classes: int, dropout: Dropout = NO_DROPOUT) -> Network:
+        """Build a network for series of one length: as `build`, unless the weights depend on the length."""
+        return self.build(n_channels, n_classes, dropout)
 
     def narrow(self) -> Backbone:
         """Return the configuration of a network of about a tenth of the size; raise ValueError where there is none."""

@@ -60,6 +60,10 @@ class MaskedNetwork(Network):
         return self.inner.embed_site
 
     @property
+    def further_sites(self) -> tuple[DropoutSite, ...]:
+        return self.inner.further_sites
+
+    @property
     def classifier(self) -> nn.Linear:  # type: ignore[override]
         return self.inner.classifier
 

@@ -142,7 +142,7 @@ def _rebuild(folder: Path, record: CellRecord, entry: dict) -> Network:
             "Run a cell of an older version again, into another folder; only the author of a plug-in can export it.",
         )
     backbone = backbones.get(entry["backbone"]["name"])(**entry["backbone"]["parameters"])
-    network = backbone.build(entry["n_channels"], entry["n_classes"])
+    network = backbone.build_for(entry.get("n_timepoints", 1), entry["n_channels"], entry["n_classes"])  # older: for any length
     if entry.get("masked"):
         network = MaskedNetwork(network)
     load_arrays(network, NetworkStore(folder).load(entry["sha256"]))

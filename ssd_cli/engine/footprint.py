@@ -31,7 +31,7 @@ training, and thus the bits, do not depend on free memory."""
 def training_bytes(backbone: Backbone, n_channels: int, n_timepoints: int, n_classes: int, batch_size: int) -> int:
     """Return the peak memory of training one network in float32, without the data and the process itself."""
     with torch.device("meta"):
-        network = backbone.build(n_channels, n_classes).train()
+        network = backbone.build_for(n_timepoints, n_channels, n_classes).train()
         x = torch.empty(batch_size, n_channels, n_timepoints)
         kept, columns = _kept(network, lambda: network(x).logits.logsumexp(-1).sum())
     weights = sum(parameter.nbytes for parameter in network.parameters())
@@ -42,9 +42,8 @@ def training_bytes(backbone: Backbone, n_channels: int, n_timepoints: int, n_cla
 def second_half_bytes(backbone: Backbone, n_channels: int, n_timepoints: int, n_cases: int) -> int:
     """Return the peak memory of the second half of a frozen network: at most all stored maps, its input and columns."""
     with torch.device("meta"):
-        network = backbone.build(n_channels, 2).eval()
-        filters = network.stem(torch.empty(1, n_channels, n_timepoints)).shape[1]
-        maps = torch.empty(n_cases, filters, n_timepoints)
+        network = backbone.build_for(n_timepoints, n_channels, 2).eval()
+        maps = torch.empty(n_cases, *network.stem(torch.empty(1, n_channels, n_timepoints)).shape[1:])
         kept, columns = _kept(network, lambda: network.pool(network.body(maps)))
     return maps.nbytes + kept + columns
 

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from ssd_cli.backbones.base import BN_EPS
 from ssd_cli.methods import methods
-from ssd_cli.methods.base import Method, Network, NonNegative, Positive, Predictor, TrainingSet, Workbench
+from ssd_cli.methods.base import Backbone, Method, Network, NonNegative, Positive, Predictor, TrainingSet, Workbench
 from ssd_cli.training.initialise import initialise
 from ssd_cli.training.objective import Batch, Objective, softened_kl
 
@@ -121,6 +121,9 @@ class DRG(Method):
 
     def parameters_in_use(self) -> dict[str, bool]:
         return {"temperature": self.weight > 0 or self.shape_weight > 0}
+
+    def skip(self, training_set: TrainingSet, backbone: Backbone) -> str | None:
+        return None if backbone.keeps_steps else "the head needs maps over time, which the backbone does not have"
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         network = workbench.fresh(0)

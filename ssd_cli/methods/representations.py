@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor
 
-from ssd_cli.backbones.base import Backbone, Dropout, DropoutSite, Network
+from ssd_cli.backbones.base import NO_DROPOUT, Backbone, Dropout, DropoutSite, Network
 from ssd_cli.engine.footprint import second_half_bytes
 from ssd_cli.training.objective import Batch
 from ssd_cli.training.predict import outputs
@@ -20,12 +23,16 @@ class StochasticTeacher:
     The frozen teacher stays in eval mode. Masks are drawn from `generator` (on the teacher's device) and applied here, between its
     halves: its batch norms and other random streams do not change. `embeddings` (n_cases, size) are those of the training set
     without dropout. Without the site `mid` a representation is a masked row of `embeddings`, and the teacher runs only once.
+    Published dropout of the teacher acts too, unless `dropout` is 0 at both sites.
     """
 
     def __init__(self, teacher: Network, n: int, dropout: Dropout, generator: torch.Generator) -> None:
-        self.teacher, self.n = teacher, n
-        self.mid_site, self.embed_site = DropoutSite(dropout.mid), DropoutSite(dropout.embed)
+        self.teacher, self.n, self.generator = teacher, n, generator
+        acts = dropout != NO_DROPOUT
+        self.mid_site = DropoutSite(dropout.mid, teacher.mid_site.published * acts)
+        self.embed_site = DropoutSite(dropout.embed, teacher.embed_site.published * acts)
         self.mid_site.generator = self.embed_site.generator = generator
+        self.further_sites = teacher.further_sites if acts else ()
 
     def prepare(self, x: Tensor) -> None:
         """Compute `embeddings` from all training series (n_cases, n_channels, n_timepoints)."""
@@ -34,7 +41,7 @@ class StochasticTeacher:
     @torch.no_grad()
     def represent(self, batch: Batch) -> Tensor:
         """Return new representations of a batch, shape (n_cases, N, size)."""
-        if self.mid_site.rate:
+        if self.mid_site.used_rate or self.further_sites:
             representations = self._second_halves(batch.x)
         else:
             representations = self.embeddings[batch.index].unsqueeze(1).expand(-1, self.n, -1)
@@ -44,15 +51,31 @@ class StochasticTeacher:
         """Compute the first half once and N second halves, each with its own channel mask: (n_cases, N, size)."""
         maps = self.teacher.stem(x)
         masks = self.mid_site.mask(self.n * len(maps), maps.shape[1], maps).view(self.n, len(maps), -1, 1)
-        at_once = _copies_at_once(maps.numel(), maps.is_cuda)
-        passes = [self.teacher.pool(self.teacher.body((maps * part).flatten(0, 1))) for part in masks.split(at_once)]
-        return torch.cat(passes).view(self.n, len(maps), -1).transpose(0, 1)
+        passes = []
+        with self._dropping():
+            for part in masks.split(_copies_at_once(maps.numel(), maps.is_cuda)):
+                if self.further_sites:  # one may lie in the first half
+                    maps = self.teacher.stem(x.repeat(len(part), 1, 1)).unflatten(0, part.shape[:2])
+                passes.append(self.teacher.pool(self.teacher.body((maps * part).flatten(0, 1))))
+        return torch.cat(passes).view(self.n, len(x), -1).transpose(0, 1)
+
+    @contextmanager
+    def _dropping(self) -> Iterator[None]:
+        """Let the further sites drop, with masks from the generator."""
+        for site in self.further_sites:
+            site.generator = self.generator
+            site.train()
+        yield
+        for site in self.further_sites:
+            site.generator = None
+            site.eval()
 
 
 def second_halves_bytes(backbone: Backbone, n_channels: int, n_timepoints: int, batch_size: int, n: int) -> int:
     """Return the bytes that n second halves of a teacher with this backbone need on a CUDA device."""
     with torch.device("meta"):
-        n_values = batch_size * backbone.build(n_channels, 2).eval().stem(torch.empty(1, n_channels, n_timepoints)).numel()
+        network = backbone.build_for(n_timepoints, n_channels, 2).eval()
+        n_values = batch_size * network.stem(torch.empty(1, n_channels, n_timepoints)).numel()
     n_cases = batch_size * min(n, _copies_at_once(n_values, on_cuda=True))
     return second_half_bytes(backbone, n_channels, n_timepoints, n_cases)
 

@@ -47,7 +47,7 @@ def save_weights(job: Job, predictor: Predictor) -> list[tuple[str, int]]:
 
 
 def _architecture(network: Any, spec: CellSpec, training_set: TrainingSet) -> dict[str, Any]:
-    """Return backbone, channels, classes and masking of a network; an empty dict for a network that a plug-in builds."""
+    """Return backbone, channels, classes, length and masking of a network; an empty dict for a network that a plug-in builds."""
     from ssd_cli.backbones.masked import MaskedNetwork
 
     candidates = [build_backbone(spec)]
@@ -55,11 +55,13 @@ def _architecture(network: Any, spec: CellSpec, training_set: TrainingSet) -> di
         candidates.append(candidates[0].narrow())
     plain = network.inner if isinstance(network, MaskedNetwork) else network
     for backbone in candidates:
-        if _shapes(backbone.build(training_set.n_channels, training_set.n_classes)) == _shapes(plain):
+        built = backbone.build_for(training_set.n_timepoints, training_set.n_channels, training_set.n_classes)
+        if _shapes(built) == _shapes(plain):
             return {
                 "backbone": {"name": spec.backbone.name, "parameters": as_dict(backbone)},
                 "n_channels": training_set.n_channels,
                 "n_classes": training_set.n_classes,
+                "n_timepoints": training_set.n_timepoints,
                 "masked": plain is not network,
             }
     return {}

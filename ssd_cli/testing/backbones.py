@@ -33,7 +33,7 @@ def check_backbone(backbone: Backbone) -> None:
     _check_dropout(backbone)
     _check_predictions(backbone)
     if why_not_narrow(backbone) is None:
-        sizes = [sum(weight.numel() for weight in _network(one, 1).parameters()) for one in (backbone.narrow(), backbone)]
+        sizes = [sum(weight.numel() for weight in _network(one, (1, 24)).parameters()) for one in (backbone.narrow(), backbone)]
         verify(sizes[0] <= sizes[1], f"The narrow version has {sizes[0]} parameters, the backbone {sizes[1]}.")
     with torch.enable_grad():
         for name in ("single", "ssd"):
@@ -41,7 +41,7 @@ def check_backbone(backbone: Backbone) -> None:
 
 
 def _check_shapes(backbone: Backbone, n_channels: int, n_timepoints: int) -> None:
-    network, x = _network(backbone, n_channels).eval(), _series(5, n_channels, n_timepoints)
+    network, x = _network(backbone, (n_channels, n_timepoints)).eval(), _series(5, n_channels, n_timepoints)
     out, where = network(x), f"for {n_channels} channels and {n_timepoints} steps"
     for name, found, size in (("logits", out.logits, N_CLASSES), ("embedding", out.embedding, network.embedding_size)):
         verify(found.shape == (5, size), f"The {name} has shape {tuple(found.shape)} {where}, expected (5, {size}).")
@@ -51,13 +51,13 @@ def _check_shapes(backbone: Backbone, n_channels: int, n_timepoints: int) -> Non
 
 
 def _check_dropout(backbone: Backbone) -> None:
-    plain, network = _network(backbone, 1), _network(backbone, 1, dropout=Dropout(embed=0.5, mid=0.5))
+    plain, network = _network(backbone, (1, 20)), _network(backbone, (1, 20), dropout=Dropout(embed=0.5, mid=0.5))
     x = _series(4, 1, 20)
     verify(fingerprint(plain) == fingerprint(network), "The same seed of torch gives other weights with dropout.")
     verify(network.dropout == Dropout(embed=0.5, mid=0.5), "The network does not pass its dropout rates to Network.__init__.")
     network.eval()
     verify(torch.equal(network(x).logits, network(x).logits), "Two predictions in eval mode differ.")
-    for site in network.sites():
+    for site in (network.mid_site, network.embed_site):
         site.generator = torch.Generator().manual_seed(1)
         site.train()
     one, two = network(x), network(x)
@@ -66,7 +66,7 @@ def _check_dropout(backbone: Backbone) -> None:
 
 
 def _check_predictions(backbone: Backbone) -> None:
-    network, other = _network(backbone, 2), _network(backbone, 2, seed=1)
+    network, other = _network(backbone, (2, 33)), _network(backbone, (2, 33), seed=1)
     x = _series(9, 2, 33) * torch.linspace(0.1, 3, 9)[:, None, None]
     network(x)  # in train mode: batch-norm statistics are part of the state
     load_arrays(other, state_to_arrays(network))
@@ -85,10 +85,11 @@ def _check_predictions(backbone: Backbone) -> None:
     verify(bool(torch.isfinite(masked(x).logits).all()), "The logits of series with padded steps are not finite.")
 
 
-def _network(backbone: Backbone, n_channels: int, seed: int = 0, dropout: Dropout = NO_DROPOUT) -> Network:
+def _network(backbone: Backbone, shape: tuple[int, int], seed: int = 0, dropout: Dropout = NO_DROPOUT) -> Network:
+    """Build a network for series of a shape (n_channels, n_timepoints)."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return backbone.build(n_channels, N_CLASSES, dropout)
+        return backbone.build_for(shape[1], shape[0], N_CLASSES, dropout)
 
 
 def _series(n_cases: int, n_channels: int, n_timepoints: int) -> torch.Tensor:

@@ -91,7 +91,8 @@ class TrainingContext:
         cases = cases or self.training_set
         seed = self.seeds.sub_seed("init", index)
         with global_streams(seed):  # a plug-in may have weights that `initialise` does not draw: recurrent layers
-            network = (backbone or self.backbone).build(cases.n_channels, cases.n_classes, dropout)
+            chosen = backbone or self.backbone
+            network = chosen.build_for(cases.n_timepoints, cases.n_channels, cases.n_classes, dropout)
         initialise(network, generator(seed, "cpu"), self.recipe.initialisation)
         for layer in network.modules():
             if isinstance(layer, torch.nn.modules.batchnorm._BatchNorm):

@@ -120,7 +120,8 @@ def _stacked_step(context: TrainingContext, specs: Sequence[TrainingSpec]) -> Tr
 def _streams(context: TrainingContext, specs: Sequence[TrainingSpec]) -> Iterator[None]:
     """Assign the random streams of each training to the network's dropout sites, and remove them afterwards."""
     for spec in specs:
-        for site, name in zip(spec.network.sites(), ("mid", "embed"), strict=True):
+        sites = spec.network.sites()
+        for site, name in zip(sites, ("mid", "embed", *map(str, range(2, len(sites)))), strict=True):
             site.generator = spec.seeds.stream(f"{spec.purpose} dropout {name}", spec.index, context.device)
     with explaining_single_values(specs[0].cases.n_cases, specs[0].schedule.batch_size):
         yield

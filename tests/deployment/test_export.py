@@ -21,9 +21,10 @@ from ssd_cli.store.results import ResultStore
 from tests.cli.helpers import failing, ssd_bench
 from tests.deployment import environment
 
-BACKBONES = ("lite[width=4]", "inception[width=4]", "h-inception[width=4]", "resnet[width=4]", "fcn[width=4]")
+BACKBONES = ("lite[width=4]", "inception[width=4]", "h-inception[width=4]", "resnet[width=4]", "fcn[width=4]", "mlp[width=8]")
 METHODS = ("ens-avg[members=2]", "swa", "ssd", "embed-distill", "ens-vote[members=3]")
 LITE = BACKBONES[0]
+WITH_MID = tuple(f"{name}[dropout_sites=embed+mid]" for name in ("ssd-random-k", "feat-kd", "finetune", "single-dropout"))
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +36,9 @@ def results(tmp_path_factory):
         patch.delenv("SSD_BENCH_DATA", raising=False)
         for dataset, methods, backbones in (
             ("ItalyPowerDemand", ("single",), BACKBONES),
-            ("ItalyPowerDemand", METHODS, (LITE,)),
-            ("JapaneseVowels", ("single",), (LITE,)),
+            ("ItalyPowerDemand", (*METHODS, *WITH_MID), (LITE,)),
+            ("ItalyPowerDemand", ("ssd-weight",), ("mlp[width=8]",)),
+            ("JapaneseVowels", ("single",), (LITE, "mlp[width=8]")),
             ("ItalyPowerDemand", ("single",), ("lite[width=2]",)),
         ):
             suite = Suite(dataset=(dataset,), method=methods, backbone=backbones, recipe="smoke", device="cpu", out=out)
@@ -52,7 +54,11 @@ def trained(results, method="single", backbone=LITE, dataset="ItalyPowerDemand")
 
 @pytest.mark.parametrize(
     ("method", "backbone"),
-    [*(("single", backbone) for backbone in BACKBONES), ("ens-avg[members=2]", LITE), ("ssd", LITE), ("swa", LITE)],
+    [
+        *(("single", backbone) for backbone in BACKBONES),
+        *((method, LITE) for method in ("ens-avg[members=2]", "ssd", "swa", *WITH_MID)),
+        ("ssd-weight", "mlp[width=8]"),
+    ],
 )
 def test_the_graph_computes_what_the_run_stored(results, tmp_path, method, backbone):
     cell = trained(results, method, backbone)
@@ -81,8 +87,9 @@ def test_the_module_computes_what_the_run_stored(results, method):
     np.testing.assert_allclose(found.detach().numpy(), stored, rtol=0, atol=1e-5)
 
 
-def test_series_of_unequal_length(results, tmp_path):
-    cell = trained(results, dataset="JapaneseVowels")
+@pytest.mark.parametrize("backbone", [LITE, "mlp[width=8]"])
+def test_series_of_unequal_length(results, tmp_path, backbone):
+    cell = trained(results, "single", backbone, "JapaneseVowels")
     assert len({series.shape[1] for series in cell.test}) > 5
     report = export_onnx(cell, tmp_path / "model.onnx")
     assert report["float"]["largest_difference"] < 1e-5

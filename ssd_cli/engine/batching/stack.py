@@ -12,8 +12,6 @@ from torch.func import functional_call, vmap
 
 from ssd_cli.backbones.base import Network
 
-SITES = ("mid_site", "embed_site")
-
 
 class Stack:
     """The weights and buffers of several networks, stacked.
@@ -33,10 +31,10 @@ class Stack:
     def __init__(self, networks: Sequence[Network]) -> None:
         self.networks = list(networks)
         first = self.networks[0]
-        masked = {id(getattr(first, site)): MaskedSite() for site in SITES}
+        masked = {id(site): MaskedSite() for site in first.sites()}
         self._template: Any = copy.deepcopy(first, masked).train()  # the copy has the masked sites in place of the real ones
         paths = {id(module): name for name, module in self._template.named_modules()}
-        self._masks = {site: f"{paths[id(getattr(self._template, site))]}.mask" for site in SITES}
+        self._masks = [f"{paths[id(site)]}.mask" for site in self._template.sites()]
         self._shapes = {name: weight.shape for name, weight in first.named_parameters() if weight.requires_grad}
         states = [network.state_dict() for network in self.networks]
         if any({k: v.shape for k, v in state.items()} != {k: v.shape for k, v in states[0].items()} for state in states):
@@ -48,8 +46,8 @@ class Stack:
     @property
     def generators(self) -> list[torch.Generator]:
         """The random generators of all dropout sites."""
-        sites = [getattr(network, site) for network in self.networks for site in SITES]
-        return [site.generator for site in sites if site.rate and site.generator is not None]
+        sites = [site for network in self.networks for site in network.sites()]
+        return [site.generator for site in sites if site.used_rate and site.generator is not None]
 
     def forward(self, x: Tensor, masks: dict[str, Tensor]) -> Tensor:
         """Return logits (n_networks, batch, n_classes) in training mode; update the statistics of the batch norms.
@@ -62,30 +60,37 @@ class Stack:
 
         return vmap(one, in_dims=(0, 0, 1, 0))(self._named(self.weights), self.buffers, x, masks)
 
-    def draw(self, n_cases: int, filters: dict[str, int]) -> dict[str, Tensor]:
+    def draw(self, n_cases: int, filters: dict[int, int]) -> dict[str, Tensor]:
         """Draw dropout masks of a batch, (n_networks, batch, filters) for the sites of `dropped`, from their generators."""
         masks = {}
-        for site, n_filters in filters.items():
+        for number, n_filters in filters.items():
             rows = []
-            for network in self.networks:
-                own = getattr(network, site)
+            for site in (network.sites()[number] for network in self.networks):
                 like = self.weights.new_empty(0)
-                rows.append(own.mask(n_cases, n_filters, like) if own.rate else self.weights.new_ones(n_cases, n_filters))
-            masks[self._masks[site]] = torch.stack(rows)
+                rows.append(site.mask(n_cases, n_filters, like) if site.used_rate else self.weights.new_ones(n_cases, n_filters))
+            masks[self._masks[number]] = torch.stack(rows)
         return masks
 
-    def dropped(self, x: Tensor) -> dict[str, int]:
-        """Return the sites where any network has dropout, with their channels for x (n_cases, n_channels, n_timepoints)."""
+    def dropped(self, x: Tensor) -> dict[int, int]:
+        """Return the positions in `sites()` where any network has dropout, with the channels there.
+
+        `x` are series (n_cases, n_channels, n_timepoints).
+        """
         first = self.networks[0]
-        sites = {site for site in SITES for network in self.networks if getattr(network, site).rate}
-        filters = {}
-        if "mid_site" in sites:
-            training = first.training
+        training, filters, hooks = first.training, {}, []
+        for number, sites in enumerate(zip(*(network.sites() for network in self.networks), strict=True)):
+
+            def count(site: nn.Module, inputs: tuple[Tensor], number: int = number) -> None:
+                filters[number] = inputs[0].shape[1]
+
+            if any(site.used_rate for site in sites):
+                hooks.append(sites[0].register_forward_pre_hook(count))
+        if hooks:
             with torch.no_grad():
-                filters["mid_site"] = first.eval().stem(x[:1]).shape[1]
+                first.eval()(x[:1])
             first.train(training)
-        if "embed_site" in sites:
-            filters["embed_site"] = first.embedding_size
+        for hook in hooks:
+            hook.remove()
         return filters
 
     @torch.no_grad()
