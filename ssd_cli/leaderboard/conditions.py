@@ -24,11 +24,13 @@ _ACCURACIES = {
     "execution": "Accuracies may be compared, since they differ by rounding only; times may not.",
 }
 _SHOWN = 8
+WAITED, WAITED_SECONDS = 2.0, 1.0
+"""A cell is marked if its wall time exceeds this multiple of its processor time by more than these seconds."""
 
 
 def warnings(frame: pd.DataFrame) -> list[str]:
     """Return a sentence for each reason why values of the compared cells mislead."""
-    return _differing(frame) + _unfitted(frame)
+    return _differing(frame) + _unfitted(frame) + _waited(frame)
 
 
 def _differing(frame: pd.DataFrame) -> list[str]:
@@ -58,6 +60,23 @@ def _unfitted(frame: pd.DataFrame) -> list[str]:
     return [
         f"In {len(short)} of {len(judged)} cells a network has not fitted its training cases: {listed}. Their accuracies say "
         "little about the methods; the column 'fitted' shows the share of fitted cells. A longer recipe trains them to the end."
+    ]
+
+
+def _waited(frame: pd.DataFrame) -> list[str]:
+    """Return a sentence if processes got no processor for most of their training time, with the methods and their cells."""
+    if "wall_seconds" not in frame:
+        return []
+    done = frame[frame["status"] == "ok"]
+    waited = done[done["wall_seconds"] > WAITED * done["cpu_seconds"] + WAITED_SECONDS]
+    if not len(waited):
+        return []
+    counts = waited["name"].value_counts()
+    listed = _listed([f"{name} ({count})" for name, count in counts.items()])
+    return [
+        f"{len(waited)} of {len(done)} cells waited or were stopped while they trained, since their wall time is more than "
+        f"{WAITED:g} times their processor time: {listed}. Training times on a CPU leave the pauses out, those of other devices "
+        "include them."
     ]
 
 

@@ -6,7 +6,6 @@ import dataclasses
 import importlib
 import inspect
 import re
-import time
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import distributions, version
@@ -68,11 +67,8 @@ class ExternalClassifier(Method):
             parameters["n_jobs"] = torch.get_num_threads()
         classifier = self.classifier(**parameters)
         features = getattr(self, "features", "series")
-        started = time.process_time()
         classifier.fit(inputs_of(training_set.X, features), training_set.y)
-        costs: dict[str, Any] = dict.fromkeys(_COUNTED_OF_NETWORKS)
-        costs["cpu_seconds"] = time.process_time() - started
-        return ExternalPredictor(classifier, training_set.n_classes, features, costs)
+        return ExternalPredictor(classifier, training_set.n_classes, features, dict.fromkeys(_COUNTED_OF_NETWORKS))
 
 
 def inputs_of(X: Floats, features: str) -> np.ndarray:

@@ -137,6 +137,7 @@ def _fit(
 ) -> Predictor:
     from ssd_cli.methods.base import Predictor
     from ssd_cli.training.predict import freeze
+    from ssd_cli.training.stopwatch import Stopwatch
 
     spec = job.planned.spec
     warm_up(spec.threads)
@@ -147,7 +148,7 @@ def _fit(
     }
     others = partial(_other_contexts, spec, dataset, training_set, options)
     workbench = build_workbench(spec, training_set, others=others, **options)
-    started = time.perf_counter()
+    stopwatch = Stopwatch(spec.device)
     try:
         predictor = method.fit(training_set, workbench)
         if not isinstance(predictor, Predictor):
@@ -156,7 +157,7 @@ def _fit(
         for network in _networks(predictor):
             freeze(network)
     finally:
-        parts.costs |= workbench.ledger.summary(time.perf_counter() - started)
+        parts.costs |= workbench.ledger.summary(stopwatch.read(), spec.device)
         parts.curves = [asdict(entry) for entry in workbench.ledger.entries]
     return predictor
 

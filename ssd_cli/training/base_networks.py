@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -23,6 +22,7 @@ from ssd_cli.training.objective import CrossEntropy
 from ssd_cli.training.run import joint_size, run, run_jointly
 from ssd_cli.training.schedule import Keep
 from ssd_cli.training.spec import TrainingSpec
+from ssd_cli.training.stopwatch import Spent, Stopwatch
 
 _MADE_FOR = "made_for"
 """Key in the report of a stored network: the name of the cell whose record counts its seconds as spent. A killed process or another
@@ -99,12 +99,12 @@ def obtain(
     own = [_Wanted(context, base_spec(context, index, **options)) for index in indices]
     if not context.joint:
         return [network for wanted in own for network in _obtain([wanted], context)]
-    started = time.perf_counter()
-    cells = [cell for cell in joint_cells() if _kind(cell, options) == own[0].kind]
-    context.ledger.waited_seconds += time.perf_counter() - started
-    wanted = [_Wanted(cell, base_spec(cell, index, **options)) for cell in cells for index in indices]
-    size = joint_size(context, own[0].spec, len(wanted))
-    groups = [wanted[start : start + size] for start in range(0, len(wanted), size)]
+    asked = Stopwatch(context.device)
+    alike = [one for one in joint_cells() if _kind(one, options) == own[0].kind]
+    context.ledger.waited += asked.read()
+    every = [_Wanted(one, base_spec(one, index, **options)) for one in alike for index in indices]
+    size = joint_size(context, own[0].spec, len(every))
+    groups = [every[start : start + size] for start in range(0, len(every), size)]
     return [network for group in groups if any(one.context is context for one in group) for network in _obtain(group, context)]
 
 
@@ -117,12 +117,20 @@ def _kind(context: TrainingContext, options: Mapping[str, Any]) -> tuple[Any, ..
 
 def _obtain(group: Sequence[_Wanted], context: TrainingContext) -> list[Network]:
     """Return the networks of a training step that belong to a cell. If one of these is missing, train the whole group."""
-    started = time.perf_counter()
+    asked, in_training = Stopwatch(context.device), Spent()
+
+    def train() -> list[tuple[Arrays, dict[str, Any]]]:
+        nonlocal in_training
+        started = Stopwatch(context.device)
+        made = _train(group, keys[0])
+        in_training += started.read()
+        return made
+
     together = [[one.spec.cases.resample, one.context.seed, one.spec.index] for one in group]
     # Keys name all networks of a training step, since their number may change the order in which a device adds.
     keys = [one.spec.key({"together": together} if len(group) > 1 else {}) for one in group]
     own = [position for position, one in enumerate(group) if one.context is context]
-    trained = obtain_all(context.networks, keys, own, lambda: _train(group, keys[0]))
+    trained = obtain_all(context.networks, keys, own, train)
     networks, n_new = [], 0
     for position in own:
         spec, (arrays, report, found) = group[position].spec, trained[position]
@@ -130,7 +138,7 @@ def _obtain(group: Sequence[_Wanted], context: TrainingContext) -> list[Network]
         load_arrays(spec.network, arrays)
         networks.append(spec.network.eval())
         n_new += not found
-    context.ledger.waited_seconds += (time.perf_counter() - started) * (1 - n_new / len(group))
+    context.ledger.waited += asked.read() - in_training * (n_new / len(group))
     return networks
 
 
@@ -147,7 +155,7 @@ def _add_to_ledger(
         if reused:
             context.ledger.share_seconds += entry.fit_seconds
         else:
-            context.ledger.resumed_seconds += entry.fit_seconds
+            context.ledger.resumed += entry.spent
     if context.checkpoints is not None and not found:
         context.checkpoints.discard(key)
 

@@ -19,6 +19,7 @@ from ssd_cli.training.averaging import Averager
 from ssd_cli.training.schedule import LearningRate
 from ssd_cli.training.spec import TrainingSpec
 from ssd_cli.training.step import Step
+from ssd_cli.training.stopwatch import Spent, Stopwatch
 
 SECONDS = 60.0
 """Seconds between two checkpoints; a shorter training has none. A ResNet's has 8 MB, and takes 0.1 s to write and sync to disk."""
@@ -133,24 +134,22 @@ class TrainingState:
 class Checkpointer:
     """Saves the state of one training, and counts its time including that of earlier processes.
 
-    Without `checkpoints` it only counts the time. `before` holds the wall and processor seconds of earlier processes, `resumed`
-    their last epoch (0 if there were none).
+    Without `checkpoints` it only counts the time. `before` holds the seconds of earlier processes, `resumed` their last epoch (0 if
+    there were none).
     """
 
-    def __init__(self, checkpoints: Checkpoints | None, key: str) -> None:
+    def __init__(self, checkpoints: Checkpoints | None, key: str, device: str) -> None:
         self._checkpoints, self._key, self._start = checkpoints, key, ""
-        self.before = (0.0, 0.0)
+        self.before = Spent()
         self.resumed = 0
-        self._started = (time.perf_counter(), time.process_time())
-        self._saved = self._started[0]
+        self.stopwatch = Stopwatch(device)
+        self._saved = time.perf_counter()
         self._has_checkpoint = False
 
     @property
-    def seconds(self) -> tuple[float, float]:
-        """Wall and processor seconds of the training up to now."""
-        now = (time.perf_counter(), time.process_time())
-        wall, processor = (before + end - start for before, start, end in zip(self.before, self._started, now, strict=True))
-        return wall, processor
+    def spent(self) -> Spent:
+        """Seconds of the training up to now."""
+        return self.before + self.stopwatch.read()
 
     def resume(self, state: TrainingState) -> None:
         """Restore the state that an earlier process saved, if it started from the same weights and teachers."""
@@ -160,7 +159,7 @@ class Checkpointer:
         arrays, facts = self._checkpoints.load(self._key) or ({}, {})
         if facts and facts["start"] == self._start:
             state.restore(arrays, facts)
-            self.before, self.resumed = tuple(facts["seconds"]), state.epoch
+            self.before, self.resumed = Spent(*facts["seconds"]), state.epoch
             self._has_checkpoint = True
 
     def after_epoch(self, state: TrainingState, stop: int) -> None:
@@ -169,7 +168,7 @@ class Checkpointer:
             return
         now = time.perf_counter()
         if now - self._saved >= SECONDS or (self._has_checkpoint and state.epoch == stop):
-            facts = {**state.facts(), "seconds": self.seconds, "start": self._start}
+            facts = {**state.facts(), "seconds": list(vars(self.spent).values()), "start": self._start}
             self._checkpoints.save(self._key, state.arrays(), facts)
             self._saved, self._has_checkpoint = now, True
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import cast
@@ -24,13 +23,15 @@ from ssd_cli.training.seeds import global_streams
 from ssd_cli.training.spec import TrainingSpec
 from ssd_cli.training.stacked import StackedStep
 from ssd_cli.training.step import DeviceStep, Step
+from ssd_cli.training.stopwatch import Spent, Stopwatch
 
 
 def run(context: TrainingContext, spec: TrainingSpec, key: str) -> LedgerEntry:
     """Train a network in place and return its costs; an interrupted training continues from the checkpoint under `key`."""
-    checkpointer = Checkpointer(context.checkpoints, key)
+    checkpointer = Checkpointer(context.checkpoints, key, context.device)
 
     def on_epoch(epoch: int, loss: float) -> None:
+        checkpointer.stopwatch.tick()
         context.on_epoch(Progress(spec.label, epoch, spec.schedule.stop, loss, checkpointer.resumed))
 
     try:
@@ -45,8 +46,8 @@ def run(context: TrainingContext, spec: TrainingSpec, key: str) -> LedgerEntry:
     except SsdBenchError:  # a resumed training would fail again
         checkpointer.discard()
         raise
-    context.ledger.resumed_seconds += checkpointer.before[0]
-    return _entry(spec, spec.label, checkpointer.seconds, curve)
+    context.ledger.resumed += checkpointer.before
+    return _entry(spec, spec.label, checkpointer.spent, curve)
 
 
 def run_jointly(context: TrainingContext, specs: Sequence[TrainingSpec]) -> list[LedgerEntry]:
@@ -55,16 +56,16 @@ def run_jointly(context: TrainingContext, specs: Sequence[TrainingSpec]) -> list
     The specs may belong to other cells than `context`; their cases have the same shape, their schedules the same epochs and batch
     size. A diverged network raises no error here; call `loop.refuse_diverged` with the curve of its entry.
     """
-    label, first = _joint_label(specs), specs[0]
+    label, first, stopwatch = _joint_label(specs), specs[0], Stopwatch(context.device)
 
     def on_epoch(epoch: int, loss: float) -> None:
+        stopwatch.tick()
         context.on_epoch(Progress(label, epoch, first.schedule.stop, loss))
 
-    wall, processor = time.perf_counter(), time.process_time()
     with _streams(context, specs):
         curves = train(specs, _stacked_step(context, specs), on_epoch=on_epoch)
-    seconds = (time.perf_counter() - wall) / len(specs), (time.process_time() - processor) / len(specs)
-    return [_entry(spec, f"{spec.purpose} {spec.index}", seconds, curve) for spec, curve in zip(specs, curves, strict=True)]
+    share = stopwatch.read() * (1 / len(specs))
+    return [_entry(spec, f"{spec.purpose} {spec.index}", share, curve) for spec, curve in zip(specs, curves, strict=True)]
 
 
 def run_all(context: TrainingContext, specs: Sequence[TrainingSpec], joint: bool) -> None:
@@ -136,7 +137,7 @@ def _joint_label(specs: Sequence[TrainingSpec]) -> str:
     return f"{len(specs)} networks, {label}" if any(spec.seeds != first.seeds for spec in specs) else label
 
 
-def _entry(spec: TrainingSpec, label: str, seconds: tuple[float, float], curve: Curve) -> LedgerEntry:
+def _entry(spec: TrainingSpec, label: str, spent: Spent, curve: Curve) -> LedgerEntry:
     schedule, n_cases = spec.schedule, spec.cases.n_cases
     steps = schedule.stop * math.ceil(n_cases / schedule.batch_size)
-    return LedgerEntry(label, schedule.stop, steps, n_cases, *seconds, curve)
+    return LedgerEntry(label, schedule.stop, steps, n_cases, spent.seconds, spent.cpu_seconds, spent.wall_seconds, curve)

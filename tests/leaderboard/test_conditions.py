@@ -115,3 +115,20 @@ def test_cells_that_have_not_fitted_are_counted_by_method_in_a_warning_and_a_col
 def test_records_of_older_versions_say_nothing_of_fitting(tmp_path):
     found = studied(tmp_path, {"single": CPU, "kd": CPU})
     assert not found.warnings and "fitted" not in markdown(found)
+
+
+@pytest.mark.parametrize(("wall", "cpu"), [(25.0, 0.06), (3.2, 1.0), (8000.0, 3000.0)])
+def test_cells_that_waited_while_they_trained_are_named_and_others_are_not(tmp_path, wall, cpu):
+    def of(folder, *costs):
+        store = ResultStore(tmp_path / folder)
+        for method, (wall_seconds, cpu_seconds) in zip(("single", "kd"), costs, strict=True):
+            for number in range(2):
+                seconds = {"wall_seconds": wall_seconds, "cpu_seconds": cpu_seconds}
+                put(store, f"D{number}", method, 0.5, identity=CPU, costs=seconds if number else {})
+        return compare([tmp_path / folder])
+
+    found = of("waited", (0.5, 0.4), (wall, cpu))
+    [warning] = found.warnings
+    assert "1 of 4 cells waited or were stopped" in warning and "kd (1)" in warning and "single" not in warning
+    assert warning in caption(found)
+    assert of("busy", (0.9, 0.05), (wall, 0.6 * wall)).warnings == ()

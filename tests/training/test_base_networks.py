@@ -11,6 +11,7 @@ from ssd_cli.backbones.base import Dropout
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.methods.ensembles import EnsAvg
 from ssd_cli.training.networks import MemoryNetworks
+from ssd_cli.training.stopwatch import Spent
 from tests.small import EXACT, SHORT, fingerprint, waves, waves_training_set, workbench
 
 DROPOUT = Dropout(0.2, 0.3)
@@ -85,12 +86,13 @@ def test_the_seconds_of_a_joint_training_are_shared_among_its_networks():
     made = benches()
     made[0].base_network()
     (entry,) = made[0].ledger.entries
-    others = made[0].ledger.waited_seconds  # three networks of four
-    assert others >= 3 * entry.fit_seconds
-    costs = made[0].ledger.summary(others / 0.75 + 0.5)  # half a second beside the pass
-    assert costs["fit_seconds_alone"] == costs["fit_seconds_spent"] == pytest.approx(others / 3 + 0.5, rel=0.01)
+    others = made[0].ledger.waited  # three networks of four
+    assert others.wall_seconds >= 3 * entry.wall_seconds
+    half = Spent(0.5, 0.5, 0.5)
+    costs = made[0].ledger.summary(others + entry.spent + half, "cpu")
+    assert costs["fit_seconds_alone"] == costs["fit_seconds_spent"] == pytest.approx(entry.fit_seconds + 0.5, rel=0.01)
     made[1].base_network()
-    assert made[1].ledger.summary(made[1].ledger.waited_seconds)["fit_seconds_spent"] == 0
+    assert made[1].ledger.summary(made[1].ledger.waited, "cpu")["fit_seconds_spent"] == 0
 
 
 def test_a_network_that_diverges_does_not_change_the_others():

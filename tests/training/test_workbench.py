@@ -12,6 +12,7 @@ from ssd_cli.errors import SsdBenchError
 from ssd_cli.protocol.containers import TrainingSet
 from ssd_cli.training.networks import MemoryNetworks
 from ssd_cli.training.objective import CrossEntropy
+from ssd_cli.training.stopwatch import Spent
 from tests.small import SHORT, SmallBackbone, fingerprint, waves, waves_training_set, workbench
 
 
@@ -227,7 +228,7 @@ def test_the_ledger_books_every_network_alone_and_as_spent():
     assert [entry.label for entry in entries] == ["member 0", "member 1", "student"]
     assert [(entry.epochs, entry.steps, entry.n_cases) for entry in entries] == [(4, 12, 21), (4, 12, 21), (2, 6, 21)]
     assert len(entries[0].curve["loss"]) == 4  # a reused network keeps its curve
-    costs = bench.ledger.summary(fit_wall_seconds=sum(entry.fit_seconds for entry in entries[1:]) + 0.5)
+    costs = bench.ledger.summary(sum((entry.spent for entry in entries[1:]), Spent(0.5, 0.5, 0.5)), "cpu")
     assert (costs["networks_trained"], costs["networks_reused"]) == (3, 1)
     assert (costs["optimiser_steps"], costs["cases_seen"]) == (30, 210)
     assert costs["fit_seconds_alone"] == pytest.approx(costs["fit_seconds_spent"] + entries[0].fit_seconds)
