@@ -90,9 +90,9 @@ class Ledger:
             ``networks_trained``, ``optimiser_steps``, ``cases_seen`` (cases times epochs), ``fit_seconds_alone``, ``cpu_seconds``
             and ``wall_seconds`` count all trainings that the method needs, as if no cell shared networks. A network that is
             trained further counts twice in ``networks_trained``, which tables call "trainings". ``fit_seconds_spent`` and
-            ``networks_reused`` describe the trainings that really ran; a network that was trained jointly counts its share. All seconds
-            include the method's other work, such as averaging. Only ``wall_seconds`` includes the time in which a
-            process that trained on a CPU was stopped or had no processor.
+            ``networks_reused`` describe the trainings that really ran; a network that was trained jointly counts its share. All
+            seconds include the method's other work, such as averaging. Only ``wall_seconds`` includes the time in which a process
+            that trained on a CPU was stopped or had no processor.
         """
         trained = sum((entry.spent for entry in self.entries), Spent())
         own = sum((entry.spent for entry in self.entries if not entry.reused), Spent())
