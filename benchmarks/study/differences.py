@@ -1,4 +1,4 @@
-"""Compare every method of a suite with one of them: mean difference of accuracy with a bootstrap interval over datasets."""
+"""Compare every method of a suite with one of them: mean difference of accuracy with its interval over datasets."""
 
 from __future__ import annotations
 

@@ -49,8 +49,13 @@ def short(table: tables.Table) -> tables.Table:
     """Return a row for each difference and a column for each part, in points of accuracy."""
     _, rows = table
     parts, pairs = (list(dict.fromkeys(str(row[place]) for row in rows)) for place in (0, 1))
-    known = {(row[0], row[1]): f"{100 * row[3]:+.1f} ({100 * row[4]:+.1f} to {100 * row[5]:+.1f}), {row[2]}" for row in rows}  # type: ignore[operator]
+    known = {(row[0], row[1]): _points(*row[2:]) for row in rows}  # type: ignore[arg-type]
     return ["difference, points", *parts], [[pair, *(known.get((part, pair), "–") for part in parts)] for pair in pairs]
+
+
+def _points(n_datasets: int, mean: float, low: float, high: float) -> str:
+    interval = "no interval" if np.isnan(low) else f"{100 * low:+.1f} to {100 * high:+.1f}"
+    return f"{100 * mean:+.1f} ({interval}), {n_datasets}"
 
 
 def _part(title: str, one: Loaded, datasets: set[str]) -> list[list[object]]:

@@ -43,10 +43,10 @@ def published() -> dict[str, np.ndarray]:
 
 
 def welch(ours: np.ndarray, theirs: np.ndarray) -> Welch:
-    """Run Welch's t-test of ours minus theirs; without any spread, p is 1 for equal means and 0 for others."""
+    """Run Welch's t-test of ours minus theirs; without any spread p is 1 for equal means, else 0, without an interval."""
     difference = float(ours.mean() - theirs.mean())
     if np.ptp(ours) == 0 and np.ptp(theirs) == 0:
-        return Welch(difference, difference, difference, float(difference == 0))
+        return Welch(difference, np.nan, np.nan, float(difference == 0))
     result = ttest_ind(ours, theirs, equal_var=False)
     interval = result.confidence_interval(0.95)
     return Welch(difference, float(interval.low), float(interval.high), float(result.pvalue))

@@ -18,6 +18,7 @@ from suites import Loaded
 
 from ssd_cli.statistics.bayes import signed_rank
 from ssd_cli.statistics.effects import effects
+from ssd_cli.statistics.intervals import METHOD
 from ssd_cli.statistics.pairs import datasets_needed, holm
 from ssd_cli.statistics.ranks import contests
 from ssd_cli.statistics.variance import detectable
@@ -38,7 +39,7 @@ HEAD = [
     "p_worse", "p_same", "p_better", "detectable", "verdict",
 ]  # fmt: skip
 NOTE = (
-    "Differences of accuracies averaged over resamples, method minus other; the interval is the bootstrap over datasets at 95 %. "
+    f"Differences of accuracies averaged over resamples, method minus other, with 95 % intervals over datasets ({METHOD}). "
     "p: two-sided signed-rank test, or the larger of the two one-sided tests of equivalence within ±0.005; p Holm: over the "
     "five. Worse, same, better: probabilities of the Bayesian signed-rank test with a rope of ±0.005. Detectable: the difference "
     "that the two-sided test would find with a probability of 80 % at the first step of the correction; an equivalence within "
@@ -60,7 +61,6 @@ def scores(one: Loaded, method: str) -> dict[str, np.ndarray]:
     for name in (method, *FAMILIES[method]):
         datasets, values = one.done([name], "accuracy")
         known = dict(zip(datasets, values[:, 0].tolist(), strict=True))
-        # datasets in the order of the other tables: one difference has the same bootstrap interval everywhere
         found[name] = np.array([known.get(dataset, np.nan) for dataset in sorted(one.suite["dataset"])])
     return found
 
@@ -91,10 +91,9 @@ def judge(suite: str, method: str, found: dict[str, np.ndarray], tested: bool) -
         if n:
             pair = np.stack([answer.differences, np.zeros(n)], axis=1)
             size = effects(pair)
-            row |= {"difference": float(size.mean[0, 1]), "detectable": detectable(pair, ALPHA / len(answers))}
+            row |= dict(zip(("difference", "low", "high"), (float(part[0, 1]) for part in size[:3]), strict=True))
+            row |= {"detectable": detectable(pair, ALPHA / len(answers))}
             row |= dict(zip(("wins", "ties", "losses"), (int(part[0, 1]) for part in contests(pair)), strict=True))
-            if n > 2:
-                row |= {"low": float(size.low[0, 1]), "high": float(size.high[0, 1])}
             if tested:
                 bayes = signed_rank(answer.differences, MARGIN)
                 row |= {"p": answer.p, "p_holm": p_holm} | dict(zip(("p_worse", "p_same", "p_better"), bayes, strict=True))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssd_cli.leaderboard.missing import POLICIES, numbers
-from ssd_cli.statistics.effects import LEVEL, SAMPLES
+from ssd_cli.statistics.intervals import LEVEL, METHOD
 from ssd_cli.statistics.variance import POWER, Variability
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def caption(comparison: Comparison) -> list[str]:
         lines.append(f"Bayesian signed-rank test with a rope of ±{comparison.rope:g} in accuracy: in pairwise.csv.")
     if len(comparison.matched_backbones) > 1:
         lines.append("rank at 1×: within each backbone, among the methods that cost no more at inference than its single.")
-    return [*lines, *_noise(comparison), *_recipes(comparison), *comparison.notes, *comparison.sources]
+    return [*lines, *_intervals(comparison), *_noise(comparison), *_recipes(comparison), *comparison.notes, *comparison.sources]
 
 
 def warning(comparison: Comparison) -> list[str]:
@@ -134,9 +134,23 @@ def _mean(values: list[float]) -> float:
 def effects_note() -> str:
     """Return a sentence that explains the effect sizes of pairs."""
     return (
-        f"Differences are first minus second; intervals are percentile bootstraps over datasets at {LEVEL:.0%} ({SAMPLES} draws); "
-        "the effect is the matched-pairs rank-biserial correlation."
+        f"Differences are first minus second, with {LEVEL:.0%} intervals over datasets ({METHOD}); the effect is the matched-pairs "
+        "rank-biserial correlation."
     )
+
+
+def _intervals(comparison: Comparison) -> list[str]:
+    """Return why some pairs have no interval of their difference."""
+    pairs = np.triu_indices(len(comparison.names), k=1)
+    lacking = int(np.isnan(comparison.effects.low[pairs]).sum())
+    if not lacking:
+        return []
+    if len(comparison.datasets) == 1:
+        return ["The differences have no intervals: one dataset shows no variation between datasets."]
+    return [
+        f"{lacking} of {len(pairs[0])} pairs {'has' if lacking == 1 else 'have'} no interval of the difference: there are fewer "
+        "than two common datasets, or the difference is the same on all of them."
+    ]
 
 
 def _recipes(comparison: Comparison) -> list[str]:

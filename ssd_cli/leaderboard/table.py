@@ -13,6 +13,7 @@ import numpy as np
 
 from ssd_cli.core import atomic
 from ssd_cli.metrics import MATCHED_RANK, metrics
+from ssd_cli.statistics.intervals import METHOD
 from ssd_cli.statistics.ranks import TIE
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def per_dataset_rows(comparison: Comparison) -> list[Texts]:
     ]
 
 
+INTERVAL = ("low_95", "high_95", "interval")
+"""Columns of pairwise.csv: the ends of the interval, and its method. Earlier versions used another method and did not name it."""
 PAIRWISE_HEADER = ["first", "second", "wins/ties/losses", "difference", "95 % interval", "effect", "p", "p adj.", "different"]
 
 
@@ -69,9 +72,10 @@ def pairwise_rows(comparison: Comparison) -> list[Texts]:
 
 
 def _sizes(effects: Effects, i: int, j: int) -> Texts:
-    """Return difference, interval and effect as text; dashes without a common dataset."""
+    """Return difference, interval and effect as text; dashes for what is unknown."""
     mean, low, high, effect = (float(part[i, j]) for part in effects)
-    return ["–"] * 3 if np.isnan(mean) else [f"{mean:+.4f}", f"{low:+.3f} to {high:+.3f}", f"{effect:+.2f}"]
+    interval = "–" if np.isnan(low) else f"{low:+.3f} to {high:+.3f}"
+    return ["–"] * 3 if np.isnan(mean) else [f"{mean:+.4f}", interval, f"{effect:+.2f}"]
 
 
 def missing_rows(comparison: Comparison) -> list[Texts]:
@@ -129,7 +133,7 @@ def _per_dataset(comparison: Comparison) -> list[list[object]]:
 def _pairwise(comparison: Comparison) -> list[list[object]]:
     tests, (wins, ties, losses), effects, noise = comparison.tests, comparison.contests, comparison.effects, comparison.noise
     head = ["first", "second", "wins", "ties", "losses", "p", "p_holm", "exact", "different", "alpha", "convention"]
-    head += ["mean_difference", "low_95", "high_95", "rank_biserial", "seed_noise", "within_seed_noise"]
+    head += ["mean_difference", *INTERVAL, "rank_biserial", "seed_noise", "within_seed_noise"]
     rows: list[list[object]] = [[*head, *(["rope", "p_worse", "p_same", "p_better"] if comparison.rope is not None else [])]]
     for i, j in zip(*np.triu_indices(len(comparison.names), k=1), strict=True):
         counts = [wins[i, j], ties[i, j], losses[i, j]]
@@ -138,10 +142,10 @@ def _pairwise(comparison: Comparison) -> list[list[object]]:
         pair = [comparison.names[i], comparison.names[j]]
         known = noise is not None and np.isfinite(noise.seed_noise[i, j])
         chance = [noise.seed_noise[i, j], "yes" if noise.within[i, j] else "no"] if noise is not None and known else ["", "unknown"]
-        sizes = _known(part[i, j] for part in effects)
+        mean, low, high, effect = _known(part[i, j] for part in effects)
         bayes = [comparison.rope, *_known(comparison.posteriors[i, j])] if comparison.rope is not None else []
         verdicts = [tests.p[i, j], tests.adjusted[i, j], *verdict, comparison.alpha, comparison.test]
-        rows.append([*pair, *counts, *verdicts, *sizes, *chance, *bayes])
+        rows.append([*pair, *counts, *verdicts, mean, low, high, METHOD, effect, *chance, *bayes])
     return rows
 
 

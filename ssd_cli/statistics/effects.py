@@ -1,4 +1,4 @@
-"""Effect sizes: mean difference, its bootstrap interval, rank-biserial correlation.
+"""Effect sizes: mean difference, its interval, rank-biserial correlation.
 
 Scores have shape (n_datasets, n_methods), higher is better, NaN is missing. Results have shape (n_methods, n_methods): the method
 of the row minus the method of the column.
@@ -10,15 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ssd_cli.statistics.intervals import mean_interval
 from ssd_cli.statistics.ranks import TIE, Floats, doubled_ranks
-
-LEVEL = 0.95
-SAMPLES = 2000
-"""Number of bootstrap samples; the ends of the interval then vary by about 2 % of its width."""
 
 
 class Effects(NamedTuple):
-    """Mean difference, the ends of its bootstrap interval, and the rank-biserial correlation."""
+    """Mean difference, the ends of its interval, and the rank-biserial correlation."""
 
     mean: Floats
     low: Floats
@@ -26,26 +23,18 @@ class Effects(NamedTuple):
     rank_biserial: Floats
 
 
-def effects(scores: Floats, seed: int = 0) -> Effects:
+def effects(scores: Floats) -> Effects:
     """Return the effect sizes of all pairs, on the datasets on which both methods have a score; NaN if there are none.
 
-    The interval is the percentile bootstrap over datasets (Efron 1979) at `LEVEL`; all pairs use the same draws.
+    The ends of the interval are also NaN where `mean_interval` gives none.
     """
-    n_datasets, n_methods = scores.shape
+    n_methods = scores.shape[1]
     first, second = np.triu_indices(n_methods, k=1)
     differences = scores[:, first] - scores[:, second]
     there = np.isfinite(differences)
-    filled = np.where(there, differences, 0.0)
-    rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(n_datasets, np.full(n_datasets, 1 / n_datasets), size=SAMPLES).astype(np.float64)
-    counts = drawn @ there.astype(np.float64)
-    means = np.divide(drawn @ filled, counts, out=np.full(counts.shape, np.nan), where=counts > 0)
     n_shared = there.sum(axis=0)
-    shared = n_shared > 0
-    low, high = np.full((2, len(first)), np.nan)
-    if shared.any():
-        low[shared], high[shared] = np.nanquantile(means[:, shared], [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    mean = np.divide(filled.sum(axis=0), n_shared, out=np.full(len(first), np.nan), where=shared)
+    mean = np.divide(np.nansum(differences, axis=0), n_shared, out=np.full(len(first), np.nan), where=n_shared > 0)
+    low, high = mean_interval(differences)
     biserial = np.array([rank_biserial(differences[there[:, pair], pair]) for pair in range(len(first))])
     return Effects(
         _antisymmetric(mean, mean, n_methods),

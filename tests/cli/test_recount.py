@@ -1,3 +1,5 @@
+import csv
+
 import pytest
 import typer
 
@@ -71,6 +73,26 @@ def test_a_column_that_nothing_gives_again_is_named(results, capsys):
     path.write_text("\n".join([f"{head},invented", *(f"{row},0.99" for row in rows)]) + "\n")
     recount([results])
     assert "leaderboard.csv: invented" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_intervals_of_a_method_that_is_not_named_are_not_recounted(results, capsys, named):
+    """Tables of earlier versions hold bootstrap intervals."""
+    path = results / "leaderboard" / "pairwise.csv"
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    columns = [column for column in rows[0] if named or column != "interval"]
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(row | {"low_95": "-0.9"} for row in rows)
+    if named:
+        with pytest.raises(typer.Exit):
+            recount([results])
+        assert "low_95 is '-0.9' in the table" in capsys.readouterr().err
+    else:
+        recount([results])
+        assert "pairwise.csv: low_95, pairwise.csv: high_95" in capsys.readouterr().out
 
 
 def test_without_the_policy_nothing_is_recounted(results):

@@ -68,7 +68,7 @@ def test_missing_and_left_out_results_stand_in_the_file_with_their_reason(tmp_pa
 
 
 def test_two_methods_without_a_common_dataset_have_no_difference_to_show(tmp_path):
-    fill(tmp_path, {"a": [0.9, None, 0.5], "b": [None, 0.7, None], "c": [0.8, 0.6, 0.4]})
+    fill(tmp_path, {"a": [0.9, None, 0.5, None], "b": [None, 0.7, None, 0.5], "c": [0.8, 0.6, 0.3, 0.5]})
     found = compare([tmp_path], "worst-rank", rope=0.01)
     write_csv(found, tmp_path)
     pairs = [{row["first"], row["second"]} for row in read(tmp_path / "pairwise.csv")]
@@ -79,6 +79,23 @@ def test_two_methods_without_a_common_dataset_have_no_difference_to_show(tmp_pat
     assert [row[column] for column in columns] == [""] * 7
     others = [row for place, row in enumerate(read(tmp_path / "pairwise.csv")) if place != apart]
     assert all(np.isfinite(float(row[column])) for row in others for column in columns)
+
+
+@pytest.mark.parametrize(("table", "n_known", "words"), [
+    ({"a": [0.5], "b": [0.9], "c": [0.7]}, 0, "one dataset shows no variation"),
+    ({"a": [0.5, 0.6], "b": [0.7, 0.8], "c": [0.9, 0.8]}, 2, "1 of 3 pairs has no interval"),
+    ({"a": [0.5, 0.6, None], "b": [None, 0.8, None], "c": [0.9, 0.8, 0.4]}, 1, "2 of 3 pairs have no interval"),
+    ({"a": [0.5, 0.6, 0.9], "b": [0.7, 0.7, 0.5], "c": [0.9, 0.8, 0.4]}, 3, ""),
+])  # fmt: skip
+def test_the_caption_says_why_there_is_no_interval(tmp_path, table, n_known, words):
+    found = compared(tmp_path, table, "worst-rank")
+    write_csv(found, tmp_path / "out")
+    pairs = read(tmp_path / "out" / "pairwise.csv")
+    assert sum(bool(row["low_95"] and row["high_95"]) for row in pairs) == n_known
+    assert sum(row[4] != "–" for row in pairwise_rows(found)) == n_known
+    assert all(row["mean_difference"] for row in pairs)
+    text = " ".join(caption(found))
+    assert words in text if words else "interval" not in text
 
 
 def test_names_with_commas_and_quotes_survive(tmp_path):
