@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
+import math
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ssd_cli.core import atomic
 from ssd_cli.errors import MisuseError, SsdBenchError
 from ssd_cli.leaderboard.collect import Cells
+from ssd_cli.metrics import NLL_CLIP
 from ssd_cli.store.record import CellRecord
 
 if TYPE_CHECKING:
@@ -77,7 +81,7 @@ def write_reference(frame: pd.DataFrame, folder: Path, command: str) -> list[Pat
 
 
 def read_reference(folder: Path) -> pd.DataFrame:
-    """Read a reference of `write_reference`; an absent or malformed reference raises an SsdBenchError."""
+    """Read a reference of `write_reference`; an absent or malformed reference raises an SsdBenchError that names file and field."""
     import pandas as pd
 
     path = folder / CELLS
@@ -87,22 +91,71 @@ def read_reference(folder: Path) -> pd.DataFrame:
             f"Expected the file {CELLS} in this folder.",
             "Write one with: ssd-bench check DIR --reference … --update",
         )
-    texts = dict.fromkeys([*KEY[:4], *CAUSES], str)
     try:
-        nothing = {score: [""] for score in SCORES}
-        # the default parser of pandas reads a third of such fractions with an error in the last bit
-        frame = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=nothing, float_precision="round_trip")
-        missing = {*KEY, *CAUSES, "accuracy"} - set(frame.columns)
-        if missing:
-            raise ValueError(f"it lacks {', '.join(sorted(missing))}")
-        frame = frame.astype({"resample": int, "seed": int, **{score: float for score in SCORES if score in frame}})
-    except ValueError as error:
-        raise SsdBenchError(f"{path} is not a reference: {error}.", "", "Write the reference again with --update.") from error
-    if frame["accuracy"].isna().any() or frame.duplicated(KEY).any():
-        raise SsdBenchError(
-            f"{path} holds a repeated cell, or a cell without accuracy.", "", "Write the reference again with --update."
-        )
-    return frame
+        reader = csv.DictReader(io.StringIO(path.read_bytes().decode()), strict=True)
+        columns = list(reader.fieldnames or [])
+        missing = {*KEY, *CAUSES, "accuracy"} - set(columns)
+        unknown = [name for place, name in enumerate(columns) if name not in _FIELDS or name in columns[:place]]
+        if missing or unknown:
+            problem = f"lacks the columns {', '.join(sorted(missing))}" if missing else f"has the column {unknown[0][:_SHOWN]!r}"
+            raise _malformed(path, f"line 1 {problem}", f"the columns {', '.join(_FIELDS)}, each once")
+        cells: dict[tuple[str, ...], dict[str, Any]] = {}
+        for row in reader:
+            where = f"line {reader.line_num}"
+            if None in row or None in row.values():
+                raise _malformed(path, f"{where} has another number of fields than line 1", f"{len(columns)} fields")
+            cell = {name: _value(path, where, name, text) for name, text in row.items()}
+            if cells.setdefault(tuple(row[name] for name in KEY), cell) is not cell:
+                raise _malformed(path, f"{where} repeats a cell ({', '.join(KEY)})", "each cell once")
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise _malformed(path, f"is no CSV file in UTF-8: {error}", "a table that 'ssd-bench check --update' wrote") from error
+    _check_number(folder / ABOUT, len(cells))
+    return pd.DataFrame(list(cells.values()), columns=columns)
+
+
+_FIELDS = [*KEY, *SCORES, *CAUSES]
+_SHOWN = 60  # characters of a wrong value in an error
+_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_WHOLE = re.compile(r"\d{1,18}", re.ASCII)
+_HIGHEST = {"accuracy": 1.0, "nll": -math.log(NLL_CLIP) * (1 + 1e-9)}
+
+
+def _value(path: Path, where: str, field: str, text: str) -> Any:
+    """Return the value of a field; a score outside its possible range would hide the tests of all groups."""
+    if field in ("resample", "seed"):
+        if _WHOLE.fullmatch(text):
+            return int(text)
+        expected = "a whole number, 0 or above"
+    elif field in SCORES:
+        if field == "nll" and not text:
+            return math.nan
+        if _DECIMAL.fullmatch(text) and 0 <= float(text) <= _HIGHEST[field]:
+            return float(text)
+        expected = f"a number from 0 to {_HIGHEST[field]:.4g}" + (", or nothing" if field == "nll" else "")
+    elif text or field in CAUSES:
+        return text
+    else:
+        expected = "a name"
+    raise _malformed(path, f"{where}, field {field}: {text[:_SHOWN]!r}", expected)
+
+
+def _check_number(path: Path, n_cells: int) -> None:
+    """Raise an SsdBenchError if the description names another number of cells, since some were lost or added."""
+    if not path.is_file():
+        return
+    try:
+        about = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise _malformed(path, "is no JSON file", "the description that 'ssd-bench check --update' wrote") from error
+    stated = about.get("cells") if isinstance(about, dict) else None
+    if isinstance(stated, bool) or stated != n_cells:
+        raise _malformed(path, f"field cells: {str(stated)[:_SHOWN]}", f"{n_cells}, the number of cells in {CELLS}")
+
+
+def _malformed(path: Path, what: str, expected: str) -> SsdBenchError:
+    return SsdBenchError(
+        f"The reference is damaged: {path}: {what}.", f"Expected {expected}.", "Restore the file, or write it again with --update."
+    )
 
 
 def _provenance(path: Path) -> dict[str, Any]:

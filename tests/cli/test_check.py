@@ -256,10 +256,13 @@ def test_bad_references_and_rates_are_errors(reference, tmp_path):
     stored = (reference / "cells.csv").read_text().splitlines()
     column = stored[0].split(",").index("seed")
     (reference / "cells.csv").write_text("\n".join([stored[0], *(row for row in stored[1:] if row.split(",")[column] == "0")]))
+    with pytest.raises(SsdBenchError, match="12, the number of cells"):
+        check(new, reference)
+    (reference / "reference.json").unlink()
     with pytest.raises(SsdBenchError, match="fewer than 3 seeds"):
         check(new, reference)
     (reference / "cells.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(SsdBenchError, match="is not a reference"):
+    with pytest.raises(SsdBenchError, match="lacks the columns accuracy"):
         check(new, reference)
 
 
