@@ -2,5 +2,5 @@
 
 __version__ = "0.1.0"
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 """Increase it whenever the same configuration could give other numbers; results of different versions are never mixed."""

@@ -162,8 +162,8 @@ class SSDParameters(Parameters):
         Representations below this quantile of the similarity are dropped.
     distillation_weight : float, default=0.5
         Weight of the distillation loss; the cross-entropy has 1 - distillation_weight.
-    student_epochs : int, optional
-        Epochs of the student; None: a quarter of the teacher's (100 under the recipe ``paper``).
+    student_share : float, optional
+        Epochs of the student, as a share of the teacher's; None: a quarter (100 epochs under the recipe ``paper``).
     backbone : str, default="inception"
         Architecture, as ``ssd-bench ls backbones`` lists them, or with changes, ``lite[width=16]``.
     """
@@ -173,7 +173,7 @@ class SSDParameters(Parameters):
     temperature: float = 5.0
     quantile: float = 0.9
     distillation_weight: float = 0.5
-    student_epochs: int | None = None
+    student_share: float | None = None
     backbone: str = "inception"
 
     _example = 'backbone="lite[width=4]", epochs=2'
@@ -183,7 +183,7 @@ class SSDParameters(Parameters):
     )
 
     def _method(self) -> Method | str:
-        own = ("representations", "dropout", "temperature", "quantile", "distillation_weight", "student_epochs")
+        own = ("representations", "dropout", "temperature", "quantile", "distillation_weight", "student_share")
         values = self._plain(own)
         while True:
             try:

@@ -8,7 +8,6 @@ from typing import Annotated
 
 from ssd_cli.methods import methods
 from ssd_cli.methods.base import Count, Method, Predictor, TrainingSet, Workbench, require
-from ssd_cli.methods.weight_averaging import first_part
 from ssd_cli.training.averaging import Collector
 from ssd_cli.training.objective import CrossEntropy
 
@@ -78,10 +77,10 @@ LONG_CYCLE, LONG_CYCLE_FROM = 4, 40
 class FGE(Method):
     """Fast geometric ensembling: the mean of the probabilities of networks collected along the end of one training.
 
-    Garipov et al. 2018, "Loss Surfaces, Mode Connectivity, and Fast Ensembling of DNNs", with Adam. The first part is as in `swa`.
-    Then the learning rate falls and rises in short cycles, step by step. A network is collected in the middle of each cycle. The
-    release keeps the optimiser's state; here the second part starts with new Adam moments. Both parts together have the epochs
-    of one training (two if it has one).
+    Garipov et al. 2018, "Loss Surfaces, Mode Connectivity, and Fast Ensembling of DNNs", with Adam. The first part is base network
+    0, stopped early, with its last weights. Then the learning rate jumps to `high_rate`, as published, and falls and rises in short
+    cycles, step by step. A network is collected in the middle of each cycle. The release keeps the optimiser's state; here the
+    second part starts with new Adam moments. Both parts together have the epochs of one training (two if it has one).
 
     Parameters
     ----------
@@ -104,7 +103,9 @@ class FGE(Method):
         require(0 < self.low_rate <= self.high_rate, f"low_rate must lie above 0 and at most at high_rate, not {self.low_rate}")
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        network, epochs = first_part(self.start, workbench)
+        stop = workbench.recipe.share_before_last(self.start) or 1.0
+        network = workbench.copy(workbench.base_network(stop=stop, keep="last"))
+        epochs = workbench.recipe.epochs_after(stop)
         cycle = self.cycle_of(epochs)
         collector = Collector(range(cycle // 2, epochs + 1, cycle))
         workbench.train(

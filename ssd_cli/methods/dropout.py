@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from torch import Tensor
 from torch.nn import functional
 
 from ssd_cli.backbones.base import Dropout
 from ssd_cli.methods import methods
-from ssd_cli.methods.base import Count, Method, Network, Predictor, Rate, Share, TrainingSet, Workbench
+from ssd_cli.methods.base import Method, Network, Predictor, Rate, Share, TrainingSet, Workbench
 from ssd_cli.training.objective import Batch, CrossEntropy, Objective
 from ssd_cli.training.predict import freeze, outputs
 
 DropoutSites = Literal["embed", "mid", "embed+mid"]
+StudentShare = Annotated[float, "(0, 1]"] | None
 
 
 @dataclass(frozen=True)
@@ -70,15 +71,15 @@ class StudentMethod(DropoutMethod):
 
     Parameters
     ----------
-    student_epochs : int, optional
-        Epochs of the student; None: the recipe's (100 under `paper`, as released by Aslam et al.; else a quarter of the epochs).
+    student_share : float, optional
+        Epochs of the student, as a share of the teacher's; None: the recipe's choice (`Recipe.student_epochs`).
     """
 
-    student_epochs: Count | None = None
+    student_share: StudentShare = None
 
     def train_student(self, student: Network, teacher: Network, objective: Objective, workbench: Workbench) -> Predictor:
         """Train the student and return the predictor that deploys it."""
-        workbench.train(student, objective, epochs=self.student_epochs or workbench.recipe.student_epochs, purpose="student")
+        workbench.train(student, objective, epochs=workbench.recipe.students(self.student_share), purpose="student")
         return Predictor([self.deploy(student, workbench)], teacher=self.deploy(teacher, workbench))
 
 

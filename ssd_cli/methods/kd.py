@@ -129,21 +129,37 @@ class SoftLabels(Objective):
 class BAN(Method):
     """Born-again networks: each generation is a fresh network that learns from labels and from the one before; the last counts.
 
-    Furlanello et al. 2018, "Born Again Neural Networks"; loss CE + KL(teacher || student). Generation 0 is base network 0, and
-    generation g has the initialisation and the batch order of base network g. The last generation is deployed, also where an
+    Furlanello et al. 2018, "Born Again Neural Networks"; loss ce_weight CE + KL(teacher || student). Generation 0 is base network
+    0, and generation g has the initialisation and the batch order of base network g. The last generation is deployed, also where an
     earlier one is better.
 
     Parameters
     ----------
     generations : int
         Number of generations after generation 0. Default ours; grid 1, 2, 3, 5; 0 is `single`.
+    ce_weight : float
+        Weight of the labels: 1 is the paper's variant with labels (BAN+L), 0 its variant with the teacher only (BAN).
     """
 
     generations: Annotated[int, "[0, inf)"] = 3
+    ce_weight: NonNegative = 1.0
+
+    def parameters_in_use(self) -> dict[str, bool]:
+        return {"ce_weight": self.generations > 0}
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        *earlier, last = train_generations(workbench, self.generations)
+        *earlier, last = self.train_generations(workbench)
         return Predictor([last], teacher=earlier[-1] if earlier else None)
+
+    def train_generations(self, workbench: Workbench) -> list[Network]:
+        """Return base network 0 and the generations after it; the temperature is 1, as published."""
+        networks = [freeze(workbench.base_network())]
+        for generation in range(1, self.generations + 1):
+            objective = SoftLabels([workbench.bind(networks[-1])], ce_weight=self.ce_weight)
+            student = workbench.fresh(generation)
+            workbench.train(student, objective, purpose="member", index=generation, label=f"generation {generation}")
+            networks.append(freeze(student))
+        return networks
 
 
 @methods.register("ban-ens-k")
@@ -157,14 +173,4 @@ class BANEns(BAN):
     generations: Count = 3
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        return Predictor(train_generations(workbench, self.generations)[1:])
-
-
-def train_generations(workbench: Workbench, generations: int) -> list[Network]:
-    """Return base network 0 and the generations after it, with temperature 1, as published, and equal weights, which are ours."""
-    networks = [freeze(workbench.base_network())]
-    for generation in range(1, generations + 1):
-        student, objective = workbench.fresh(generation), SoftLabels([workbench.bind(networks[-1])])
-        workbench.train(student, objective, purpose="member", index=generation, label=f"generation {generation}")
-        networks.append(freeze(student))
-    return networks
+        return Predictor(self.train_generations(workbench)[1:])

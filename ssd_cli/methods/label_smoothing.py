@@ -54,7 +54,9 @@ class TfKDReg(Method):
     Yuan et al. 2020, "Revisiting Knowledge Distillation via Label Smoothing Regularization", Tf-KD_reg: the teacher u has
     `correct` on the label and the rest in equal parts on the other classes; loss
     (1 - weight) CE + weight multiplier KL(softmax(u / T) || student). The softmax is of probabilities, as released: with T = 40 the
-    target is almost uniform. Initialisation and batch order are those of `single`.
+    target is almost uniform. The release (yuanli2333/Teacher-free-Knowledge-Distillation) has one setting per network. The defaults
+    are that of densenet121: T = 40, weight .1, and a divergence that is not divided by the number of classes ("batch_mean").
+    Initialisation and batch order are those of `single`.
 
     Parameters
     ----------
@@ -63,9 +65,9 @@ class TfKDReg(Method):
     temperature : float
         T, of the teacher alone. Default of the release, which also has 10 and 20.
     weight : float
-        Weight of the divergence. Default of the release.
+        Weight of the divergence. Default of the release, which also has .5 and .95.
     multiplier : float
-        Second factor of the divergence. Default ours; the release has 1 to 100, and divides by the number of classes.
+        Second factor of the divergence. The other released settings have 1 to 100 and divide by the number of classes, 100.
     """
 
     correct: Annotated[float, "[0.5, 1]"] = 0.99

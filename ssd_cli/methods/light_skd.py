@@ -27,6 +27,7 @@ class DSR(Method):
     case at the same position of the previous batch, from its step. Initialisation and batch order are those of `single`.
 
     The first batch of an epoch is not compared. If one batch holds all training cases (`compared_batches` is 0), this is `single`.
+    In this mode the release also trains the head of `drg` by its cross-entropy: that is ``drg[weight=0,shape_weight=1]``.
 
     Parameters
     ----------
@@ -99,8 +100,8 @@ class DRG(Method):
     Wang et al. 2023, "Lightweight Self-Knowledge Distillation with Multi-source Information Fusion", DRG: loss CE(z) + head_weight
     CE(z_m) + weight T**2 KL(softmax(z_m / T) || softmax(z / T)), z the logits of the network and z_m those of the head. The
     divergence has no gradient in the head; the head's cross-entropy also trains the first half of the network. The maps are those
-    of the dropout site `mid`. The head (`GuidingHead`) is ours, after theirs for images. Initialisation and batch order are those
-    of `single`.
+    of the dropout site `mid`. The head is theirs for images, in one dimension (`GuidingHead`). Initialisation and batch order are
+    those of `single`.
 
     Parameters
     ----------
@@ -150,38 +151,57 @@ def head_of(network: Network, workbench: Workbench) -> GuidingHead:
     return head.to(workbench.device, workbench.dtype)
 
 
-def separable(n_inputs: int, n_outputs: int, stride: int) -> nn.Sequential:
-    """Return a depthwise convolution of three taps, a pointwise one and batch norm."""
-    return nn.Sequential(
-        nn.Conv1d(n_inputs, n_inputs, 3, stride, padding=1, groups=n_inputs, bias=False),
-        nn.Conv1d(n_inputs, n_outputs, 1, bias=False),
-        nn.BatchNorm1d(n_outputs, eps=BN_EPS),
-    )
+class SeparableConvolutions(nn.Module):
+    """Two separable convolutions (depthwise of three taps, pointwise), each with batch norm and ReLU; the first has stride 2."""
+
+    def __init__(self, n_inputs: int, n_outputs: int) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv1d(n_inputs, n_inputs, 3, stride, padding=1, groups=n_inputs, bias=False),
+                nn.Conv1d(n_inputs, n_filters, 1, bias=False),
+                nn.BatchNorm1d(n_filters, eps=BN_EPS),
+                nn.ReLU(),
+            )
+            for n_filters, stride in ((n_inputs, 2), (n_outputs, 1))
+        )
+
+    def forward(self, maps: Tensor, valid: Tensor) -> Tensor:
+        """Map (batch, n_inputs, n_timepoints) to half as many steps; `valid` (batch, 1, n_timepoints / 2) is 0 for padded ones."""
+        for part in self.parts:
+            maps = part(maps) * valid
+        return maps
 
 
 class GuidingHead(nn.Module):
-    """A classifier on the maps of the first half of a network.
+    """A classifier on the maps of the first half of a network, as released for images.
 
-    A gate, sigmoid(BN(separable convolution)), multiplies the maps; then two separable convolutions of stride 2, each with batch
-    norm and ReLU; the mean over time; a linear layer. The gate works on all time steps: with LITE a training takes 2.2 times as
-    long as without the head (results/study/costs_lite15_teacher_free.md). `embedding_size` filters precede the linear layer.
+    A gate sigmoid(ReLU(BN(separable convolutions))), at least .5 and below 1, multiplies the maps; then two pairs of separable
+    convolutions; the mean over time; a linear layer. The gate has half of the maps' steps, and each of its values is used twice
+    (the release interpolates). `embedding_size` filters precede the linear layer.
     """
 
     def __init__(self, n_filters: int, embedding_size: int, n_classes: int) -> None:
         super().__init__()
-        self.gate = separable(n_filters, n_filters, 1)
-        self.halves = nn.ModuleList([separable(n_filters, n_filters, 2), separable(n_filters, embedding_size, 2)])
+        self.gate = SeparableConvolutions(n_filters, n_filters)
+        self.gate_norm = nn.BatchNorm1d(n_filters, eps=BN_EPS)
+        self.halves = nn.ModuleList([SeparableConvolutions(n_filters, size) for size in (n_filters, embedding_size)])
         self.classifier = nn.Linear(embedding_size, n_classes)
 
     def forward(self, maps: Tensor, valid: Tensor) -> Tensor:
         """Return the logits of maps (batch, n_filters, n_timepoints); `valid` (batch, 1, n_timepoints) is 0 for padded steps."""
         maps = maps * valid
-        maps = self.gate(maps).sigmoid() * maps
+        maps = self.gate_of(maps, valid[..., ::2]) * maps
         for half in self.halves:
             valid = valid[..., ::2]
-            maps = half(maps).relu() * valid
+            maps = half(maps, valid)
         logits: Tensor = self.classifier(maps.sum(-1) / valid.sum(-1).clamp(min=1))
         return logits
+
+    def gate_of(self, maps: Tensor, valid: Tensor) -> Tensor:
+        """Return the gate of maps (batch, n_filters, n_timepoints), of the same shape; `valid` is that of every second step."""
+        gate = self.gate_norm(self.gate(maps, valid)).relu().sigmoid()
+        return gate[..., None].expand(-1, -1, -1, 2).flatten(2)[..., : maps.shape[-1]]
 
 
 class ReverseGuidance(Objective):

@@ -80,7 +80,8 @@ class SSD(StudentMethod):
     teacher_stop : {"recipe", "last", "early25", "early50", "early75"}
         Teacher weights: those that the recipe keeps, those of the last epoch, or those after 25, 50 or 75 % of the epochs.
     legacy_eval : bool
-        Leave the student in eval mode from the second epoch on, as the released script does by mistake.
+        Leave the student in eval mode from the second epoch on, as the released script does by mistake. An epoch there has about 27
+        steps, after which running statistics are near those of the training set; here they are estimated from it at that point.
     """
 
     representations: Count = 30
@@ -174,5 +175,4 @@ class SSD(StudentMethod):
         if self.student_init == "teacher":
             return workbench.copy(teacher)
         backbone = workbench.backbone.narrow() if self.student == "narrow" else None
-        epochs = self.student_epochs or workbench.recipe.student_epochs
-        return workbench.fresh(1, self.rates, backbone, epochs=epochs)
+        return workbench.fresh(1, self.rates, backbone, epochs=workbench.recipe.students(self.student_share))

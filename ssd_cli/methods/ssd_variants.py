@@ -10,7 +10,7 @@ from typing import Literal
 
 from ssd_cli.methods import methods
 from ssd_cli.methods.attention import Guide
-from ssd_cli.methods.dropout import DropoutSites
+from ssd_cli.methods.dropout import DropoutSites, StudentShare
 from ssd_cli.methods.ssd import SSD
 
 
@@ -86,9 +86,11 @@ class SSDSmall(SSD):
 class SSDLegacy(SSD):
     """ssd with the slips of its released code: equal representations, a random student, eval mode after epoch 1.
 
-    Recipe settings stay; the release draws convolutions from N(0, 0.02**2) and trains in batches of 128 at a constant rate.
+    The student has as many epochs as the teacher, since it starts from random weights; 100 in the release. Recipe settings stay;
+    the release draws convolutions from N(0, 0.02**2) and trains in batches of 128 at a constant rate.
     """
 
     stochastic: bool = False
     student_init: Literal["teacher", "random"] = "random"
     legacy_eval: bool = True
+    student_share: StudentShare = 1.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -114,6 +114,7 @@ class StudentGuided(Objective):
     def __init__(self, teacher: Network, parameters: LossParameters, workbench: Workbench, embedding_size: int) -> None:
         super().__init__()
         self.parameters = parameters
+        self.refresh = workbench.refresh_batch_norm
         self.classifier = teacher.classifier
         masks, self.random = workbench.rng("teacher masks"), workbench.rng("guidance")
         self.streams = (masks, self.random)
@@ -134,7 +135,9 @@ class StudentGuided(Objective):
         return (self.teacher.embeddings,)
 
     def begin_epoch(self, epoch: int, modules: nn.Module) -> None:
-        if self.parameters.legacy_eval and epoch > 1:
+        if self.parameters.legacy_eval and epoch == 2:
+            self.refresh(cast(Network, modules))
+        elif self.parameters.legacy_eval and epoch > 2:
             modules.eval()
 
     def losses(self, network: Network, batch: Batch) -> dict[str, Tensor]:

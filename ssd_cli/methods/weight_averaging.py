@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from ssd_cli.methods import methods
-from ssd_cli.methods.base import Method, Network, Positive, Predictor, Rate, TrainingSet, Workbench
+from ssd_cli.methods.base import Method, Positive, Predictor, Rate, TrainingSet, Workbench
 from ssd_cli.training.averaging import ExponentialMean, RunningMean
 from ssd_cli.training.objective import CrossEntropy
 
@@ -16,15 +17,15 @@ from ssd_cli.training.objective import CrossEntropy
 class SWA(Method):
     """Stochastic weight averaging: the mean of the weights at the ends of the last epochs, at a constant learning rate.
 
-    Izmailov et al. 2018, "Averaging Weights Leads to Wider Optima and Better Generalization", algorithm 1, with Adam. The first
-    part is base network 0, stopped early, with its last weights; the second part starts with new Adam moments. Batch-norm
-    statistics of the averaged weights are estimated again, with dropout off. Together both parts have as many epochs as one
-    training, and at least two.
+    Izmailov et al. 2018, "Averaging Weights Leads to Wider Optima and Better Generalization", algorithm 1, with Adam and the
+    schedule of the release (timgaripov/swa): the recipe's learning rate for half of the epochs before averaging, then a linear
+    decay until nine tenths of them, then `learning_rate`. It replaces the recipe's schedule. Initialisation and batch order are
+    those of `single`. Batch-norm statistics of the averaged weights are estimated again, with dropout off.
 
     Parameters
     ----------
     start : float
-        Fraction of the epochs after which averaging starts; at least the last epoch is averaged. Default of Izmailov et al. 2018.
+        The weights at the end of this fraction of the epochs are the first in the average. Default of Izmailov et al. 2018.
     learning_rate : float
         Constant rate while averaging. Our default is half of the recipes' 1e-3; the released code has .05 or .01 with SGD.
     """
@@ -33,26 +34,24 @@ class SWA(Method):
     learning_rate: Positive = 5e-4
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
-        network, epochs = first_part(self.start, workbench)
-        mean = RunningMean()
+        network, first = workbench.fresh(0), workbench.recipe.epochs_of(self.start)
+        mean, lowest = RunningMean(skip=first - 1), self.learning_rate / workbench.recipe.learning_rate
         workbench.train(
             network,
             CrossEntropy(),
-            epochs=epochs,
-            learning_rate=self.learning_rate,
-            shape="constant",
+            lr_multiplier=lambda epochs: decayed(math.floor(epochs) / first, lowest),
             keep="last",
-            purpose="swa",
+            purpose="member",
             averager=mean,
+            label="swa",
         )
         network.load_state_dict(mean.state)
         return Predictor([workbench.refresh_batch_norm(network)], diagnostics={"averaged_epochs": mean.n_averaged})
 
 
-def first_part(start: float, workbench: Workbench) -> tuple[Network, int]:
-    """Return a copy of base network 0 after a share `start` of the epochs, and the number of epochs left, at least one."""
-    stop = workbench.recipe.share_before_last(start) or 1.0
-    return workbench.copy(workbench.base_network(stop=stop, keep="last")), workbench.recipe.epochs_after(stop)
+def decayed(share: float, lowest: float) -> float:
+    """Return the multiplier of the learning rate after a share of the epochs before averaging: 1, a linear decay, `lowest`."""
+    return 1 - (1 - lowest) * min(max((share - 0.5) / 0.4, 0.0), 1.0)
 
 
 @methods.register("ema")

@@ -32,14 +32,21 @@ class RunningMean(Averager):
     """Equal-weight mean of the weights at the end of every epoch: stochastic weight averaging.
 
     Izmailov et al. 2018, "Averaging Weights Leads to Wider Optima and Better Generalization", algorithm 1:
-    w_mean <- w_mean + (w - w_mean) / (n + 1).
+    w_mean <- w_mean + (w - w_mean) / (n + 1). `skip` first epochs are left out; `n_averaged` is negative until they have passed.
     """
 
     resumable = True
 
+    def __init__(self, skip: int = 0) -> None:
+        super().__init__()
+        self.n_averaged = -skip
+
     def after_epoch(self, network: nn.Module) -> None:
-        """Add the current weights."""
-        self.add(network.state_dict())
+        """Add the current weights, unless the epoch is skipped."""
+        if self.n_averaged < 0:
+            self.n_averaged += 1
+        else:
+            self.add(network.state_dict())
 
     def add(self, state: State) -> None:
         """Add one set of weights; integers (counters of batches) are copied."""

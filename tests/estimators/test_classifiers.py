@@ -74,7 +74,7 @@ def test_probabilities_are_those_of_the_command_for_unequal_lengths_and_several_
 
 def test_a_grid_of_numpy_numbers_and_of_parameters_without_effect_is_searched():
     X, y = waves()
-    classifier = aeon.SSDClassifier(**{**TINY, "epochs": 1}, student_epochs=1, backbone="lite[width=2]")
+    classifier = aeon.SSDClassifier(**{**TINY, "epochs": 1}, student_share=1.0, backbone="lite[width=2]")
     grid = {
         "epochs": np.arange(1, 3),
         "representations": np.array([10, 30]),

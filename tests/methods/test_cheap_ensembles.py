@@ -102,7 +102,7 @@ def test_the_default_cycle_of_fge_is_the_released_one_where_there_are_epochs_for
         assert len(networks) == math.floor((remaining + cycle / 2) / cycle)
 
 
-def test_fge_goes_on_from_the_trunk_of_swa_at_its_own_rates():
+def test_fge_goes_on_from_its_trunk_at_its_own_rates():
     bench = workbench(recipe=dataclasses.replace(TEN, epochs=40))
     FGE().fit(bench.training_set, bench)
     trunk, tail = bench.ledger.entries

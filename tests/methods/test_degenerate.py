@@ -36,7 +36,7 @@ def fit(label, recipe=EXACT):
         ("ssd-label-guided[representations=1]", "ssd[representations=1]"),
         ("ssd-weight[temperature=inf]", "ssd-uniform"),
         ("ssd[dropout_sites=embed+mid]", "ssd-mid"),
-        ("ssd-legacy[legacy_eval=false,stochastic=true]", "ssd[student_init=random]"),
+        ("ssd-legacy[legacy_eval=false,stochastic=true]", "ssd[student_init=random,student_share=1]"),
         ("kd[ce_weight=1,kd_weight=0]", "ens-avg[members=2]"),  # the student is the second member
         ("ens-kd[members=1]", "kd"),
         ("ens-kd[ce_weight=1,kd_weight=0]", "ens-avg[members=6]"),
@@ -56,8 +56,8 @@ def test_the_same_weights(one, other):
 @pytest.mark.parametrize("dropout", ["dropout=0.2", "dropout=0.1,dropout_sites=embed+mid"])
 @pytest.mark.usefixtures("idle_parameters_pass")
 def test_ssd_without_masks_is_feature_distillation(changes, dropout):
-    ssd = fit(f"ssd[stochastic=false,student_epochs=1,{dropout},{changes}]")
-    feature = fit(f"feat-kd[student_epochs=1,{dropout}]")  # three steps
+    ssd = fit(f"ssd[stochastic=false,student_share=0.25,{dropout},{changes}]")
+    feature = fit(f"feat-kd[student_share=0.25,{dropout}]")  # three steps
     np.testing.assert_allclose(weights(ssd.networks[0]), weights(feature.networks[0]), rtol=1e-5, atol=1e-8)
 
 
@@ -69,7 +69,7 @@ def test_a_method_that_should_differ_does():
         "ssd[loss=cosine] ssd[loss=cosine-all] ssd[space=logit] ssd[space=both] ssd[space=both,kl_last_pass=true] "
         "ssd[space=both,kl_weight=0.1] ssd[space=both,kl_temperature=4] ssd[renormalise=true] ssd[student_init=random] "
         "ssd[teacher_stop=early25] ssd[teacher_stop=early75] ssd[dropout=0.3] ssd[dropout_sites=mid] ssd[representations=5] "
-        "ssd[student_epochs=1] ssd[distillation_weight=1] ssd[quantile=0.5] ens-kd ens-kd[target=probabilities] ens-kd[members=2] "
+        "ssd[student_share=.25] ssd[distillation_weight=1] ssd[quantile=0.5] ens-kd ens-kd[target=probabilities] ens-kd[members=2] "
         "ban-k ban-k[generations=2] ban-ens-k[generations=1] snapshot snapshot[cycles=2] fge fge[start=0.5] fge[high_rate=0.01]"
     )
     prints = {label: fingerprint(fit(label).networks[0]) for label in labels.split()}

@@ -5,7 +5,7 @@ from torch.nn import functional
 
 from ssd_cli.methods.dropout import EmbeddingTarget, FeatKD, Finetune
 from ssd_cli.methods.ensembles import EnsAvg
-from ssd_cli.methods.kd import BAN, KD, EnsKD, SoftLabels, train_generations
+from ssd_cli.methods.kd import BAN, KD, EnsKD, SoftLabels
 from ssd_cli.training.objective import Batch, CrossEntropy, softened_kl
 from ssd_cli.training.predict import freeze
 from tests.small import EXACT, fingerprint, weights, workbench
@@ -90,7 +90,7 @@ def test_the_teachers_of_an_ensemble_are_its_members_and_the_student_is_none_of_
 
 def test_each_generation_learns_from_the_one_before_and_starts_by_itself():
     bench = workbench(recipe=EXACT)
-    _, *born = train_generations(bench, 3)
+    _, *born = BAN().train_generations(bench)
     for generation, teacher in enumerate([bench.base_network(0), *born[:-1]], start=1):
         student = bench.fresh(generation)
         bench.train(student, SoftLabels([freeze(teacher)]), purpose="member", index=generation)
@@ -112,6 +112,17 @@ def test_a_generation_weighs_labels_and_teacher_equally_at_temperature_1():
         z_student.log_softmax(-1), z_teacher.softmax(-1), reduction="batchmean"
     )
     torch.testing.assert_close(losses["ce"] + losses["kd"], expected)
+
+
+def test_generations_may_learn_from_the_teacher_alone():
+    bench = workbench(recipe=EXACT)
+    (found,) = BAN(generations=1, ce_weight=0).fit(bench.training_set, bench).networks
+    teacher, student = freeze(bench.base_network()), bench.fresh(1)
+    bench.train(student, SoftLabels([teacher], ce_weight=0), purpose="member", index=1)
+    np.testing.assert_allclose(weights(found), weights(student), rtol=1e-9)
+    entry = bench.ledger.entries[1]
+    assert entry.curve["kd"] == entry.curve["loss"] and "ce" not in entry.curve
+    assert fingerprint(found) != fingerprint(*BAN(generations=1).fit(bench.training_set, bench).networks)
 
 
 def test_teacher_and_student_start_differently_and_the_teacher_is_member_0():

@@ -64,7 +64,7 @@ def test_the_others_have_the_defaults_of_their_sources():
     assert (build("ens-avg").members, build("ens-vote").members) == (5, 5)
     teachers, generations, fge = (build(name) for name in ("ens-kd", "ban-k", "fge"))
     assert (teachers.members, teachers.target, teachers.temperature) == (5, "logits", 4)
-    assert generations.generations == 3
+    assert (generations.generations, generations.ce_weight) == (3, 1)
     assert (fge.start, fge.cycle, fge.high_rate, fge.low_rate) == (0.75, None, 5e-4, 1e-5)
     assert (build("snapshot").cycles, build("snapshot").averaged) == (5, None)
     virtual, ranked, guided, both = (build(name) for name in ("tfkd-reg", "dsr", "drg", "drg-dsr"))
@@ -96,6 +96,8 @@ def test_an_infinite_temperature_has_an_identity_of_its_own():
         ("fge[low_rate=0.1]", "low_rate must lie above 0 and at most at high_rate, not 0.1"),
         ("snapshot[cycles=0]", "cycles must be at least 1, not 0"),
         ("snapshot[averaged=5]", "averaged must be at least 1 and below cycles \\(5\\), not 5"),
+        ("ban-k[ce_weight=-1]", "ce_weight must be at least 0, not -1"),
+        ("ban-k[generations=0,ce_weight=0]", "ce_weight has no effect"),
         ("ban-k[generations=-1]", "generations must be at least 0, not -1"),
         ("ban-ens-k[generations=0]", "generations must be at least 1, not 0"),
         ("ens-kd[members=1,target=probabilities]", "target has no effect"),
@@ -107,7 +109,8 @@ def test_an_infinite_temperature_has_an_identity_of_its_own():
         ("dsr[weight=0]", "weight must be above 0, not 0"),
         ("drg[head_weight=0]", "head_weight must be above 0, not 0"),
         ("drg[weight=0,temperature=2]", "temperature has no effect"),
-        ("finetune[student_epochs=0]", "student_epochs must be at least 1"),
+        ("finetune[student_share=0]", "student_share must be above 0 and at most 1, not 0"),
+        ("ssd[student_share=100]", "student_share must be above 0 and at most 1, not 100"),
         ("feat-kd[distillation_weight=1.5]", "distillation_weight must be at least 0 and at most 1, not 1.5"),
         ("ens-avg[members=0]", "members must be at least 1"),
         ("ens-vote[members=two]", "a whole number"),
@@ -155,7 +158,8 @@ def test_parameters_out_of_range_or_without_effect_are_refused(text, message):
         ("finetune", 1.25),
         ("feat-kd", 1.25),
         ("ssd", 1.25),
-        ("ssd[student_epochs=100]", 2),
+        ("ssd[student_share=1]", 2),
+        ("finetune[student_share=0.5]", 1.5),
         ("ssd[teacher_stop=early50]", 0.75),
         ("ssd-mid", 1 + 0.25 * (3.25 + 22.5) / 3),
         ("ssd-mid[representations=10]", 1 + 0.25 * (3.25 + 7.5) / 3),

@@ -33,8 +33,8 @@ RECIPES = {
 RECIPE = dataclasses.replace(SHORT, epochs=5, student_epochs=2)
 VARIANTS = (
     "ens-avg[members=2]", "ens-vote[members=3]", "ssd[teacher_stop=early50]", "ssd-mid[teacher_stop=last]",
-    "finetune[dropout=0.3,student_epochs=3]", "swa[start=0.5]", "fge[start=0.5,cycle=2]", "snapshot[cycles=2]", "ens-kd[members=2]",
-    "ban-k[generations=2]",
+    "finetune[dropout=0.3,student_share=0.5]", "swa[start=0.5]", "fge[start=0.5,cycle=2]", "snapshot[cycles=2]",
+    "ens-kd[members=2]", "ban-k[generations=2]",
 )  # fmt: skip
 LABELS = (*methods.names(), *VARIANTS)  # now: other tests add plug-ins
 

@@ -168,6 +168,30 @@ def test_reverse_guidance_and_ranked_outputs_together():
     assert deployed("drg-dsr[shape_weight=0.0]") == deployed("drg") != deployed("drg-dsr")
 
 
+def released_gate(head, maps):
+    """The gate of xucong-parsifal/LightSKD (`Istr_2`) in one dimension, by the head's weights; interpolation by repetition."""
+    found = maps
+    for part, stride in zip(head.gate.parts, (2, 1), strict=True):
+        depthwise, pointwise, norm, _ = part
+        found = functional.conv1d(found, depthwise.weight, stride=stride, padding=1, groups=found.shape[1])
+        found = functional.conv1d(found, pointwise.weight)
+        found = functional.batch_norm(found, None, None, norm.weight, norm.bias, training=True, eps=1e-3).relu()
+    norm = head.gate_norm
+    found = functional.batch_norm(found, None, None, norm.weight, norm.bias, training=True, eps=1e-3).relu()
+    return np.repeat(found.sigmoid().detach().numpy(), 2, axis=-1)[..., : maps.shape[-1]]
+
+
+@pytest.mark.parametrize("n_timepoints", [1, 12, 13])
+def test_the_gate_of_the_head_is_the_released_one(n_timepoints):
+    bench = workbench(recipe=EXACT)
+    head = head_of(bench.fresh(0), bench)
+    maps = torch.randn(6, 4, n_timepoints, dtype=torch.float64)
+    gate = head.gate_of(maps, torch.ones(6, 1, (n_timepoints + 1) // 2)).detach().numpy()
+    np.testing.assert_allclose(gate, released_gate(head, maps), rtol=1e-12)
+    assert gate.min() >= 0.5 and gate.max() < 1
+    assert (gate == 0.5).any() and (gate > 0.5).any()
+
+
 def test_padded_steps_do_not_reach_the_head():
     bench = workbench(recipe=EXACT)
     head = head_of(bench.fresh(0), bench).eval()

@@ -1,4 +1,5 @@
 import copy
+import dataclasses
 
 import numpy as np
 import pytest
@@ -46,26 +47,43 @@ class EndsOfEpochs:
         monkeypatch.setattr(run, "train", train)
 
 
-def test_swa_is_the_mean_of_the_last_quarter_at_a_constant_rate(monkeypatch):
+def test_swa_is_the_mean_of_the_last_epochs(monkeypatch):
     ends = EndsOfEpochs(monkeypatch)
     bench = workbench(recipe=TEN)
     predictor = SWA().fit(bench.training_set, bench)
-    trunk, tail = bench.ledger.entries
-    assert (trunk.epochs, tail.epochs) == (8, 2)
-    assert tail.curve["learning_rate"] == [5e-4] * 2
-    assert predictor.diagnostics == {"averaged_epochs": 2}
+    assert predictor.diagnostics == {"averaged_epochs": 3}  # the ends of epochs 8, 9 and 10
     for name, parameter in predictor.networks[0].named_parameters():
-        expected = (ends.states[8][name] + ends.states[9][name]) / 2
+        expected = sum(state[name] for state in ends.states[7:]) / 3
         np.testing.assert_allclose(parameter.detach().numpy(), expected.numpy(), rtol=1e-12, atol=1e-14)
 
 
-def test_swa_and_the_soups_start_from_member_0_on_its_way():
+@pytest.mark.parametrize(("start", "first"), [(0.75, 15), (0.5, 10)])
+def test_the_learning_rate_of_swa_decays_linearly_onto_its_constant_as_released(start, first):
+    bench = workbench(recipe=dataclasses.replace(TEN, epochs=20))
+    SWA(start=start, learning_rate=2e-3).fit(bench.training_set, bench)
+    (entry,) = bench.ledger.entries
+    expected = []
+    for epoch in range(20):  # `schedule` of timgaripov/swa, train.py, by hand
+        t = epoch / first
+        factor = 1.0 if t <= 0.5 else 1.0 - (1.0 - 0.2) * (t - 0.5) / 0.4 if t <= 0.9 else 0.2
+        expected.append(1e-2 * factor)
+    np.testing.assert_allclose(entry.curve["learning_rate"], expected, rtol=1e-9)
+    assert entry.curve["learning_rate"][first - 1 :] == [entry.curve["learning_rate"][-1]] * (21 - first)
+
+
+def test_swa_sees_the_batches_of_member_0():
+    bench = workbench(recipe=dataclasses.replace(TEN, schedule="constant"))
+    SWA(learning_rate=1e-2).fit(bench.training_set, bench)
+    bench.base_network(0)
+    averaged, plain = bench.ledger.entries
+    np.testing.assert_allclose(averaged.curve["loss"], plain.curve["loss"], rtol=1e-9)
+
+
+def test_the_soups_start_from_member_0_on_its_way():
     bench = workbench(recipe=TEN)
-    bench.base_network(0, stop=0.75, keep="last")
-    SWA().fit(bench.training_set, bench)
     bench.base_network(0, stop=0.6, keep="last")
     SoupUniform().fit(bench.training_set, bench)
-    assert [entry.label for entry in bench.ledger.entries] == ["member 0", "swa", "member 0"] + [f"branch {i}" for i in range(5)]
+    assert [entry.label for entry in bench.ledger.entries] == ["member 0"] + [f"branch {i}" for i in range(5)]
 
 
 @pytest.mark.parametrize("method", [SWA(), EMA(), SoupUniform()])
@@ -80,8 +98,7 @@ def test_swa_trains_the_epochs_of_one_training(start, epochs):
     bench = workbench(recipe=Recipe(epochs=epochs, batch_size=8))
     method = SWA(start=start)
     method.fit(bench.training_set, bench)
-    trunk, tail = bench.ledger.entries
-    assert (trunk.epochs >= 1, tail.epochs >= 1, trunk.epochs + tail.epochs) == (True, True, epochs)
+    assert [entry.epochs for entry in bench.ledger.entries] == [epochs]
     assert recorded(method, bench.recipe).cost == 1
 
 
