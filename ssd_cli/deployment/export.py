@@ -16,8 +16,9 @@ from ssd_cli.core.atomic import replacing
 from ssd_cli.core.version import __version__
 from ssd_cli.costs.measure import MACS_CONVENTION, count_macs
 from ssd_cli.deployment.graph import DeployedPredictor
+from ssd_cli.deployment.metadata import INPUT, METADATA_KEY, OUTPUT
 from ssd_cli.deployment.reduce import drop_notes, fold_batch_norms, quantise
-from ssd_cli.deployment.runtime import INPUT, METADATA_KEY, OUTPUT, load_model
+from ssd_cli.deployment.runtime import load_model
 from ssd_cli.deployment.trained import Trained
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.hardware import cpu_model

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ssd_cli.core.atomic import replacing
-from ssd_cli.deployment.runtime import INPUT, load_model
+from ssd_cli.deployment.metadata import INPUT
+from ssd_cli.deployment.runtime import load_model
 from ssd_cli.deployment.trained import Trained
 from ssd_cli.engine.folding import fold_into
 

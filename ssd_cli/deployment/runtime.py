@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,21 +15,25 @@ from ssd_cli.archives.dataset import Series
 from ssd_cli.archives.read import read_part
 from ssd_cli.archives.rules import imputation_rules
 from ssd_cli.archives.text import plain
-from ssd_cli.errors import MisuseError, SsdBenchError
+from ssd_cli.deployment.metadata import INPUT, METADATA_KEY, OUTPUT, check_signature, read_metadata
+from ssd_cli.deployment.outside import external_tensors
+from ssd_cli.errors import MisuseError, SsdBenchError, shortened
 
-METADATA_KEY = "ssd_bench"
-INPUT, OUTPUT = "series", "probabilities"
 _UNLABELLED = "?"
+_SUM_TOLERANCE = 1e-3
+"""Largest permitted difference of a sum of probabilities from 1. Sums of softmax in 32 bits differ by less than 1e-5."""
+_AGAIN = "Copy the file again, or export the model again."
 _TOO_NEW = ("NOT_IMPLEMENTED", "No Op registered", "is not a registered function/op", "opset", "IR version")
 """Parts of error messages of an onnxruntime that is too old for the file."""
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """An exported model: an onnxruntime session, and the file's metadata (classes, shapes, rules, provenance)."""
+    """An exported model: an onnxruntime session, the checked metadata (classes, shapes, rules, provenance), and the file's path."""
 
     session: Any
     about: dict[str, Any]
+    path: Path = Path("model.onnx")
 
     @property
     def classes(self) -> list[str]:
@@ -72,7 +75,7 @@ class Model:
         """Return class probabilities (n_cases, n_classes) of raw series (n_channels, n_timepoints_i).
 
         Raises SsdBenchError, which names a series by `name` and its number counted from `first`, if `prepare` refuses it, or the
-        output of the model is not finite.
+        model gives no probabilities: one row for each series, one number for each class, not below 0, with the sum 1.
         """
         prepared = [self.prepare(series, f"{name} {number}") for number, series in enumerate(X, first)]
         probabilities = np.empty((len(X), len(self.classes)))
@@ -81,15 +84,34 @@ class Model:
             cases = np.flatnonzero(lengths == length)
             for start in range(0, len(cases), 64):
                 part = cases[start : start + 64]
-                (found,) = self.session.run([OUTPUT], {INPUT: np.concatenate([prepared[case] for case in part])})
-                probabilities[part] = found
+                probabilities[part] = self._run(np.concatenate([prepared[case] for case in part]))
         failed = np.flatnonzero(~np.isfinite(probabilities).all(axis=1))
         if len(failed):
             raise SsdBenchError(
-                f"{name} {first + failed[0]}: the model gives no probabilities.",
+                f"{name} {first + failed[0]}: {self.path} gives no probabilities.",
                 "Expected values of the same magnitude as in the training series, and finite weights.",
             )
+        sums = probabilities.sum(axis=1)
+        failed = np.flatnonzero((probabilities < 0).any(axis=1) | (np.abs(sums - 1) > _SUM_TOLERANCE))
+        if len(failed):
+            raise SsdBenchError(
+                f"{name} {first + failed[0]}: {self.path} gives {shortened([f'{value:g}' for value in probabilities[failed[0]]])}.",
+                "Expected probabilities: numbers that are not below 0 and have the sum 1.",
+                _AGAIN,
+            )
         return probabilities
+
+    def _run(self, x: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+        """Return the output (n_cases, n_classes) of the graph for an input (n_cases, n_channels, n_timepoints)."""
+        try:
+            (found,) = self.session.run([OUTPUT], {INPUT: x})
+        except Exception as error:  # the runtime's errors have no common public base class
+            words = " ".join(str(error).split())[:200]
+            raise SsdBenchError(f"{self.path}: onnxruntime cannot compute the graph: {words}", "", _AGAIN) from error
+        expected = (len(x), len(self.classes))
+        if found.shape != expected:
+            raise SsdBenchError(f"{self.path}: the output has the shape {found.shape}.", f"Expected {expected}.", _AGAIN)
+        return found
 
     def latency_ms(self, series: Series, repeats: int = 200) -> dict[str, float]:
         """Return median and 95th percentile of the time in milliseconds for one series, after 20 warm-ups."""
@@ -111,7 +133,8 @@ def load_model(path: str | Path) -> Model:
     MisuseError
         The model is remote, pickled or absent.
     SsdBenchError
-        onnxruntime is not installed or lacks an operator, or the file is damaged or was not written by ssd-bench.
+        onnxruntime is not installed or lacks an operator, or the file is damaged, refers to values in other files, or was not
+        written by ssd-bench.
     """
     if "://" in str(path):
         remedy = "Download the file, and check its origin."
@@ -129,19 +152,40 @@ def load_model(path: str | Path) -> Model:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4  # errors are raised below with a message of ours
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # the other format could hide external tensors
+    content = path.read_bytes()
+    _refuse_external_tensors(content, path)
     try:
-        session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)  # fails if any text of the file is not UTF-8
+        inputs, outputs = (
+            [(one.name, one.type, one.shape) for one in some] for some in (session.get_inputs(), session.get_outputs())
+        )
     except Exception as error:  # the runtime's errors have no common public base class
         words = " ".join(str(error).split())
         if any(sign in words for sign in _TOO_NEW):
             what = f"This onnxruntime lacks an operator of {path}."
             raise SsdBenchError(what, words[:300], "Install a newer onnxruntime.") from error
-        what = f"{path} is damaged or cut off: onnxruntime cannot read it."
-        raise SsdBenchError(what, words[:200], "Copy the file again, or export the model again.") from error
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        raise SsdBenchError(f"{path} is damaged or cut off: onnxruntime cannot read it.", words[:200], _AGAIN) from error
     if text is None:
         raise SsdBenchError(f"{path} was not exported by ssd-bench: it lacks classes and shapes.", "", "See: ssd-bench export")
-    return Model(session, json.loads(text))
+    about = read_metadata(text, path)
+    check_signature(inputs, outputs, about, path)
+    return Model(session, about, path)
+
+
+def _refuse_external_tensors(content: bytes, path: Path) -> None:
+    """Raise SsdBenchError if values of the model lie outside the file: onnxruntime would read any file that the model names."""
+    try:
+        external = external_tensors(content)
+    except ValueError as error:
+        raise SsdBenchError(f"{path} is damaged or cut off: {error}.", "", _AGAIN) from error
+    if external:
+        raise SsdBenchError(
+            f"{path} takes values from outside the file: the tensor {shortened(external, 3)}.",
+            "Models with external data are refused, because they can name any file of this machine.",
+            "Write all values into one file: ssd-bench export",
+        )
 
 
 def read_series(path: Path, model: Model) -> tuple[list[Series], list[str] | None]:

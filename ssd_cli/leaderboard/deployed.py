@@ -116,7 +116,7 @@ def _read(path: Path) -> Report:
         cell = report["cell"]
         _ = [report["identity_sha256"], *(cell[key] for key in ("dataset", "method", "backbone", "recipe"))]
         _ = [int(cell[key]) for key in ("resample", "seed")]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise SsdBenchError(f"{path} is not a report of 'ssd-bench export': {error!r}.", "", "Export the model again.") from error
     return report
 
