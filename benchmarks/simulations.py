@@ -9,7 +9,8 @@ methods; power is the share of the winner's pairs that are found.
 
 gate: how often ``ssd-bench check`` raises a false alarm, and which drops it finds. Test accuracies are shares of 30 to 600 cases,
 around the accuracy of a dataset with a spread between seeds of 0.5 to 2 points, normal or heavy-tailed (Student's t, 4 degrees of
-freedom). Every study draws new datasets, a new reference and a new run.
+freedom). Every study draws new datasets, a new reference and a new run. Drops are
+in all cells, then in a part of them. At last datasets, means and spreads are those of results/reference.
 
 Many studies are computed at once; the functions of the package must give the same result for the first of them.
 """
@@ -18,9 +19,11 @@ from __future__ import annotations
 
 import argparse
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy.special import ndtr, stdtrit
 from scipy.stats import rankdata
 
@@ -114,36 +117,70 @@ def row(n_datasets: int, n_methods: int, winner: bool, n_studies: int) -> list[s
 
 ALPHA = 0.01
 N_DATASETS, N_METHODS, N_SEEDS = 8, 3, 10
-CHECKED_RUNS = 100
+CHECKED_RUNS = 25
+PLACES = {
+    "one method": np.s_[:, :1],
+    "one dataset": np.s_[:1],
+    "one dataset of one method": np.s_[:1, :1],
+}
+"""Where scores drop, as indices of (N_DATASETS, N_METHODS)."""
+REFERENCE = Path(__file__).resolve().parents[1] / "results" / "reference" / "cells.csv"
+N_SHIPPED = 20_000
 
 
-def draw(rng: np.random.Generator, tails: str, n_studies: int, n_reference: int, n_new: int, drop: float) -> tuple[Floats, Floats]:
-    """Draw accuracies of the references and of the runs, both (n_studies, N_DATASETS, N_METHODS, n_seeds)."""
+def draw(
+    rng: np.random.Generator, tails: str, n_studies: int, n_reference: int, n_new: int, drop: float | Floats
+) -> tuple[Floats, Floats]:
+    """Draw accuracies of the references and of the runs, both (n_studies, N_DATASETS, N_METHODS, n_seeds).
+
+    `drop` is one number, or an array (N_DATASETS, N_METHODS, 1).
+    """
     shape = (n_studies, N_DATASETS, 1, 1)
     level, spread, n_cases = rng.uniform(0.65, 0.95, shape), rng.uniform(0.005, 0.02, shape), rng.integers(30, 600, shape)
 
-    def scores(n_seeds: int, fall: float) -> Floats:
+    def scores(n_seeds: int, fall: float | Floats) -> Floats:
         size = (n_studies, N_DATASETS, N_METHODS, n_seeds)
-        noise = rng.standard_t(4, size) / np.sqrt(2) if tails == "heavy" else rng.normal(size=size)
-        return np.round(np.clip(level - fall + spread * noise, 0, 1) * n_cases) / n_cases
+        return np.round(np.clip(level - fall + spread * noise_of(rng, tails, size), 0, 1) * n_cases) / n_cases
 
     return scores(n_reference, 0.0), scores(n_new, drop)
 
 
-def alarms(reference: Floats, new: Floats, caps: tuple[float, float] = (GROUP_DEGREES, MEAN_DEGREES)) -> Floats:
+def noise_of(rng: np.random.Generator, tails: str, size: tuple[int, ...]) -> Floats:
+    """Return noise with standard deviation 1: normal, or "heavy", Student's t with 4 degrees of freedom."""
+    return rng.standard_t(4, size) / np.sqrt(2) if tails == "heavy" else rng.normal(size=size)
+
+
+def shipped(rng: np.random.Generator, tails: str, n_studies: int, n_new: int) -> Floats:
+    """Return whether unchanged runs fail, where datasets, means and spreads are those of results/reference; both scores."""
+    cells = pd.read_csv(REFERENCE)
+    cells["nll"] = -np.log(cells["nll"])
+    failed = np.zeros(n_studies, dtype=bool)
+    for score in ("accuracy", "nll"):
+        groups = cells.groupby(["dataset", "method"])[score]
+        mean, spread = (part.unstack().to_numpy()[..., None] for part in (groups.mean(), groups.std()))
+        drawn = mean + spread * noise_of(rng, tails, (n_studies, *mean.shape[:2], N_SEEDS + n_new))
+        if score == "accuracy":
+            drawn = np.clip(drawn, 0, 1)
+        failed |= alarms(drawn[..., :N_SEEDS], drawn[..., N_SEEDS:], alpha=ALPHA / 2)
+    return failed
+
+
+def alarms(
+    reference: Floats, new: Floats, caps: tuple[float, float] = (GROUP_DEGREES, MEAN_DEGREES), alpha: float = ALPHA
+) -> Floats:
     """Return whether each study fails, for one score; `caps` limits the degrees of freedom of the two tests."""
-    n, degrees = N_DATASETS * N_METHODS, reference.shape[-1] - 1
+    (n_datasets, n_methods), degrees = reference.shape[1:3], reference.shape[-1] - 1
     variance = reference.var(axis=-1, ddof=1)
     mixed = (PRIOR_DEGREES * variance.mean(axis=(1, 2), keepdims=True) + degrees * variance) / (PRIOR_DEGREES + degrees)
     squares = np.maximum(variance, mixed) * (1 / reference.shape[-1] + 1 / new.shape[-1])
     change = new.mean(axis=-1) - reference.mean(axis=-1)
-    fallen = change < -stdtrit(min(degrees, caps[0]), 1 - ALPHA / 2 / n) * np.sqrt(squares)
+    fallen = change < -stdtrit(min(degrees, caps[0]), 1 - alpha / 2 / (n_datasets * n_methods)) * np.sqrt(squares)
     # The spread of a method's mean is mixed with the mean over the datasets of this method only, as in `mean_fall`.
     own = (PRIOR_DEGREES * variance.mean(axis=1, keepdims=True) + degrees * variance) / (PRIOR_DEGREES + degrees)
     squares = np.maximum(variance, own) * (1 / reference.shape[-1] + 1 / new.shape[-1])
     welch = squares.sum(axis=1) ** 2 / (squares**2 / degrees).sum(axis=1)
-    error = np.sqrt(squares.sum(axis=1)) / N_DATASETS
-    means_fell = change.mean(axis=1) < -stdtrit(np.minimum(welch, caps[1]), 1 - ALPHA / 2 / N_METHODS) * error
+    error = np.sqrt(squares.sum(axis=1)) / n_datasets
+    means_fell = change.mean(axis=1) < -stdtrit(np.minimum(welch, caps[1]), 1 - alpha / 2 / n_methods) * error
     return fallen.any(axis=(1, 2)) | means_fell.any(axis=1)
 
 
@@ -185,13 +222,39 @@ def gate(n_studies: int) -> None:
         print(f"{alarms(*pair, (np.inf, np.inf)).mean():.1%} (heavy, seeds of the run: {n_new})", end="; " if n_new == 1 else ".\n")
 
 
+def smaller_drops(n_studies: int) -> None:
+    """Print a Markdown table of runs that fail where only a part of the scores drops; normal noise."""
+    print("\n| drop in | seeds of the run | drop | runs that fail |\n|---|--:|--:|--:|")
+    for where, index in PLACES.items():
+        for n_new in (1, 3):
+            for size in (0.02, 0.05, 0.1):
+                drop = np.zeros((N_DATASETS, N_METHODS, 1))
+                drop[index] = size
+                pair = draw(np.random.default_rng([n_new, int(size * 1000)]), "normal", n_studies, N_SEEDS, n_new, drop)
+                print(f"| {where} | {n_new} | {size:.2f} | {alarms(*pair).mean():.1%} |", flush=True)
+
+
+def false_alarms(n_studies: int) -> None:
+    """Print a Markdown table of unchanged runs that fail with the shipped reference."""
+    print("\nresults/reference, accuracy and NLL, nothing changed:\n\n| noise | seeds of the run | runs that fail |\n|---|--:|--:|")
+    for tails in ("normal", "heavy"):
+        for n_new in (1, 3):
+            failed = shipped(np.random.default_rng([n_new, tails == "heavy"]), tails, n_studies, n_new)
+            print(f"| {tails} | {n_new} | {failed.mean():.1%} |", flush=True)
+
+
 def main() -> None:
     """Simulate and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("pairs", "gate"))
     parser.add_argument("--studies", type=int, default=1000)
     options = parser.parse_args()
-    (pairs if options.what == "pairs" else gate)(options.studies)
+    if options.what == "pairs":
+        pairs(options.studies)
+        return
+    gate(options.studies)
+    smaller_drops(options.studies)
+    false_alarms(N_SHIPPED)
 
 
 if __name__ == "__main__":

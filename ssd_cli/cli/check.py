@@ -15,7 +15,9 @@ from ssd_cli.cli.console import say, table
 def check(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Output folder of 'ssd-bench run'.", show_default=False)],
     reference: Annotated[Path, typer.Option("--reference", "-r", help="Folder of the reference.", show_default=False)],
-    alpha: Annotated[float, typer.Option("--false-alarms", help="Probability that an unchanged program fails.")] = 0.01,
+    alpha: Annotated[
+        float, typer.Option("--false-alarms", help="Probability that an unchanged program fails, for normal noise between seeds.")
+    ] = 0.01,
     two_sided: Annotated[
         bool, typer.Option("--two-sided", help="Fail where something is better, too: whatever moves the numbers needs --update.")
     ] = False,

@@ -32,8 +32,8 @@ def summary(report: GateReport) -> list[str]:
     lines += [f"Not in the run: {one}." for one in report.absent]
     lines += [f"Other data than in the reference: {one}." for one in report.other_data]
     lines.append(
-        f"{len(report.tests)} tests; if nothing has changed, a run fails by chance with a probability of at most "
-        f"{report.alpha:.1%} (half for single datasets, half for means over the datasets of a method; "
+        f"{len(report.tests)} tests; if nothing has changed and seeds vary normally, a run fails by chance with a probability of "
+        f"at most {report.alpha:.1%} (half for single datasets, half for means over the datasets of a method; "
         f"{'two' if report.two_sided else 'one'}-sided, Bonferroni)."
     )
     if means and groups:

@@ -25,3 +25,17 @@ def test_the_gate_finds_a_large_drop(simulations):
         failed = simulations.alarms(reference, new)
         assert failed.mean() == expected
         assert failed.tolist() == [simulations.alarm(*pair) for pair in zip(reference, new, strict=True)]
+
+
+def test_a_drop_in_one_cell_is_found_less_often(simulations):
+    found = {}
+    for where, index in {"everywhere": np.s_[:], **simulations.PLACES}.items():
+        drop = np.zeros((simulations.N_DATASETS, simulations.N_METHODS, 1))
+        drop[index] = 0.02
+        found[where] = simulations.alarms(*simulations.draw(np.random.default_rng(1), "normal", 200, 10, 3, drop)).mean()
+    assert found["everywhere"] >= found["one method"] > found["one dataset"] >= found["one dataset of one method"]
+
+
+def test_the_shipped_reference_keeps_the_stated_rate_in_normal_noise_only(simulations):
+    normal, heavy = (simulations.shipped(np.random.default_rng(0), tails, 3000, 1).mean() for tails in ("normal", "heavy"))
+    assert normal < 0.016 and heavy > 0.025
