@@ -21,7 +21,7 @@ from ssd_cli.archives.dataset import Dataset, Part, make_dataset
 from ssd_cli.archives.locate import DatasetFiles
 from ssd_cli.core import atomic
 
-_FORMAT = 3
+_FORMAT = 4
 """Increase it when the same files give other arrays, or when the layout of the entries changes."""
 
 MAPPED_BYTES = 2**25

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from ssd_cli.archives import catalog
 from ssd_cli.archives.dataset import Dataset
 from ssd_cli.archives.formats import extensions
 from ssd_cli.archives.install import install
 from ssd_cli.archives.locate import DatasetFiles, check_name
 from ssd_cli.archives.read import read_source
-from ssd_cli.archives.text import csv_rows
+from ssd_cli.archives.text import csv_rows, shown
 from ssd_cli.archives.verify import check_size
 from ssd_cli.errors import MisuseError, SsdBenchError
 
@@ -63,15 +64,26 @@ def parts_are_equal(dataset: Dataset) -> bool:
     return dataset.train.n_cases == dataset.test.n_cases and all(np.array_equal(*pair, equal_nan=True) for pair in pairs)
 
 
+def swapped_axes(name: str, n_channels: int, n_timepoints: int) -> str:
+    """Return a warning if series that are no archive's have more channels than steps, else an empty text."""
+    if n_channels <= n_timepoints or catalog.size(name) is not None:
+        return ""
+    return (
+        f"{name or 'The array'} has {n_channels} channels and only {n_timepoints} steps. Expected the shape (n_cases, n_channels, "
+        "n_timepoints): the last two axes may be swapped."
+    )
+
+
 def _split_groups(name: str, groups: Path, folder: Path) -> None:
     """Write the subjects of the two parts into a dataset's folder; reading them checks their rows."""
     header, *rows = csv_rows(groups) or [[]]
     if header != _GROUP_COLUMNS:
-        raise SsdBenchError(f"{groups}, line 1: the columns are {','.join(header)}.", f"Expected {','.join(_GROUP_COLUMNS)}.")
+        found = shown(",".join(header))
+        raise SsdBenchError(f"{groups}, line 1: the columns are {found}.", f"Expected {','.join(_GROUP_COLUMNS)}.")
     for line, row in enumerate(rows, start=2):
         if len(row) != len(_GROUP_COLUMNS) or row[0] not in ("train", "test"):
             raise SsdBenchError(
-                f"{groups}, line {line}: the row is '{ascii(','.join(row)[:40])[1:-1]}'.",
+                f"{groups}, line {line}: the row is '{shown(','.join(row))}'.",
                 f"Expected {','.join(_GROUP_COLUMNS)}, with train or test as the part.",
             )
     for part in ("train", "test"):

@@ -6,7 +6,7 @@ deviation. A padded zero then equals the mean of the series under ``scale="serie
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,11 @@ from ssd_cli.archives.dataset import Series
 from ssd_cli.archives.rules import RULES, imputation_rules, length_rules, scaling_rules
 from ssd_cli.archives.rules.imputation import ImputationRule
 from ssd_cli.archives.rules.length import LengthRule
-from ssd_cli.archives.rules.scaling import ScalingRule
+from ssd_cli.archives.rules.scaling import ScalingError, ScalingRule
 from ssd_cli.errors import MisuseError, SsdBenchError
+
+_numbered = "case {}".format
+"""The name of a case in errors, unless the caller has a better one than its position."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +44,18 @@ class Preparation:
         """Return what an identity records; label noise only where there is any, since older records lack it."""
         return {name: value for name, value in vars(self).items() if name != "label_noise" or value}
 
-    def fit(self, training: Sequence[Series]) -> FittedPreparation:
-        """Learn length, fill values and scale from the training series, each of shape (n_channels, n_timepoints_i)."""
-        imputation = imputation_rules.get(self.impute).fit(training)
-        length = length_rules.get(self.length).fit(training)
-        scaling = scaling_rules.get(self.scale).fit(length.cut(imputation.filled(series)) for series in training)
+    def fit(self, training: Sequence[Series], named: Callable[[int], str] = _numbered) -> FittedPreparation:
+        """Learn length, fill values and scale from the training series, each of shape (n_channels, n_timepoints_i).
+
+        Raises SsdBenchError, which names a case by `named`, if the values are too large or too small for the scale.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            imputation = imputation_rules.get(self.impute).fit(training)
+            length = length_rules.get(self.length).fit(training)
+            try:
+                scaling = scaling_rules.get(self.scale).fit(length.cut(imputation.filled(series)) for series in training)
+            except ScalingError as error:
+                raise _unscaled(error, self.scale, "the training part" if error.case is None else named(error.case)) from error
         return FittedPreparation(self, length, imputation, scaling)
 
 
@@ -68,34 +78,29 @@ class FittedPreparation:
         """Whether the training series differ in length."""
         return self.length.unequal
 
-    def transform(self, X: Sequence[Series]) -> npt.NDArray[np.float32]:
+    def transform(self, X: Sequence[Series], named: Callable[[int], str] = _numbered) -> npt.NDArray[np.float32]:
         """Prepare series of shapes (n_channels, n_timepoints_i) as float32 of shape (n_cases, n_channels, n_timepoints).
 
-        ``impute="mask"`` adds channels. Under ``length="pad"`` NaN marks the steps after a series' end. An infinite value, or one
-        beyond 32 bits, raises an SsdBenchError.
+        ``impute="mask"`` adds channels. Under ``length="pad"`` NaN marks the steps after a series' end. Raises SsdBenchError, which
+        names a case by `named`, if its values are too large or too small for the scale or for 32 bits.
         """
         n_channels = len(self.imputation.fill)
         prepared = np.zeros((len(X), n_channels + self.imputation.n_added, self.n_timepoints), dtype=np.float32)
         ends = np.empty(len(X), dtype=np.int64)
         with np.errstate(over="ignore", invalid="ignore"):
             for case, series in enumerate(X):
-                scaled = self.scaling.apply(self.length.cut(self.imputation.filled(series)))
+                try:
+                    scaled = self.scaling.apply(self.length.cut(self.imputation.filled(series)))
+                except ScalingError as error:
+                    raise _unscaled(error, self.preparation.scale, named(case)) from error
                 ends[case] = end = scaled.shape[1]
                 prepared[case, :n_channels, :end] = scaled
                 prepared[case, n_channels:, :end] = self.length.cut(self.imputation.added(series)) if self.imputation.n_added else 0
                 if self.unequal and self.length.fills and end < self.n_timepoints:
                     self.length.fill(prepared[case, :n_channels], end)
-        if not np.isfinite(prepared).all():
-            infinite = [case for case, series in enumerate(X) if np.isinf(series).any()]
-            if infinite:
-                raise SsdBenchError(
-                    f"Case {infinite[0]} (counted from 0) holds an infinite value.", "Expected numbers, or NaN for a missing value."
-                )
-            raise SsdBenchError(
-                f"Some prepared values are too large for 32-bit numbers under scale={self.preparation.scale}.",
-                "Expected values below 3.4e38.",
-                "Use scale=series or scale=train (in a run: --scale series or --scale train).",
-            )
+        for case, channel in np.argwhere(~np.isfinite(prepared).all(axis=2))[:1].tolist():
+            what = f"values up to {np.nanmax(np.abs(X[case][channel])):g} are beyond the range of 32-bit numbers after scaling"
+            raise _unscaled(ScalingError(what, channel), self.preparation.scale, named(case))
         if self.unequal and self.length.marks:
             prepared.swapaxes(1, 2)[np.arange(self.n_timepoints) >= ends[:, None]] = np.nan
         return prepared
@@ -111,6 +116,14 @@ class FittedPreparation:
                     f"Expected one of {', '.join(known)}.",
                     f"Run the cell again with --{rules.option} {known[0]} and another --out, then export it from there.",
                 )
+
+
+def _unscaled(error: ScalingError, scale: str, where: str) -> SsdBenchError:
+    return SsdBenchError(
+        f"{where[0].upper()}{where[1:]}, channel {error.channel + 1}: {error.what} (scale={scale}).",
+        "Expected measured values; a value near the largest or smallest 64-bit number often stands for a missing one.",
+        "Write NaN or ? where a value is missing, or give the values in another unit.",
+    )
 
 
 def default_preparation(name: str) -> Preparation:

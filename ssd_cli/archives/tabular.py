@@ -9,15 +9,18 @@ Steps count from 0 or from 1. An empty cell is a missing value. Only the wide fo
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ssd_cli.archives.dataset import Groups, Part, Series
-from ssd_cli.archives.text import MOST, as_labels, malformed, shown, whole_number, without_filling
+from ssd_cli.archives.labels import written
+from ssd_cli.archives.text import MOST, malformed, shown, whole_number, without_filling
 from ssd_cli.errors import SsdBenchError
 
 TEXTS = ("label", "subject", "case", "step", "channel")
@@ -48,39 +51,48 @@ class Table:
         return malformed(self.path, self.first_line + row, what, expected)
 
 
-def part_of(table: Table, header: list[str], equal_length: bool | None, missing_label: str | None) -> Part:
-    """Convert a table to a part; `header` lists its columns in order. See `ssd_cli.archives.read.read_part`."""
-    if "label" not in header and missing_label is not None:
-        header = [*header, "label"]
-        table.texts["label"] = [missing_label] * len(table.values)
-    _refuse_strays(table, header)
+def check_columns(path: Path, line: int, header: list[str], missing_label: str | None) -> None:
+    """Refuse columns, which stand on a line of a file, that are none of the forms; see `ssd_cli.archives.read.read_part`."""
+    _refuse_strays(path, header)
     twice = [name for name in header if header.count(name) > 1]
     if twice:
-        raise table.wrong(-1, f"the column '{shown(twice[0])}' occurs twice")
-    if "label" not in header or not table.columns:
-        raise table.wrong(-1, f"the columns are {shown(','.join(header))}", EXPECTED)
+        raise malformed(path, line, f"the column '{shown(twice[0])}' occurs twice")
+    values = [name for name in header if name not in TEXTS]
+    long = "case" in header
+    if (
+        not values
+        or ("label" not in header and missing_label is None)
+        or long != ("step" in header)
+        or ("channel" in header and not (long and values == ["value"]))
+    ):
+        raise malformed(path, line, f"the columns are {shown(','.join(header))}", EXPECTED)
+    if not long and (strange := [name for name in values if not _STEP.fullmatch(name)]):
+        raise malformed(path, line, f"the column '{shown(strange[0])}' does not name a step", EXPECTED)
+
+
+def part_of(table: Table, equal_length: bool | None, missing_label: str | None) -> Part:
+    """Convert a table, whose columns were checked, to a part; see `ssd_cli.archives.read.read_part`."""
     if not len(table.values):
         raise table.wrong(-1, "no case")
-    if "case" not in header:
-        return _wide(table, equal_length)
-    if "step" not in header or ("channel" in header and table.columns != ["value"]):
-        raise table.wrong(-1, f"the columns are {shown(','.join(header))}", EXPECTED)
-    return _long(table)
+    given = table.texts.get("label", [None] * len(table.values))
+    labels = [written(label, partial(table.wrong, row), missing_label) for row, label in enumerate(given)]
+    table = replace(table, texts={**table.texts, "label": labels})
+    return _long(table) if "case" in table.texts else _wide(table, equal_length)
 
 
-def _refuse_strays(table: Table, header: list[str]) -> None:
+def _refuse_strays(path: Path, header: list[str]) -> None:
     """Raise SsdBenchError for columns that cannot be channels, since the long form reads every unknown column as a channel."""
     for name in header:
         plain = name.strip().lower()
         if _INDEX.fullmatch(name.strip()):
             raise SsdBenchError(
-                f"{table.path}: the column '{shown(name)}' has no name.",
+                f"{path}: the column '{shown(name)}' has no name.",
                 "It is the index that pandas writes, or a line ends with a comma.",
                 "Write the file without it: table.to_csv(..., index=False) or table.to_parquet(..., index=False).",
             )
         if plain in TEXTS and name != plain:
             raise SsdBenchError(
-                f"{table.path}: the column '{shown(name)}' is not known. Did you mean '{plain}'?",
+                f"{path}: the column '{shown(name)}' is not known. Did you mean '{plain}'?",
                 f"Expected {', '.join(TEXTS)} in lower case, or another name for a channel.",
                 "Rename the column.",
             )
@@ -91,8 +103,7 @@ def _wide(table: Table, equal_length: bool | None) -> Part:
     places: dict[str, list[int]] = {}  # the columns of a channel need not be adjacent
     for place, name in enumerate(table.columns):
         match = _STEP.fullmatch(name)
-        if match is None:
-            raise table.wrong(-1, f"the column '{shown(name)}' does not name a step", EXPECTED)
+        assert match is not None  # `check_columns` refuses other names
         channels.setdefault(match[1] or "", []).append(int(match[2]))
         places.setdefault(match[1] or "", []).append(place)
     steps = next(iter(channels.values()))
@@ -104,7 +115,7 @@ def _wide(table: Table, equal_length: bool | None) -> Part:
     )
     return Part(
         without_filling(list(cube), equal_length, str(table.path)),
-        as_labels(table.texts["label"], str(table.path)),
+        np.array(table.texts["label"]),
         _groups(table, range(len(cube))),
         _named(channels),
     )
@@ -119,6 +130,8 @@ def _long(table: Table) -> Part:
     names = [str(channel) for channel in table.texts.get("channel", [""] * len(table.values))]
     steps = [_whole(table, row, "step", step) for row, step in enumerate(table.texts["step"])]
     for row, case in enumerate(table.texts["case"]):
+        if case is None or (isinstance(case, float) and math.isnan(case)):
+            raise table.wrong(row, "the case is missing", "Expected its number or name.")
         cells = places.setdefault(case, {})
         if (names[row], steps[row]) in cells:
             raise table.wrong(row, f"step {steps[row]} of case '{shown(str(case))}' occurs twice")
@@ -131,7 +144,7 @@ def _long(table: Table) -> Part:
             for row in cells.values() if text in table.texts else ():
                 if table.texts[text][row] != table.texts[text][first_rows[-1]]:
                     raise table.wrong(row, f"the {text} differs from that of earlier rows of case '{shown(str(case))}'")
-    y = as_labels([table.texts["label"][row] for row in first_rows], str(table.path))
+    y = np.array([table.texts["label"][row] for row in first_rows])
     return Part(X, y, _groups(table, first_rows), _named(channels))
 
 

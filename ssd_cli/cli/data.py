@@ -184,7 +184,7 @@ def add(
 ) -> None:
     """Check a dataset of your own and copy it into a data folder, where every command finds it."""
     from ssd_cli.archives.custom import add as add_own
-    from ssd_cli.archives.custom import parts_are_equal
+    from ssd_cli.archives.custom import parts_are_equal, swapped_axes
     from ssd_cli.archives.load import load
     from ssd_cli.archives.locate import aeon_home
     from ssd_cli.cli.describe import describe_dataset
@@ -197,6 +197,8 @@ def add(
         warn(f"Warning: test cases have the label {', '.join(unseen)}, but no training case has it, so no method can learn it.")
     if parts_are_equal(dataset):
         warn("Warning: both parts hold the same series, so accuracy does not measure generalisation.")
+    if text := swapped_axes(name, dataset.train.n_channels, int(dataset.train.lengths.max())):
+        warn(f"Warning: {text}")
     say(f"\n{name} is in {folder}.")
     root = to
     found = _source(name)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from ssd_cli.archives.dataset import Series
     from ssd_cli.deployment.runtime import Model
 
 
@@ -102,11 +101,12 @@ def predict(
         )
     loaded = load_model(model)
     if stream:
-        _stream(loaded, (line.decode(errors="replace") for line in sys.stdin.buffer))
+        _stream(loaded, sys.stdin.buffer)
         return
     assert series is not None
     X, y = read_series(series, loaded)
-    if y is not None and (unknown := sorted(set(y) - set(loaded.classes))):
+    labelled = {case: label for case, label in enumerate(y) if label is not None}
+    if unknown := sorted(set(labelled.values()) - set(loaded.classes)):
         raise SsdBenchError(
             f"{series} has the class {unknown[0]}, which the model does not know.", f"Expected {', '.join(loaded.classes)}."
         )
@@ -117,9 +117,9 @@ def predict(
     else:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    if y is not None:
-        correct = sum(loaded.classes[row.argmax()] == label for row, label in zip(probabilities, y, strict=True))
-        warn(f"{correct} of {len(y)} as labelled (accuracy {correct / len(y):.4f}).")
+    if labelled:
+        correct = sum(loaded.classes[probabilities[case].argmax()] == label for case, label in labelled.items())
+        warn(f"{correct} of {len(labelled)} as labelled (accuracy {correct / len(labelled):.4f}).")
 
 
 def export_tsml(
@@ -136,13 +136,15 @@ def export_tsml(
         say(f"{plural(done.n_without, 'cell')} without predictions (failed or skipped) left out.")
 
 
-def _stream(model: Model, lines: Iterable[str]) -> None:
+def _stream(model: Model, lines: Iterable[bytes]) -> None:
     """Classify each window; a malformed window gives a line of empty cells, so that line numbers stay aligned."""
+    from ssd_cli.deployment.stream import read_window, windows
+
     print(_header(model), flush=True)
     n_failed = 0
-    for number, line in enumerate(filter(str.strip, lines)):
+    for number, text in windows(lines):
         try:
-            window = _window(line, number)
+            window = read_window(text, number)
             start = time.perf_counter()
             (row,) = model.predict_proba([window], "Window", number)
         except SsdBenchError as error:
@@ -156,26 +158,6 @@ def _stream(model: Model, lines: Iterable[str]) -> None:
     if n_failed:
         warn(f"{plural(n_failed, 'window')} without an answer.")
         raise typer.Exit(1)
-
-
-def _window(line: str, number: int) -> Series:
-    import numpy as np
-
-    channels = [[_value(text.strip(), number) for text in channel.split(",")] for channel in line.split(":")]
-    if len({len(channel) for channel in channels}) > 1:
-        lengths = ", ".join(str(len(channel)) for channel in channels)
-        raise SsdBenchError(f"Window {number} has channels of {lengths} steps.", "Expected channels of equal length.")
-    return np.array(channels, dtype=np.float64)
-
-
-def _value(text: str, number: int) -> float:
-    try:
-        return float("nan" if text in ("", "?") else text)
-    except ValueError:
-        raise SsdBenchError(
-            f"Window {number} cannot be read: a value is '{ascii(text[:40])[1:-1]}'.",
-            "Expected a line of numbers: values by comma, channels by colon; ?, NaN or nothing where a value is missing.",
-        ) from None
 
 
 def _header(model: Model) -> str:

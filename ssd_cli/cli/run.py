@@ -34,6 +34,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the cells, what is
 @with_options(Suite)
 def run(suite: SuiteFile = None, dry_run: DryRun = False, **options: Any) -> None:
     """Train and evaluate every dataset × method × backbone × resample × seed; what is finished is never computed again."""
+    from ssd_cli.archives.custom import swapped_axes
     from ssd_cli.archives.har import leak_warnings
     from ssd_cli.running.estimate import estimate
     from ssd_cli.running.executors.base import open_executor, throttled
@@ -51,6 +52,9 @@ def run(suite: SuiteFile = None, dry_run: DryRun = False, **options: Any) -> Non
                 warn(f"left out, not on this machine ({len(plan.left_out)}): {', '.join(plan.left_out)}")
             for text in leak_warnings((planned.cell.dataset for planned in plan.cells), resolved.resamples, resolved.data_dir):
                 warn(f"Warning: {text}")
+            for name, shape in {planned.cell.dataset: planned.shape for planned in plan.cells}.items():
+                if shape and (text := swapped_axes(name, shape.n_channels, shape.n_timepoints)):
+                    warn(f"Warning: {text}")
             expected = estimate(plan, resolved, executor if dry_run else None, throttled(warn, 3, wait=3))
             if dry_run:
                 show_plan(expected, resolved.download)

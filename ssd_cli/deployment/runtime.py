@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ssd_cli.archives.dataset import Series
+from ssd_cli.archives.labels import plain
 from ssd_cli.archives.read import read_part
-from ssd_cli.archives.rules import imputation_rules
-from ssd_cli.archives.text import plain
+from ssd_cli.archives.rules import imputation_rules, scaling_rules
+from ssd_cli.archives.rules.scaling import ScalingError
 from ssd_cli.deployment.metadata import INPUT, METADATA_KEY, OUTPUT, check_signature, read_metadata
 from ssd_cli.deployment.outside import external_tensors
 from ssd_cli.errors import MisuseError, SsdBenchError, shortened
@@ -64,11 +65,16 @@ class Model:
         imputation = imputation_rules.get(self.about["preparation"]["impute"])(np.array(self.about["fill"]))
         (taken,) = self.session.get_inputs()
         dtype: type[np.floating] = np.float32 if taken.type == "tensor(float)" else np.float64
-        with np.errstate(over="ignore"):
-            prepared = imputation.filled(series.astype(np.float64)).astype(dtype)[None]
+        with np.errstate(over="ignore", invalid="ignore"):
+            filled = imputation.filled(series.astype(np.float64))
+            prepared = filled.astype(dtype)[None]
         beyond = series[~np.isfinite(prepared[0])]
         if len(beyond):
             raise SsdBenchError(f"{name} holds {beyond[0]:g}, which is infinite or too large.", "The model expects finite numbers.")
+        try:
+            scaling_rules.get(self.about["preparation"]["scale"]).check(filled)
+        except ScalingError as error:
+            raise SsdBenchError(f"{name}, channel {error.channel + 1}: {error.what}.", "The model scales each series.") from error
         return prepared
 
     def predict_proba(self, X: Sequence[Series], name: str = "Case", first: int = 0) -> npt.NDArray[np.float64]:
@@ -188,19 +194,16 @@ def _refuse_external_tensors(content: bytes, path: Path) -> None:
         )
 
 
-def read_series(path: Path, model: Model) -> tuple[list[Series], list[str] | None]:
-    """Read raw series of shapes (n_channels, n_timepoints_i) and their labels, or None, for a model.
+def read_series(path: Path, model: Model) -> tuple[list[Series], list[str | None]]:
+    """Read raw series of shapes (n_channels, n_timepoints_i) and their labels, None where one is missing, for a model.
 
     Named channels are put into the model's order. Labels that differ from a class of the model only by a decimal point get the
-    spelling of the model. The file has any format of the archives; ``.npz``, ``.csv`` and ``.parquet`` may lack labels. Pickled
-    objects are never loaded. Raises SsdBenchError if the file is malformed, or has other channel names than the model.
+    spelling of the model. The file has any format of the archives; ``.ts``, ``.npz``, ``.csv`` and ``.parquet`` may lack labels.
+    Pickled objects are never loaded. Raises SsdBenchError if the file is malformed, or has other channel names than the model.
     """
     if not path.is_file():
         raise MisuseError(f"There is no file {path}.")
     part = read_part(path, equal_length=True if model.about["equal_length"] else None, missing_label=_UNLABELLED)
     part = part.in_order_of(model.channels, str(path), "the model")
-    labels = part.y.tolist()
-    if set(labels) == {_UNLABELLED}:
-        return part.X, None
-    known = {plain(label): label for label in model.classes} | {label: label for label in model.classes}
-    return part.X, [known.get(label, known.get(plain(label), label)) for label in labels]
+    known = {plain(label): label for label in model.classes} | {label: label for label in model.classes} | {_UNLABELLED: None}
+    return part.X, [known.get(label, known.get(plain(label), label)) for label in part.y.tolist()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ import numpy.typing as npt
 import torch
 from sklearn.utils import check_random_state
 
+from ssd_cli.archives.custom import swapped_axes
 from ssd_cli.archives.dataset import Series
 from ssd_cli.archives.prepare import FittedPreparation, Preparation
 from ssd_cli.backbones import backbones
@@ -92,6 +94,8 @@ def fit(X: Sequence[Series], y: Ints, n_classes: int, method: Method | str, sett
         preparation = Preparation(settings.length, settings.impute, settings.scale).fit(X)
         training_set = TrainingSet(_prepared(preparation, X), y, n_classes, settings.dataset, settings.resample)
         longest = max(series.shape[1] for series in X)
+        if text := swapped_axes(settings.dataset, X[0].shape[0], longest):
+            warnings.warn(text, stacklevel=4)
         predictor = _train(chosen, name, backbone, training_set, longest, settings, _seed(random_state))
     except SsdBenchError as error:
         raise ValueError(str(error)) from error

@@ -26,16 +26,22 @@ def split(dataset: Dataset, resample: int, preparation: Preparation) -> tuple[Tr
     if train.groups is not None and test.groups is not None:
         groups = np.concatenate([train.groups, test.groups])[train_index]
     training = [X[case] for case in train_index]
-    fitted = preparation.fit(training)
+
+    def named(case: int) -> str:
+        part, row = ("training", case) if case < train.n_cases else ("test", case - train.n_cases)
+        return f"{dataset.name}, case {row} of the {part} part"
+
+    fitted = preparation.fit(training, lambda index: named(train_index[index]))
     training_set = TrainingSet(
-        X=fitted.transform(training),
+        X=fitted.transform(training, lambda index: named(train_index[index])),
         y=y[train_index],
         n_classes=len(dataset.classes),
         dataset=dataset.name,
         resample=resample,
         groups=groups,
     )
-    return training_set, SealedTest(fitted.transform([X[case] for case in test_index]), y[test_index])
+    sealed = fitted.transform([X[case] for case in test_index], lambda index: named(test_index[index]))
+    return training_set, SealedTest(sealed, y[test_index])
 
 
 def _check_classes(dataset: Dataset, resample: int, y_train: np.ndarray) -> None:

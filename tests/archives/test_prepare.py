@@ -171,12 +171,48 @@ def test_a_channel_without_any_training_value_is_an_error():
 
 
 def test_values_beyond_32_bits_are_an_error_not_infinity():
-    with pytest.raises(SsdBenchError, match=r"Case 1 .*infinite value"):
-        prepared([series([0, 1])], [series([0, 1]), series([0, np.inf])], scale="series")
-    with pytest.raises(SsdBenchError, match="32-bit"):
-        prepared([series([0, 1e300])], scale="none")
+    with pytest.raises(SsdBenchError, match="Case 0, channel 1: values up to inf"):
+        prepared([series([0, np.inf])], scale="series")
+    with pytest.raises(SsdBenchError, match=r"Case 1, channel 2: values up to 1e\+300 are beyond the range of 32-bit"):
+        prepared([series([0, 1], [0, 1]), series([0, 1], [2, -1e300])], scale="none")
     X, _ = prepared([series([0, 1e100])], scale="series")
     np.testing.assert_allclose(X, [[[-1, 1]]])
+
+
+@pytest.mark.parametrize("value", [1.7976931348623157e308, -1e300, 1e160])
+@pytest.mark.parametrize("scale", ["series", "train"])
+def test_values_whose_squares_overflow_are_refused_with_case_and_channel(scale, value):
+    training = [series([1, 2, 4], [1, 3, 2]) for _ in range(4)]
+    spoilt = series([1, 2, 3], [1, value, 3])
+    with pytest.raises(SsdBenchError, match=r"Case 2, channel 2: values up to .* too large for a standard deviation"):
+        Preparation(scale=scale).fit([*training[:2], spoilt, *training[2:]]).transform([training[0], training[0], spoilt])
+    with pytest.raises(SsdBenchError, match="Case 1, channel 2: values up to"):
+        prepared(training, [training[0], spoilt], scale=scale)
+
+
+@pytest.mark.parametrize("unit", [1e-170, 1e-200, 5e-324])
+@pytest.mark.parametrize("scale", ["series", "train", "none"])
+def test_values_whose_squares_underflow_are_refused_with_the_channel(scale, unit):
+    training = [series([1, 2, 4], [unit, 3 * unit, 2 * unit]) for _ in range(4)]
+    with pytest.raises(SsdBenchError, match=r", channel 2: .* too small for"):
+        prepared(training, scale=scale)
+    X, _ = prepared([series([0, 3 * 2.0**-400, 2.0**-400])], scale="series")  # squares are above 1e-300
+    np.testing.assert_allclose(X, prepared([series([0, 3, 1])], scale="series")[0], rtol=1e-6)
+
+
+def test_a_value_that_cannot_be_scaled_is_named_by_its_part_and_row():
+    from ssd_cli.archives.dataset import Part, make_dataset
+    from ssd_cli.protocol.split import split
+
+    generator = np.random.default_rng(0)
+    for place in (3, 11):
+        X = [generator.normal(size=(2, 5)) for _ in range(16)]
+        X[place][1, 2] = 1e200
+        parts = [Part(X[start : start + 8], np.array(["a", "b"] * 4)) for start in (0, 8)]
+        where = f"Toy, case {place % 8} of the {'training' if place < 8 else 'test'} part, channel 2: values up to 1e\\+200"
+        for resample in (0, 1, 2):
+            with pytest.raises(SsdBenchError, match=where):
+                split(make_dataset("Toy", *parts), resample, Preparation())
 
 
 @pytest.mark.parametrize("length", LENGTHS)

@@ -251,7 +251,7 @@ def test_values_beyond_all_bounds_are_refused_and_missing_ones_are_filled(model,
     fine = ",".join(["1", "2", *["3"] * 22])
     for value in ("inf", "-inf", "1e999"):
         done = predict(model, "--stream", text=f"{fine}\n{value},{fine[2:]}\n")
-        assert done.returncode == 1 and f"Window 1 holds {float(value):g}, which is infinite or too large." in done.stderr
+        assert done.returncode == 1 and "Window 1 cannot be read: a value is" in done.stderr
         assert done.stdout.splitlines()[2:] == ["1,,,"] and "nan" not in done.stdout
     done = predict(model, "--stream", text="".join(f"{missing},{fine[2:]}\n" for missing in ("?", "nan", "")))
     assert done.returncode == 0 and len({line.split(",", 1)[1] for line in done.stdout.splitlines()[1:]}) == 1

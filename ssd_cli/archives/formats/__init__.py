@@ -1,8 +1,8 @@
 """Formats of a dataset's files: one module for each, named as the extension is without its dot.
 
-A module has the function ``read(path, equal_length=None, missing_label=None)``, which returns a `Part` (see
-`ssd_cli.archives.read.read_part`), and ``HOLDS_SUBJECTS = False`` if its files have no subjects. Datasets in a new format are
-found, read, added and classified. Importing this module imports no other.
+A module has the function ``read(path, equal_length=None, missing_label=None)``, which returns a `Part` with labels as they are
+written (see `ssd_cli.archives.read.read_part`), and ``HOLDS_SUBJECTS = False`` if its files have no subjects. Datasets in a new
+format are found, read, added and classified. Importing this module imports no other.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from types import ModuleType
 
 from ssd_cli.errors import SsdBenchError
 
-_FIRST = (".ts", ".tsv", ".arff", ".npz", ".parquet", ".csv")
+_FIRST = (".ts", ".tsv", ".arff", ".npz", ".parquet", ".csv", ".txt")
 """Where a folder holds a dataset in several formats, the first of these is read; others come after them."""
 
 

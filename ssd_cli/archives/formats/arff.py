@@ -5,16 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ssd_cli.archives.dataset import Part
-from ssd_cli.archives.text import label, malformed, number, shown, without_filling
+from ssd_cli.archives.labels import written
+from ssd_cli.archives.text import malformed, numbers, shown, without_filling
 
 HOLDS_SUBJECTS = False
 
-_ATTRIBUTE = re.compile(r"@attribute\s+(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\S+)\s+(.+)", re.IGNORECASE)
+_QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
+_LABEL = rf"{_QUOTED}|[^\s,'\"{{}}%]+"
+"""A label as Weka writes it: in quotes if it contains a blank, a comma, a quote, a brace or a percent sign."""
+_ATTRIBUTE = re.compile(rf"@attribute\s+(?:{_QUOTED}|\S+)\s+(.+)", re.IGNORECASE)
+_CLASSES = re.compile(rf"\{{\s*(?:{_LABEL})\s*(?:,\s*(?:{_LABEL})\s*)*\}}")
+_CASE = re.compile(rf"(.*),\s*({_LABEL})")
+_ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
+_EXPECTED = "Expected numeric values, then one class: {label,...}, with quotes around a label with blanks or signs."
 _NUMERIC = ("numeric", "real", "integer")
 
 
@@ -39,15 +48,15 @@ def read(path: Path, equal_length: bool | None = None, missing_label: str | None
             n_channels = n_channels or len(channels)
             if len(channels) != n_channels:
                 raise malformed(path, line, f"{len(channels)} channels", f"The cases before it have {n_channels}.")
-            series = [[number(path, line, value) for value in channel.split(",")] for channel in channels]
+            series = [numbers(path, line, channel.split(",")) for channel in channels]
             for index, values in enumerate(series, start=1):
                 if len(values) != header.n_values:
                     expected = f"The header declares {header.n_values}."
                     raise malformed(path, line, f"channel {index} has {len(values)} values", expected)
             X.append(np.array(series))
-            y.append(label(path, line, _unquoted(last)))
-            if y[-1] not in header.labels:
-                expected = f"The header declares: {' '.join(sorted(header.labels)[:20])}."
+            y.append(written(_unquoted(last), partial(malformed, path, line), missing_label))
+            if y[-1] != missing_label and y[-1].lower() not in header.labels:
+                expected = f"The header declares: {shown(' '.join(sorted(header.labels)))}."
                 raise malformed(path, line, f"the label '{shown(y[-1])}' is not declared", expected)
     if not X:
         raise malformed(path, line, "no case follows @data")
@@ -80,27 +89,32 @@ def _read_header(path: Path, lines: Iterator[tuple[int, str]]) -> _ArffHeader:
             header.relational = inside = True
         elif kind.lower() in _NUMERIC and header.relational == inside:
             header.n_values += 1
-        elif kind.startswith("{") and kind.endswith("}") and not inside:
-            header.labels = frozenset(_unquoted(text.strip()).lower() for text in kind[1:-1].split(","))
+        elif _CLASSES.fullmatch(kind) and not inside:
+            header.labels = frozenset(_unquoted(text).lower() for text in re.findall(_LABEL, kind))
         else:
-            raise malformed(path, number_of_line, f"the type '{shown(kind)}'", "Expected numeric values, then one class in braces.")
+            raise malformed(path, number_of_line, f"the type '{shown(kind)}'", _EXPECTED)
     raise malformed(path, number_of_line, "the file ends before @data")
 
 
 def _split(path: Path, line: int, text: str, header: _ArffHeader) -> tuple[list[str], str]:
     """Return the channels of a case and its label, as they are written."""
+    match = _CASE.fullmatch(text)
+    if match is None:
+        raise malformed(
+            path, line, "no label", "Expected values, then a label, with quotes around a label with blanks or signs: 'a b'."
+        )
+    values, last = match.groups()
     if not header.relational:
-        values, comma, last = text.rpartition(",")
-        if not comma:
-            raise malformed(path, line, "no label", "Expected the values and the label, with commas between them.")
         return [values], last
-    quote = text[0]
-    end = text.find(quote, 1)
-    if quote not in "'\"" or end < 0 or not text[end + 1 :].lstrip().startswith(","):
+    values = values.rstrip()
+    if len(values) < 2 or values[0] != values[-1] or values[0] not in "'\"":
         raise malformed(path, line, "not a relational value", r"Expected '<channel>\n<channel>...',<label>.")
-    return text[1:end].split("\\n"), text[end + 1 :].lstrip()[1:]
+    # UEA's SpokenArabicDigits has a line break after the last channel too.
+    return values[1:-1].removesuffix("\\n").split("\\n"), last
 
 
 def _unquoted(text: str) -> str:
-    text = text.strip()
-    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
+    """Return the text of a label, without the quotes and backslashes that Weka adds."""
+    if text[0] not in "'\"":
+        return text
+    return re.sub(r"\\(.)", lambda match: _ESCAPED.get(match[1], match[1]), text[1:-1])

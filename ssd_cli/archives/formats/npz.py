@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ssd_cli.archives.dataset import Part
-from ssd_cli.archives.text import MOST, as_labels
+from ssd_cli.archives.labels import written
+from ssd_cli.archives.text import MOST
 from ssd_cli.errors import SsdBenchError
 
 _EXPECTED = (
@@ -43,4 +45,9 @@ def read(path: Path, equal_length: bool | None = None, missing_label: str | None
     X = X.astype(np.float64, copy=False)
     series = [np.ascontiguousarray(case[:, :length]) for case, length in zip(X, lengths.tolist(), strict=True)]
     groups = arrays["groups"].astype(np.int64) if "groups" in arrays else None
-    return Part(series, as_labels(y, str(path)), groups)
+    labels = [written(label, partial(_wrong, path, case), missing_label) for case, label in enumerate(y.tolist())]
+    return Part(series, np.array(labels), groups)
+
+
+def _wrong(path: Path, case: int, what: str, expected: str) -> SsdBenchError:
+    return SsdBenchError(f"{path}, case {case}: {what}.", expected)
