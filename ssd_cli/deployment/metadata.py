@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any, NoReturn
 
-from ssd_cli.archives.rules import imputation_rules
+from ssd_cli.archives.rules import imputation_rules, scaling_rules
 from ssd_cli.errors import SsdBenchError
 
 METADATA_KEY = "ssd_bench"
@@ -43,9 +43,10 @@ def read_metadata(text: str, path: Any) -> dict[str, Any]:
     if not isinstance(fill, list) or len(fill) != n_channels or not all(map(_is_finite, fill)):
         wrong("fill", f"a list of finite numbers, one for each channel ({n_channels})")
     preparation = about.get("preparation")
-    known = [name for name in imputation_rules.names() if imputation_rules.get(name).exported]
-    if not isinstance(preparation, dict) or preparation.get("impute") not in known:
-        wrong("preparation.impute", f"one of {', '.join(known)}")
+    for rules in (imputation_rules, scaling_rules):
+        known = [name for name in rules.names() if rules.get(name).exported]
+        if not isinstance(preparation, dict) or preparation.get(rules.option) not in known:
+            wrong(f"preparation.{rules.option}", f"one of {', '.join(known)}")
     return about
 
 

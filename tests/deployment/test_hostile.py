@@ -203,6 +203,8 @@ def test_every_wrong_field_of_the_metadata_is_named(tmp_path):
     for value in WRONG:
         said = refused(tmp_path / "model.onnx", small(about={**ABOUT, "preparation": {"impute": value}}))
         assert "'preparation.impute'" in said or "Infinity" in said
+        said = refused(tmp_path / "model.onnx", small(about={**ABOUT, "preparation": {"impute": "linear", "scale": value}}))
+        assert "'preparation.scale'" in said or "Infinity" in said
     for text in ("", "[]", "7", "null", "{", "[" * 100_000, '{"n_channels": ' + "9" * 5000 + "}", "NaN", json.dumps(ABOUT)[:-1]):
         assert "metadata is missing or wrong" in refused(tmp_path / "model.onnx", small(about=text))
 
