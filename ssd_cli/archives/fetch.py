@@ -11,7 +11,8 @@ from zipfile import ZipInfo
 from ssd_cli.archives import catalog
 from ssd_cli.archives.install import install, locked, on_disk, work_folder
 from ssd_cli.archives.remotes import Remote, Zenodo
-from ssd_cli.archives.transport import TransferError
+from ssd_cli.archives.request_errors import TransferError
+from ssd_cli.archives.transport import TransferStopped
 from ssd_cli.archives.unpack import extract, members, open_zip
 from ssd_cli.core.atomic import DiskFull
 from ssd_cli.errors import SsdBenchError
@@ -61,6 +62,10 @@ def fetch_many(
             fetch_one(name, root, remote, force, watcher)
         except SsdBenchError as error:
             failed[name] = error
+        except TransferStopped:
+            raise
+        except Exception as error:  # whatever one answer or file does, the other datasets are downloaded
+            failed[name] = _unexpected(name, error)
         watcher.finished(name, failed.get(name))
 
     with ThreadPoolExecutor(max_workers=max(1, jobs), thread_name_prefix="download") as pool:
@@ -131,9 +136,16 @@ def _unpack(path: Path, names: Sequence[str], root: Path, page: str, watcher: Wa
                 watcher.finished(name, None)
             except DiskFull:
                 raise
-            except SsdBenchError:
+            except TransferStopped:
+                raise
+            except Exception:  # the single download names the cause
                 left.append(name)
     return left
+
+
+def _unexpected(name: str, error: Exception) -> SsdBenchError:
+    what = f"{name} cannot be installed: {type(error).__name__}: {str(error)[:200]}."
+    return SsdBenchError(what, "Expected a dataset in the form of its archive.", "Report this, or use another --mirror.")
 
 
 def _keep_only(folder: Path, names: Iterable[str]) -> None:

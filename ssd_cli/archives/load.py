@@ -13,7 +13,7 @@ from ssd_cli.archives.formats import extensions
 from ssd_cli.archives.locate import DatasetFiles, aeon_home, check_name, locate, misplaced, roots
 from ssd_cli.archives.read import read_source
 from ssd_cli.archives.remotes import Zenodo, choose_remote, offline
-from ssd_cli.archives.transport import TransferError
+from ssd_cli.archives.request_errors import TransferError
 from ssd_cli.archives.verify import check_size
 from ssd_cli.errors import SsdBenchError, shortened
 

@@ -15,7 +15,8 @@ import numpy as np
 from ssd_cli.archives import catalog
 from ssd_cli.archives.locate import check_name, source_in
 from ssd_cli.archives.manifest import Manifest, manifest_name, parse_manifest
-from ssd_cli.archives.transport import RemoteFile, RemoteFileMissing, TransferError, Transport
+from ssd_cli.archives.request_errors import RemoteFileMissing, TransferError
+from ssd_cli.archives.transport import RemoteFile, Transport
 from ssd_cli.errors import MisuseError, SsdBenchError
 
 ZENODO = "https://zenodo.org"

@@ -1,16 +1,11 @@
-"""Downloads with retries, resume, rate limits and checksums, and the errors of requests."""
+"""Downloads with retries, resume, rate limits and checksums."""
 
 from __future__ import annotations
 
-import contextlib
-import email.utils
 import hashlib
-import http.client
 import json
 import random
 import shutil
-import socket
-import ssl
 import threading
 import time
 import urllib.error
@@ -18,73 +13,17 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from email.message import Message
 from pathlib import Path
 from typing import Any
 
+from ssd_cli.archives.connections import Connections
+from ssd_cli.archives.request_errors import Temporary, TransferError, asked_wait, translated_errors
 from ssd_cli.core.version import __version__
-from ssd_cli.errors import SsdBenchError
 
 _CHUNK = 2**17
 _JSON_BYTES = 2**24
 _MOST_TRIES = 200
 """Attempts for one file, even if each makes progress."""
-_TEMPORARY = {408, 425, 429, 500, 502, 503, 504}
-
-
-class TransferError(SsdBenchError):
-    """A file could not be fetched."""
-
-
-class RemoteFileMissing(TransferError):
-    """The server has no such file."""
-
-
-class Temporary(Exception):
-    """A failure after which a retry may succeed, perhaps after `wait` seconds; `resolved` is false if the name lookup failed."""
-
-    def __init__(self, reason: str, wait: float | None = None, resolved: bool = True) -> None:
-        super().__init__(reason)
-        self.wait = wait
-        self.resolved = resolved
-
-
-@contextlib.contextmanager
-def translated_errors(url: str) -> Iterator[None]:
-    """Translate the exceptions of the enclosed request: `Temporary` if a retry may succeed, else `TransferError`."""
-    try:
-        yield
-    except urllib.error.HTTPError as error:
-        if error.code == 416:
-            raise Temporary("the server has no more of this file") from error
-        if error.code not in _TEMPORARY:
-            kind = RemoteFileMissing if error.code in (404, 410) else TransferError
-            raise kind(f"{url} answered {error.code} {error.reason}.", "", "Try again later, or use --mirror.") from error
-        raise Temporary(f"the server answered {error.code} {error.reason}", asked_wait(error.headers)) from error
-    except urllib.error.URLError as error:
-        if isinstance(error.reason, ssl.SSLCertVerificationError):
-            raise TransferError(
-                f"The certificate of {url} is not valid: {error.reason.verify_message}.",
-                "Expected a certificate that this machine trusts.",
-                "Check the clock and the certificates of this machine, and any proxy.",
-            ) from error
-        raise Temporary(str(error.reason), resolved=not isinstance(error.reason, socket.gaierror)) from error
-    except (http.client.InvalidURL, UnicodeError) as error:
-        raise TransferError(f"{ascii(url)[1:-1]} is not a valid web address: {error}.", "", "Name another --mirror.") from error
-    except (http.client.HTTPException, OSError) as error:  # network failures have many error numbers
-        raise Temporary(f"{type(error).__name__}: {error}") from error
-
-
-def asked_wait(headers: Message) -> float | None:
-    """Return the seconds for which the server asks to wait, or None."""
-    after = headers.get("Retry-After", "").strip()
-    if after.isdecimal():
-        return float(after)
-    if after:
-        with contextlib.suppress(ValueError):
-            return max(0.0, email.utils.parsedate_to_datetime(after).timestamp() - time.time())
-    reset = headers.get("X-RateLimit-Reset", "").strip()
-    return max(0.0, float(reset) - time.time()) if reset.isdecimal() else None
 
 
 class TransferStopped(Exception):
@@ -93,12 +32,16 @@ class TransferStopped(Exception):
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file of a remote. The scheme of `url` is ``http``, ``https`` or, for a folder, ``file``; `md5` is hexadecimal."""
+    """A file of a remote. The scheme of `url` is ``http``, ``https`` or, for a folder, ``file``; `md5` is hexadecimal.
+
+    `most` limits the number of bytes if the size is not known.
+    """
 
     name: str
     url: str
     size: int | None = None
     md5: str | None = None
+    most: int | None = None
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
@@ -120,7 +63,8 @@ class Transport:
 
     def __init__(self, attempts: int = 5, first_pause: float = 0.5, patience: float = 600.0, timeout: float = 60.0) -> None:
         self.attempts, self.first_pause, self.patience, self.timeout = attempts, first_pause, patience, timeout
-        self._opener = urllib.request.build_opener(_Redirects())
+        self._connections = Connections()
+        self._opener = urllib.request.build_opener(_Redirects(), *self._connections.handlers())
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._not_before = 0.0
@@ -128,6 +72,7 @@ class Transport:
     def stop(self) -> None:
         """End all transfers soon with `TransferStopped`; partial files are kept."""
         self._stop.set()
+        self._connections.cut()
 
     def check(self) -> None:
         """Raise `TransferStopped` after `stop`."""
@@ -135,13 +80,18 @@ class Transport:
             raise TransferStopped
 
     def json(self, url: str) -> Any:
-        """Fetch a JSON document; raise TransferError if the request fails."""
+        """Fetch a JSON document, which must arrive within the timeout; raise TransferError if the request fails."""
 
         def attempt() -> Any:
-            with self._open(url, {"Accept": "application/json"}) as response, translated_errors(url):
+            with (
+                self._open(url, {"Accept": "application/json"}) as response,
+                translated_errors(url),
+                response.limited(self.timeout),
+            ):
                 text = response.read(_JSON_BYTES + 1)
-            announced = response.headers.get("Content-Length")
-            if announced is not None and announced.isdecimal() and len(text) < min(int(announced), _JSON_BYTES + 1):
+            self.check()
+            announced = _announced(response)
+            if announced is not None and len(text) < min(announced, _JSON_BYTES + 1):
                 raise Temporary("the connection was dropped")
             return text
 
@@ -150,7 +100,7 @@ class Transport:
             if len(text) > _JSON_BYTES:
                 raise ValueError("it is too large")
             return json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise TransferError(f"{url} did not answer with a JSON document ({error}).", "", "Try again later.") from error
 
     def download(self, file: RemoteFile, target: Path, on_bytes: Callable[[int], None] = lambda n: None) -> None:
@@ -167,7 +117,12 @@ class Transport:
             part.unlink(missing_ok=True)  # without a checksum, the part may belong to another file
         on_bytes(_size(part))
         for _ in range(2):
-            self._persistently(file.url, lambda: self._resume(file, part, on_bytes), lambda: _size(part))
+            try:
+                self._persistently(file.url, lambda: self._resume(file, part, on_bytes), lambda: _size(part))
+            except TransferError:
+                if file.md5 is None:
+                    part.unlink(missing_ok=True)  # nothing can continue it
+                raise
             wrong = _difference(part, file)
             if not wrong:
                 part.replace(target)
@@ -194,16 +149,22 @@ class Transport:
             if have and not continues:
                 on_bytes(-have)
                 have = 0
-            announced = response.headers.get("Content-Length", "")
-            end = file.size if file.size is not None else have + int(announced) if announced.isdecimal() else None
+            announced = _announced(response)
+            end = file.size if file.size is not None else None if announced is None else have + announced
+            most = file.most if file.size is None else None
+            if most is not None and (end or 0) > most:
+                raise _too_large(file)
             with part.open("ab" if continues else "wb") as out:
                 for chunk in _chunks(response, file.url):
                     self.check()
                     out.write(chunk)
                     have += len(chunk)
                     on_bytes(len(chunk))
+                    if most is not None and have > most:
+                        raise _too_large(file)
                     if end is not None and have > end:
                         return  # more bytes than announced: the check of size and checksum fails
+        self.check()  # a transfer that was stopped looks like the end of a file
         if end is not None and have < end:
             raise Temporary(f"the connection was dropped after {have} of {end} bytes")
 
@@ -257,6 +218,18 @@ def _chunks(response: Any, url: str) -> Iterator[bytes]:
         if not chunk:
             return
         yield chunk
+
+
+def _announced(response: Any) -> int | None:
+    """Return the size of the body that the server announces; None if it announces none, or one that no file has."""
+    text = response.headers.get("Content-Length", "")
+    return int(text) if text.isdecimal() and len(text) < 19 else None
+
+
+def _too_large(file: RemoteFile) -> TransferError:
+    return TransferError(
+        f"{file.url} sends more than {file.most} bytes.", "Expected a smaller file.", "Check the address, and any proxy."
+    )
 
 
 def _copy(file: RemoteFile, part: Path, on_bytes: Callable[[int], None]) -> None:

@@ -16,7 +16,8 @@ class Archive:
 
     ``faults[path]`` is a list of things to do, one a request to that path, before it is answered as it should be:
     "drop" (half of the body, then the connection is cut), "wrong" (other bytes of the same length), "short" (half of the body, as
-    if it were all), "endless", "no-range" (the whole body whatever range is asked), ("redirect", url), ("status", code, headers).
+    if it were all), "endless", "no-range" (the whole body whatever range is asked), ("redirect", url), ("status", code, headers),
+    ("raw", pieces) (these bytes, piece by piece, instead of an answer).
     """
 
     def __init__(self) -> None:
@@ -80,6 +81,8 @@ def _handler(archive: Archive):
             body = archive.body(self.path)
             if isinstance(fault, tuple) and fault[0] == "redirect":
                 self._head(302, {"Location": fault[1], "Content-Length": "0"})
+            elif isinstance(fault, tuple) and fault[0] == "raw":
+                self._raw(fault[1])
             elif isinstance(fault, tuple):
                 self._head(fault[1], {"Content-Length": "0", **fault[2]})
             elif body is None:
@@ -110,6 +113,16 @@ def _handler(archive: Archive):
             self.wfile.flush()
             if fault == "drop":
                 self.connection.close()
+
+        def _raw(self, pieces):
+            try:
+                for piece in pieces:
+                    self.wfile.write(piece)
+                    self.wfile.flush()
+                self.wfile.flush()
+                self.connection.close()
+            except OSError:
+                pass  # the client has left
 
         def _head(self, status, headers):
             self.send_response(status)

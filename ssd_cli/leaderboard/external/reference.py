@@ -19,6 +19,8 @@ from ssd_cli.leaderboard.missing import numbers
 
 PREFIX = "aeon:"
 ADDRESS = "https://timeseriesclassification.com/results/ReferenceResults"
+_MOST_BYTES = 2**24
+"""Largest file of results that is downloaded; those of aeon have less than 100 kB."""
 
 
 def reference_results(name: str, resamples: set[int], announce: Callable[[str], None] = lambda text: None) -> External:
@@ -51,7 +53,8 @@ def fetch(place: str, announce: Callable[[str], None] = lambda text: None) -> Pa
     """
     from ssd_cli.archives.cache import cache_root
     from ssd_cli.archives.remotes import offline
-    from ssd_cli.archives.transport import RemoteFile, TransferError, Transport
+    from ssd_cli.archives.request_errors import TransferError
+    from ssd_cli.archives.transport import RemoteFile, Transport
 
     address = os.environ.get("SSD_BENCH_REFERENCE_RESULTS") or ADDRESS
     if "://" not in address:
@@ -69,7 +72,7 @@ def fetch(place: str, announce: Callable[[str], None] = lambda text: None) -> Pa
         announce(f"Fetching {address}/{place}; later commands use the copy {copy}.")
         copy.parent.mkdir(parents=True, exist_ok=True)
         try:
-            Transport().download(RemoteFile(copy.name, f"{address}/{place}"), copy)
+            Transport().download(RemoteFile(copy.name, f"{address}/{place}", most=_MOST_BYTES), copy)
         except TransferError as error:
             raise SsdBenchError(error.what, error.expected, f"Check the network and try again. {remedy}") from error
     return copy
