@@ -66,7 +66,7 @@ def parts_are_equal(dataset: Dataset) -> bool:
 
 def swapped_axes(name: str, n_channels: int, n_timepoints: int) -> str:
     """Return a warning if series that are no archive's have more channels than steps, else an empty text."""
-    if n_channels <= n_timepoints or catalog.size(name) is not None:
+    if n_channels <= n_timepoints or catalog.archive_of(name) is not None:
         return ""
     return (
         f"{name or 'The array'} has {n_channels} channels and only {n_timepoints} steps. Expected the shape (n_cases, n_channels, "

@@ -278,3 +278,38 @@ def test_the_case_of_an_extension_does_not_matter(files, tmp_path):
         (files / f"{name}.ts").rename(files / f"{name}.TS")
     custom.add("Mine", files / "a.TS", files / "b.TS", None, tmp_path / "root")
     assert load("Mine", [tmp_path / "root"]).train.n_cases == 3
+
+
+def _swapped(n_channels, n_timepoints, tmp_path):
+    for name in ("a", "b"):
+        X = np.random.default_rng(0).normal(size=(4, n_channels, n_timepoints))
+        np.savez(tmp_path / f"{name}.npz", X=X, y=np.array([0, 1, 0, 1]))
+    return X
+
+
+@pytest.mark.parametrize(("n_channels", "n_timepoints", "warned"), [(20, 3, True), (4, 3, True), (3, 3, False), (1, 1, False)])
+def test_more_channels_than_steps_draw_a_warning(tmp_path, n_channels, n_timepoints, warned):
+    from tests.cli.helpers import ssd_bench
+
+    _swapped(n_channels, n_timepoints, tmp_path)
+    text = custom.swapped_axes("Mine", n_channels, n_timepoints)
+    assert bool(text) == warned and ("the last two axes may be swapped" in text) == warned
+    if n_timepoints > 1:
+        added = ssd_bench("data", "add", "Mine", "--train", tmp_path / "a.npz", "--test", tmp_path / "b.npz", "--to", tmp_path)
+        assert added.returncode == 0 and (text in added.stderr if warned else "Warning: Mine" not in added.stderr), added.stderr
+        planned = ("run", "--dry-run", "--dataset", "Mine", "--data-dir", tmp_path, "--method", "single", "--out", tmp_path / "out")
+        done = ssd_bench(*planned)
+        assert done.returncode == 0 and (text in done.stderr if warned else "axes" not in done.stderr), done.stderr
+
+
+@pytest.mark.parametrize("name", ["PEMS-SF", "DuckDuckGeese", catalog.archives()["eeg"][0], "MONSTER-WISDM-fold0"])
+def test_datasets_of_archives_draw_no_warning(name):
+    assert custom.swapped_axes(name, 963, 144) == "" != custom.swapped_axes(f"My{name}", 963, 144)
+
+
+@pytest.mark.parametrize("library", ["aeon", "sktime"])
+def test_an_array_with_more_channels_than_steps_draws_a_warning(tmp_path, library):
+    classifier = pytest.importorskip(f"ssd_cli.estimators.{library}").MethodClassifier
+    X, y = _swapped(12, 5, tmp_path), np.array(["a", "b", "a", "b"])
+    with pytest.warns(UserWarning, match="The array has 12 channels and only 5 steps"):
+        classifier(backbone="lite[width=2]", recipe="smoke").fit(X, y)

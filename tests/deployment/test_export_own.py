@@ -115,3 +115,32 @@ def test_test_series_of_other_lengths_than_the_training_series(own, tmp_path, le
     done = ssd_bench("predict", tmp_path / "model.onnx", tmp_path / "X.csv")
     found = [[float(value) for value in line.split(",")[2:]] for line in done.stdout.splitlines()[1:]]
     np.testing.assert_allclose(found, reference(cell), atol=1e-5)
+
+
+def test_cases_without_a_label_are_predicted_and_not_counted(own, tmp_path):
+    random = np.random.default_rng(0)
+    series = [random.normal(0, 1, (1, 30)) for _ in range(20)]
+    export_onnx(own("Partly", series[:10], series[10:]), tmp_path / "model.onnx")
+    values = [",".join(map(repr, one[0].tolist())) for one in series[:4]]
+    for labels, n_labelled in (("? ? ? ?", 0), ("? 0 1 ?", 2), ("0 nan NaN 1", 2), ("0 1 0 1", 4)):
+        lines = [f"{text}:{label}" for text, label in zip(values, labels.split(), strict=True)]
+        (tmp_path / "X.ts").write_text("\n".join(["@univariate true", "@classLabel true 0 1", "@data", *lines]) + "\n")
+        done = ssd_bench("predict", tmp_path / "model.onnx", tmp_path / "X.ts")
+        assert done.returncode == 0 and len(done.stdout.splitlines()) == 5, done.stderr
+        assert (f"of {n_labelled} as labelled" in done.stderr) == bool(n_labelled)
+    lines = ["@univariate true", "@classLabel false", "@data", *values]
+    (tmp_path / "bare.ts").write_text("\n".join(lines) + "\n")
+    bare = ssd_bench("predict", tmp_path / "model.onnx", tmp_path / "bare.ts")
+    assert bare.stdout == done.stdout and "labelled" not in bare.stderr
+
+
+@pytest.mark.parametrize(("value", "size"), [(1e200, "large"), (1.7e308, "large"), (1e-200, "small")])
+def test_a_series_that_cannot_be_scaled_is_refused(own, tmp_path, value, size):
+    random = np.random.default_rng(0)
+    series = [random.normal(0, 1, (1, 30)) for _ in range(20)]
+    export_onnx(own("Scaled", series[:10], series[10:]), tmp_path / "model.onnx")
+    model = load_model(tmp_path / "model.onnx")
+    spoilt = series[0] * (value if size == "small" else 1)
+    spoilt[0, 3] = value
+    with pytest.raises(SsdBenchError, match=f"Case 1, channel 1: .* too {size} for a standard deviation"):
+        model.predict_proba([series[0], spoilt])
