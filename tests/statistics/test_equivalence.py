@@ -7,7 +7,7 @@ from ssd_cli.statistics.wilcoxon import equivalence
 
 def one_sided(differences, alternative):
     n = len(differences)
-    method = "exact" if n <= 50 and len(set(np.abs(differences).round(12))) == n else "asymptotic"
+    method = "exact" if n <= 200 and len(set(np.abs(differences).round(12))) == n else "asymptotic"
     return scipy.stats.wilcoxon(differences, zero_method="pratt", correction=False, alternative=alternative, method=method).pvalue
 
 
