@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ssd_cli.errors import MisuseError, SsdBenchError, shortened
 from ssd_cli.leaderboard.collect import Cells, Selection, collect, no_cells
 from ssd_cli.leaderboard.conditions import warnings as misleading
-from ssd_cli.leaderboard.external.result import External, check_names, matched, protocol_warnings
+from ssd_cli.leaderboard.external.result import External, check_names, doubts_and_notes, matched, protocol_warnings, rounding_note
 from ssd_cli.leaderboard.external.sources import NONE, ExternalSources
 from ssd_cli.leaderboard.missing import POLICIES, Missing
 from ssd_cli.leaderboard.ranking import grid_of, rank_methods, seed_noise
@@ -197,15 +197,20 @@ def compare_cells(
         policy=missing,
         missing=tuple(ranking.missing),
         left_out=tuple(ranking.left_out),
-        warnings=(*cells.warnings, *renamed, *protocol_warnings(others, set(resamples))),
+        warnings=(
+            *cells.warnings,
+            *renamed,
+            *protocol_warnings(others, set(resamples)),
+            *doubts_and_notes(others, ranking.datasets),
+        ),
         sources=tuple(f"{one.name}: {one.protocol.text}; {one.source}" for one in others),
-        notes=(*_chosen(selection, everything, cells), *misleading(frame)),
+        notes=(*_chosen(selection, everything, cells), *misleading(frame), *rounding_note(others)),
         selection=selection.text,
-        effects=effects(scores),
+        effects=effects(ranking.compared),
         summary=summarise(frame, rows, ranking.datasets, scores),
         noise=seed_noise(frame, ranking.names, ranking.datasets, grid, ranks, alpha),
         rope=rope,
-        posteriors={} if rope is None else _posteriors(scores, rope),
+        posteriors={} if rope is None else _posteriors(ranking.compared, rope),
     )
 
 

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ssd_cli.archives.catalog import size
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.leaderboard.external.result import External
 from ssd_cli.leaderboard.missing import Grid, Missing, describe_grid, find_missing, refusal, worst_filled
 from ssd_cli.metrics import RANKED
 from ssd_cli.statistics.ranks import rank_scores
+from ssd_cli.statistics.rounding import EXACT, comparable
 from ssd_cli.statistics.variance import Variability, noise
 
 if TYPE_CHECKING:
@@ -50,14 +52,16 @@ class Grouped:
 class Ranking:
     """The ranked and tested scores, with the methods ordered by average rank, then mean score, then name.
 
-    `scores` (n_datasets, n_methods) are mean accuracies, NaN if missing. In `filled` the missing scores are below all others.
-    `left_out` are the datasets that the policy left out.
+    `scores` (n_datasets, n_methods) are mean accuracies, NaN if missing. `compared` are the same in the form of
+    `statistics.rounding.comparable`. In `filled` their missing scores are below all others. `left_out` are the datasets that the
+    policy left out.
     """
 
     names: list[str]
     datasets: list[str]
     left_out: list[str]
     scores: Floats
+    compared: Floats
     filled: Floats
     missing: list[Missing]
 
@@ -89,11 +93,23 @@ def rank_methods(frame: pd.DataFrame, externals: list[External], datasets: list[
             f"Expected {describe_grid(grid)} of every method on the same datasets.",
             "Complete the results with 'ssd-bench run', or compare folders with the same resamples and seeds.",
         )
-    filled = worst_filled(scores[~out])
+    kept, left_out = ([dataset for dataset, gone in zip(datasets, out, strict=True) if gone == wanted] for wanted in (False, True))
+    scores = scores[~out]
+    compared = comparable(scores, _decimals(len(names) - len(externals), externals), n_test(kept))
+    filled = worst_filled(compared)
     average, mean = (values.round(9).tolist() for values in (rank_scores(filled).mean(axis=0), filled.mean(axis=0)))
     order = sorted(range(len(names)), key=lambda i: (average[i], -mean[i], names[i]))
-    kept, left_out = ([dataset for dataset, gone in zip(datasets, out, strict=True) if gone == wanted] for wanted in (False, True))
-    return Ranking([names[i] for i in order], kept, left_out, scores[~out][:, order], filled[:, order], lacking)
+    names = [names[i] for i in order]
+    return Ranking(names, kept, left_out, scores[:, order], compared[:, order], filled[:, order], lacking)
+
+
+def n_test(datasets: list[str]) -> Ints:
+    """Return the numbers of test cases (n_datasets,) that the catalogue has; 0 where it has none."""
+    return np.array([(found.n_test or 0) if (found := size(dataset)) else 0 for dataset in datasets], dtype=np.int64)
+
+
+def _decimals(n_own: int, externals: list[External]) -> Ints:
+    return np.array([EXACT] * n_own + [one.decimals for one in externals], dtype=np.int64)
 
 
 def _lacking(externals: list[External], datasets: list[str]) -> list[Missing]:

@@ -14,7 +14,6 @@ import numpy as np
 from ssd_cli.core import atomic
 from ssd_cli.metrics import MATCHED_RANK, metrics
 from ssd_cli.statistics.intervals import METHOD
-from ssd_cli.statistics.ranks import TIE
 
 if TYPE_CHECKING:
     from ssd_cli.leaderboard.compare import Comparison
@@ -42,10 +41,13 @@ def leaderboard_rows(comparison: Comparison) -> list[Texts]:
 
 def per_dataset_rows(comparison: Comparison) -> list[Texts]:
     """Return dataset and accuracies, best method first; ``*`` marks the best accuracy of a dataset, ``–`` a missing one."""
-    best = np.nanmax(comparison.scores, axis=1)
+    best = comparison.ranks == comparison.ranks.min(axis=1, keepdims=True)
     return [
-        [dataset, *("–" if np.isnan(score) else f"{score:.3f}{'*' if top - score <= TIE else ' '}" for score in scores)]
-        for dataset, scores, top in zip(comparison.datasets, comparison.scores, best, strict=True)
+        [
+            dataset,
+            *("–" if np.isnan(score) else f"{score:.3f}{'*' if top else ' '}" for score, top in zip(scores, tops, strict=True)),
+        ]
+        for dataset, scores, tops in zip(comparison.datasets, comparison.scores, best, strict=True)
     ]
 
 

@@ -61,7 +61,7 @@ def _recount_one(
     predictions = path.with_suffix(".csv")
     try:
         content = predictions.read_bytes()
-        y, probabilities = tsml.read(content, predictions)
+        results = tsml.parse(content, predictions)
     except FileNotFoundError:
         yield f"{predictions}: the file is missing, so the scores of the record cannot be checked."
         return
@@ -71,11 +71,13 @@ def _recount_one(
     found.n_recounted += 1
     if hashlib.sha256(content).hexdigest() != record.predictions_sha256:
         yield f"{predictions}: changed after it was written; its SHA-256 is not the recorded one."
-    digest = hashlib.sha256(y.tobytes()).hexdigest()
+    if contradiction := results.contradiction():
+        yield f"{predictions}, {contradiction}."
+    digest = hashlib.sha256(results.true.tobytes()).hexdigest()
     truth, first = truths.setdefault((record.cell.dataset, record.cell.resample), (digest, predictions))
     if digest != truth:
         yield f"{predictions}: its true classes are not those of {first}, which has the same dataset and resample."
-    scores = all_scores(y, probabilities)
+    scores = all_scores(results.true, results.probabilities)
     found.scores[path.relative_to(root).as_posix().removesuffix(".json")] = scores
     found.not_recountable |= record.scores.keys() - scores.keys()
     for name in record.scores.keys() & scores.keys():

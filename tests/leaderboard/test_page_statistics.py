@@ -10,13 +10,14 @@ from ssd_cli.leaderboard.page.data import payload
 from ssd_cli.statistics.cliques import letters, unjoined
 from ssd_cli.statistics.friedman import friedman
 from ssd_cli.statistics.ranks import contests, rank_scores
+from ssd_cli.statistics.rounding import comparable
 from ssd_cli.statistics.tests import judge
 from tests.leaderboard.builders import fill
 from tests.leaderboard.node import evaluate, requires_node
 
 pytestmark = requires_node
 
-CASES = [(4, 3, 3), (6, 3, 6), (12, 5, 1), (40, 7, 0), (50, 7, 6), (51, 7, 6), (70, 7, 0), (112, 7, 2)]
+CASES = [(4, 3, 3), (6, 3, 6), (12, 5, 1), (40, 7, 0), (50, 7, 6), (51, 7, 6), (70, 7, 0), (128, 7, 2), (220, 4, 2)]
 
 
 def vectors():
@@ -59,6 +60,17 @@ def test_the_page_computes_what_python_computes(computed, case):
     assert list(map(tuple, page["cliques"])) == groups
     assert page["letters"] == letters(groups, scores.shape[1])
     assert list(map(tuple, page["unjoined"])) == unjoined(tests.different, groups)
+
+
+def test_rounded_accuracies_are_compared_as_in_python():
+    rng = np.random.default_rng(5)
+    n_test, decimals = np.array([0, 20, 150, 391, 8236] * 4), np.array([12, 2, 3, 4, 6, 8])
+    counts = rng.integers(0, 1 + np.where(n_test, n_test, 50)[:, None], (20, 6))
+    scores = np.round(counts / np.where(n_test, n_test, 50)[:, None] - np.where(rng.random((20, 6)) < 0.3, 0.0013, 0), 8)
+    scores = np.array([[round(value, int(places)) for value, places in zip(row, decimals, strict=True)] for row in scores])
+    page = evaluate(f"comparable({json.dumps(scores.tolist())}, {decimals.tolist()}, {n_test.tolist()})")
+    np.testing.assert_allclose(page, comparable(scores, decimals, n_test), rtol=0, atol=1e-15)
+    assert not np.array_equal(page, scores)
 
 
 def test_the_tails_of_the_distributions_are_those_of_scipy():

@@ -1,120 +1,72 @@
-"""Results of other tools: a tsml folder (``<estimator>/Predictions/<dataset>/testResample<k>.csv``) or a CSV of accuracies."""
+"""Results in files of other tools: a tsml folder, or a table of accuracies."""
 
 from __future__ import annotations
 
-import csv
-import math
-import re
 from pathlib import Path
 
-from ssd_cli.errors import MisuseError, SsdBenchError
-from ssd_cli.leaderboard.external.result import External, Protocol, default_split, unknown_protocol
-
-_MISSING = {"", "nan", "na", "n/a", "-", "–", "null"}
-_LONG = ["dataset", "method", "accuracy"]
-_EXPECTED = (
-    "Expected a folder of tsml results, or a CSV file with the line 'dataset,NAME OF A METHOD,NAME OF ANOTHER,…' and a line for "
-    "every dataset, or with the line 'dataset,method,accuracy' and a line for every result."
-)
-_FILE = re.compile(r"testResample(\d+)\.csv")
+from ssd_cli.errors import MisuseError, SsdBenchError, shortened
+from ssd_cli.leaderboard.external.columns import FORMS
+from ssd_cli.leaderboard.external.result import External, Protocol, resamples_protocol, unknown_protocol
+from ssd_cli.leaderboard.external.table import Run, TableMethod, read_table
+from ssd_cli.leaderboard.external.tsml_folder import read_tsml
 
 
 def read_files(path: Path, resamples: set[int]) -> list[External]:
-    """Read the methods of a file or folder of another tool; a tsml folder is averaged over `resamples`, or all that it has.
+    """Read the methods of a file or folder of another tool; resamples are averaged over `resamples`, or all that it has.
 
-    No such path, a malformed table, a repeated dataset or method, or percentages raise an SsdBenchError.
+    No such path, or a file that cannot be read for sure, raises an SsdBenchError.
     """
     if path.is_dir():
-        return _tsml(path, resamples)
+        return read_tsml(path, resamples)
     if not path.is_file():
-        raise MisuseError(f"There is no {path}.", _EXPECTED)
-    return _table(path)
-
-
-def _table(path: Path) -> list[External]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            lines = [([cell.strip() for cell in row], reader.line_num) for row in reader if any(cell.strip() for cell in row)]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise SsdBenchError(f"{path} is no table: {error}.", "Expected UTF-8 text, with commas between values.") from error
-    if len(lines) < 2 or len(lines[0][0]) < 2:
-        raise SsdBenchError(f"{path} holds no table.", f"{_EXPECTED} Commas stand between values.")
-    head = lines[0][0]
-    is_long = [cell.lower() for cell in head] == _LONG
-    found: dict[str, dict[str, float | str]] = {}
-    for row, number in lines[1:]:
-        where = f"{path}, line {number}"
-        if len(row) != len(head):
-            raise SsdBenchError(f"{where}: {len(row)} values.", f"Expected {len(head)}, as in the first line.")
-        dataset, *cells = row
-        for method, text in [(cells[0], cells[1])] if is_long else zip(head[1:], cells, strict=True):
-            if not (dataset and method):
-                raise SsdBenchError(f"{where}: a dataset or a method has no name.", _EXPECTED)
-            if dataset in found.setdefault(method, {}):
-                raise SsdBenchError(f"{where}: a second result of {method} on {dataset}.", "Expected each dataset and method once.")
-            found[method][dataset] = _accuracy(text, where)
-    return [_external(name, results, path) for name, results in found.items()]
-
-
-def _external(name: str, results: dict[str, float | str], path: Path) -> External:
-    scores = {dataset: value for dataset, value in results.items() if isinstance(value, float)}
-    gaps = {dataset: f"'{value}' in {path.name}" for dataset, value in results.items() if isinstance(value, str)}
-    return External(f"{name} ({path.stem})", name, "foreign", unknown_protocol, scores, path.name, gaps)
-
-
-def _accuracy(text: str, where: str) -> float | str:
-    """The number, or the text that marks a missing one."""
-    if text.lower() in _MISSING:
-        return text
-    try:
-        value = float(text)
-    except ValueError:
-        raise SsdBenchError(f"{where}: '{text}' is no number.", "Expected accuracies between 0 and 1.") from None
-    if 1 < value <= 100:
-        raise SsdBenchError(
-            f"{where}: the accuracy {text} is more than 1; these look like percentages.",
-            "Expected fractions between 0 and 1; nothing is converted silently.",
-            "Divide the columns by 100 and try again.",
-        )
-    if not math.isfinite(value) or not 0 <= value <= 1:
-        raise SsdBenchError(f"{where}: the accuracy cannot be {text}.", "Expected accuracies between 0 and 1.")
-    return value
-
-
-def _tsml(root: Path, resamples: set[int]) -> list[External]:
-    found: dict[str, dict[str, dict[int, Path]]] = {}
-    for path in sorted(root.glob("*/Predictions/*/testResample*.csv")):
-        match = _FILE.fullmatch(path.name)
-        if match:
-            found.setdefault(path.parts[-4], {}).setdefault(path.parts[-2], {})[int(match[1])] = path
-    if not found:
-        raise SsdBenchError(
-            f"{root} holds no tsml results.", "Expected <estimator>/Predictions/<dataset>/testResample<k>.csv below it."
-        )
-    wanted = resamples or {k for datasets in found.values() for files in datasets.values() for k in files}
-    text = f"tsml resample{'s' * (len(wanted) > 1)} {', '.join(map(str, sorted(wanted)))}"
-    protocol = default_split if wanted == {0} else Protocol(text, None)
+        raise MisuseError(f"There is no {path}.", f"Expected a folder of tsml results, or a CSV file. {FORMS}")
+    table = read_table(path)
     externals = []
-    for estimator, datasets in found.items():
-        complete = {name: files for name, files in datasets.items() if wanted <= files.keys()}
-        scores = {name: sum(_recounted(files[k]) for k in wanted) / len(wanted) for name, files in complete.items()}
-        gaps = dict.fromkeys(datasets.keys() - complete.keys(), f"lacks some of {text}")
+    for method in table.methods:
+        scores, gaps, protocol = averaged(method, resamples, path)
+        name = f"{method.name} ({path.stem})"
         externals.append(
-            External(f"{estimator} ({root.name})", estimator, "foreign", protocol, scores, f"{root.name}, {text}", gaps)
+            External(name, method.name, "foreign", protocol, scores, path.name, gaps, method.decimals, notes=table.notes)
         )
     return externals
 
 
-def _recounted(path: Path) -> float:
+def averaged(method: TableMethod, resamples: set[int], path: Path) -> tuple[dict[str, float], dict[str, str], Protocol]:
+    """Average a method over its runs; of numbered resamples over `resamples`, or over all if it is empty.
+
+    Return the means by dataset, the reasons for datasets that lack a run, and the protocol.
+    """
+    runs = {run for found in method.results.values() for run in found}
+    if not method.axis:
+        scores = {name: value for name, found in method.results.items() if isinstance(value := found[()], float)}
+        gaps = {name: f"'{found[()]}' in {path.name}" for name, found in method.results.items() if name not in scores}
+        return scores, gaps, unknown_protocol
+    protocol = Protocol(f"mean of {len(runs)} {method.axis}s", None)
+    if method.axis == "resample":
+        numbered = {run: _resample(run, path) for run in runs}
+        wanted = resamples or set(numbered.values())
+        absent = {(str(k),) for k in wanted - set(numbered.values())}
+        runs = {run for run in runs if numbered[run] in wanted} | absent
+        protocol = resamples_protocol(wanted)
+    scores, gaps = {}, {}
+    for name, found in method.results.items():
+        values = [found.get(run) for run in runs]
+        there = [value for value in values if isinstance(value, float)]
+        if len(there) == len(values):
+            scores[name] = sum(there) / len(there)
+        else:
+            lacking = sorted((run for run in runs if not isinstance(found.get(run), float)), key=_order)
+            gaps[name] = f"no number for {method.axis} {shortened([', '.join(run) for run in lacking])} in {path.name}"
+    return scores, gaps, protocol
+
+
+def _resample(run: Run, path: Path) -> int:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()[3:]
-        pairs = [line.split(",")[:2] for line in lines if line.strip()]
-        hits = [float(true) == float(guess) for true, guess in pairs]
+        return int(run[0])
     except ValueError:
-        raise SsdBenchError(
-            f"{path} is not a file of predictions in tsml format.", "Expected true,predicted,,p0,… from line 4 on."
-        ) from None
-    if not hits:
-        raise SsdBenchError(f"{path} holds no predictions.", "Expected true,predicted,,p0,… from line 4 on.")
-    return sum(hits) / len(hits)
+        raise SsdBenchError(f"{path}: the resample '{run[0]}' is no whole number.", "Expected 0, 1, 2, ….") from None
+
+
+def _order(run: Run) -> tuple[tuple[int, str], ...]:
+    """Numbers in the order of their size."""
+    return tuple((len(part), part) for part in run)

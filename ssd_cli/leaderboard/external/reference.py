@@ -5,17 +5,16 @@ A dataset that a file lacks is listed with the reason; aeon's loaders omit it si
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import math
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ssd_cli.errors import MisuseError, SsdBenchError, did_you_mean
-from ssd_cli.leaderboard.external.result import External, Protocol, default_split, resample_mean
-from ssd_cli.leaderboard.missing import numbers
+from ssd_cli.leaderboard.external.files import averaged
+from ssd_cli.leaderboard.external.result import External
+from ssd_cli.leaderboard.external.table import TableMethod, read_table
 
 PREFIX = "aeon:"
 ADDRESS = "https://timeseriesclassification.com/results/ReferenceResults"
@@ -30,20 +29,14 @@ def reference_results(name: str, resamples: set[int], announce: Callable[[str], 
     accuracies, raises an SsdBenchError.
     """
     path = fetch(f"classification/accuracy/{_official(name)}_accuracy.csv", announce)
-    table, columns = _table(path)
-    wanted = sorted(resamples or columns)
-    scores, gaps = {}, {}
-    for dataset, row in table.items():
-        lacking = {k for k in wanted if math.isnan(row.get(k, math.nan))}
-        if lacking:
-            gaps[dataset] = f"no number for resample {numbers(lacking)} in {path.name}"
-        else:
-            scores[dataset] = sum(row[k] for k in wanted) / len(wanted)
+    method = _method(path)
+    scores, gaps, protocol = averaged(method, resamples, path)
     fetched = datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
     source = (
-        f"timeseriesclassification.com, {path.name}, {len(table)} datasets, copy of {fetched}; Middlehurst et al. 2024, DMKD 38"
+        f"timeseriesclassification.com, {path.name}, {len(method.results)} datasets, copy of {fetched}; "
+        "Middlehurst et al. 2024, DMKD 38"
     )
-    return External(f"{name} (published)", name, "published", _protocol(wanted), scores, source, gaps)
+    return External(f"{name} (published)", name, "published", protocol, scores, source, gaps, method.decimals)
 
 
 def fetch(place: str, announce: Callable[[str], None] = lambda text: None) -> Path:
@@ -89,27 +82,14 @@ def _official(name: str) -> str:
         raise MisuseError(f"aeon knows no reference results '{name}'.{suggestion}", f"Known: {', '.join(known)}.") from None
 
 
-def _table(path: Path) -> tuple[dict[str, dict[int, float]], list[int]]:
-    """Accuracies by dataset and resample, and all resamples."""
-    with path.open(newline="", encoding="utf-8") as file:
-        head, *rows = [row for row in csv.reader(file) if row] or [[]]
+def _method(path: Path) -> TableMethod:
+    """The one method of a file of reference results."""
+    expected = "Expected 'Resamples:,0,1,…' and a line for every dataset."
+    remedy = "Delete it and try again."
     try:
-        columns = {int(number): place for place, number in enumerate(head) if place}
-        table = {row[0]: {k: float(row[place]) for k, place in columns.items()} for row in rows}
-        if not table or any(not (math.isnan(value) or 0 <= value <= 1) for row in table.values() for value in row.values()):
-            raise ValueError
-    except (ValueError, IndexError):
-        raise SsdBenchError(
-            f"{path} is no table of accuracies.",
-            "Expected 'Resamples:,0,1,…' and a line for every dataset.",
-            "Delete it and try again.",
-        ) from None
-    return table, list(columns)
-
-
-def _protocol(resamples: list[int]) -> Protocol:
-    if resamples == [0]:
-        return default_split
-    if resamples == list(range(30)):
-        return resample_mean
-    return Protocol(f"mean of resamples {numbers(set(resamples))}, beyond 0 not the same draws as ours", False)
+        methods = read_table(path).methods
+    except SsdBenchError as error:
+        raise SsdBenchError(f"{path} is no table of accuracies. {error.what}", expected, remedy) from error
+    if len(methods) != 1 or methods[0].axis != "resample":
+        raise SsdBenchError(f"{path} is no table of accuracies of one method by resample.", expected, remedy)
+    return methods[0]

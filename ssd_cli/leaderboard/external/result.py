@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 
-from ssd_cli.errors import SsdBenchError
+from ssd_cli.errors import SsdBenchError, shortened
 from ssd_cli.leaderboard.missing import numbers
+from ssd_cli.statistics.rounding import EXACT
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class External:
     """The accuracies of one method of others, "published" or "foreign" by `kind`.
 
     `name` is its name in the leaderboard, `label` that in its `source`. `scores` has fractions by dataset, `gaps` the reason why a
-    dataset has no number, where the source gives one.
+    dataset has no number, where the source gives one. The source rounds to `decimals`. `doubts` has a reason by dataset where the
+    number is probably wrong at its source, `notes` sentences about what was not read.
     """
 
     name: str
@@ -41,6 +43,41 @@ class External:
     scores: dict[str, float] = field(repr=False)
     source: str
     gaps: dict[str, str] = field(default_factory=dict, repr=False)
+    decimals: int = EXACT
+    doubts: dict[str, str] = field(default_factory=dict, repr=False)
+    notes: tuple[str, ...] = ()
+
+
+def resamples_protocol(resamples: set[int]) -> Protocol:
+    """Return the protocol of a mean over resamples with the numbers of tsml."""
+    if resamples == {0}:
+        return default_split
+    if resamples == set(range(30)):
+        return resample_mean
+    return Protocol(f"mean of resamples {numbers(resamples)}, beyond 0 not the same draws as ours", False)
+
+
+def doubts_and_notes(externals: list[External], datasets: list[str]) -> list[str]:
+    """Return the sentences for what was not read, and for numbers on these datasets that are probably wrong at their source."""
+    reasons: dict[str, list[str]] = {}
+    known = set(map(plain, datasets))
+    for one in externals:
+        for dataset, reason in one.doubts.items():
+            if plain(dataset) in known:
+                reasons.setdefault(f"{dataset}: {reason}", []).append(one.name)
+    notes = dict.fromkeys(note for one in externals for note in one.notes)
+    return [*notes, *(f"Probably an error of the source, {reason} ({', '.join(names)})." for reason, names in reasons.items())]
+
+
+def rounding_note(externals: list[External]) -> list[str]:
+    """Return the sentence of the caption about rounded accuracies, if there are any."""
+    names = [one.name for one in externals if one.decimals < EXACT]
+    if not names:
+        return []
+    return [
+        f"Rounded by their sources: {shortened(names)}. Counts of correct cases decide there, round(accuracy × n_test); where that "
+        "is not possible, all methods are compared at the fewest decimals on the dataset."
+    ]
 
 
 def check_names(externals: list[External], names: list[str]) -> None:
@@ -59,14 +96,14 @@ def matched(externals: list[External], datasets: list[str]) -> tuple[list[Extern
     continuous target) count as ``X`` if ours is X and the source has no X, and the reverse. Of several versions the first counts.
     """
     # prefer X to X_eq if ours has both
-    plain = {_plain(name): name for name in sorted(datasets, key=len, reverse=True)}
+    known = {plain(name): name for name in sorted(datasets, key=len, reverse=True)}
     renamed: dict[str, str] = {}
     unused: set[str] = set()
     result = []
     for one in externals:
         scores, gaps = dict(one.scores), dict(one.gaps)
         for name in sorted((*one.scores, *one.gaps)):
-            ours = plain.get(_plain(name))
+            ours = known.get(plain(name))
             if ours is None or name in datasets:
                 continue
             if ours in scores:
@@ -113,7 +150,8 @@ def protocol_warnings(externals: list[External], resamples: set[int]) -> list[st
     return warnings
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """Return the name of a dataset without the endings of the archive's versions, in lower case."""
     while (short := _SUFFIX.sub("", name)) != name and short:
         name = short
     return name.lower()

@@ -22,6 +22,7 @@ from ssd_cli.leaderboard.ranking import grid_of, rank_methods
 from ssd_cli.metrics import DEFAULT_COST, MATCHED, METRICS, RANKED, metrics
 from ssd_cli.statistics.cliques import RULE
 from ssd_cli.statistics.ranks import TIE
+from ssd_cli.statistics.rounding import EXACT
 from ssd_cli.statistics.tests import judge, names
 from ssd_cli.statistics.wilcoxon import EXACT_UP_TO
 
@@ -76,7 +77,7 @@ def payload(
         "derived": [one.to_json() for one in metrics("page") if one.source == "derived"],
         "cost": DEFAULT_COST,
         "warnings": list(cells.warnings),
-        "rules": {"numbers": {"tie": TIE, "exactUpTo": EXACT_UP_TO, "matched": MATCHED}, "cliques": RULE},
+        "rules": {"numbers": {"tie": TIE, "exactUpTo": EXACT_UP_TO, "decimals": EXACT, "matched": MATCHED}, "cliques": RULE},
         **_provenance(frame, details, arrays),
         **_failures(frame, details),
     }

@@ -57,6 +57,16 @@ function accuracies(data, runs, external) {
   };
 }
 
+// The scores of some datasets and methods in the form in which they are compared.
+function comparableScores(data, scores, datasets, methods, external) {
+  const decimalsOf = (j) => external[data.methods[j].name]?.decimals ?? rules.decimals;
+  return comparable(
+    scores,
+    methods.map(decimalsOf),
+    datasets.map((d) => data.datasets[d].n_test ?? 0),
+  );
+}
+
 // Missing scores become a value that loses to every score by more than any two scores differ.
 function worstFilled(scores) {
   let lowest = Infinity,
@@ -81,7 +91,8 @@ function compareChosen(data, { datasets, methods, runs, external, policy, alpha 
   const kept = all.filter((_, k) => !out[k]);
   const result = { datasets: ranked, leftOut, nMissing, nAll: datasets.length * methods.length, policy, alpha, runs };
   const averageOf = (rows) => methods.map((_, j) => (rows.length ? mean(rows.map((row) => row[j])) : NaN));
-  const filled = worstFilled(kept);
+  const compared = comparableScores(data, kept, ranked, methods, external),
+    filled = worstFilled(compared);
   const rounded = (values) => values.map((value) => Math.round(value * 1e9) / 1e9);
   const byRank = rounded(averageOf(rankScores(filled))),
     byMean = rounded(averageOf(filled));
@@ -98,6 +109,7 @@ function compareChosen(data, { datasets, methods, runs, external, policy, alpha 
   result.methods = order.map((j) => methods[j]);
   result.names = result.methods.map((j) => data.methods[j].name);
   result.scores = ordered(kept);
+  result.compared = ordered(compared);
   result.filled = ordered(filled);
   result.ranks = rankScores(result.filled);
   result.averageRanks = order.map((_, j) => (kept.length ? mean(result.ranks.map((row) => row[j])) : NaN));

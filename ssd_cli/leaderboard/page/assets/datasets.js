@@ -11,8 +11,12 @@ function showDatasets() {
       : `${counts[d * data.methods.length + j]} of ${comparison.runs.size}`;
   const best = new Map();
   const rows = [...comparison.datasets, ...comparison.leftOut].map((d) => ({ d, ranked: place.has(d) }));
-  for (const row of rows)
-    best.set(row.d, Math.max(...comparison.methods.map((j) => score(row.d, j)).filter((value) => !Number.isNaN(value))));
+  for (const { d } of rows) {
+    const row = comparison.methods.map((j) => score(d, j));
+    const [compared] = comparableScores(data, [row], [d], comparison.methods, theirs);
+    const highest = Math.max(...compared.filter((value) => !Number.isNaN(value)));
+    best.set(d, new Set(comparison.methods.filter((_, i) => highest - compared[i] <= rules.tie)));
+  }
   const fact = (key_, title, about) => ({
     key: key_,
     title,
@@ -46,7 +50,7 @@ function showDatasets() {
       value: (row) => score(row.d, j),
       text: (row) => decimals(score(row.d, j), 4),
       cell: (row) => (Number.isNaN(score(row.d, j)) ? lack(row.d, j) : decimals(score(row.d, j), 4)),
-      style: (row) => (best.get(row.d) - score(row.d, j) <= rules.tie ? "best" : Number.isNaN(score(row.d, j)) ? "absent" : ""),
+      style: (row) => (best.get(row.d).has(j) ? "best" : Number.isNaN(score(row.d, j)) ? "absent" : ""),
     })),
   ];
   const known = [

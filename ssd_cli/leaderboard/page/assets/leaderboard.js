@@ -184,5 +184,6 @@ function captionLines() {
     );
   for (const [name, { protocol, source }] of Object.entries(external().methods))
     if (comparison.names.includes(name)) lines.push(`${name}: ${protocol}; ${source}.`);
+  lines.push(...external().notes);
   return lines;
 }

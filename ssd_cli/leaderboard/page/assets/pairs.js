@@ -25,7 +25,7 @@ function showPairs() {
   );
 }
 
-const difference = (i, j) => 100 * mean(comparison.scores.map((row) => row[i] - row[j]).filter((gap) => !Number.isNaN(gap)));
+const difference = (i, j) => 100 * mean(comparison.compared.map((row) => row[i] - row[j]).filter((gap) => !Number.isNaN(gap)));
 
 function choosePair(i, j) {
   [chosen.first, chosen.second] = [comparison.names[i], comparison.names[j]];
@@ -186,9 +186,9 @@ function pairTable() {
 }
 
 function scatter(first, second) {
-  const { names, scores, datasets, contests: counts } = comparison;
+  const { names, scores, compared, datasets, contests: counts } = comparison;
   const points = datasets
-    .map((d, k) => ({ d, x: scores[k][second], y: scores[k][first] }))
+    .map((d, k) => ({ d, x: scores[k][second], y: scores[k][first], gap: compared[k][first] - compared[k][second] }))
     .filter((point) => !Number.isNaN(point.x + point.y));
   const options = names.map((name, i) => [i, name]);
   const choices = make(
@@ -228,7 +228,7 @@ function scatter(first, second) {
     ),
   );
   for (const point of points) {
-    const kind = point.y - point.x > rules.tie ? 0 : point.x - point.y > rules.tie ? 1 : 2;
+    const kind = point.gap > rules.tie ? 0 : -point.gap > rules.tie ? 1 : 2;
     parts.push(
       svg(
         "circle",
@@ -237,10 +237,10 @@ function scatter(first, second) {
       ),
     );
   }
-  const byGap = [...points].sort((a, b) => b.y - b.x - (a.y - a.x));
+  const byGap = [...points].sort((a, b) => b.gap - a.gap);
   const extreme = (list, sign) =>
     list
-      .filter((point) => sign * (point.y - point.x) > rules.tie)
+      .filter((point) => sign * point.gap > rules.tie)
       .slice(0, 5)
       .map((point) =>
         make(

@@ -38,10 +38,10 @@ const isChosen = (dataset) =>
   Object.keys(chosen.between).every((key) => within(dataset, key)) &&
   !chosen.withoutDatasets.has(dataset.name);
 
-// External results for the resamples of these runs: {methods: by name, warnings}.
+// External results for the resamples of these runs: {methods: by name, warnings, notes}.
 function external(runs = comparison.runs) {
   const resamples = [...new Set([...runs].map((k) => data.runs[k][0]))].sort((a, b) => a - b);
-  return data.external[resamples.join(",")] ?? { methods: {}, warnings: [] };
+  return data.external[resamples.join(",")] ?? { methods: {}, warnings: [], notes: [] };
 }
 
 function recompute() {

@@ -1,6 +1,6 @@
 // The statistics of ssd_cli/statistics in JavaScript; tests compare the two. Scores have a row per dataset and a column per method.
 
-const rules = { tie: 1e-12, exactUpTo: 50, matched: 1.01 }; // replaced by Python's numbers from the data
+const rules = { tie: 1e-12, exactUpTo: 200, decimals: 12, matched: 1.01 }; // replaced by Python's numbers from the data
 
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 const mean = (values) => sum(values) / values.length;
@@ -32,6 +32,24 @@ function contests(scores, n) {
     }
   }
   return { wins, ties, losses: wins.map((_, i) => wins.map((row) => row[i])) };
+}
+
+// The scores in the form in which they are compared: a rounded accuracy becomes the only count of correct cases that it can be; where
+// there is none, all scores of the dataset are rounded to the fewest decimals.
+function comparable(scores, decimals, nTest) {
+  return scores.map((row, d) => {
+    let fewest = rules.decimals;
+    const counted = row.map((score, j) => {
+      if (decimals[j] >= rules.decimals || Number.isNaN(score)) return score;
+      const unit = 10 ** -decimals[j],
+        value = Math.round(score * nTest[d]) / nTest[d];
+      if (nTest[d] && unit * nTest[d] < 0.5 && Math.abs(score - value) < unit) return value;
+      fewest = Math.min(fewest, decimals[j]);
+      return score;
+    });
+    const steps = 10 ** fewest;
+    return fewest < rules.decimals ? counted.map((score) => Math.floor(score * steps + 0.5 + 1e-6) / steps) : counted;
+  });
 }
 
 // Complementary error function: a series of positive terms near 0, a continued fraction (Lentz) in the tail.
@@ -83,14 +101,14 @@ function friedman(ranks, n) {
   return { statistic, p: chiSquaredAbove(statistic, n - 1), degrees: n - 1 };
 }
 
-// Share of the 2^n subsets of the ranks with a sum of at most the given one; whole numbers below 2^53, hence without rounding.
+// Share of the 2^n subsets of the ranks with a sum of at most the given one; sums of positive terms, so that nothing overflows.
 function shareAtMost(most, ranks) {
-  const counts = new Float64Array(most + 1);
-  counts[0] = 1;
+  const shares = new Float64Array(most + 1);
+  shares[0] = 1;
   for (const rank of ranks) {
-    for (let total = most; total >= rank; total--) counts[total] += counts[total - rank];
+    for (let total = most; total >= 0; total--) shares[total] = (shares[total] + (total >= rank ? shares[total - rank] : 0)) / 2;
   }
-  return sum(counts) / 2 ** ranks.length;
+  return sum(shares);
 }
 
 // Two-sided signed-rank test, zeros by Pratt: exact for few differences other than zero, with ties as well, else normal.
