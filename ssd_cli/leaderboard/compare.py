@@ -206,7 +206,7 @@ def compare_cells(
         sources=tuple(f"{one.name}: {one.protocol.text}; {one.source}" for one in others),
         notes=(*_chosen(selection, everything, cells), *misleading(frame), *rounding_note(others)),
         selection=selection.text,
-        effects=effects(ranking.compared),
+        effects=effects(scores)._replace(rank_biserial=effects(ranking.compared).rank_biserial),
         summary=summarise(frame, rows, ranking.datasets, scores),
         noise=seed_noise(frame, ranking.names, ranking.datasets, grid, ranks, alpha),
         rope=rope,

@@ -25,7 +25,7 @@ function showPairs() {
   );
 }
 
-const difference = (i, j) => 100 * mean(comparison.compared.map((row) => row[i] - row[j]).filter((gap) => !Number.isNaN(gap)));
+const difference = (i, j) => 100 * mean(comparison.scores.map((row) => row[i] - row[j]).filter((gap) => !Number.isNaN(gap)));
 
 function choosePair(i, j) {
   [chosen.first, chosen.second] = [comparison.names[i], comparison.names[j]];
