@@ -1,6 +1,6 @@
 """Plain readers of every format, which share no code with the package: what a well-formed file holds, without any check.
 
-Each returns the series as lists of channels, and the labels in lower case, ``?`` where one is missing.
+Each returns the series as lists of channels, and the labels as they are written, ``?`` where one is missing.
 """
 
 import io
@@ -15,8 +15,8 @@ def value(text: str) -> float:
 
 
 def label(text: str) -> str:
-    text = text.strip().lower()
-    return "?" if text in ("", "nan") else text
+    text = text.strip()
+    return "?" if text.lower() in ("", "nan") else text
 
 
 def whole(texts: list[str]) -> list[str]:

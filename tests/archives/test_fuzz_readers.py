@@ -83,8 +83,8 @@ def files(draw, form):
         except (UnicodeEncodeError, ValueError):  # the format cannot hold it
             writers.write(path, [[["1"] * len(X[0][0])] * len(X[0])] * len(X), ["a"] * len(X))
         content = path.read_bytes()
-    if form == "csv" and draw(st.booleans()):
-        content = long_form(X, labels)
+    if form == "csv":
+        content = draw(st.sampled_from([content, long_form(X, labels), interleaved_form(X, labels)]))
     damaged = form not in ("npz", "parquet") or draw(st.booleans())  # hardly any damage to these leaves a readable file
     return draw(damages(content)) if damaged else content
 
@@ -94,6 +94,14 @@ def long_form(X, labels) -> bytes:
     for case, (series, label) in enumerate(zip(X, labels, strict=True)):
         rows += [[f"no {case}", str(step), label, *texts] for step, texts in enumerate(zip(*series, strict=True))]
     return writers.separated(rows, ",").encode("utf-8", "surrogateescape")
+
+
+def interleaved_form(X, labels) -> bytes:
+    """Write the wide form with the label last, and with the columns in the order of the steps."""
+    order = [(channel, step) for step in range(len(X[0][0])) for channel in range(len(X[0]))]
+    rows = [[*(series[channel][step] for channel, step in order), label] for series, label in zip(X, labels, strict=True)]
+    names = [*(f"c{channel}_{step}" for channel, step in order), "label"]
+    return writers.separated([names, *rows], ",").encode("utf-8", "surrogateescape")
 
 
 def read(content: bytes, form: str, subjects: bytes | None = None, missing_label: str | None = None):
@@ -117,7 +125,8 @@ def check_file(data, form: str) -> bool:
     if part is None:
         return False
     X, y = plain.READERS[form](content)
-    assert part.y.tolist() == y, content
+    assert part.y.tolist() == [label.lower() for label in y], content
+    assert len(set(part.y.tolist())) == len(set(y)), content  # no two labels became one class
     assert len(part.X) == len(X), content
     for series, expected in zip(part.X, X, strict=True):
         whole = np.array(expected, dtype=np.float64)
