@@ -205,8 +205,9 @@ def choose_remote(mirror: str | None = None, transport: Transport | None = None)
     address = _web_address(mirror)
     if address is not None:
         return WebMirror(transport, address)
-    if Path(mirror).expanduser().is_dir():
-        return FolderMirror(transport, Path(mirror).expanduser())
+    folder = Path(os.path.expanduser(mirror))  # noqa: PTH111 - the method of paths fails for an unknown user
+    if folder.is_dir():
+        return FolderMirror(transport, folder)
     raise MisuseError(
         f"The mirror {mirror} is neither a web address nor a folder.",
         "Expected http://..., https://... or a folder.",

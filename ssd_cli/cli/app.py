@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from ssd_cli.cli.console import debugging, say, warn
+from ssd_cli.cli.console import debugging, prepare_streams, say, warn
 from ssd_cli.cli.lazy import LazyCommand, lazy_group
 from ssd_cli.core.version import __version__
 from ssd_cli.errors import INTERRUPTED, SsdBenchError
@@ -60,7 +60,9 @@ def _global_options(
 
 def main() -> None:
     """Run the command; print expected errors as sentences and set the exit code."""
+    prepare_streams()
     output = sys.stdout
+    code = _READER_LEFT
     try:
         try:
             _main()
@@ -68,11 +70,14 @@ def main() -> None:
             output.flush()  # the interpreter's own flush at exit is too late to choose the exit code
     except BrokenPipeError:
         pass
+    except OSError as error:  # of the flush; `_main` reports others
+        warn(f"Error: standard output cannot be written: {error.strerror}.")
+        code = 1
     except SystemExit:
         if sys.stdout is output:  # typer replaces it and exits with 1 if the reader closed it
             raise
     os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
-    sys.exit(_READER_LEFT)
+    sys.exit(code)
 
 
 def _main() -> None:

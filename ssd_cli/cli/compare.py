@@ -9,6 +9,7 @@ import typer
 
 from ssd_cli.cli.console import announce_reading, plural, say, warn
 from ssd_cli.cli.options import Others, Published, external_sources
+from ssd_cli.core.text import printable
 from ssd_cli.errors import MisuseError
 from ssd_cli.statistics.tests import DEFAULT
 from ssd_cli.statistics.tests import names as test_names
@@ -134,7 +135,7 @@ def _show(comparison: Comparison, console: Console, first: int = 0) -> None:
     for heading, table in _tables(comparison, console)[first:]:
         _print(console, heading, table)
     for text in [*warning(comparison), *caption(comparison)]:
-        console.print(text, width=min(console.width, _CAPTION_WIDTH))
+        console.print(printable(text), width=min(console.width, _CAPTION_WIDTH))
 
 
 def _photograph(comparison: Comparison, path: Path) -> Path:
@@ -224,13 +225,13 @@ def _table(header: list[str], rows: list[list[str]], texts: tuple[int, ...] = (0
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column, title in enumerate(header):
+    for column, title in enumerate(map(printable, header)):
         if column in texts:
             table.add_column(title, overflow="fold")
         else:
             table.add_column(title, justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(printable, row))
     return table
 
 
@@ -238,6 +239,6 @@ def _print(console: Console, heading: str, table: Table) -> None:
     """Print the table; without a terminal its width is not limited, so that each row is one line."""
     if not console.is_terminal:
         console.width = max(console.width, console.measure(table, options=console.options.update(width=10_000)).maximum)
-    console.print(heading, style="bold")
+    console.print(printable(heading), style="bold")
     console.print(table)
     console.print()

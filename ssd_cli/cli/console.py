@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
+
+from ssd_cli.core.text import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -18,14 +21,27 @@ _HEARTBEAT_SECONDS = 30.0
 _MANY_RECORDS = 2000  # reading them takes about two seconds
 
 
-def say(text: str = "") -> None:
-    """Print a line on standard output."""
-    print(text)
+def prepare_streams() -> None:
+    """Open closed standard streams on the null device, and let characters that the terminal's encoding lacks become escapes."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        stream = getattr(sys, name)
+        if stream is None:  # a file opened later would get the number of the closed stream
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(descriptor, True)
+            stream = open(descriptor, "w" if number else "r", encoding="utf-8")  # noqa: SIM115, PTH123
+            setattr(sys, name, stream)
+        if number:
+            stream.reconfigure(errors="backslashreplace")
+
+
+def say(text: str = "", flush: bool = False) -> None:
+    """Print a line on standard output, with control characters as escapes."""
+    print(printable(text), flush=flush)
 
 
 def warn(text: str) -> None:
-    """Print a line on standard error."""
-    print(text, file=sys.stderr, flush=True)
+    """Print a line on standard error, with control characters as escapes."""
+    print(printable(text), file=sys.stderr, flush=True)
 
 
 def announce_reading(n_records: int) -> None:
@@ -41,7 +57,7 @@ def debugging() -> bool:
 
 def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print aligned columns on standard output; numbers are right-aligned, and the last column is not padded."""
-    cells = [["" if value is None else str(value) for value in row] for row in rows]
+    cells = [["" if value is None else printable(str(value)) for value in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
     right = [
         bool(rows) and all(value is None or isinstance(value, int | float) for value in column)
@@ -149,7 +165,7 @@ class LiveReporter:
 
     def note(self, text: str) -> None:
         """Print a line above the display."""
-        self._console.print(text)
+        self._console.print(printable(text))
 
     def _draw(self, progress: RunProgress) -> RenderableType:
         from rich.progress_bar import ProgressBar
@@ -163,7 +179,7 @@ class LiveReporter:
         counts += [f"about {duration(progress.seconds_left)} left" if progress.seconds_left is not None and progress.left else ""]
         workers = Table.grid(padding=(0, 2))
         for number, current in sorted(progress.current.items()):
-            workers.add_row(f"worker {number}", str(current.planned.cell), describe(current.progress))
+            workers.add_row(f"worker {number}", printable(str(current.planned.cell)), printable(describe(current.progress)))
         rows = Table.grid()
         rows.add_row(Text(", ".join(filter(None, counts))))
         rows.add_row(ProgressBar(total=max(1, progress.total), completed=done, width=60))

@@ -14,6 +14,7 @@ import typer
 from ssd_cli.archives.formats import extensions
 from ssd_cli.cli.console import plural, say, table, warn
 from ssd_cli.cli.options import completing
+from ssd_cli.core.text import spreadsheet_cell
 from ssd_cli.errors import MisuseError, SsdBenchError
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def _stream(model: Model, lines: Iterable[bytes]) -> None:
     """Classify each window; a malformed window gives a line of empty cells, so that line numbers stay aligned."""
     from ssd_cli.deployment.stream import read_window, windows
 
-    print(_header(model), flush=True)
+    say(_header(model), flush=True)
     n_failed = 0
     for number, text in windows(lines):
         try:
@@ -149,11 +150,11 @@ def _stream(model: Model, lines: Iterable[bytes]) -> None:
             (row,) = model.predict_proba([window], "Window", number)
         except SsdBenchError as error:
             n_failed += 1
-            print(f"{number}{',' * (1 + len(model.classes))}", flush=True)
+            say(f"{number}{',' * (1 + len(model.classes))}", flush=True)
             warn(f"Error: {error}")
             continue
         milliseconds = (time.perf_counter() - start) * 1e3
-        print(f"{number},{_row(model, row)}", flush=True)
+        say(f"{number},{_row(model, row)}", flush=True)
         warn(f"{number}: {milliseconds:.3f} ms")
     if n_failed:
         warn(f"{plural(n_failed, 'window')} without an answer.")
@@ -165,7 +166,7 @@ def _header(model: Model) -> str:
 
 
 def _row(model: Model, row: npt.NDArray[np.float64]) -> str:
-    return ",".join([_quoted(model.classes[int(row.argmax())]), *(f"{value:.8g}" for value in row)])
+    return ",".join([_quoted(spreadsheet_cell(model.classes[int(row.argmax())])), *(f"{value:.8g}" for value in row)])
 
 
 def _quoted(text: str) -> str:

@@ -14,6 +14,7 @@ import typer
 from ssd_cli.cli.console import announce_reading, say
 from ssd_cli.cli.options import Others, Published, external_sources
 from ssd_cli.cli.status import folder_state
+from ssd_cli.core.text import printable
 from ssd_cli.core.version import __version__
 from ssd_cli.errors import MisuseError
 
@@ -48,7 +49,7 @@ def about() -> dict[str, Any]:
 
 def heading(folders: list[Path]) -> str:
     """Return a title with the names of the folders."""
-    return f"ssd-bench: {', '.join(folder.resolve().name for folder in folders)}"
+    return printable(f"ssd-bench: {', '.join(folder.resolve().name for folder in folders)}")
 
 
 def serve(

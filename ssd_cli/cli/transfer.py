@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from ssd_cli.archives.fetch import Watcher
 from ssd_cli.cli.console import warn
+from ssd_cli.core.text import printable
 from ssd_cli.errors import SsdBenchError
 
 if TYPE_CHECKING:
@@ -74,4 +75,4 @@ class LiveTransfers(Watcher):
         if name in self._tasks:
             self._progress.remove_task(self._tasks.pop(name))
         if error is not None:
-            self._progress.console.print(f"{name}: FAILED", markup=False)
+            self._progress.console.print(printable(f"{name}: FAILED"), markup=False)

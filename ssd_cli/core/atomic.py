@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from ssd_cli.core.claims import VANISHED, Owner, host, started
-from ssd_cli.errors import SsdBenchError
+from ssd_cli.errors import MisuseError, SsdBenchError
 
 _counter = itertools.count()
 _REMOTE_HOURS = 24
@@ -56,9 +56,16 @@ def write(files: list[tuple[Path, bytes]], drafts: Path, commit: Path | None = N
 
 
 def write_into(folder: Path, files: list[tuple[Path, bytes]]) -> list[Path]:
-    """Write all `files` into a folder of tables and figures, or none of them (StorageError); return their paths."""
+    """Write all `files` into a folder of tables and figures, or none of them (StorageError); return their paths.
+
+    A file that is a link stays a link, and its target is written.
+    """
     with writing_to(folder):
-        write(files, folder)
+        for path, content in files:
+            if path.is_symlink():
+                with replacing(path) as draft:
+                    draft.write_bytes(content)
+        write([(_regular(path), content) for path, content in files if not path.is_symlink()], folder)
     return [path for path, _ in files]
 
 
@@ -66,9 +73,11 @@ def write_into(folder: Path, files: list[tuple[Path, bytes]]) -> list[Path]:
 def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
     """Yield the path of a draft, which becomes `path` if the block ends without an error and is removed otherwise.
 
-    The draft is a hidden file with the same suffix in the same folder, which is created if it is missing. With `durable` the
-    content survives a loss of power; a cache does not need this.
+    The draft is a hidden file with the same suffix in the same folder, which is created if it is missing. If `path` is a link, its
+    target is replaced. With `durable` the content survives a loss of power; a cache does not need this. A device or a pipe raises
+    MisuseError.
     """
+    path = _regular(path)
     make_folder(path.parent)
     draft = draft_path(path.parent, path, hidden=True)
     try:
@@ -81,6 +90,14 @@ def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
             _sync_folder(path.parent)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _regular(path: Path) -> Path:
+    """Return the target of a link, or the path itself; raise MisuseError for a device or a pipe, which a file would replace."""
+    target = path.resolve() if path.is_symlink() else path
+    if target.exists() and not target.is_file() and not target.is_dir():
+        raise MisuseError(f"{path} is a device or a pipe.", "Expected the name of a file.", "Write a file, and copy it there.")
+    return target
 
 
 def make_folder(folder: Path) -> None:

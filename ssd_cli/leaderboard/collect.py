@@ -55,6 +55,8 @@ def collect(folders: list[Path], on_reading: Callable[[int], None] | None = None
     for folder in {Path(folder).resolve(): Path(folder) for folder in folders}.values():
         if not folder.is_dir():
             raise MisuseError(f"There is no folder {folder}.", "Expected the output folder of 'ssd-bench run'.")
+        if any("\ud800" <= sign <= "\udfff" for sign in str(folder)):
+            raise MisuseError(f"The name of the folder {folder} is not UTF-8.", "Tables hold UTF-8 only.", "Rename the folder.")
         frame = load_index(folder, on_reading)
         if frame.empty:
             raise no_results(folder)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssd_cli.core import atomic
+from ssd_cli.core.text import printable
 from ssd_cli.leaderboard.caption import caption, warning
 from ssd_cli.metrics import MATCHED_RANK, METRICS, RANKED, metrics
 from ssd_cli.statistics.ranks import TIE
@@ -137,11 +138,11 @@ def _tabular(form: str, head: list[str], rows: list[list[str]], text: str, label
 
 
 def _tex(text: str) -> str:
-    return "".join(_ESCAPES.get(character, character) for character in text)
+    return "".join(_ESCAPES.get(character, character) for character in printable(text))
 
 
 def _piped(text: str) -> str:
-    return re.sub(r"([|*_<\[\]])", r"\\\1", text)
+    return re.sub(r"([|*_<\[\]`\\])", r"\\\1", printable(text))
 
 
 def _line(cells: list[str]) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssd_cli.core import atomic
+from ssd_cli.core.text import printable, spreadsheet_cell
 from ssd_cli.metrics import MATCHED_RANK, metrics
 from ssd_cli.statistics.intervals import METHOD
 
@@ -162,11 +163,13 @@ def _variance(comparison: Comparison) -> list[list[object]]:
 
 
 def as_csv(rows: list[list[object]]) -> bytes:
-    """Return the rows as the content of a file; numbers can be read back exactly."""
+    """Return the rows as the content of a file; numbers can be read back exactly, and no text is a formula of a spreadsheet."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([_plain(value) for value in row] for row in rows)
     return text.getvalue().encode()
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, str):
+        return spreadsheet_cell(printable(value))
     return value.item() if isinstance(value, np.generic) else value

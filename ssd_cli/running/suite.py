@@ -178,7 +178,7 @@ def _value(name: str, value: Any, where: str) -> Any:
 
 def _scalar(value: Any, kind: type, where: str) -> Any:
     if kind is Path and isinstance(value, str | Path):
-        return Path(value).expanduser()
+        return Path(os.path.expanduser(value))  # noqa: PTH111 - the method of paths fails for an unknown user
     if kind is str and isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     if kind is float and type(value) is int:

@@ -11,7 +11,7 @@ import pytest
 
 from ssd_cli.archives import catalog
 from ssd_cli.archives.fetch import Watcher, fetch_many, fetch_one
-from ssd_cli.archives.transport import TransferStopped
+from ssd_cli.archives.transport import RemoteFile, TransferStopped
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.leaderboard.external import reference
 
@@ -188,8 +188,6 @@ def test_ctrl_c_ends_a_transfer_that_does_not_end(both, root, name, where):
 
 @pytest.mark.parametrize("body", [[], [b"x" * 100]])
 def test_a_stopped_transfer_without_size_and_checksum_is_not_taken_for_complete(both, tmp_path, body):
-    from ssd_cli.archives.transport import RemoteFile
-
     transport = zenodo(both).transport
     both.statics["/free"] = b"x"
     both.faults["/free"] = [("raw", silent(HEAD, b"\r\n", *body))]
@@ -201,7 +199,7 @@ def test_a_stopped_transfer_without_size_and_checksum_is_not_taken_for_complete(
 
 @pytest.mark.parametrize("announced", [True, False])
 def test_reference_results_have_a_size_limit(both, tmp_path, monkeypatch, announced):
-    monkeypatch.setattr(reference, "_MOST_BYTES", 10_000)
+    monkeypatch.setattr(reference, "MOST_BYTES", 10_000)
     monkeypatch.setenv("SSD_BENCH_REFERENCE_RESULTS", both.url)
     both.statics["/table.csv"] = b"x"
     size = b"Content-Length: 10001\r\n" if announced else b""

@@ -8,7 +8,7 @@ from tests.store.builders import make_cell, make_record
 
 def put(store, dataset, method, accuracy=None, n_cases=100, **changes):
     """A record whose predictions have the accuracy (rounded to a case); a failure where it is None."""
-    options = {key: changes.pop(key) for key in ("resample", "seed", "recipe", "backbone") if key in changes}
+    options = {key: changes.pop(key) for key in ("resample", "seed", "recipe", "backbone", "folder") if key in changes}
     cell = make_cell(dataset, method, **options)
     if accuracy is None:
         return store.put(make_record(cell, status="failed", reason=changes.pop("reason", "NaN in epoch 3"), **changes))

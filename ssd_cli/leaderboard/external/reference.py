@@ -18,7 +18,7 @@ from ssd_cli.leaderboard.external.table import TableMethod, read_table
 
 PREFIX = "aeon:"
 ADDRESS = "https://timeseriesclassification.com/results/ReferenceResults"
-_MOST_BYTES = 2**24
+MOST_BYTES = 2**24
 """Largest file of results that is downloaded; those of aeon have less than 100 kB."""
 
 
@@ -65,7 +65,7 @@ def fetch(place: str, announce: Callable[[str], None] = lambda text: None) -> Pa
         announce(f"Fetching {address}/{place}; later commands use the copy {copy}.")
         copy.parent.mkdir(parents=True, exist_ok=True)
         try:
-            Transport().download(RemoteFile(copy.name, f"{address}/{place}", most=_MOST_BYTES), copy)
+            Transport().download(RemoteFile(copy.name, f"{address}/{place}", most=MOST_BYTES), copy)
         except TransferError as error:
             raise SsdBenchError(error.what, error.expected, f"Check the network and try again. {remedy}") from error
     return copy

@@ -5,11 +5,13 @@ The name of a figure, and of its files, is the name of its file. A new file is d
 
 from __future__ import annotations
 
+import dataclasses
 import pkgutil
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ssd_cli.core.text import printable
 from ssd_cli.leaderboard.drawing import FORMATS, save
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ def names() -> list[str]:
 
 def draw(name: str, comparison: Comparison) -> Figure | None:
     """Draw a figure; None if the comparison lacks its data. The same comparison gives the same bytes."""
+    rows = tuple(dataclasses.replace(row, name=printable(row.name)) for row in comparison.rows)  # SVG permits no control characters
+    comparison = dataclasses.replace(comparison, rows=rows)
     figure: Figure | None = import_module(f"{__name__}.{name}").draw(comparison)
     return figure
 
