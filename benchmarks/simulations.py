@@ -35,6 +35,8 @@ from ssd_cli.statistics.tests import judge
 from ssd_cli.statistics.tests.nemenyi import critical_difference
 from ssd_cli.statistics.wilcoxon import EXACT_UP_TO
 
+SCIPY_EXACT_UP_TO = 50
+"""Number of differences up to which ``scipy.stats.wilcoxon`` is exact, and so are the rules that use it."""
 RULES = (("ssd-bench", 0.05), ("cd-diagram", 0.05), ("nemenyi", 0.05), ("aeon", 0.05), ("aeon", 0.1))
 """aeon's own alpha is 0.1."""
 CHECKED_PAIRS = 5
@@ -61,9 +63,9 @@ def shares(n: int) -> Floats:
     return np.cumsum(counts) / 2.0**n
 
 
-def at_most(sums: Floats, n: int) -> Floats:
+def at_most(sums: Floats, n: int, exact_up_to: int = EXACT_UP_TO) -> Floats:
     """Return the probability of a rank sum of at most `sums` (n_pairs,) for equal methods; no zeros, no ties."""
-    if n <= EXACT_UP_TO:
+    if n <= exact_up_to:
         return shares(n)[sums.astype(np.int64)]
     return ndtr((sums - n * (n + 1) / 4) / np.sqrt(n * (n + 1) * (2 * n + 1) / 24))
 
@@ -75,8 +77,9 @@ def verdicts(scores: Floats) -> dict[tuple[str, float], Bools]:
     differences = scores[:, first] - scores[:, second]
     ranks = rankdata(np.abs(differences), axis=0)
     above, below = np.where(differences > 0, ranks, 0).sum(axis=0), np.where(differences < 0, ranks, 0).sum(axis=0)
-    adjusted = holm(np.minimum(1, 2 * at_most(np.minimum(above, below), n)))
-    better = at_most(below, n)  # one-sided: the better ranked method against the other
+    least = np.minimum(above, below)
+    adjusted, by_scipy = (holm(np.minimum(1, 2 * at_most(least, n, most))) for most in (EXACT_UP_TO, SCIPY_EXACT_UP_TO))
+    better = at_most(below, n, SCIPY_EXACT_UP_TO)  # one-sided: the better ranked method against the other
     average, omnibus = rank_scores(scores).mean(axis=0), friedman(scores)
     assert omnibus is not None
     found = {}
@@ -85,8 +88,10 @@ def verdicts(scores: Floats) -> dict[tuple[str, float], Bools]:
             different = average[second] - average[first] >= cached_difference(n, k, alpha)
         elif name == "aeon":
             different = (better <= alpha / (k - 1)) & (omnibus.p < alpha)
+        elif name == "cd-diagram":
+            different = (by_scipy <= alpha) & (omnibus.p < alpha)
         else:
-            different = (adjusted <= alpha) & (name == "ssd-bench" or omnibus.p < alpha)
+            different = adjusted <= alpha
         found[name, alpha] = np.zeros((k, k), dtype=bool)
         found[name, alpha][first, second] = found[name, alpha][second, first] = different
     return found

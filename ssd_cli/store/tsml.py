@@ -119,7 +119,7 @@ def parse(content: bytes, source: str | Path, remedy: str = "") -> Results:
         why = _other_task(lines[2]) if len(lines) > 2 else "the file ends before it"
         raise malformed(3, why or f"not the statistics: '{lines[2][:40]}'", _FORMAT)
     statistics = lines[start].split(",")
-    n_classes = int(statistics[5])
+    n_classes = int(float(statistics[5]))
     if len(lines) == start + 1:
         raise malformed(start + 2, "no predictions", _FORMAT)
     classes, rows = [], []

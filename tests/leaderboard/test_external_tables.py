@@ -1,5 +1,7 @@
 """Tables of accuracies as other projects write them; the files are of the same form as theirs, the numbers are invented."""
 
+import random
+
 import numpy as np
 import pytest
 
@@ -210,3 +212,28 @@ def test_no_warning_of_such_numbers_where_they_are_not_used():
     found = compare([], externals=ExternalSources(("litetime", "rocket")))
     assert not any("Fungi" in text or "DodgerLoopDay" in text for text in found.warnings)
     assert np.isfinite(found.scores).all()
+
+
+HEADINGS = ["A", "B", "FCN", "FCN_std", "0", "1", "itr0", "Resamples:", "", "accuracy", "acc_mean", "method", "time", "n", "A-1",
+            "A-2", "id", "seed", "Inception", "Inception Time", "é", "X_fold0_acc", "-", "_", " 3", "#",
+            "resample", "dataset"]  # fmt: skip
+VALUES = ["GunPoint", "A", "", "nan", "1e400", "-", "1_0", "7", "0,5", "\x00", '"', "Average", "²", "½", "0.5e", "1e-99999999",
+          "inf", "+.5", "train"]  # fmt: skip
+
+
+def test_no_table_ends_in_a_traceback_or_a_score_that_it_does_not_have(tmp_path):
+    rng, n_read = random.Random(0), 0
+    for _ in range(2000):
+        n = rng.randint(1, 4)
+        rows = [["dataset", *rng.sample(HEADINGS, n)]]
+        for k in range(rng.randint(1, 3)):
+            rows.append([f"D{k}", *(rng.choice(VALUES) if rng.random() < 0.1 else f"0.{rng.randint(1, 9)}" for _ in range(n))])
+        path = write(tmp_path / "t.csv", "\n".join(map(",".join, rows)))
+        try:
+            found = read_files(path, set(rng.sample(range(3), rng.randint(0, 2))))
+        except SsdBenchError:
+            continue
+        n_read += 1
+        assert all(0 <= score <= 1 for one in found for score in one.scores.values())
+        assert len({one.label for one in found}) == len(found)
+    assert n_read > 200

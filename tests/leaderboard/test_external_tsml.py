@@ -1,9 +1,12 @@
 """Folders of tsml results: every line of every file is checked."""
 
+import random
+
 import pytest
 
 from ssd_cli.errors import SsdBenchError
 from ssd_cli.leaderboard.external.files import read_files
+from ssd_cli.store.tsml import parse
 
 ROWS = ("0,0,,0.9,0.1", "1,1,,0.2,0.8", "0,0,,0.7,0.3", "1,0,,0.6,0.4")
 
@@ -88,3 +91,23 @@ def test_a_bad_resample_that_is_not_used_does_not_matter(tmp_path):
     assert read_files(tmp_path / "res", {0})[0].scores == {"D": 0.75}
     with pytest.raises(SsdBenchError, match=r"the accuracy is 0\.1,"):
         read_files(tmp_path / "res", set())
+
+
+def test_damaged_files_are_errors_or_have_the_accuracy_that_they_state():
+    rng = random.Random(0)
+    text = "\n".join(["D,E,TEST,0,MS,x", "{}", "0.75,5,2,-1,-1,2,,-1,-1", *ROWS, ""]).encode()
+    n_read = 0
+    for _ in range(2000):
+        content = bytearray(text)
+        for _ in range(rng.randint(1, 3)):
+            place = rng.randrange(len(content))
+            content[place : place + rng.randint(0, 1)] = rng.choice([b"", b"0", b"2", b",", b".", b"\n", b"-", b"e", b"_", b"\xff"])
+        try:
+            found = parse(bytes(content), "f.csv")
+        except SsdBenchError as error:
+            assert "f.csv, line " in error.what
+            continue
+        n_read += not found.contradiction()
+        assert len(found.true) == len(found.predicted) == len(found.probabilities)
+        assert found.true.max() < found.probabilities.shape[1]
+    assert n_read > 100  # most of them with a change of the first two lines or of a probability
