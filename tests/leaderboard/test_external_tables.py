@@ -156,6 +156,7 @@ def test_no_dataset_of_the_catalogue_has_the_name_of_such_a_line():
         ("dataset,method,accuracy,test_acc\nBeef,A,0.9,0.8\n", "two columns of accuracies"),
         ("dataset,network,accuracy\nBeef,A,0.9\nBeef,B,0.8\n", "the column 'accuracy' beside 'network'"),
         ("dataset,accuracy,A\nBeef,0.9,0.8\n", "the column 'accuracy' beside 'A'"),
+        ("dataset,A_std,B_stdev\nBeef,0.01,0.02\n", "no column of accuracies among"),
         ("dataset,mean,std\nBeef,0.9,0.1\n", "no column of accuracies among"),
         ("dataset,ROCKET_0,ROCKET_1,ROCKET_2\nBeef,0.9,0.8,0.7\n", "'ROCKET' with the numbers 0 to 2 may be its runs"),
         ("dataset,LITETime-1,LITETime-2\nBeef,0.9,0.8\n", "'LITETime' with the numbers 1 to 2 may be its runs"),

@@ -53,6 +53,14 @@ def test_a_mean_of_several_runs_is_no_count_of_cases():
     assert rank_scores(row[None]).tolist() == [[1.5, 1.5]]
 
 
+@pytest.mark.parametrize(
+    ("score", "rounded", "decimals", "n_test"), [(0.9312, 0.93, 2, 8236), (0.7504, 0.75, 2, 391), (0.5, 0.5, 1, 20)]
+)
+def test_with_more_cases_than_the_decimals_tell_apart_the_fewest_decimals_decide(score, rounded, decimals, n_test):
+    (row,) = compared([[score, rounded]], [EXACT, decimals], [n_test])
+    assert rank_scores(row[None]).tolist() == [[1.5, 1.5]]
+
+
 def test_only_the_dataset_with_the_rounded_number_is_rounded():
     scores = [[0.12345678, 0.1234], [0.12345678, np.nan]]
     found = compared(scores, [EXACT, 4], [0, 0])
