@@ -162,7 +162,7 @@ def load_model(path: str | Path) -> Model:
     content = path.read_bytes()
     _refuse_external_tensors(content, path)
     try:
-        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0)
         text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)  # fails if any text of the file is not UTF-8
         inputs, outputs = (
             [(one.name, one.type, one.shape) for one in some] for some in (session.get_inputs(), session.get_outputs())

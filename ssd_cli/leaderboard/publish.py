@@ -146,4 +146,4 @@ def _piped(text: str) -> str:
 
 
 def _line(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    return f"| {' | '.join(cells)} |".replace("\n", " ")

@@ -138,7 +138,7 @@ def test_a_file_that_never_begins_is_an_error(both, root, name):
     assert "could not be fetched" in fail(both, root, both.path(OTHER, "Skoda_TRAIN.ts"), NEVER[name])
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [*range(4), *(pytest.param(seed, marks=pytest.mark.torture) for seed in range(4, 200))])
 def test_generated_answers_end_one_dataset_only(both, root, seed):
     """Random changes of a good answer, 25 for each seed."""
     source = random.Random(seed)

@@ -4,6 +4,7 @@ import csv
 import io
 import itertools
 import os
+import random
 import re
 import stat
 import subprocess
@@ -13,7 +14,9 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from ssd_cli.cli.app import main
+from ssd_cli.cli.console import say
 from ssd_cli.core.text import printable, spreadsheet_cell
+from ssd_cli.leaderboard.table import as_csv
 from ssd_cli.store.results import ResultStore
 from tests.leaderboard.builders import put
 
@@ -170,6 +173,31 @@ def test_the_home_of_an_unknown_user_is_a_path_like_any_other(screen, monkeypatc
     monkeypatch.setenv("AEON_DATA", user)
     monkeypatch.setenv("SSD_BENCH_DATA", user)
     screen("data", "info", "GunPoint")
+
+
+def generated(seed, n):
+    """Texts of plain and of hostile characters."""
+    source = random.Random(seed)
+    signs = "ab1 =+-@,;|\\`*_<>[]&\"'\t\n" + "".join(
+        map(chr, [0, 7, 8, 13, 27, 127, 155, 0xE9, 0x202E, 0x2028, 0xFEFF, 0xDCFF, 0x1F600])
+    )
+    return ["".join(source.choices(signs, k=source.randrange(1, 12))) for _ in range(n)]
+
+
+@pytest.mark.parametrize(("seed", "n"), [(0, 500), pytest.param(1, 50_000, marks=pytest.mark.torture)])
+def test_generated_texts_reach_no_terminal_spreadsheet_or_table_raw(monkeypatch, seed, n):
+    screen = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="strict")
+    monkeypatch.setattr(sys, "stdout", screen)
+    texts = generated(seed, n)
+    for text in texts:
+        say(text)
+    screen.flush()
+    shown = screen.buffer.getvalue().decode()
+    assert not RAW.search(shown) and shown.count("\n") == n + sum(text.count("\n") for text in texts)
+    rows = list(csv.reader(io.StringIO(as_csv([[text] for text in texts]).decode())))
+    for text, (cell,) in zip(texts, rows, strict=True):
+        assert cell == printable(text) or (cell == f"'{printable(text)}" and text[0] in "=+-@\t")
+        assert cell[0] not in "=+-@\t" or float(cell) is not None
 
 
 @pytest.mark.parametrize("text", TEXTS)
