@@ -52,6 +52,14 @@ def test_a_changed_prediction_is_found_by_digest_and_by_score(store):
     assert any("nll" in problem for problem in problems)
 
 
+def test_another_accuracy_in_the_statistics_of_the_file_is_a_problem(store):
+    path = store.paths(make_cell())[0]
+    lines = path.read_text().splitlines()
+    lines[2] = "0.015625" + lines[2][lines[2].index(",") :]
+    path.write_text("\n".join(lines) + "\n")
+    assert any(f"{path}, line 3: the accuracy is 0.015625, but" in problem for problem in recount(store.root).problems)
+
+
 def test_missing_or_malformed_predictions_are_problems(store):
     store.paths(make_cell())[0].unlink()
     store.paths(make_cell(method="ssd"))[0].write_text("a\nb\n")
