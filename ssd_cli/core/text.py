@@ -7,7 +7,7 @@ import unicodedata
 
 _UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Unicode categories of control and format characters, surrogates, and separators of lines and paragraphs."""
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_NUMBER = re.compile(r"\+?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def printable(text: str) -> str:
@@ -24,9 +24,10 @@ def printable(text: str) -> str:
 def spreadsheet_cell(text: str) -> str:
     """Return the text, after an apostrophe if a spreadsheet would take it for a formula; numbers stay.
 
-    The rule is that of OWASP ("CSV Injection"): texts that begin with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return.
+    Such texts begin with ``=``, ``+``, ``@``, a tab or a carriage return (OWASP, "CSV Injection"). Texts that begin with ``-``
+    stay, because options of the command line, which stand in tables, begin with it.
     """
-    return f"'{text}" if text[:1] in tuple("=+-@\t\r") and not _NUMBER.fullmatch(text) else text
+    return f"'{text}" if text[:1] in ("=", "+", "@", "\t", "\r") and not _NUMBER.fullmatch(text) else text
 
 
 def _escape(sign: str) -> str:

@@ -72,7 +72,7 @@ const plural = (n, noun) => `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "
 function download(name, rows) {
   const quoted = (value) => {
     let text = value === null || value === undefined || (typeof value === "number" && Number.isNaN(value)) ? "" : String(value);
-    if (typeof value === "string" && /^[=+\-@\t\r]/.test(text) && !/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text)) {
+    if (typeof value === "string" && /^[=+@\t\r]/.test(text) && !/^[+]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text)) {
       text = `'${text}`; // a spreadsheet would take it for a formula; as core/text.py
     }
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
