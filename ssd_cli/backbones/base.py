@@ -149,6 +149,28 @@ class SequentialNetwork(Network):
         return maps
 
 
+class StandardTraining(NamedTuple):
+    """What the recipe `standard` takes from a backbone.
+
+    The values were chosen by cross-validation inside training splits (``benchmarks/recipe/search.py``, ``results/recipe``). A
+    backbone without a search of its own has those of LITE.
+
+    Parameters
+    ----------
+    steps : int
+        Optimiser steps of a training.
+    epochs_min, epochs_max : int
+        Bounds of the epochs that this makes.
+    learning_rate : float
+        Of the first epoch.
+    """
+
+    steps: int = 1000
+    epochs_min: int = 20
+    epochs_max: int = 1000
+    learning_rate: float = 0.003
+
+
 @dataclass(frozen=True)
 class Backbone(ABC):
     """A configuration that builds networks of one architecture; its identity does not include class attributes.
@@ -159,6 +181,8 @@ class Backbone(ABC):
         Epochs and largest batch of the published code. The defaults are those of hfawaz/InceptionTime and MSD-IRIMAS/LITE.
     published_batch_divisor : int
         A batch has at most n_cases // divisor cases; 0 sets no such limit.
+    standard : StandardTraining
+        Length and peak learning rate of the recipe `standard`.
     narrow_share : float, optional
         Share of ``width`` with about a tenth of the parameters; None: there is no narrow version.
     keeps_steps : bool
@@ -168,6 +192,7 @@ class Backbone(ABC):
     published_epochs: ClassVar[int] = 1500
     published_batch_size: ClassVar[int] = 64
     published_batch_divisor: ClassVar[int] = 0
+    standard: ClassVar[StandardTraining] = StandardTraining()
     narrow_share: ClassVar[float | None] = None
     keeps_steps: ClassVar[bool] = True
 

@@ -34,10 +34,11 @@ class Parameters:
 
     Parameters
     ----------
-    recipe : str, default="fast"
-        How networks are trained: ``fast`` (100 epochs), ``paper`` (1500), or either with changes, ``fast[learning_rate=0.01]``.
+    recipe : str, default="standard"
+        How networks are trained: ``standard`` (as many steps as the backbone needs), ``paper`` (1500 epochs), or either with
+        changes, ``standard[steps=500]``.
     epochs : int, optional
-        Replaces the recipe's number of epochs.
+        Replaces the recipe's number of epochs; of ``standard``, the most.
     length : str, default="pad"
         Rule for series of other lengths than the longest training series: pad, zeros, edge, noise, truncate or resize.
     impute : str, default="linear"
@@ -54,7 +55,7 @@ class Parameters:
         Number of threads of torch. Another number gives other rounding.
     """
 
-    recipe: str = "fast"
+    recipe: str = "standard"
     epochs: int | None = None
     length: str = "pad"
     impute: str = "linear"

@@ -58,6 +58,6 @@ def fill_in(recipe: Recipe, backbone: Backbone, method: Method, label: str = "Th
         raise MisuseError(
             f"{label} does not fit into a budget of {whole} epochs (equal-compute).",
             f"Expected a budget for at least one epoch of each training; together these take {total(1):g} epochs.",
-            "Name a recipe of more epochs, as in --recipe 'fast[epochs=100,budget=equal-compute]', or leave the method out.",
+            "Name a recipe of more epochs, as in --recipe 'standard[steps=2000,budget=equal-compute]', or leave the method out.",
         )
     return shortened(epochs)

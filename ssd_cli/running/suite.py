@@ -37,7 +37,7 @@ class Suite:
     dataset: tuple[str, ...] = option((), "Dataset, or Gun*; repeatable.", names="dataset")
     method: tuple[str, ...] = option((), "As ssd[dropout=0.3]; repeatable.", names="method")
     backbone: tuple[str, ...] = option(("inception",), "Default inception; repeatable.", names="backbone")
-    recipe: str = option("fast", "Of training; default fast.", names="recipe")
+    recipe: str = option("standard", "Of training; default standard.", names="recipe")
     resamples: Numbers = option((0,), f"Default 1, the archive's split. {_NUMBERS}")
     seeds: Numbers = option((0,), f"Default 1, which is seed 0. {_NUMBERS}")
     workers: int = option(0, "Processes; default as many as there are cores for.")

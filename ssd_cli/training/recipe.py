@@ -90,7 +90,7 @@ class Recipe:
     precision: Precision = "fp32"
     budget: Budget = "equal-epochs"
     steps: int | None = None
-    epochs_min: int = 1
+    epochs_min: int | None = None
     student_epochs_min: int = 1
     student_share: float = 0.25
 
@@ -114,6 +114,7 @@ class Recipe:
             "epochs": epochs,
             "student_epochs": self.student_epochs or _students(epochs, self.student_share, self.student_epochs_min),
             "learning_rate": self.learning_rate or 1e-3,
+            "epochs_min": self.epochs_min or 1,
             "batch_size": self.batch_size or backbone.published_batch_size,
             "batch_divisor": backbone.published_batch_divisor if self.batch_divisor is None else self.batch_divisor,
             "bn_momentum": self.bn_momentum or _usual_momentum(epochs),
@@ -200,10 +201,32 @@ class Paper(Recipe):
     student_epochs: int | None = 100  # Aslam et al.'s released distillation script trains its student for 100 epochs
 
 
+@recipes.register("standard")
+@dataclass(frozen=True)
+class Standard(Recipe):
+    """The default: as many optimiser steps as the backbone needs to fit, cosine to 0, the last weights, batch-norm momentum 0.1."""
+
+    schedule: Shape = "cosine"
+    keep: Keep = "last"
+    bn_momentum: float | None = 0.1
+    student_epochs_min: int = 10
+
+    def for_backbone(self, backbone: Backbone | type[Backbone]) -> ResolvedRecipe:
+        """Return the recipe with the length and the learning rate of the backbone."""
+        standard = backbone.standard
+        filled = {
+            "steps": self.steps or standard.steps,
+            "epochs": self.epochs or standard.epochs_max,
+            "epochs_min": self.epochs_min or standard.epochs_min,
+            "learning_rate": self.learning_rate or standard.learning_rate,
+        }
+        return Recipe(**vars(self) | filled).for_backbone(backbone)
+
+
 @recipes.register("fast")
 @dataclass(frozen=True)
 class Fast(Recipe):
-    """For two cores: 100 epochs, cosine to 0, the last weights, batch-norm momentum 0.1."""
+    """Too short for most networks, and kept for older results: 100 epochs, cosine to 0, the last weights."""
 
     epochs: int | None = 100
     schedule: Shape = "cosine"

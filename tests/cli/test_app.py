@@ -65,7 +65,7 @@ def test_help_and_version():
         ("datasets", ["GunPoint", "150", "ucr ucr112 bundled"]),
         ("methods", ["ssd-random-k", "ens-avg", "An ensemble"]),
         ("backbones", ["h-inception", "lite"]),
-        ("recipes", ["paper", "fast", "smoke"]),
+        ("recipes", ["standard", "paper", "fast", "smoke"]),
     ],
 )
 def test_ls(what, expected):

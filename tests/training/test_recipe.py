@@ -9,9 +9,10 @@ from ssd_cli.backbones.lite import LITEBackbone
 from ssd_cli.backbones.resnet import ResNetBackbone
 from ssd_cli.configuration import configure
 from ssd_cli.errors import MisuseError
+from ssd_cli.methods.budget import fill_in
 from ssd_cli.training import recipes
 from ssd_cli.training.recipe import Recipe, ResolvedRecipe
-from tests.small import SmallBackbone, waves_training_set, workbench
+from tests.small import SmallBackbone, build, waves_training_set, workbench
 
 
 def paper(backbone):
@@ -159,3 +160,22 @@ def test_a_workbench_trains_the_epochs_of_its_training_set():
     bench.base_network()
     (entry,) = bench.ledger.entries
     assert (bench.epochs, entry.epochs, entry.steps) == (2, 2, 6)
+
+
+@pytest.mark.parametrize("backbone", [InceptionBackbone, HInceptionBackbone, LITEBackbone, ResNetBackbone, FCNBackbone])
+def test_standard_takes_length_and_rate_from_the_backbone(backbone):
+    resolved, searched = recipes.get("standard")().for_backbone(backbone), backbone.standard
+    assert (resolved.steps, resolved.epochs_min, resolved.epochs, resolved.learning_rate) == searched
+    assert (resolved.schedule, resolved.keep, resolved.bn_momentum) == ("cosine", "last", 0.1)
+
+
+def test_what_the_user_sets_of_standard_wins():
+    values = {"steps": "70", "epochs": "9", "epochs_min": "2", "learning_rate": "0.5"}
+    resolved = configure(recipes.get("standard"), "standard", values).for_backbone(LITEBackbone)
+    assert (resolved.steps, resolved.epochs, resolved.epochs_min, resolved.learning_rate) == (70, 9, 2, 0.5)
+
+
+def test_equal_compute_shortens_steps_and_bounds_alike():
+    recipe = configure(recipes.get("standard"), "standard", {"budget": "equal-compute"})
+    full, fifth = (fill_in(recipe, LITEBackbone(), build(method)) for method in ("single", "ens-avg"))
+    assert [getattr(fifth, name) * 5 for name in ("steps", "epochs", "epochs_min")] == [full.steps, full.epochs, full.epochs_min]
