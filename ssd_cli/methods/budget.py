@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ssd_cli.errors import MisuseError
 from ssd_cli.methods.recording import record_trainings
@@ -44,7 +44,7 @@ def fill_in(recipe: Recipe, backbone: Backbone, method: Method, label: str = "Th
         return full
 
     def shortened(epochs: int) -> ResolvedRecipe:
-        shorter = {"epochs": epochs, "student_epochs": max(1, round(students * epochs / whole))}
+        shorter: dict[str, Any] = {"epochs": epochs, "student_epochs": max(1, round(students * epochs / whole))}
         if full.steps is not None:  # every length by the same factor
             lengths = ("steps", "epochs_min", "student_epochs_min")
             shorter |= {name: max(1, getattr(full, name) * epochs // whole) for name in lengths}
