@@ -7,7 +7,8 @@ The predicted class is the most probable one, with the lowest index on ties.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -31,6 +32,10 @@ MATCHED_RANK = "average_rank_at_matched_inference"
 
 RANKED = "accuracy"
 """Key of the score by which methods are ranked."""
+
+SHARE = (0.0, 1.0)
+ROUNDING = 1e-6
+"""A value may lie outside its bounds by this much: probabilities in single precision do not sum to exactly 1."""
 
 DEFAULT_COST = "latency_ms_p50"
 """Key of the cost that the page plots first."""
@@ -74,6 +79,8 @@ class Metric:
         Priority in a narrow terminal; 1 is the highest.
     on_page : bool
         Whether the page shows the column before the user chooses columns.
+    bounds : tuple of float, optional
+        Lowest and highest possible value; a record outside them is refused. Default: at least 0 for a cost, none otherwise.
     """
 
     key: str
@@ -91,6 +98,7 @@ class Metric:
     terminal: int = 100
     on_page: bool = False
     compute: Compute | None = None
+    bounds: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         for value, known in ((self.direction, DIRECTIONS), (self.kind, KINDS), (self.source, SOURCES)):
@@ -102,6 +110,8 @@ class Metric:
             raise ValueError(f"metric '{self.key}': a score needs a direction, up or down")
         object.__setattr__(self, "heading", self.heading or self.title)
         object.__setattr__(self, "recorded", self.recorded or self.key)
+        lowest = 0.0 if self.kind == "cost" else -math.inf
+        object.__setattr__(self, "bounds", self.bounds or (lowest, math.inf))
 
     def to_json(self) -> dict[str, Any]:
         """Return the entries that the page needs to show the column."""
@@ -140,6 +150,15 @@ def metrics(place: str) -> list[Metric]:
     return sorted(found, key=lambda one: (SOURCES.index(one.source), KINDS.index(one.kind) if one.source == "record" else 0))
 
 
+def check_bounds(values: Mapping[str, Any]) -> None:
+    """Raise ValueError if a value of a record, by its recorded name, lies outside the bounds of its metric."""
+    for metric in METRICS.values():
+        value = values.get(metric.recorded) if metric.source == "record" else None
+        low, high = metric.bounds or (-math.inf, math.inf)
+        if value is not None and (value < low - ROUNDING or value > high + ROUNDING):
+            raise ValueError(f"'{metric.recorded}' is {value!r}, expected {low:g} to {high:g}")
+
+
 def all_scores(y: Ints, probabilities: Probabilities) -> dict[str, float]:
     """Compute every score of one cell, by key, from class indices (n_cases,) and probabilities (n_cases, n_classes)."""
     return {metric.key: metric.compute(y, probabilities) for metric in METRICS.values() if metric.compute is not None}
@@ -150,13 +169,13 @@ def predicted(probabilities: Probabilities) -> Ints:
     return np.argmax(probabilities, axis=-1)
 
 
-@score("accuracy", "share of correctly classified cases", "up")
+@score("accuracy", "share of correctly classified cases", "up", bounds=SHARE)
 def accuracy(y: Ints, probabilities: Probabilities) -> float:
     """Return the share of the cases whose predicted class is the true one."""
     return float(np.mean(predicted(probabilities) == y))
 
 
-@score("balanced acc.", "mean recall of the classes", "up", terminal=16)
+@score("balanced acc.", "mean recall of the classes", "up", terminal=16, bounds=SHARE)
 def balanced_accuracy(y: Ints, probabilities: Probabilities) -> float:
     """Return the mean recall of the classes that occur in `y`."""
     hits = np.bincount(y, weights=predicted(probabilities) == y)
@@ -164,7 +183,7 @@ def balanced_accuracy(y: Ints, probabilities: Probabilities) -> float:
     return float(np.mean(hits[counts > 0] / counts[counts > 0]))
 
 
-@score("macro F1", "mean F1 of the classes", "up")
+@score("macro F1", "mean F1 of the classes", "up", bounds=SHARE)
 def macro_f1(y: Ints, probabilities: Probabilities) -> float:
     """Return the mean F1 of the classes that occur in `y` or are predicted."""
     guess, n_classes = predicted(probabilities), probabilities.shape[1]
@@ -173,13 +192,13 @@ def macro_f1(y: Ints, probabilities: Probabilities) -> float:
     return float(np.mean(2 * hits[sizes > 0] / sizes[sizes > 0]))
 
 
-@score("NLL", "mean negative log-likelihood", "down", terminal=9, on_page=True)
+@score("NLL", "mean negative log-likelihood", "down", terminal=9, on_page=True, bounds=(0.0, -math.log(NLL_CLIP)))
 def nll(y: Ints, probabilities: Probabilities) -> float:
     """Return the mean negative log-likelihood (natural logarithm), with probabilities clipped at `NLL_CLIP`."""
     return float(-np.mean(np.log(np.maximum(probabilities[np.arange(len(y)), y], NLL_CLIP))))
 
 
-@score("Brier", "squared distance to the truth, summed over classes", "down")
+@score("Brier", "squared distance to the truth, summed over classes", "down", bounds=(0.0, 2.0))
 def brier(y: Ints, probabilities: Probabilities) -> float:
     """Return the mean over cases of the squared distance to the one-hot truth, summed over classes: 0 to 2 (Brier 1950)."""
     errors = probabilities.copy()
@@ -187,7 +206,7 @@ def brier(y: Ints, probabilities: Probabilities) -> float:
     return float(np.mean(np.sum(errors**2, axis=1)))
 
 
-@score("ECE", f"expected calibration error, {ECE_BINS} bins", "down", terminal=15, on_page=True)
+@score("ECE", f"expected calibration error, {ECE_BINS} bins", "down", terminal=15, on_page=True, bounds=SHARE)
 def ece(y: Ints, probabilities: Probabilities) -> float:
     """Return the expected calibration error of the predicted class over `ECE_BINS` equal-width bins ((m - 1)/M, m/M]."""
     confidence = probabilities.max(axis=1)
@@ -242,17 +261,17 @@ for _metric in (
     Metric("size_bytes", "size", "of all networks that the predictor needs", "down", "cost", "B", ",.0f", "kB", 1e-3),
     Metric("peak_memory_bytes", "peak memory", "of the process, while training", "down", "cost", "B", ",.0f",
            places=frozenset({"page"})),
-    Metric("teacher_accuracy", "teacher acc.", "accuracy of the teacher", "up", "distillation"),
+    Metric("teacher_accuracy", "teacher acc.", "accuracy of the teacher", "up", "distillation", bounds=SHARE),
     Metric("gap", "gap", "Accuracy of the student minus that of its teacher", "up", "distillation", "", "+.4f", "gap to teacher",
            source="derived", places=frozenset({"table", "page"}), terminal=10),
     Metric("teacher_agreement", "agreement", "share of the cases for which student and teacher predict the same", "up",
-           "distillation"),
+           "distillation", bounds=SHARE),
     Metric("disagreement", "diversity", "mean pairwise disagreement of the members", "up", "distillation",
-           heading="disagreement"),
+           heading="disagreement", bounds=SHARE),
     Metric("training_accuracy", "training acc.", "lowest accuracy of a network on its training cases, in evaluation mode", "none",
-           "training", places=frozenset({"csv", "page"})),
+           "training", places=frozenset({"csv", "page"}), bounds=SHARE),
     Metric("converged", "fitted", "share of the cells whose networks have fitted their training cases", "up", "training", "", ".2f",
-           terminal=8),
+           terminal=8, bounds=SHARE),
 ):  # fmt: skip
     register(_metric)
 

@@ -52,7 +52,7 @@ def read_digest(path: Path) -> str | None:
     """Return the digest in an entry without reading the arrays; None if there is no usable entry."""
     try:
         with np.load(path, allow_pickle=False) as stored:
-            return str(stored["digest"])
+            return str(stored["digest"]) if str(stored["entry"]) == path.stem else None
     except Exception:  # with any damage the text is parsed again
         return None
 
@@ -67,7 +67,7 @@ def read_entry(path: Path, name: str) -> Dataset | None:
             n_train = int(stored["n_train_values"])
             train, test = _unpack(stored, "train", values[:n_train]), _unpack(stored, "test", values[n_train:])
             dataset = make_dataset(name, train, test)
-            return dataset if dataset.digest == str(stored["digest"]) else None
+            return dataset if (dataset.digest, path.stem) == (str(stored["digest"]), str(stored["entry"])) else None
     except Exception:  # with any damage the text is parsed again
         return None
 
@@ -77,6 +77,7 @@ def write_entry(path: Path, dataset: Dataset) -> None:
     n_train, n_test = (sum(series.size for series in part.X) for part in (dataset.train, dataset.test))
     small = {
         "digest": np.array(dataset.digest),
+        "entry": np.array(path.stem),
         "n_train_values": np.array(n_train),
         **_pack(dataset.train, "train"),
         **_pack(dataset.test, "test"),

@@ -93,6 +93,12 @@ def _predictions(frame: pd.DataFrame) -> list[str]:
     warnings = []
     for row in frame[frame["predictions"] == "changed"].itertuples():
         warnings.append(f"{row.root}/{row.path}.csv was changed after it was written; its scores are computed again from the file.")
+    undigested = int((frame["has_digest"] == 0).sum())
+    if undigested:
+        warnings.append(
+            f"{undigested} of {len(frame)} records hold no digest of themselves, since an earlier version wrote them: whether they "
+            "were changed is unknown."
+        )
     gone = frame["predictions"] == "missing"
     frame.loc[gone, "status"] = "failed"
     frame.loc[gone, "reason"] = "the file of its predictions is missing"

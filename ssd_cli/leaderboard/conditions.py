@@ -30,7 +30,7 @@ WAITED, WAITED_SECONDS = 2.0, 1.0
 
 def warnings(frame: pd.DataFrame) -> list[str]:
     """Return a sentence for each reason why values of the compared cells mislead."""
-    return _differing(frame) + _unfitted(frame) + _waited(frame)
+    return _differing(frame) + _unfitted(frame) + _waited(frame) + _mixed_programs(frame)
 
 
 def _differing(frame: pd.DataFrame) -> list[str]:
@@ -77,6 +77,20 @@ def _waited(frame: pd.DataFrame) -> list[str]:
         f"{len(waited)} of {len(done)} cells waited or were stopped while they trained, since their wall time is more than "
         f"{WAITED:g} times their processor time: {listed}. Training times on a CPU leave the pauses out, those of other devices "
         "include them."
+    ]
+
+
+def _mixed_programs(frame: pd.DataFrame) -> list[str]:
+    """Return a sentence if cells hold networks that another version of the code trained, with the methods and their cells."""
+    if "programs" not in frame:
+        return []
+    mixed = frame[(frame["status"] == "ok") & (frame["programs"] > 1)]
+    if not len(mixed):
+        return []
+    listed = _listed([f"{name} ({count})" for name, count in mixed["name"].value_counts().items()])
+    return [
+        f"{len(mixed)} cells hold networks that other versions of ssd-bench or torch trained: {listed}. No single version gives "
+        "their numbers; the curves in their records name the versions. Run them again into another folder to compute them anew."
     ]
 
 

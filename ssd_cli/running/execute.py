@@ -21,7 +21,7 @@ from ssd_cli.running.job import Job, Outcome
 from ssd_cli.running.networks import save_weights, store_networks
 from ssd_cli.running.packing import out_of_memory, releasing
 from ssd_cli.running.plan import PlannedCell
-from ssd_cli.running.provenance import made_with, provenance, reduce_paths
+from ssd_cli.running.provenance import made_with, program, provenance, reduce_paths
 from ssd_cli.running.resume import record_mark
 from ssd_cli.running.threads import restore_threads
 from ssd_cli.store.checkpoints import CheckpointStore
@@ -145,6 +145,7 @@ def _fit(
         "networks": NetworkStore(job.out),
         "checkpoints": CheckpointStore(job.out, made_with()) if spec.device == "cpu" else None,
         "on_epoch": report,
+        "program": program(),
     }
     others = partial(_other_contexts, spec, dataset, training_set, options)
     workbench = build_workbench(spec, training_set, others=others, **options)

@@ -53,15 +53,22 @@ def _fixed() -> dict[str, Any]:
 
 
 @cache
-def made_with() -> str:
-    """Return program and processor, which determine the bits of a CPU training together with the cell's identity."""
+def program() -> str:
+    """Return the versions of ssd-bench, with a digest of its sources, and of torch."""
     import torch
 
     sources = hashlib.sha256()
     for path in sorted(Path(ssd_cli.__file__).parent.rglob("*.py")):
         sources.update(path.read_bytes())
-    program = f"ssd-bench {__version__} {sources.hexdigest()[:16]}, torch {torch.__version__}"
-    return f"{program}, {cpu_model()} {cpu_features()}, {torch.backends.cpu.get_cpu_capability()}"
+    return f"ssd-bench {__version__} {sources.hexdigest()[:16]}, torch {torch.__version__}"
+
+
+@cache
+def made_with() -> str:
+    """Return program and processor, which determine the bits of a CPU training together with the cell's identity."""
+    import torch
+
+    return f"{program()}, {cpu_model()} {cpu_features()}, {torch.backends.cpu.get_cpu_capability()}"
 
 
 def _accelerator() -> dict[str, Any]:

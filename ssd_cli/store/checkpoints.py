@@ -42,7 +42,7 @@ class CheckpointStore:
         from safetensors.numpy import save
 
         body = save({name: np.asarray(array, order="C") for name, array in arrays.items()})
-        head = {"made_with": self._made_with, "facts": facts}
+        head = {"key": key, "made_with": self._made_with, "facts": facts}
         line = json.dumps({**head, "sha256": _digest(head, body)})
         with contextlib.suppress(atomic.StorageError), atomic.writing_to(self._root):  # training continues without a checkpoint
             atomic.make_folder(self._folder)
@@ -58,7 +58,7 @@ class CheckpointStore:
             sha256 = head.pop("sha256")
         except (ValueError, KeyError, AttributeError, TypeError):
             return None
-        if head.get("made_with") != self._made_with or sha256 != _digest(head, body):
+        if (head.get("key"), head.get("made_with")) != (key, self._made_with) or sha256 != _digest(head, body):
             return None
         return load(body), head["facts"]
 

@@ -41,7 +41,7 @@ _REPEATED = (
     "device", "execution",
 )  # fmt: skip
 _TEXTS = ("path", "reason", "identity_hash")
-_NUMBERS = ("resample", "seed", "protocol_version", "threads")
+_NUMBERS = ("resample", "seed", "protocol_version", "threads", "has_digest")
 _SEED, _RECORD = re.compile(r"seed\d+"), re.compile(r"testResample\d+")
 _ABSENT, _MAX = (0, 0, -1, 0), 2**63 - 1
 
@@ -56,7 +56,8 @@ def load_index(
     `on_reading` gets the number of new or changed records before they are read. `on_unreadable` gets path and error of each
     unreadable record, which has no row; by default the first error is raised.
 
-    The table has categorical columns `_REPEATED`, text columns `_TEXTS`, integer columns `_NUMBERS` (threads: 0 if not recorded)
+    The table has categorical columns `_REPEATED`, text columns `_TEXTS`, integer columns `_NUMBERS` (threads: 0 if not recorded;
+    has_digest: 0 for a record without a digest of itself)
     and one float column for every number among scores and costs, named by `Metric.key`. ``path`` is relative to root, without
     suffix. ``configuration`` is a digest of the entries that all records of one method share. ``predictions`` is "ok", "missing",
     "" for a cell without predictions, or "changed" if the file's digest differs from the recorded one; scores are then computed
@@ -164,8 +165,18 @@ def read_row(root: Path, path: str) -> dict[str, Any] | None:
         if _content(record_path) == content:  # otherwise another process replaced the cell between the two readings
             if predictions is None:
                 return _row(path, record, "missing")
-            recounted = all_scores(*tsml.read(predictions, predictions_path))
-            return _row(path, dataclasses.replace(record, scores=recounted), "changed")
+            return _row(path, _rescored(record, predictions, predictions_path), "changed")
+
+
+def _rescored(record: CellRecord, predictions: bytes, path: Path) -> CellRecord:
+    try:
+        return dataclasses.replace(record, scores=all_scores(*tsml.read(predictions, path)))
+    except ValueError as error:
+        raise SsdBenchError(
+            f"{path} was changed after it was written, and its scores are impossible: {error}.",
+            "Expected the probabilities that 'ssd-bench run' wrote.",
+            "Delete the file and the .json beside it and run the same command again: only this cell is computed again.",
+        ) from error
 
 
 def _content(path: Path) -> bytes | None:
@@ -204,6 +215,7 @@ def _row(path: str, record: CellRecord, predictions: str) -> dict[str, Any]:
         "seed": cell.seed,
         "protocol_version": spec.protocol_version,
         "threads": spec.threads,
+        "has_digest": int(record.has_digest),
     }
 
 

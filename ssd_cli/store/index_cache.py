@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     States = npt.NDArray[np.int64]
 
-VERSION = 3
+VERSION = 4
 """Increase it with every change of the columns or their content."""
 
 

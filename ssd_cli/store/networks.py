@@ -1,7 +1,7 @@
 """Trained networks on disk: each is trained once and shared, and a damaged file is not used.
 
     <root>/networks/<ab>/<sha256 of the file>.safetensors    the weights; the name is the digest of the content
-    <root>/networks/<cd>/<key>.json                          the name of the weights, and the report of the training
+    <root>/networks/<cd>/<key>.json                          the key, the name of the weights, and the report of the training
 
 Two methods with the same weights share one file, and ``sha256sum`` checks whether a file is whole.
 """
@@ -109,11 +109,11 @@ class NetworkStore:
         except ValueError:
             return None
         whole = isinstance(entry, dict) and isinstance(entry.get("report"), dict) and _NAME.fullmatch(str(entry.get("weights")))
-        return entry if whole and entry.get("sha256") == _digest(entry) else None
+        return entry if whole and entry.get("key") == key and entry.get("sha256") == _digest(entry) else None
 
     def _put(self, key: str, arrays: Arrays, report: dict[str, Any]) -> None:
         name, content = _serialise(arrays)
-        entry = {"weights": name, "report": report}
+        entry = {"key": key, "weights": name, "report": report}
         text = json.dumps({**entry, "sha256": _digest(entry)})
         self._write([(self._weights(name), content), (self._report(key), text.encode())])
 
@@ -150,5 +150,5 @@ def _is_whole(path: Path, name: str) -> bool:
 
 def _digest(entry: dict[str, Any]) -> str:
     """Return the SHA-256 of a key's entry; Python writes floats so that they read back exactly."""
-    text = json.dumps([entry["weights"], entry["report"]], sort_keys=True)
+    text = json.dumps([entry["key"], entry["weights"], entry["report"]], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -12,9 +13,14 @@ from ssd_cli.configuration import plain
 from ssd_cli.core.cell_spec import WITHOUT_BACKBONE, CellSpec
 from ssd_cli.core.version import PROTOCOL_VERSION
 from ssd_cli.errors import SsdBenchError
+from ssd_cli.metrics import check_bounds
 
 STATUSES = ("ok", "failed", "skipped")
 _UNSAFE = re.compile(r"[/\\:\x00-\x1f\x7f]")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_SEAL = re.compile(rb',\n"sha256": "([0-9a-f]{64})"\n}\n')
+"""The end of a record: the SHA-256 of everything before it."""
+_SEAL_BYTES = 81
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,8 @@ class CellRecord:
     """Versions, revision, hardware, threads, command; no absolute paths, no host names."""
     predictions_sha256: str | None = None
     """Digest of the file of predictions; `ResultStore.put` fills it in."""
+    has_digest: bool = field(default=True, compare=False)
+    """False for a file of an earlier version, without a digest of itself: whether it was changed is unknown."""
 
     def __post_init__(self) -> None:
         for name, allowed in _TYPES.items():
@@ -113,6 +121,19 @@ class CellRecord:
         for name, score in self.scores.items():
             if isinstance(score, bool) or not isinstance(score, int | float) or not math.isfinite(score):
                 raise ValueError(f"the score '{name}' is {score!r}, not a finite number")
+        check_bounds(self.costs | self.scores)
+        self._check_names()
+
+    def _check_names(self) -> None:
+        """Raise ValueError unless cell and identity agree; a label begins with the name that the identity holds."""
+        for name in ("dataset", "resample", "seed"):
+            mine, its = getattr(self.cell, name), getattr(self.spec, name)
+            if mine != its:
+                raise ValueError(f"the {name} of the cell is {mine!r}, that of its identity {its!r}")
+        for name in ("method", "backbone", "recipe"):
+            label, known = getattr(self.cell, name), getattr(self.spec, name).name
+            if known not in (label, label.partition("[")[0]):
+                raise ValueError(f"the {name} of the cell is {label!r}, that of its identity {known!r}")
 
     @property
     def identity_hash(self) -> str:
@@ -120,25 +141,36 @@ class CellRecord:
         return self.spec.identity_hash
 
     def to_json(self) -> str:
-        """Return one line for each part, with sorted keys, plain numbers, and null for NaN and infinities."""
+        """Return one line for each part, with sorted keys, plain numbers, null for NaN and infinities, and a SHA-256."""
         own = {"cell": asdict(self.cell), "identity": self.spec.to_identity()}
         parts = {name: plain(own[name] if name in own else getattr(self, name)) for name in _TYPES}
         lines = (f"{json.dumps(name)}: {json.dumps(part, sort_keys=True, allow_nan=False)}" for name, part in parts.items())
-        return "{\n" + ",\n".join(lines) + "\n}\n"
+        body = "{\n" + ",\n".join(lines)
+        return f'{body},\n"sha256": "{hashlib.sha256(body.encode()).hexdigest()}"\n}}\n'
 
     @classmethod
     def from_json(cls, text: str | bytes, source: str) -> CellRecord:
         """Read what `to_json` wrote; `source` is the path of the file, for messages.
 
-        Raise SsdBenchError if it is not JSON, lacks a part, has one of the wrong type, or is of another protocol version.
+        Raise SsdBenchError if it is not JSON, was changed, lacks a part, has one of the wrong type, contradicts itself, or is of
+        another protocol version.
         """
+        content = text.encode() if isinstance(text, str) else text
         try:
-            parts = json.loads(text)
+            seal = _SEAL.fullmatch(content[-_SEAL_BYTES:])
+            if seal is not None and hashlib.sha256(content[:-_SEAL_BYTES]).hexdigest().encode() != seal[1]:
+                raise ValueError("it was changed after it was written, since its SHA-256 is not the recorded one")
+            parts = json.loads(content)
+            if seal is not None:
+                del parts["sha256"]
             if not isinstance(parts, dict) or parts.keys() != _TYPES.keys():
                 found = sorted(parts.keys() ^ _TYPES.keys()) if isinstance(parts, dict) else [type(parts).__name__]
                 raise ValueError(f"missing or unknown parts: {', '.join(found)}")
             _check_version(parts["identity"], source)
-            return cls(Cell(**parts.pop("cell")), CellSpec.from_identity(parts.pop("identity")), **parts)
+            if (parts["status"] == "ok") != bool(_SHA256.fullmatch(parts["predictions_sha256"] or "")):
+                raise ValueError("a cell that is ok, and no other, has the SHA-256 of its predictions")
+            cell, spec = Cell(**parts.pop("cell")), CellSpec.from_identity(parts.pop("identity"))
+            return cls(cell, spec, **parts, has_digest=seal is not None)
         except (ValueError, TypeError) as error:
             raise SsdBenchError(
                 f"{source} is not a readable record: {error}.",

@@ -148,10 +148,11 @@ def _add_to_ledger(
     """Add a shared network to the ledger of the cell that requested it; raise SsdBenchError if its training diverged."""
     made_for = report.get(_MADE_FOR, "")
     entry = LedgerEntry(**{name: value for name, value in report.items() if name != _MADE_FOR})
+    program = "" if entry.program == context.program else entry.program or "unknown"
     refuse_diverged(entry.curve, spec.schedule)
     made_for_this = found and made_for != "" and made_for == context.name
     reused = found and (not made_for_this or not alone)
-    if context.ledger.add(replace(entry, reused=reused, key=key)) and made_for_this:
+    if context.ledger.add(replace(entry, reused=reused, key=key, program=program)) and made_for_this:
         if reused:
             context.ledger.share_seconds += entry.fit_seconds
         else:
@@ -164,7 +165,7 @@ def _train(group: Sequence[_Wanted], key: str) -> list[tuple[Arrays, dict[str, A
     first, specs = group[0], [one.spec for one in group]
     entries = [run(first.context, specs[0], key)] if len(group) == 1 else run_jointly(first.context, specs)
     return [
-        (state_to_arrays(one.spec.network), vars(entry) | {_MADE_FOR: one.context.name})
+        (state_to_arrays(one.spec.network), vars(entry) | {"program": one.context.program, _MADE_FOR: one.context.name})
         for one, entry in zip(group, entries, strict=True)
     ]
 

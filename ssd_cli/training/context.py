@@ -39,6 +39,8 @@ class TrainingContext:
         How networks are computed; part of a network's identity, since sums in another order give other bits.
     on_epoch : callable
         Called with the progress of every training.
+    program : str
+        Versions of the code that trains; stored with shared networks.
     name : str
         Name of the cell in checkpoints and in the reports of shared networks.
     """
@@ -54,6 +56,7 @@ class TrainingContext:
     checkpoints: Checkpoints | None = None
     on_epoch: Callable[[Progress], None] = lambda progress: None
     name: str = ""
+    program: str = ""
     ledger: Ledger = field(default_factory=Ledger)
 
     def __post_init__(self) -> None:

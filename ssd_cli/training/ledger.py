@@ -37,6 +37,8 @@ class LedgerEntry:
         The network was stored already. Its seconds belong to another cell, except for this cell's share (`Ledger.share_seconds`).
     key : str
         Content address of a shared network; empty for a network of this cell alone.
+    program : str
+        Versions of the code that trained a stored network; empty if they are those of this cell.
     """
 
     label: str
@@ -49,6 +51,7 @@ class LedgerEntry:
     curve: dict[str, list[float]] = field(repr=False)
     reused: bool = False
     key: str = ""
+    program: str = ""
 
     @property
     def spent(self) -> Spent:
@@ -92,7 +95,8 @@ class Ledger:
             trained further counts twice in ``networks_trained``, which tables call "trainings". ``fit_seconds_spent`` and
             ``networks_reused`` describe the trainings that really ran; a network that was trained jointly counts its share. All
             seconds include the method's other work, such as averaging. Only ``wall_seconds`` includes the time in which a process
-            that trained on a CPU was stopped or had no processor.
+            that trained on a CPU was stopped or had no processor. ``programs`` is the number of versions of the code that
+            trained the networks, this one included.
         """
         trained = sum((entry.spent for entry in self.entries), Spent())
         own = sum((entry.spent for entry in self.entries if not entry.reused), Spent())
@@ -101,6 +105,7 @@ class Ledger:
         beside = Spent.of(max(0.0, rest.cpu_seconds), max(0.0, rest.wall_seconds), device if self.entries else "")
         return {
             "networks_trained": len(self.entries),
+            "programs": len({"", *(entry.program for entry in self.entries)}),
             "networks_reused": sum(entry.reused for entry in self.entries),
             "optimiser_steps": sum(entry.steps for entry in self.entries),
             "cases_seen": sum(entry.n_cases * entry.epochs for entry in self.entries),

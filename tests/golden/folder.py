@@ -1,5 +1,6 @@
 """An output folder as the golden revision writes it: results of two backbones, a failed and skipped cells, some cells missing."""
 
+import hashlib
 import json
 import shutil
 import tarfile
@@ -147,7 +148,8 @@ def _raise_scores(out, copy):
             if line.startswith('"scores": {"accuracy"'):
                 scores = json.loads("{" + line.rstrip(",") + "}")["scores"] | {"accuracy": 1.0, "nll": 0.01}
                 lines[number] = f'"scores": {json.dumps(scores, sort_keys=True)},'
-        path.write_text("\n".join(lines) + "\n")
+        body = "\n".join(lines[:-2]).removesuffix(",")  # the last lines hold the digest
+        path.write_text(f'{body},\n"sha256": "{hashlib.sha256(body.encode()).hexdigest()}"\n}}\n')
 
 
 def _anonymous(entry):

@@ -24,6 +24,8 @@ def make_record(cell=None, status="ok", **changes):
     }
     identity.update(changes.pop("identity", {}))
     fields = {"scores": {"accuracy": 0.5} if status == "ok" else {}, "reason": None if status == "ok" else "it rained"}
+    if status == "ok":
+        fields["predictions_sha256"] = "e" * 64  # `ResultStore.put` replaces it
     return CellRecord(cell, CellSpec.from_identity(identity), status, **(fields | changes))
 
 

@@ -97,4 +97,5 @@ def test_the_identity_hash_changes_with_every_value_and_with_nothing_else():
         "dataset_digest": "e" * 64,
         "recipe": {"name": "smoke", "parameters": {"epochs": 4}},
     }.items():
-        assert make_record(identity={key: value}).identity_hash != record.identity_hash
+        cell = make_cell(**{key: value}) if key in ("resample", "seed") else None
+        assert make_record(cell, identity={key: value}).identity_hash != record.identity_hash
