@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from ssd_cli.cli.console import say, table
+from ssd_cli.cli.console import say, show_warning, table
+from ssd_cli.errors import SsdBenchError, shortened
 
 
 def check(
@@ -39,12 +40,20 @@ def check(
 
     cells = collect([folder])
     run, broken = made_with(cells), unfinished(cells)
+    for text in cells.warnings:
+        show_warning(text)
+    if update and cells.changed:
+        raise SsdBenchError(
+            f"{shortened(list(cells.changed))} changed after it was written; no reference was written.",
+            "Expected the predictions that 'ssd-bench run' wrote.",
+            "Run these cells again: delete the files and run the same command.",
+        )
     if update:
         written = write_reference(run, reference, reduce_command(sys.argv))
         without = f"; {len(broken)} failed or were skipped and are not in it" if len(broken) else ""
         say(f"Written as the reference: {', '.join(map(str, written))} ({len(run)} cells{without}).")
         return
-    report = compare_with(run, read_reference(reference), alpha, two_sided, broken)
+    report = compare_with(run, read_reference(reference), alpha, two_sided, broken, cells.changed)
     for title, moved in (("Better than the reference", report.risen), ("Worse than the reference", report.fallen)):
         if moved:
             say(title)

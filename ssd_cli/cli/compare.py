@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ssd_cli.cli.console import announce_reading, plural, say, warn
+from ssd_cli.cli.console import announce_reading, plural, say, show_warning, warn
 from ssd_cli.cli.options import Others, Published, external_sources
 from ssd_cli.core.text import printable
 from ssd_cli.errors import MisuseError
@@ -114,7 +114,7 @@ def compare(
 
         comparison = with_deployed(comparison, deployed, folders or [])
     for text in comparison.warnings:
-        warn(f"Warning: {text}")
+        show_warning(text)
     _show(comparison, new_console())
     folder = out or (folders[0] / "leaderboard" if folders else Path("leaderboard"))
     drawn = tuple(names()) if figures else (DIAGRAM,)

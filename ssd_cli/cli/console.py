@@ -44,6 +44,11 @@ def warn(text: str) -> None:
     print(printable(text), file=sys.stderr, flush=True)
 
 
+def show_warning(text: str) -> None:
+    """Print a warning about results on standard error."""
+    warn(f"Warning: {text}")
+
+
 def announce_reading(n_records: int) -> None:
     """Announce the reading of records if it takes seconds."""
     if n_records >= _MANY_RECORDS:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ssd_cli.cli.console import announce_reading, say
+from ssd_cli.cli.console import announce_reading, say, show_warning
 from ssd_cli.cli.options import Others, Published, external_sources
 from ssd_cli.cli.status import folder_state
 from ssd_cli.core.text import printable
@@ -34,7 +34,8 @@ def report(
     path = out or folders[0] / "report.html"
     if path.is_dir():
         raise MisuseError(f"{path} is a folder.", "Expected the name of a file.", f"Use -o {path / 'report.html'}")
-    content = payload(folders, about=about(), on_reading=announce_reading, externals=external_sources(published, others))
+    externals = external_sources(published, others)
+    content = payload(folders, about=about(), on_reading=announce_reading, on_warning=show_warning, externals=externals)
     page = assemble(title or heading(folders), content)
     write_into(path.parent, [(path, page)])
     say(f"Written: {path} ({len(page) / 1e6:.2f} MB)")

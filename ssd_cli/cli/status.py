@@ -23,9 +23,14 @@ _SHOWN = 20
 
 @dataclass(frozen=True)
 class FolderState:
-    """Records of a folder, unreadable records by path, planned cells, and claims of live processes by the key of the cell."""
+    """State of a folder.
+
+    `damaged` are records whose predictions were changed or are missing, `records` the others; `unreadable` is by path, and
+    `claims` of live processes by the key of the cell.
+    """
 
     records: pd.DataFrame
+    damaged: pd.DataFrame
     unreadable: dict[str, SsdBenchError]
     planned: list[Cell]
     planned_without_record: list[Cell]
@@ -41,10 +46,13 @@ def folder_state(folder: Path) -> FolderState:
     from ssd_cli.store.results import ResultStore
 
     unreadable: dict[str, SsdBenchError] = {}
-    records = whole(load_index(folder, on_unreadable=unreadable.__setitem__))
+    everything = load_index(folder, on_unreadable=unreadable.__setitem__)
+    records = whole(everything)
+    damaged = everything.drop(records.index)
     there, store, planned = {*records["path"].tolist(), *unreadable}, ResultStore(folder), planned_cells(folder)
     claims = {key: owner for key, owner in Claims(folder / ".claims").live() if key.startswith("cell-")}
-    return FolderState(records, unreadable, planned, [cell for cell in planned if record_path(store, cell) not in there], claims)
+    left = [cell for cell in planned if record_path(store, cell) not in there]
+    return FolderState(records, damaged, unreadable, planned, left, claims)
 
 
 def status(
@@ -72,6 +80,11 @@ def status(
         say("\nUnreadable (run --overwrite computes their cells again):")
         for error in state.unreadable.values():
             say(error.what)
+    if len(state.damaged):
+        say("\nPredictions changed or missing (the next run computes their cells again):")
+        table(
+            ["file", "state"], [(f"{path}.csv", what) for path, what in state.damaged[["path", "predictions"]].to_numpy().tolist()]
+        )
     _show_unfinished(folder, state.records)
     _show_unfitted(state.records, show_all)
     if claims:

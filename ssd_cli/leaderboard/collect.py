@@ -31,6 +31,12 @@ class Cells:
     frame: pd.DataFrame
     warnings: tuple[str, ...]
 
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """Files of predictions that were changed after they were written."""
+        rows = self.frame[self.frame["predictions"] == "changed"]
+        return tuple(f"{root}/{path}.csv" for root, path in zip(rows["root"], rows["path"], strict=True))
+
 
 def no_cells() -> Cells:
     """Return an empty table, for comparisons with external results only."""

@@ -89,8 +89,8 @@ def _mixed_programs(frame: pd.DataFrame) -> list[str]:
         return []
     listed = _listed([f"{name} ({count})" for name, count in mixed["name"].value_counts().items()])
     return [
-        f"{len(mixed)} cells hold networks that other versions of ssd-bench or torch trained: {listed}. No single version gives "
-        "their numbers; the curves in their records name the versions. Run them again into another folder to compute them anew."
+        f"{len(mixed)} of {len(frame)} cells hold networks that other versions of ssd-bench or torch trained: {listed}. No single "
+        "version gives their numbers; the curves in their records name the versions. Run the cells again into another folder."
     ]
 
 

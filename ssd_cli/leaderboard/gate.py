@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,14 +45,16 @@ class Moved:
 class GateReport:
     """Result of the gate.
 
-    `absent` are groups or cells of the reference that the run lacks; `other_data` are datasets with other arrays. Both fail the
-    run. Only the run has the groups `extra`. `n_same_seed` cells have a seed of the reference, and `n_equal` of them have exactly
-    the same accuracy. If the gate is `two_sided`, better scores fail the run too.
+    `absent` are groups or cells of the reference that the run lacks; `other_data` are datasets with other arrays; `changed` are
+    files of predictions that were changed after they were written. All of them fail the run. Only the run has the groups `extra`.
+    `n_same_seed` cells have a seed of the reference, and `n_equal` of them have exactly the same accuracy. If the gate is
+    `two_sided`, better scores fail the run too.
     """
 
     tests: tuple[Moved, ...]
     absent: tuple[str, ...]
     other_data: tuple[str, ...]
+    changed: tuple[str, ...]
     extra: tuple[str, ...]
     alpha: float
     n_same_seed: int
@@ -71,7 +74,7 @@ class GateReport:
     @property
     def passed(self) -> bool:
         """Whether nothing fails the run."""
-        return not (self.alarms or self.absent or self.other_data)
+        return not (self.alarms or self.absent or self.other_data or self.changed)
 
     @property
     def alarms(self) -> list[Moved]:
@@ -85,12 +88,14 @@ def check(
     alpha: float = 0.01,
     two_sided: bool = False,
     unfinished: pd.DataFrame | None = None,
+    changed: Sequence[str] = (),
 ) -> GateReport:
     """Compare a run from `made_with` with a reference from `read_reference`.
 
     `alpha` is the probability that an unchanged run fails. With `two_sided` better scores fail the run too, each side at half of
     `alpha`, since a leak of labels or a changed recipe improves scores. `unfinished`, from `reference.unfinished`, has the failed
-    and skipped cells with their reasons. No common group, or a reference that `check_seeds` refuses, raises an SsdBenchError.
+    and skipped cells with their reasons. Files of `changed` predictions fail the run. No common group, or a reference that
+    `check_seeds` refuses, raises an SsdBenchError.
     """
     if not 0 < alpha < 0.5:
         raise MisuseError(f"The false-alarm rate cannot be {alpha:g}.", "Expected a number above 0 and below 0.5, such as 0.01.")
@@ -115,6 +120,7 @@ def check(
         tuple(_tests(old, new, common, alpha / 2 if two_sided else alpha)),
         tuple(line for lines in absent.values() for line in lines),
         tuple(changed_data),
+        tuple(changed),
         tuple(_group_name(key) for key in whole if key not in new or len(new[key]) < len(whole[key])),
         alpha,
         *_same(run, reference),

@@ -31,6 +31,7 @@ def summary(report: GateReport) -> list[str]:
     lines = [f"PASSED: nothing is {what} the reference by more than its seeds explain." if report.passed else "FAILED."]
     lines += [f"Not in the run: {one}." for one in report.absent]
     lines += [f"Other data than in the reference: {one}." for one in report.other_data]
+    lines += [f"Changed after it was written: {one}." for one in report.changed]
     lines.append(
         f"{len(report.tests)} tests; if nothing has changed and seeds vary normally, a run fails by chance with a probability of "
         f"at most {report.alpha:.1%} (half for single datasets, half for means over the datasets of a method; "
@@ -82,12 +83,17 @@ def junit(report: GateReport) -> str:
             cases.append(f"{case}><failure message={quoteattr(_sentence(test))}/></testcase>")
         else:
             cases.append(f"{case}/>")
-    for what, names in (("not in the run", report.absent), ("other data than in the reference", report.other_data)):
+    failures = (
+        ("not in the run", report.absent),
+        ("other data than in the reference", report.other_data),
+        ("changed after it was written", report.changed),
+    )
+    for what, names in failures:
         cases += [
             f"  <testcase classname={quoteattr(what)} name={quoteattr(name)}><failure message={quoteattr(what)}/></testcase>"
             for name in names
         ]
-    n_failures = len(alarms) + len(report.absent) + len(report.other_data)
+    n_failures = len(alarms) + sum(len(names) for _, names in failures)
     head = f'<testsuite name="ssd-bench check" tests="{len(cases)}" failures="{n_failures}" errors="0">'
     return "\n".join(['<?xml version="1.0" encoding="utf-8"?>', head, *cases, "</testsuite>", ""])
 
@@ -97,6 +103,7 @@ def github(report: GateReport) -> list[str]:
     texts = [_sentence(test) for test in report.alarms]
     texts += [f"{name} is not in the run" for name in report.absent]
     texts += [f"{name} has other data than in the reference" for name in report.other_data]
+    texts += [f"{name} was changed after it was written" for name in report.changed]
     return [f"::error title=Accuracy gate::{_escaped(text)}" for text in texts]
 
 

@@ -271,3 +271,50 @@ def test_exit_codes_of_the_command(reference, tmp_path):
     assert ssd_bench("check", good, "--reference", reference).returncode == 0
     assert ssd_bench("check", bad, "--reference", reference).returncode == 1
     assert ssd_bench("check", bad, "--reference", reference, "--false-alarms", "7").returncode == 2
+
+
+def swapped(root, count):
+    """Exchange the predictions of pairs of cells, in place, and return the files."""
+    store = ResultStore(root)
+    files = sorted(store.paths(record.cell)[0] for record in store.records())
+    chosen = np.random.default_rng(0).permutation(len(files))[: 2 * count].reshape(-1, 2)
+    for first, second in chosen:
+        before = files[first].read_bytes()
+        files[first].write_bytes(files[second].read_bytes())
+        files[second].write_bytes(before)
+    return [files[place] for place in chosen.ravel()]
+
+
+@pytest.mark.parametrize("count", [1, 3, 8])
+def test_exchanged_predictions_fail_the_gate_and_make_no_reference(reference, tmp_path, capsys, count):
+    root = cells(tmp_path / "new", (20, 21))
+    files = swapped(root, count)
+    failing(root, reference, markdown=tmp_path / "gate.md", junit=tmp_path / "gate.xml", two_sided=True)
+    shown = capsys.readouterr()
+    assert all(str(file) in shown.out and str(file) in shown.err for file in files)
+    assert "Changed after it was written" in (tmp_path / "gate.md").read_text()
+    suite = ET.parse(tmp_path / "gate.xml").getroot()
+    assert len(suite.findall(".//failure[@message='changed after it was written']")) == 2 * count
+    assert int(suite.get("failures")) == len(suite.findall(".//failure"))
+    before = {path.name: path.read_bytes() for path in reference.iterdir()}
+    with pytest.raises(SsdBenchError, match="no reference was written"):
+        check(root, reference, update=True)
+    assert {path.name: path.read_bytes() for path in reference.iterdir()} == before
+
+
+def test_edited_predictions_of_one_case_fail_the_gate(reference, tmp_path):
+    root = cells(tmp_path / "new", (20, 21))
+    check(root, reference)
+    path = ResultStore(root).paths(make_cell("D2", "ssd", seed=21))[0]
+    path.write_text(path.read_text().replace("0.75,0.25", "0.74,0.26", 1))
+    failing(root, reference)
+
+
+@pytest.mark.parametrize("command", ["compare", "report", "check", "status", "recount"])
+def test_every_command_names_the_changed_predictions(reference, tmp_path, command):
+    root = cells(tmp_path / "new", (20, 21), where=DATASETS[:2])
+    (one, other) = swapped(root, 1)
+    more = {"check": ["--reference", reference], "compare": ["-o", tmp_path / "tables"], "report": ["-o", tmp_path / "page.html"]}
+    done = ssd_bench(command, root, *more.get(command, []))
+    for file in (one, other):
+        assert file.relative_to(root).as_posix() in done.stdout + done.stderr

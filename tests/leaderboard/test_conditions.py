@@ -132,3 +132,26 @@ def test_cells_that_waited_while_they_trained_are_named_and_others_are_not(tmp_p
     assert "1 of 4 cells waited or were stopped" in warning and "kd (1)" in warning and "single" not in warning
     assert warning in caption(found)
     assert of("busy", (0.9, 0.05), (wall, 0.6 * wall)).warnings == ()
+
+
+@pytest.mark.parametrize("programs", [2, 3])
+def test_cells_with_networks_of_several_versions_are_named(tmp_path, programs):
+    store = ResultStore(tmp_path)
+    for method, counts in {"single": (1, 1), "ens-avg": (1, programs)}.items():
+        for number, count in enumerate(counts):
+            put(store, f"D{number}", method, 0.5, identity=CPU, costs={"programs": count})
+    [warning] = compare([tmp_path]).warnings
+    assert "1 of 4 cells hold networks that other versions" in warning and "ens-avg (1)" in warning and "single" not in warning
+
+
+def test_records_without_a_digest_are_counted(tmp_path):
+    store = ResultStore(tmp_path)
+    for method in ("single", "kd"):
+        for number in range(3):
+            put(store, f"D{number}", method, 0.5, identity=CPU)
+    assert compare([tmp_path]).warnings == ()
+    for record in list(store.records())[:2]:
+        path = store.paths(record.cell)[1]
+        path.write_text(path.read_text().rpartition(",\n")[0] + "\n}\n")
+    [warning] = compare([tmp_path]).warnings
+    assert "2 of 6 records hold no digest of themselves" in warning

@@ -135,3 +135,18 @@ def test_an_execution_without_joint_training_builds_no_other_context():
         raise AssertionError
 
     assert fingerprint(workbench(others=others).base_network()) == fingerprint(workbench(recipe=SHORT).base_network())
+
+
+@pytest.mark.parametrize("execution", ["plain", "batched"])
+@pytest.mark.parametrize("programs", [("old", "new"), ("", "new"), ("2.0 torch 2.1", "2.0 torch 2.2")])
+def test_networks_of_another_version_are_named(execution, programs):
+    store, (before, now) = MemoryNetworks(), programs
+    workbench(networks=store, execution=execution, program=before).base_networks([0])
+    bench = workbench(networks=store, execution=execution, program=now)
+    for index in (0, 1):  # one of the older version, one of this
+        bench.base_networks([index])
+    assert [entry.program for entry in bench.ledger.entries] == [before or "unknown", ""]
+    assert bench.ledger.summary(Spent(), "cpu")["programs"] == 2
+    same = workbench(networks=store, execution=execution, program=now)
+    same.base_networks([1])
+    assert same.ledger.entries[0].reused and same.ledger.summary(Spent(), "cpu")["programs"] == 1

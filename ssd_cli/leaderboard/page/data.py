@@ -45,14 +45,17 @@ def payload(
     reader: Reader | None = None,
     about: dict[str, Any] | None = None,
     on_reading: Callable[[int], None] | None = None,
+    on_warning: Callable[[str], None] = lambda text: None,
     externals: ExternalSources = NONE,
 ) -> bytes:
     """Return the block that the page embeds; absent or incomparable results raise an SsdBenchError.
 
     `reader` caches details of records between calls. `about` has entries of the header: version, time, progress of a run.
-    `on_reading` receives the number of new or changed records before they are read.
+    `on_reading` receives the number of new or changed records before they are read, `on_warning` each warning about the cells.
     """
     cells = collect(folders, on_reading)
+    for text in cells.warnings:
+        on_warning(text)
     frame = cells.frame.sort_values(["dataset", "name", "resample", "seed"], kind="stable").reset_index(drop=True)
     own, datasets = sorted(frame["name"].unique()), sorted(frame["dataset"].unique())
     grid = sorted(grid_of(frame))
