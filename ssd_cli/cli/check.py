@@ -61,9 +61,9 @@ def check(
             say()
     for line in summary(report):
         say(line)
-    for path, text in ((markdown, as_markdown), (junit, as_junit)):
+    for path, write in ((markdown, as_markdown), (junit, as_junit)):
         if path is not None:
-            write_into(path.parent, [(path, text(report).encode())])
+            write_into(path.parent, [(path, write(report).encode())])
     if page := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(page).open("a", encoding="utf-8") as file:
             file.write(as_markdown(report))

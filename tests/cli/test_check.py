@@ -223,7 +223,9 @@ def test_a_reference_has_the_same_resamples_of_every_seed(tmp_path, capsys):
     check(resampled(tmp_path / "old", range(4), lost={("D2", 3, 0), ("D2", 3, 1)}), tmp_path / "reference", update=True)
     assert "2 failed or were skipped and are not in it" in capsys.readouterr().out
     stored = (tmp_path / "reference" / "cells.csv").read_text().splitlines()
-    (tmp_path / "reference" / "cells.csv").write_text("\n".join(stored[:-1]))
+    (tmp_path / "reference" / "cells.csv").write_text("\n".join(stored[:-1]) + "\n")
+    about = tmp_path / "reference" / "reference.json"
+    about.write_text(about.read_text().replace(f'"cells": {len(stored) - 1}', f'"cells": {len(stored) - 2}'))
     with pytest.raises(SsdBenchError, match="different resamples of ssd@lite"):
         check(resampled(tmp_path / "new", (20,)), tmp_path / "reference")
 

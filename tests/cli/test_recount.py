@@ -8,6 +8,7 @@ from ssd_cli.cli.recount import recount
 from ssd_cli.errors import MisuseError, SsdBenchError
 from tests.cli.helpers import failing, ssd_bench
 from tests.leaderboard.builders import fill, put
+from tests.store.editing import edit
 
 TABLE = {"a": [0.5 + 0.01 * i for i in range(8)], "b": [0.7, None, *(0.6 + 0.02 * i for i in range(6))]}
 
@@ -113,7 +114,7 @@ def test_a_folder_without_tables_is_misuse_and_a_table_without_its_alpha_an_erro
 def test_the_command_line(results, tmp_path_factory):
     assert "Everything matches." in ssd_bench("recount", results).stdout
     record = next((results / "seed0").rglob("*.json"))
-    record.write_text(record.read_text().replace('"accuracy": 0.5', '"accuracy": 0.9', 1))
+    edit(record, '"accuracy": 0.5', '"accuracy": 0.9')
     assert "in the record" in failing("recount", results, code=1)
     out = tmp_path_factory.mktemp("tsml")
     assert "15 files of 2 estimators" in ssd_bench("export-tsml", results, out).stdout

@@ -1,6 +1,5 @@
 """An output folder as the golden revision writes it: results of two backbones, a failed and skipped cells, some cells missing."""
 
-import hashlib
 import json
 import shutil
 import tarfile
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from tests.golden import adapter, results
 from tests.golden.runs import call, execute
+from tests.store.editing import seal
 
 PACKED = Path(__file__).parent / "values" / "folder.tar.xz"
 TABLES = Path(__file__).parent / "values" / "tables"
@@ -149,7 +149,7 @@ def _raise_scores(out, copy):
                 scores = json.loads("{" + line.rstrip(",") + "}")["scores"] | {"accuracy": 1.0, "nll": 0.01}
                 lines[number] = f'"scores": {json.dumps(scores, sort_keys=True)},'
         body = "\n".join(lines[:-2]).removesuffix(",")  # the last lines hold the digest
-        path.write_text(f'{body},\n"sha256": "{hashlib.sha256(body.encode()).hexdigest()}"\n}}\n')
+        seal(path, body)
 
 
 def _anonymous(entry):

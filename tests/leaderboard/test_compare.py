@@ -10,6 +10,7 @@ from ssd_cli.leaderboard.compare import compare
 from ssd_cli.store.results import ResultStore
 from tests.leaderboard.builders import compared, fill, put
 from tests.store.builders import make_cell
+from tests.store.editing import edit
 
 RNG = np.random.default_rng(0)
 MANY = {
@@ -283,7 +284,7 @@ def test_predictions_that_are_gone_count_as_missing(tmp_path):
 def test_a_record_without_accuracy_is_an_error(tmp_path):
     store = fill(tmp_path, {"a": [0.5], "b": [0.6]})
     path = store.paths(make_cell("D00", "a"))[1]
-    path.write_text(path.read_text().replace('"accuracy"', '"acc"'))
+    edit(path, '"accuracy"', '"acc"')
     with pytest.raises(SsdBenchError, match="no accuracy"):
         compare([tmp_path])
 

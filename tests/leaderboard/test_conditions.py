@@ -141,7 +141,7 @@ def test_cells_with_networks_of_several_versions_are_named(tmp_path, programs):
         for number, count in enumerate(counts):
             put(store, f"D{number}", method, 0.5, identity=CPU, costs={"programs": count})
     [warning] = compare([tmp_path]).warnings
-    assert "1 of 4 cells hold networks that other versions" in warning and "ens-avg (1)" in warning and "single" not in warning
+    assert "1 of 4 cells hold networks that other versions" in warning and "ens-avg (1)" in warning and "single (" not in warning
 
 
 def test_records_without_a_digest_are_counted(tmp_path):

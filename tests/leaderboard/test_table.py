@@ -120,7 +120,7 @@ def test_the_caption_states_data_policy_test_sides_zeros_correction_and_alpha(tm
 
 def test_the_caption_says_where_the_normal_distribution_was_taken(tmp_path, monkeypatch):
     monkeypatch.setattr("ssd_cli.statistics.wilcoxon.EXACT_UP_TO", 50)  # fewer records to write
-    many = {name: RNG.uniform(0, 1, 70).tolist() for name in ("a", "b")}
+    many = {name: RNG.uniform(0, 0.9, 70).tolist() for name in ("a", "b")}
     few = [value + 0.05 * (d < 30) for d, value in enumerate(many["b"])]
     text = "\n".join(caption(compared(tmp_path, many | {"c": few})))
     assert "Pratt, exact for 1 of the pairs, for the others normal approximation without continuity correction" in text

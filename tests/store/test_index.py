@@ -11,6 +11,7 @@ from ssd_cli.store import index, index_cache
 from ssd_cli.store.index import load_index
 from ssd_cli.store.results import ResultStore
 from tests.store.builders import make_cell, make_predictions, make_record
+from tests.store.editing import edit
 
 
 @pytest.fixture
@@ -100,12 +101,16 @@ def test_a_record_changed_in_place_changes_its_row_and_only_it_is_read(store, se
     before = load_index(store.root)
     time.sleep(0.02)  # one tick of the kernel's file clock
     path = store.paths(make_cell("B"))[1]
-    rewrite(path, b'"accuracy": 0.', b'"accuracy": 1.')
+    state, value = path.stat(), str(json.loads(path.read_text())["scores"]["accuracy"])
+    other = value[:2] + str((int(value[2]) + 1) % 10) + value[3:]
+    edit(path, f'"accuracy": {value}', f'"accuracy": {other}')
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert path.stat().st_size == state.st_size
     readings.clear()
     after = load_index(store.root)
     assert readings == ["seed0/single@lite/Predictions/B/testResample0"]
     changed = after.dataset == "B"
-    assert (after.loc[changed, "accuracy"] == before.loc[changed, "accuracy"] + 1).all()
+    assert (after.loc[changed, "accuracy"] == float(other)).all()
     assert same(after[~changed], before[~changed])
 
 

@@ -9,6 +9,7 @@ from ssd_cli.store.rescore import recount
 from ssd_cli.store.results import ResultStore
 from ssd_cli.store.tsml_export import export_tsml
 from tests.store.builders import make_cell, make_predictions, make_record
+from tests.store.editing import edit
 
 
 @pytest.fixture
@@ -34,11 +35,10 @@ def test_a_sound_folder_has_no_problems(store):
 @pytest.mark.parametrize("score", ["accuracy", "nll", "ece", "macro_f1", "brier", "balanced_accuracy"])
 def test_a_changed_score_is_reported_with_both_numbers(store, score):
     path = store.paths(make_cell())[1]
-    text = path.read_text()
-    value = json.loads(text)["scores"][score]
-    path.write_text(text.replace(f'"{score}": {value!r}', f'"{score}": {value + 1e-6!r}'))
+    value = json.loads(path.read_text())["scores"][score]
+    edit(path, f'"{score}": {value!r}', f'"{score}": {value - 1e-6!r}')
     (problem,) = recount(store.root).problems
-    assert str(path) in problem and score in problem and repr(value) in problem and repr(value + 1e-6) in problem
+    assert str(path) in problem and score in problem and repr(value) in problem and repr(value - 1e-6) in problem
 
 
 def test_a_changed_prediction_is_found_by_digest_and_by_score(store):
