@@ -46,6 +46,11 @@ class KD(Method):
     def parameters_in_use(self) -> dict[str, bool]:
         return {"temperature": self.kd_weight > 0}
 
+    @property
+    def fits_labels(self) -> bool:
+        """Whether the labels have a weight."""
+        return self.ce_weight > 0
+
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         teacher = freeze(workbench.base_network())
         objective = self.objective([teacher], workbench)
@@ -146,6 +151,11 @@ class BAN(Method):
 
     def parameters_in_use(self) -> dict[str, bool]:
         return {"ce_weight": self.generations > 0}
+
+    @property
+    def fits_labels(self) -> bool:
+        """Whether the labels have a weight."""
+        return self.ce_weight > 0
 
     def fit(self, training_set: TrainingSet, workbench: Workbench) -> Predictor:
         *earlier, last = self.train_generations(workbench)

@@ -155,6 +155,11 @@ class SSD(StudentMethod):
             **loss.logit.in_use(several),
         }
 
+    @property
+    def fits_labels(self) -> bool:
+        """Whether the labels have a weight."""
+        return self.distillation_weight < 1
+
     def skip(self, training_set: TrainingSet, backbone: Backbone) -> str | None:
         return why_not_narrow(backbone) if self.student == "narrow" else None
 

@@ -71,7 +71,7 @@ class Suite:
                 "Expected --threads of at least 1, and --workers of at least 0 (0 uses all cores).",
             )
         if not 0 < self.fitted <= 1:
-            raise MisuseError(f"--fitted must lie above 0 and at most at 1, not {self.fitted:g}.")
+            raise MisuseError(f"--fitted must be above 0 and at most 1, not {self.fitted:g}.")
         if not self.archive and not self.dataset:
             expected = "Expected --dataset NAME or --archive NAME, or a suite that names them."
             raise MisuseError("No dataset is named.", expected, "See: ssd-bench ls datasets")

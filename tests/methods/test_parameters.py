@@ -173,3 +173,14 @@ def test_costs_in_trainings_of_one_network(text, cost):
 def test_students_cost_their_share_of_the_published_epochs():
     assert recorded("ssd", recipes.get("paper")().for_backbone(InceptionBackbone)).cost == pytest.approx(1 + 100 / 1500)
     assert recorded("ssd", Recipe(epochs=10, student_epochs=10).for_backbone(LITEBackbone)).cost == 2
+
+
+@pytest.mark.parametrize(
+    ("label", "fits"),
+    [
+        ("single", True), ("kd", True), ("kd[ce_weight=0]", False), ("ens-kd[ce_weight=0]", False), ("ban-k", True),
+        ("ban-k[ce_weight=0]", False), ("ban-ens-k[ce_weight=0]", False), ("ssd", True), ("ssd[distillation_weight=1]", False),
+    ],
+)  # fmt: skip
+def test_a_method_without_labels_in_its_loss_does_not_fit_them(label, fits):
+    assert build(label).fits_labels == fits
