@@ -1,6 +1,6 @@
 """Compare single networks of the default recipe with published ones, after the recipe was chosen.
 
-    ssd-bench run benchmarks/recipe/report.yaml --out build/recipe
+    ssd-bench run --archive ucr --archive uea --method single --backbone lite --only-present --discard-networks --out build/recipe
     python benchmarks/recipe/report.py build/recipe               # writes results/recipe/report_BACKBONE.{csv,md}
 
 `published.csv` holds the accuracy of published single networks on the archive's split, by backbone and problem: their mean, the
