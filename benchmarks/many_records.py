@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ssd_cli.core.version import PROTOCOL_VERSION
+
 ARCHIVE = Path(__file__).resolve().parents[1] / "results" / "study" / "lite40.tar.xz"
 SIZE = (112, 20, 30)
 
@@ -62,6 +64,7 @@ def _put(root: Path, record: dict[str, Any], text: bytes, name: tuple[str, str, 
     digest = hashlib.sha256(dataset.encode()).hexdigest()
     identity = record["identity"] | {
         "dataset": dataset, "dataset_digest": digest, "resample": resample, "method": {"name": method, "parameters": {}},
+        "protocol_version": PROTOCOL_VERSION,  # the cells are of version 1; their numbers do not matter here
     }  # fmt: skip
     first, second, rest = text.split(b"\n", 2)
     words = first.decode().split(",")

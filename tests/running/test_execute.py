@@ -431,5 +431,5 @@ def test_plugins_that_cannot_be_used(tmp_path, text, message):
 def test_a_record_is_plain_json_that_reads_back(cells, tmp_path):
     _, record, cell = run_one(cells, method=("single",))
     parts = json.loads(ResultStore(tmp_path / "out").paths(cell.cell)[1].read_text())
-    assert parts.keys() == {field.name for field in dataclasses.fields(record)} - {"spec"} | {"identity"}
+    assert parts.keys() == {field.name for field in dataclasses.fields(record)} - {"spec", "has_digest"} | {"identity", "sha256"}
     assert parts["identity"] == cell.spec.to_identity()

@@ -79,7 +79,7 @@ def test_a_cell_that_runs_out_of_memory_is_tried_once_more_alone(tmp_path):
     progress, reporter = run(cells.values(), tmp_path, Packing())
     assert (progress.ok, progress.failed, progress.left) == (3, 0, 0)
     assert len(reporter.notes) == 1
-    assert "alone" in reporter.notes[0]
+    assert "once more without other cells" in reporter.notes[0]
     executions = (tmp_path / "executed").read_text().splitlines()
     assert sum(line.startswith("A ") for line in executions) == 2
     assert {"A"} in reporter.together

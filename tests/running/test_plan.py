@@ -14,6 +14,7 @@ from ssd_cli.store.results import ResultStore
 from tests.running.builders import make_plan as plan_of
 from tests.running.builders import make_planned, make_suite, write_dataset
 from tests.store.builders import make_predictions, make_record
+from tests.store.editing import edit
 
 
 @pytest.fixture
@@ -161,8 +162,8 @@ def test_resuming_compares_identities(tmp_path):
 
 
 def test_another_configuration_in_the_folder_is_an_error_that_shows_the_difference(tmp_path):
-    finish(tmp_path, make_planned("A", "x", recipe={"name": "fast", "parameters": {"epochs": 100}}))
-    changed, other = make_planned("A", "x", recipe={"name": "fast", "parameters": {"epochs": 1500}}), make_planned("B", "x")
+    finish(tmp_path, make_planned("A", "x", recipe={"name": "smoke", "parameters": {"epochs": 100}}))
+    changed, other = make_planned("A", "x", recipe={"name": "smoke", "parameters": {"epochs": 1500}}), make_planned("B", "x")
     with pytest.raises(MisuseError) as caught:
         look(plan_of([changed, other]), make_suite(tmp_path))
     text = str(caught.value)
@@ -211,7 +212,7 @@ def test_results_of_another_protocol_version_are_refused(tmp_path):
     cell = make_planned("A", "x")
     finish(tmp_path, cell)
     path = ResultStore(tmp_path).paths(cell.cell)[1]
-    path.write_text(path.read_text().replace(f'"protocol_version": {PROTOCOL_VERSION}', '"protocol_version": 0'))
+    edit(path, f'"protocol_version": {PROTOCOL_VERSION}', '"protocol_version": 0')
     with pytest.raises(SsdBenchError, match="version 0 of the protocol"):
         look(plan_of([cell]), make_suite(tmp_path))
     assert look(plan_of([cell]), make_suite(tmp_path, overwrite=True)).pending == [cell]
