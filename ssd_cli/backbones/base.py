@@ -152,8 +152,8 @@ class SequentialNetwork(Network):
 class StandardTraining(NamedTuple):
     """What the recipe `standard` takes from a backbone.
 
-    The values were chosen by cross-validation inside training splits (``benchmarks/recipe/search.py``, ``results/recipe``). A
-    backbone without a search of its own has those of LITE.
+    The values were chosen by cross-validation inside training splits (``benchmarks/recipe/search.py``, ``results/recipe``). The
+    defaults were found for LITE; a backbone that was not searched uses them.
 
     Parameters
     ----------

@@ -100,7 +100,7 @@ NONSENSE = {
     "checksum": whole(document(checksum=["x"])),
     "address": whole(document(links={"self": "http://[::1"})),
     "address of a file": whole(document(links={"self": "file:///etc/passwd"})),
-    "nobody": whole(document()),
+    "no body": whole(document()),
     "control characters": whole(document(key="Skoda\x1b[2J_TRAIN.ts")),
     "lone surrogate": whole(document(key="\ud800_TRAIN.ts")),
 }

@@ -36,7 +36,7 @@ def clock(monkeypatch):
 
 
 class SlowStore(MemoryNetworks):
-    """A store whose networks another process trains meanwhile, or fails to train."""
+    """A store in which another process trains the networks, or fails to train them."""
 
     def __init__(self, clock, seconds):
         super().__init__()
